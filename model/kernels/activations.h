@@ -1,0 +1,26 @@
+// Element-wise functions, each our own polynomial in written-out fused multiply-adds, so that every
+// SIMD target gives the same bits. No libm.
+#pragma once
+
+#include <span>
+
+#include "model/kernels/matmul.h"
+
+namespace cascade::model::kernels {
+
+// x[i] = activation(x[i]) in place, for any length.
+//
+//   kGeluNew : 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))   Hugging Face NewGELUActivation
+//   kGelu    : 0.5 x (1 + erf(x / sqrt(2)))                      torch.nn.functional.gelu
+//   kRelu    : max(x, 0)                                         torch.nn.functional.relu
+//   kNone    : x
+//
+//   Max error: stated with each polynomial in activations-inl.h.  ActivationsTest
+//   NaN stays NaN; +-Inf give the function's limits.
+void Activate(Activation activation, std::span<float> x);
+
+// x[i] = exp(x[i]) in place, for any length. exp(-Inf) = 0; overflow gives +Inf; results below the
+// smallest normal float may be flushed to zero.
+void Exp(std::span<float> x);
+
+}  // namespace cascade::model::kernels

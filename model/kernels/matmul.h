@@ -1,0 +1,46 @@
+// The matrix product that every projection of the model is made of.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "model/executor.h"
+#include "model/kernels/aligned_buffer.h"
+#include "model/kernels/packed_matrix.h"
+#include "model/mat_view.h"
+
+namespace cascade::model::kernels {
+
+// Applied to each output as it leaves the registers; see activations.h for the equations.
+enum class Activation : std::uint8_t { kNone, kGeluNew, kGelu, kRelu };
+
+// What happens to a finished chain: out = residual + activation(chain).
+struct Epilogue {
+  std::span<const float> bias = {};  // [n_out], where each chain starts; empty: at zero
+  Activation activation = Activation::kNone;
+  ConstMatF residual = {};  // [rows, n_out], or no rows for none; may be exactly `out`
+};
+
+// Memory that MatMul needs and the caller keeps between calls: it grows to the largest product seen
+// and is then never allocated again. One user at a time.
+struct MatMulScratch {
+  AlignedBuffer<float> packed_rows;
+};
+
+// out[r, o] = residual[r, o] + activation(bias[o] + sum_i x[r, i] * w[i, o])
+//
+//   x        : [rows, n_in], any stride
+//   out      : [rows, n_out], any stride; overlaps nothing but, exactly, epilogue.residual
+//   Partition: by output panels, so `executor` decides who computes an element, never how.
+//   Order    : acc = bias[o]; acc = fma(x[r, i], w[i, o], acc), i ascending, in float32: one chain
+//              an output. Bit-identical for every batch, split, thread count and SIMD target.
+//   Max error: |out - exact| <= n_in * 2^-23 * (|bias| + sum_i |x * w|) before the activation.
+//              MatMulTest.StaysWithinTheStatedError
+//   Inputs   : Inf and NaN propagate as in IEEE 754.
+//   Cost     : reads w once per row tile. Memory-bound at rows = 1 (decode), FMA-bound from about 32
+//              rows on (prefill). tests/bench/matmul_bench.cc
+void MatMul(ConstMatF x, const PackedMatrix& w, const Epilogue& epilogue, Executor& executor,
+            MatMulScratch& scratch, MatF out);
+
+}  // namespace cascade::model::kernels

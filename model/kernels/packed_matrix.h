@@ -1,0 +1,71 @@
+// The one layout that every weight matrix has in memory.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "model/executor.h"
+#include "model/kernels/aligned_buffer.h"
+
+namespace cascade::model::kernels {
+
+// How one weight is stored. Arithmetic is always float32; a weight is widened exactly as it is read.
+enum class WeightType : std::uint8_t { kF32, kBf16, kF16 };
+
+std::size_t BytesPerWeight(WeightType type);
+std::string_view Name(WeightType type);  // "f32", "bf16", "f16"
+
+// Columns of one panel: one cache line of floats, one AVX-512 register, two AVX2, four NEON.
+inline constexpr std::size_t kPanelColumns = 16;
+
+// A matrix as a weight file stores it, dense, not owned.
+struct SourceMatrix {
+  enum class Layout : std::uint8_t {
+    kInOut,  // [n_in, n_out]: Hugging Face's Conv1D (c_attn, c_proj, c_fc)
+    kOutIn,  // [n_out, n_in]: torch.nn.Embedding and torch.nn.Linear (wte, lm_head)
+  };
+  std::span<const std::byte> bytes;  // n_in * n_out elements, little-endian, any alignment
+  WeightType type = WeightType::kF32;
+  Layout layout = Layout::kInOut;
+  std::size_t n_in = 0;
+  std::size_t n_out = 0;
+};
+
+// An [n_in, n_out] matrix in panels: [ceil(n_out / 16)][n_in][16], columns beyond n_out zero.
+//
+// One panel holds 16 output columns and streams linearly for one row of input; for many rows it
+// stays in the cache. The tied embedding is stored once: as the head it is multiplied with, as the
+// embedding a token's row is column `token`, gathered with CopyColumn.
+//
+// Owns its memory, 64-byte aligned. Immutable after Pack; const calls from any thread.
+class PackedMatrix {
+ public:
+  PackedMatrix() = default;
+
+  // Packs `source`, rounding each element to `type` (to nearest, ties to even; a wider type is
+  // exact). REQUIRES: source.bytes.size() == n_in * n_out * BytesPerWeight(source.type).
+  static PackedMatrix Pack(const SourceMatrix& source, WeightType type, Executor& executor);
+
+  std::size_t n_in() const { return n_in_; }
+  std::size_t n_out() const { return n_out_; }
+  std::size_t panels() const { return (n_out_ + kPanelColumns - 1) / kPanelColumns; }
+  WeightType type() const { return type_; }
+  std::size_t bytes() const { return data_.size(); }
+
+  // Panel `p`: [n_in][16] elements of type().
+  const std::byte* Panel(std::size_t p) const { return data_.data() + p * panel_bytes_; }
+
+  // Writes column `column` as floats to `out`, [n_in].
+  void CopyColumn(std::size_t column, std::span<float> out) const;
+
+ private:
+  std::size_t n_in_ = 0;
+  std::size_t n_out_ = 0;
+  std::size_t panel_bytes_ = 0;
+  WeightType type_ = WeightType::kF32;
+  AlignedBuffer<std::byte> data_;
+};
+
+}  // namespace cascade::model::kernels
