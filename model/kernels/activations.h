@@ -2,11 +2,12 @@
 // SIMD target gives the same bits. No libm.
 #pragma once
 
+#include <cstdint>
 #include <span>
 
-#include "model/kernels/matmul.h"
-
 namespace cascade::model::kernels {
+
+enum class Activation : std::uint8_t { kNone, kGeluNew, kGelu, kRelu };
 
 // x[i] = activation(x[i]) in place, for any length.
 //

@@ -2,18 +2,15 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <span>
 
 #include "model/executor.h"
+#include "model/kernels/activations.h"
 #include "model/kernels/aligned_buffer.h"
 #include "model/kernels/packed_matrix.h"
 #include "model/mat_view.h"
 
 namespace cascade::model::kernels {
-
-// Applied to each output as it leaves the registers; see activations.h for the equations.
-enum class Activation : std::uint8_t { kNone, kGeluNew, kGelu, kRelu };
 
 // What happens to a finished chain: out = residual + activation(chain).
 struct Epilogue {
