@@ -1,0 +1,103 @@
+// Key/value cache: checkpoint 3.
+//
+// A pool of fixed blocks of 16 positions, allocated once. A block holds, for every layer and head,
+//
+//   keys   : [head_dim][16]    transposed, so that a score's lanes run along positions
+//   values : [16][head_dim]    so that a value's lanes run along head_dim
+//
+// and lies in one piece: [layer][keys, values][head][head_dim * 16]. A sequence is a table of block
+// ids; position p is row p % 16 of its block p / 16. Blocks are reference-counted, so that sequences
+// can share a common prefix.
+//
+// Not thread-safe but for what a step does: while Write and reads run, several threads may call them
+// for different (layer, head, sequence) at once.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "model/cache/block_pool.h"
+#include "model/config.h"
+#include "model/kernels/aligned_buffer.h"
+#include "model/kernels/attention.h"
+#include "model/mat_view.h"
+
+namespace cascade::model {
+
+// One head of one transformer block.
+struct HeadIndex {
+  std::size_t layer = 0;
+  std::size_t head = 0;
+};
+
+// A sequence's blocks, in order of position. Move-only; gives its blocks back when it goes. Must not
+// outlive its cache.
+class BlockTable {
+ public:
+  BlockTable() = default;
+  BlockTable(BlockTable&& other) noexcept;
+  BlockTable& operator=(BlockTable&& other) noexcept;
+  ~BlockTable() { Reset(); }
+
+  // Gives the blocks back now.
+  void Reset();
+
+  std::span<const BlockId> ids() const { return ids_; }
+
+  // Positions that the blocks cover.
+  std::size_t capacity() const { return ids_.size() * kernels::kBlockPositions; }
+
+ private:
+  friend class KvCache;
+  BlockTable(BlockPool* pool, std::vector<BlockId> ids) : pool_(pool), ids_(std::move(ids)) {}
+
+  BlockPool* pool_ = nullptr;
+  std::vector<BlockId> ids_;
+};
+
+class KvCache {
+ public:
+  // Allocates `num_blocks` blocks for a model of this shape. RESOURCE_EXHAUSTED, with the bytes, if
+  // the memory is not to be had.
+  static absl::StatusOr<KvCache> Create(const ModelConfig& config, std::size_t num_blocks);
+
+  static std::size_t BytesPerBlock(const ModelConfig& config);
+
+  // Blocks that hold `positions` positions.
+  static std::size_t BlocksFor(std::size_t positions);
+
+  // A table that covers `positions` positions, or nothing if not enough blocks are free.
+  std::optional<BlockTable> TryAllocate(std::size_t positions);
+
+  std::size_t num_blocks() const { return pool_->num_blocks(); }
+  std::size_t free_blocks() const { return pool_->free_blocks(); }
+
+  // Writes one head's keys and values for positions [start, start + keys.rows()).
+  //   keys, values : [rows, head_dim], any stride
+  // Touches nothing else. REQUIRES: `blocks` covers the positions.
+  void Write(const BlockTable& blocks, HeadIndex head, std::size_t start, ConstMatF keys,
+             ConstMatF values);
+
+  // One head's keys (values) as the attention kernels read them. Borrows the cache and `blocks`.
+  kernels::HeadBlocks Keys(const BlockTable& blocks, HeadIndex head) const;
+  kernels::HeadBlocks Values(const BlockTable& blocks, HeadIndex head) const;
+
+ private:
+  KvCache(const ModelConfig& config, std::size_t num_blocks, kernels::AlignedBuffer<float> storage);
+
+  // Floats from a block's beginning to the keys of `head`; the values are PlaneFloats() further on.
+  std::size_t Offset(HeadIndex head) const;
+  std::size_t PlaneFloats() const { return n_head_ * head_dim_ * kernels::kBlockPositions; }
+
+  std::size_t n_head_;
+  std::size_t head_dim_;
+  std::size_t block_floats_;
+  std::unique_ptr<BlockPool> pool_;  // on the heap: tables point to it when the cache moves
+  kernels::AlignedBuffer<float> storage_;
+};
+
+}  // namespace cascade::model

@@ -1,0 +1,51 @@
+// The architecture's numbers, as config.json has them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "model/kernels/activations.h"
+#include "model/token.h"
+
+namespace cascade::model {
+
+// The shape of one GPT-2. Names are those of Hugging Face's GPT2Config; the defaults are GPT-2 124M.
+struct ModelConfig {
+  std::size_t n_layer = 12;
+  std::size_t n_head = 12;
+  std::size_t n_embd = 768;
+  std::size_t n_inner = 3072;     // width of the FFN; config.json's null means 4 * n_embd
+  std::size_t n_ctx = 1024;       // positions; config.json's n_positions
+  std::size_t vocab_size = 50257;
+  float layer_norm_epsilon = 1e-5F;
+  kernels::Activation activation = kernels::Activation::kGeluNew;  // activation_function
+  bool scale_attn_weights = true;                   // divide scores by sqrt(head_dim)
+  bool scale_attn_by_inverse_layer_idx = false;     // and by layer + 1
+  bool tie_word_embeddings = true;                  // the head is wte
+  std::vector<TokenId> eos_token_ids = {50256};     // config.json's eos_token_id; may be empty
+
+  std::size_t head_dim() const { return n_embd / n_head; }
+
+  // What scores of `layer` are multiplied by.
+  float AttentionScale(std::size_t layer) const;
+
+  // Weights of the model, a tied head counted once.
+  std::size_t ParameterCount() const;
+};
+
+// Parses the text of a config.json. `file` is its name, for messages. INVALID_ARGUMENT, naming the
+// file, the key, its value and what is allowed, for anything that is not a GPT-2 that this library
+// can run: another model_type, a missing or non-positive size, n_embd not divisible by n_head, an
+// unknown activation_function, add_cross_attention. Keys that do not matter at inference (dropout,
+// initializer_range, summary_*, reorder_and_upcast_attn) are ignored.
+absl::StatusOr<ModelConfig> ParseModelConfig(absl::string_view json, absl::string_view file);
+
+// Reads and parses `folder`/config.json. NOT_FOUND if it is not there.
+absl::StatusOr<ModelConfig> LoadModelConfig(const std::string& folder);
+
+}  // namespace cascade::model

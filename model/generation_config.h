@@ -1,0 +1,36 @@
+// What a model's own generation_config.json says of how it likes to be decoded.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "model/token.h"
+
+namespace cascade::model {
+
+// Defaults for what a request leaves out. Only what the file says is set: a key that is missing is
+// "off", never Hugging Face's built-in default (so top_k is not 50 unless the file says so).
+struct GenerationConfig {
+  // 0 is greedy. do_sample false or missing: 0; do_sample true: the file's temperature, or 1.
+  float temperature = 0.0F;
+  std::uint32_t top_k = 0;  // 0: off
+  float top_p = 1.0F;       // 1: off
+  float min_p = 0.0F;       // 0: off
+  std::optional<std::uint32_t> max_new_tokens;
+  std::vector<TokenId> eos_token_ids;  // empty: config.json's
+};
+
+// Parses the text of a generation_config.json; `file` is its name, for messages. INVALID_ARGUMENT,
+// naming file, key, value and range, for a value that no request could ask for. Unknown keys are
+// ignored.
+absl::StatusOr<GenerationConfig> ParseGenerationConfig(absl::string_view json,
+                                                       absl::string_view file);
+
+// Reads `folder`/generation_config.json; the defaults above (greedy) if there is none.
+absl::StatusOr<GenerationConfig> LoadGenerationConfig(const std::string& folder);
+
+}  // namespace cascade::model

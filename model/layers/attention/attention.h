@@ -1,0 +1,32 @@
+// Causal multi-head self-attention over the cache: checkpoints 2 to 5 put together.
+//
+// Reference: Hugging Face GPT2Attention.forward with a past.
+#pragma once
+
+#include <cstddef>
+
+#include "model/cache/kv_cache.h"
+#include "model/config.h"
+#include "model/executor.h"
+#include "model/layers/batch.h"
+#include "model/layers/linear.h"
+#include "model/layers/scratch.h"
+#include "model/mat_view.h"
+
+namespace cascade::model {
+
+struct AttentionWeights {
+  LinearWeights c_attn;  // [n_embd, 3 * n_embd]
+  LinearWeights c_proj;  // [n_embd, n_embd]
+};
+
+// hidden += Attention(x) for block `layer`, in four passes: project; write keys and values to the
+// cache at the batch's positions; attend, head by head and chunk by chunk; project back.
+//
+//   x      : [rows, n_embd], normalised
+//   hidden : [rows, n_embd]
+void Attention(const AttentionWeights& weights, const ModelConfig& config, std::size_t layer,
+               const Batch& batch, ConstMatF x, KvCache& cache, Executor& executor,
+               LayerScratch& scratch, MatF hidden);
+
+}  // namespace cascade::model

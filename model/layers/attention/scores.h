@@ -1,0 +1,23 @@
+// Attention scores: checkpoint 4.
+//
+//   scores[r, p] = q[r] . k[p] * scale        for p <= start + r (causal)
+//
+// Reference: Hugging Face GPT2Attention._attn, before the softmax.
+#pragma once
+
+#include <cstddef>
+
+#include "model/cache/kv_cache.h"
+#include "model/mat_view.h"
+
+namespace cascade::model {
+
+// The scores of one head of one sequence in block `layer`, from the cache's keys.
+//
+//   q      : [rows, head_dim], any stride; row r is position start + r
+//   scores : [rows, at least RoundUp(start + rows, 16)], rows aligned to 64 bytes; elements beyond
+//            start + r are unspecified
+void AttentionScores(ConstMatF q, const KvCache& cache, const BlockTable& blocks, HeadIndex head,
+                     std::size_t start, float scale, MatF scores);
+
+}  // namespace cascade::model

@@ -1,0 +1,74 @@
+// GPT-2's byte-level byte-pair encoding, exactly.
+//
+// Text is cut into words by the pattern
+//   's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
+// and each word's bytes are merged by rank. Reference: Hugging Face GPT2TokenizerFast and tiktoken's
+// "gpt2" (openai/gpt-2, encoder.py).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "model/token.h"
+
+namespace cascade::model {
+
+// What "<|endoftext|>" (and every other special token) means where it appears in a text.
+enum class SpecialTokens : std::uint8_t {
+  kAsText,   // its characters, encoded like any other: the default for text from strangers
+  kAsToken,  // the token itself: Hugging Face's default
+};
+
+// Immutable after Load; const calls from any thread. Move-only.
+class Tokenizer {
+ public:
+  // Reads `folder`/vocab.json and `folder`/merges.txt, or, where they are missing,
+  // `folder`/tokenizer.json (a byte-level BPE model as Hugging Face writes it).
+  // NOT_FOUND if there is neither; INVALID_ARGUMENT, naming file, line or key and what was expected,
+  // if a file is malformed.
+  static absl::StatusOr<Tokenizer> Load(const std::string& folder);
+
+  Tokenizer(Tokenizer&&) noexcept;
+  Tokenizer& operator=(Tokenizer&&) noexcept;
+  ~Tokenizer();
+
+  // Any bytes. What is not valid UTF-8 is kept byte for byte, each such byte counting as a character
+  // that is neither letter, number nor space; so Bytes(Encode(x)) == x for every x.
+  // Cost: linear in the text but for a log factor in the length of one word.
+  // RESOURCE_EXHAUSTED only if the pattern engine runs out of memory.
+  absl::StatusOr<std::vector<TokenId>> Encode(absl::string_view text,
+                                              SpecialTokens special_tokens) const;
+
+  // The bytes that `id` stands for; they need not be whole UTF-8 characters. Valid as long as the
+  // tokenizer. REQUIRES: id < vocab_size().
+  absl::string_view Bytes(TokenId id) const;
+
+  // The bytes of all `ids` in a row. Ids >= vocab_size(), which a model with a padded embedding can
+  // produce, stand for nothing.
+  std::string Decode(std::span<const TokenId> ids) const;
+
+  // 1 + the largest id. Ids that the vocabulary leaves out stand for no bytes.
+  std::size_t vocab_size() const;
+
+  // "<|endoftext|>", if the vocabulary has it.
+  std::optional<TokenId> end_of_text() const;
+
+  // True for tokens that no text encodes to with SpecialTokens::kAsText.
+  bool IsSpecial(TokenId id) const;
+
+ private:
+  struct Impl;
+  explicit Tokenizer(std::unique_ptr<const Impl> impl);
+
+  std::unique_ptr<const Impl> impl_;
+};
+
+}  // namespace cascade::model

@@ -1,0 +1,28 @@
+// From the bytes of tokens to text that may be sent: whole UTF-8 characters only.
+#pragma once
+
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+namespace cascade::model {
+
+// Takes bytes in any pieces and gives back valid UTF-8. Bytes that begin a character are held until
+// it is complete. Bytes that cannot be part of one become U+FFFD, one for each maximal subpart of an
+// ill-formed sequence (Unicode 15, section 3.9, and Python's errors="replace"), so the concatenated
+// output equals the one-shot decoding of all bytes, however they were cut.
+//
+// Not thread-safe.
+class Utf8Stream {
+ public:
+  // Returns the text that `bytes` completes; may be empty.
+  std::string Push(absl::string_view bytes);
+
+  // Ends the stream: what is still held comes out as one U+FFFD, or nothing if nothing is held.
+  std::string Flush();
+
+ private:
+  std::string held_;  // 0 to 3 bytes, a proper prefix of a character
+};
+
+}  // namespace cascade::model
