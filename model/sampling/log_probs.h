@@ -1,0 +1,27 @@
+// Log-probabilities, as the model itself gives them: of the raw logits, before temperature and cuts.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "model/token.h"
+
+namespace cascade::model {
+
+struct TokenLogProb {
+  TokenId token = 0;
+  float log_prob = 0.0F;
+
+  friend bool operator==(const TokenLogProb&, const TokenLogProb&) = default;
+};
+
+struct LogProbs {
+  float chosen = 0.0F;                   // of the chosen token
+  std::vector<TokenLogProb> candidates;  // the most probable, best first; ties by lowest id
+};
+
+// log softmax(logits)[chosen], and the `num_candidates` most probable tokens (at most vocab_size).
+LogProbs ComputeLogProbs(std::span<const float> logits, TokenId chosen, std::size_t num_candidates);
+
+}  // namespace cascade::model
