@@ -25,7 +25,7 @@ enum class FinishReason : std::uint8_t {
   kStopToken,    // one of stop_token_ids; likewise
   kStopString,   // the text reached a stop string
   kMaxTokens,    // max_new_tokens
-  kContextFull,  // n_ctx positions are used
+  kContextFull,  // prompt and generated tokens together are n_ctx
 };
 
 // One generated token.
@@ -51,7 +51,7 @@ struct DecodingStep {
 class Decoding {
  public:
   // For choice `choice` of a request whose prompt has `prompt_tokens` tokens, on a model of `n_ctx`
-  // positions. REQUIRES: 0 < prompt_tokens <= n_ctx.
+  // positions. REQUIRES: 0 < prompt_tokens < n_ctx.
   Decoding(const GenerationParams& params, std::uint32_t choice, std::size_t prompt_tokens,
            std::size_t n_ctx, const Tokenizer& tokenizer);
 

@@ -35,8 +35,8 @@ class Generator {
       : model_(model), tokenizer_(tokenizer), cache_(cache) {}
 
   // Runs one sequence to its end. `on_step` is called for every token as it is made.
-  // INVALID_ARGUMENT for an empty prompt, one that leaves no room for a token (it has more than
-  // n_ctx tokens), or a token id that is not in the vocabulary; RESOURCE_EXHAUSTED if the cache has
+  // INVALID_ARGUMENT for an empty prompt, one that leaves no room for a token (it has n_ctx
+  // tokens or more), or a token id that is not in the vocabulary; RESOURCE_EXHAUSTED if the cache has
   // too few free blocks; INTERNAL as Decoding::Next.
   absl::StatusOr<Generation> Generate(std::span<const TokenId> prompt,
                                       const GenerationParams& params,
