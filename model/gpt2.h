@@ -41,12 +41,11 @@ class Gpt2 {
   ConstMatF Forward(const Batch& batch, std::span<const std::size_t> logit_rows, KvCache& cache);
 
   const ModelConfig& config() const { return config_; }
-  std::size_t max_rows() const { return max_rows_; }
+  std::size_t max_rows() const { return hidden_.rows(); }
 
  private:
   ModelConfig config_;
   Gpt2Weights weights_;
-  std::size_t max_rows_;
   Executor& executor_;
   LayerScratch scratch_;
   Tensor hidden_;  // [max_rows, n_embd]

@@ -9,19 +9,24 @@
 #include <span>
 
 #include "model/executor.h"
-#include "model/kernels/matmul.h"
 #include "model/kernels/packed_matrix.h"
 #include "model/layers/layer_norm.h"
+#include "model/layers/scratch.h"
 #include "model/mat_view.h"
 
 namespace cascade::model {
 
+struct LmHeadWeights {
+  const LayerNormWeights& ln_f;
+  const kernels::PackedMatrix& head;  // [n_embd, vocab_size]: wte when tied
+};
+
 //   hidden : [any, n_embd], the last block's output
-//   rows   : which of its rows; any order
-//   normed : [rows.size(), n_embd], scratch
+//   rows   : which of its rows, in any order; at most scratch's rows
 //   logits : [rows.size(), vocab_size]
-void LmHead(const LayerNormWeights& ln_f, float eps, const kernels::PackedMatrix& head,
-            ConstMatF hidden, std::span<const std::size_t> rows, Executor& executor,
-            kernels::MatMulScratch& scratch, MatF normed, MatF logits);
+// Uses scratch.merged (for the rows), scratch.normed and scratch.matmul.
+void LmHead(const LmHeadWeights& weights, float eps, ConstMatF hidden,
+            std::span<const std::size_t> rows, Executor& executor, LayerScratch& scratch,
+            MatF logits);
 
 }  // namespace cascade::model

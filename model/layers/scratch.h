@@ -1,6 +1,7 @@
 // The memory between the layers, sized once and used by every step.
 #pragma once
 
+#include <cassert>
 #include <cstddef>
 
 #include "model/config.h"
@@ -16,24 +17,35 @@ class Tensor {
   Tensor() = default;
   Tensor(std::size_t rows, std::size_t cols);
 
-  // The first `rows` rows.
-  MatF Rows(std::size_t rows) { return MatF(data_.data(), rows, cols_, stride_); }
+  std::size_t rows() const { return rows_; }
+
+  // The first `rows` rows. REQUIRES: rows <= rows().
+  MatF Rows(std::size_t rows) {
+    assert(rows <= rows_);
+    return MatF(data_.data(), rows, cols_, stride_);
+  }
 
  private:
   kernels::AlignedBuffer<float> data_;
+  std::size_t rows_ = 0;
   std::size_t cols_ = 0;
   std::size_t stride_ = 0;
 };
 
+// Rows of one sequence that attend together: they share each pass over the keys and values, and their
+// scores, 4 KiB a row at 1,024 positions, stay in the first-level cache.
+inline constexpr std::size_t kAttentionTileRows = 8;
+
 // One user at a time.
 struct LayerScratch {
-  // For steps of at most `max_rows` rows on an executor that runs `concurrency` ranges at once.
-  LayerScratch(const ModelConfig& config, std::size_t max_rows, std::size_t concurrency);
+  // For steps of at most `max_rows` rows.
+  LayerScratch(const ModelConfig& config, std::size_t max_rows);
 
   Tensor normed;  // [max_rows, n_embd]
   Tensor qkv;     // [max_rows, 3 * n_embd]
   Tensor merged;  // [max_rows, n_embd]   the heads' outputs side by side
   Tensor inner;   // [max_rows, n_inner]
+  Tensor scores;  // [n_head * kAttentionTileRows, n_ctx rounded up to blocks]
   kernels::MatMulScratch matmul;
 };
 

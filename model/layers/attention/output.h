@@ -1,7 +1,7 @@
 // Attention output: checkpoint 5.
 //
 //   out[r] = sum_p softmax(scores[r])[p] * v[p]     per head; the heads side by side are `merged`
-//   y      = residual + merged * c_proj + b_proj
+//   hidden += merged * c_proj + b_proj
 //
 // Reference: Hugging Face GPT2Attention._attn after the scores, _merge_heads, c_proj.
 #pragma once
@@ -19,14 +19,14 @@ namespace cascade::model {
 
 // The weighted values of one head of one sequence in block `head.layer`, from the cache's values.
 //
-//   scores : [rows, ...] as AttentionScores leaves them; overwritten
+//   scores : [rows, ...] as AttentionScores leaves them; overwritten. At most kAttentionTileRows rows.
 //   out    : [rows, head_dim], any stride
 void WeighValues(MatF scores, const KvCache& cache, const BlockTable& blocks, HeadIndex head,
                  std::size_t start, MatF out);
 
-// out = residual + merged * c_proj + b_proj. `merged` [rows, n_embd]; `out` may be exactly
-// `residual`; `residual` may have no rows for none.
-void ProjectHeads(const LinearWeights& c_proj, ConstMatF merged, ConstMatF residual,
-                  Executor& executor, kernels::MatMulScratch& scratch, MatF out);
+// hidden += merged * c_proj + b_proj.
+//   merged, hidden : [rows, n_embd]; they must not overlap
+void ProjectHeads(const LinearWeights& c_proj, ConstMatF merged, Executor& executor,
+                  kernels::MatMulScratch& scratch, MatF hidden);
 
 }  // namespace cascade::model

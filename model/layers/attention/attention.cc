@@ -1,0 +1,69 @@
+#include "model/layers/attention/attention.h"
+
+#include <algorithm>
+
+#include "model/layers/attention/output.h"
+#include "model/layers/attention/qkv.h"
+#include "model/layers/attention/scores.h"
+
+namespace cascade::model {
+namespace {
+
+// Everything that does not change while one block attends.
+struct AttendContext {
+  KvCache& cache;
+  MatF qkv;     // [rows, 3 * n_embd]
+  MatF merged;  // [rows, n_embd]
+  std::size_t head_dim;
+  float scale;
+};
+
+// One head of one chunk, tile by tile: writes its keys and values, then lets its rows attend to all
+// positions up to their own. `scores` is scratch of kAttentionTileRows rows.
+void AttendHead(const AttendContext& context, const Chunk& chunk, HeadIndex head, MatF scores) {
+  const auto rows_of = [&](MatF heads) {
+    return Head(heads, head.head, context.head_dim).Rows(chunk.row, chunk.tokens.size());
+  };
+  const MatF queries = rows_of(Queries(context.qkv));
+  const MatF out = rows_of(context.merged);
+  context.cache.Write(*chunk.blocks, head, chunk.start, rows_of(Keys(context.qkv)),
+                      rows_of(Values(context.qkv)));
+  for (std::size_t row = 0; row < queries.rows(); row += kAttentionTileRows) {
+    const std::size_t count = std::min(kAttentionTileRows, queries.rows() - row);
+    const std::size_t start = chunk.start + row;
+    const MatF tile = scores.Rows(0, count);
+    AttentionScores(queries.Rows(row, count), context.cache, *chunk.blocks, head, start,
+                    context.scale, tile);
+    WeighValues(tile, context.cache, *chunk.blocks, head, start, out.Rows(row, count));
+  }
+}
+
+}  // namespace
+
+void Attention(const AttentionWeights& weights, const ModelConfig& config, std::size_t layer,
+               const Batch& batch, ConstMatF x, KvCache& cache, Executor& executor,
+               LayerScratch& scratch, MatF hidden) {
+  const MatF qkv = scratch.qkv.Rows(x.rows());
+  const MatF merged = scratch.merged.Rows(x.rows());
+  ProjectQkv(weights.c_attn, x, executor, scratch.matmul, qkv);
+
+  const AttendContext context{.cache = cache,
+                              .qkv = qkv,
+                              .merged = merged,
+                              .head_dim = config.head_dim(),
+                              .scale = config.AttentionScale(layer)};
+  const MatF scores = scratch.scores.Rows(scratch.scores.rows());
+  executor.ForRanges(config.n_head, 1, [&](IndexRange heads) {
+    // Ranges are disjoint, so the scratch of a range's first head is this range's alone.
+    const MatF own = scores.Rows(heads.begin * kAttentionTileRows, kAttentionTileRows);
+    for (const Chunk& chunk : batch.chunks()) {
+      for (std::size_t head = heads.begin; head < heads.end; ++head) {
+        AttendHead(context, chunk, {.layer = layer, .head = head}, own);
+      }
+    }
+  });
+
+  ProjectHeads(weights.c_proj, merged, executor, scratch.matmul, hidden);
+}
+
+}  // namespace cascade::model
