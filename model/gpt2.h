@@ -33,8 +33,8 @@ class Gpt2 {
   // of `logit_rows` (indices of the batch's rows, in any order), [logit_rows.size(), vocab_size],
   // valid until the next call.
   //
-  // A row's logits depend on its sequence's tokens up to its position and on nothing else: not on the
-  // batch, the chunking, the executor or the SIMD target, to the last bit.
+  // A row's logits depend on its sequence's tokens up to its position and on nothing else: not on
+  // the batch, the chunking, the executor or the SIMD target, to the last bit.
   //
   // REQUIRES: batch.rows() <= max_rows(), tokens < vocab_size, positions < n_ctx.
   // Cost: no allocation after the largest step.

@@ -9,8 +9,8 @@ namespace cascade::model {
 
 // A row-major [rows, cols] window onto memory that someone else owns.
 //
-// Rows are contiguous; consecutive rows are `stride` elements apart, so one view can select the Q, K
-// or V columns of a packed QKV buffer without copying. Copy it freely: it is a pointer and three
+// Rows are contiguous; consecutive rows are `stride` elements apart, so one view can select the Q,
+// K or V columns of a packed QKV buffer without copying. Copy it freely: it is a pointer and three
 // integers. It never outlives its buffer; whoever hands a view out names the owner.
 template <typename T>
 class MatView {

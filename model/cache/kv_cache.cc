@@ -45,7 +45,8 @@ absl::StatusOr<KvCache> KvCache::Create(const ModelConfig& config, std::size_t n
                                                      " bytes are more memory than there is"));
   };
   const std::size_t limit = std::numeric_limits<BlockId>::max();
-  if (num_blocks > limit || num_blocks > std::numeric_limits<std::size_t>::max() / bytes_per_block) {
+  if (num_blocks > limit ||
+      num_blocks > std::numeric_limits<std::size_t>::max() / bytes_per_block) {
     return refuse();
   }
   try {

@@ -6,11 +6,11 @@
 //   values : [16][head_dim]    so that a value's lanes run along head_dim
 //
 // and lies in one piece: [layer][keys, values][head][head_dim * 16]. A sequence is a table of block
-// ids; position p is row p % 16 of its block p / 16. Blocks are reference-counted, so that sequences
-// can share a common prefix.
+// ids; position p is row p % 16 of its block p / 16. Blocks are reference-counted, so that
+// sequences can share a common prefix.
 //
-// Not thread-safe but for what a step does: while Write and reads run, several threads may call them
-// for different (layer, head, sequence) at once.
+// Not thread-safe but for what a step does: while Write and reads run, several threads may call
+// them for different (layer, head, sequence) at once.
 #pragma once
 
 #include <cstddef>
@@ -34,8 +34,8 @@ struct HeadIndex {
   std::size_t head = 0;
 };
 
-// A sequence's blocks, in order of position. Move-only; gives its blocks back when it goes. Must not
-// outlive its cache.
+// A sequence's blocks, in order of position. Move-only; gives its blocks back when it goes. Must
+// not outlive its cache.
 class BlockTable {
  public:
   BlockTable() = default;

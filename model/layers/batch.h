@@ -18,8 +18,9 @@ struct Chunk {
   std::size_t row = 0;                 // where its rows begin in the batch; set by Batch::Add
 };
 
-// A flat batch: the chunks' rows one after the other, from any number of sequences at any positions.
-// No two chunks may be of the same sequence. Borrows tables and tokens until the step is done.
+// A flat batch: the chunks' rows one after the other, from any number of sequences at any
+// positions. No two chunks may be of the same sequence. Borrows tables and tokens until the step is
+// done.
 class Batch {
  public:
   // Appends a chunk. REQUIRES: `blocks` covers start + tokens.size() positions, and the positions

@@ -2,7 +2,8 @@
 //
 //   hidden += activation(x * c_fc + b_fc) * c_proj + b_proj
 //
-// The residual is fused into the last product. Reference: Hugging Face GPT2MLP, and GPT2Block's sum.
+// The residual is fused into the last product. Reference: Hugging Face GPT2MLP, and GPT2Block's
+// sum.
 #pragma once
 
 #include "model/executor.h"

@@ -32,8 +32,8 @@ class Tensor {
   std::size_t stride_ = 0;
 };
 
-// Rows of one sequence that attend together: they share each pass over the keys and values, and their
-// scores, 4 KiB a row at 1,024 positions, stay in the first-level cache.
+// Rows of one sequence that attend together: they share each pass over the keys and values, and
+// their scores, 4 KiB a row at 1,024 positions, stay in the first-level cache.
 inline constexpr std::size_t kAttentionTileRows = 8;
 
 // One user at a time.

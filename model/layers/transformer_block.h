@@ -11,11 +11,11 @@
 #include "model/cache/kv_cache.h"
 #include "model/config.h"
 #include "model/executor.h"
-#include "model/layers/scratch.h"
 #include "model/layers/attention/attention.h"
 #include "model/layers/batch.h"
 #include "model/layers/ffn.h"
 #include "model/layers/layer_norm.h"
+#include "model/layers/scratch.h"
 #include "model/mat_view.h"
 
 namespace cascade::model {
@@ -27,8 +27,8 @@ struct TransformerBlockWeights {
   FfnWeights mlp;
 };
 
-// Updates `hidden`, [rows, n_embd], in place for block `layer`, and writes the keys and values of the
-// batch's rows to `cache`. `scratch` holds at least `hidden.rows()` rows.
+// Updates `hidden`, [rows, n_embd], in place for block `layer`, and writes the keys and values of
+// the batch's rows to `cache`. `scratch` holds at least `hidden.rows()` rows.
 void TransformerBlock(const TransformerBlockWeights& weights, const ModelConfig& config,
                       std::size_t layer, const Batch& batch, KvCache& cache, Executor& executor,
                       LayerScratch& scratch, MatF hidden);

@@ -21,8 +21,8 @@ struct AttentionWeights {
 };
 
 // hidden += Attention(x) for block `layer`, in four passes: project; write keys and values to the
-// cache at the batch's positions; attend, head by head and chunk by chunk; project back. The middle two
-// are one loop, split over heads.
+// cache at the batch's positions; attend, head by head and chunk by chunk; project back. The middle
+// two are one loop, split over heads.
 //
 //   x      : [rows, n_embd], normalised
 //   hidden : [rows, n_embd]

@@ -19,8 +19,8 @@ namespace cascade::model {
 
 // The weighted values of one head of one sequence in block `head.layer`, from the cache's values.
 //
-//   scores : [rows, ...] as AttentionScores leaves them; overwritten. At most kAttentionTileRows rows.
-//   out    : [rows, head_dim], any stride
+//   scores : [rows, ...] as AttentionScores leaves them; overwritten. At most kAttentionTileRows
+//   rows. out    : [rows, head_dim], any stride
 void WeighValues(MatF scores, const KvCache& cache, const BlockTable& blocks, HeadIndex head,
                  std::size_t start, MatF out);
 
