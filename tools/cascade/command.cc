@@ -1,0 +1,43 @@
+#include "tools/cascade/command.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace cascade::cli {
+namespace {
+
+std::string HelpText(const Command::Description& about, const Flags& flags) {
+  return absl::StrCat("cascade ", about.name, " [flags]", about.arguments.empty() ? "" : " ",
+                      about.arguments, "\n\n", about.summary, "\n", about.details, "\nFlags:\n",
+                      flags.Help());
+}
+
+}  // namespace
+
+ExitCode Command::UsageError(absl::string_view message, Console& console) const {
+  const absl::string_view name = description().name;
+  console.Complain(
+      absl::StrCat(name, ": ", message, "\nRun `cascade ", name, " --help` for its flags."));
+  return ExitCode::kUsage;
+}
+
+ExitCode RunCommand(Command& command, std::span<const std::string> args, Console& console) {
+  CallOptions options;
+  bool help = false;
+  Flags flags;
+  command.AddFlags(flags);
+  flags.Add("server", "HOST:PORT", "where the server listens (localhost:50051)", &options.server);
+  flags.Add("timeout", "TIME", "give up after this long, such as 30s or 2m (never)",
+            &options.timeout);
+  flags.Add("json", "", "print the answer as JSON, one object a line", &options.json);
+  flags.Add("help", "", "print this", &help);
+
+  const absl::StatusOr<std::vector<std::string>> arguments = flags.Parse(args);
+  if (!arguments.ok()) return command.UsageError(arguments.status().message(), console);
+  if (help) {
+    console.out << HelpText(command.description(), flags);
+    return ExitCode::kOk;
+  }
+  return command.Run(*arguments, options, console);
+}
+
+}  // namespace cascade::cli

@@ -1,0 +1,16 @@
+// The subcommands. Each stands in the .cc file of its name.
+#pragma once
+
+#include <memory>
+
+#include "tools/cascade/command.h"
+
+namespace cascade::cli {
+
+std::unique_ptr<Command> MakeGenerateCommand();
+std::unique_ptr<Command> MakeTokenizeCommand();
+std::unique_ptr<Command> MakeDetokenizeCommand();
+std::unique_ptr<Command> MakeModelCommand();
+std::unique_ptr<Command> MakeHealthCommand();
+
+}  // namespace cascade::cli

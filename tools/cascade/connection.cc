@@ -1,0 +1,38 @@
+#include "tools/cascade/connection.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "tools/cascade/status_text.h"
+
+namespace cascade::cli {
+namespace {
+
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& server) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  return grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments);
+}
+
+}  // namespace
+
+Connection::Connection(CallOptions options)
+    : options_(std::move(options)),
+      channel_(MakeChannel(options_.server)),
+      text_generation_(v1::TextGeneration::NewStub(channel_)),
+      health_(grpc::health::v1::Health::NewStub(channel_)) {}
+
+void Connection::SetDeadline(grpc::ClientContext& context) const {
+  if (options_.timeout == absl::InfiniteDuration()) return;
+  context.set_deadline(absl::ToChronoTime(absl::Now() + options_.timeout));
+}
+
+std::string Connection::Explain(const grpc::Status& status) const {
+  const bool unreachable = status.error_code() == grpc::StatusCode::UNAVAILABLE &&
+                           channel_->GetState(false) == GRPC_CHANNEL_TRANSIENT_FAILURE;
+  if (!unreachable) return StatusText(status);
+  return absl::StrCat("no server answers at ", options_.server, "\n  ", status.error_message(),
+                      "\n  Start one with `make run`, or name another with --server=HOST:PORT.");
+}
+
+}  // namespace cascade::cli

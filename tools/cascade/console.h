@@ -1,0 +1,26 @@
+// Where a subcommand reads and writes.
+#pragma once
+
+#include <istream>
+#include <ostream>
+
+#include "absl/strings/string_view.h"
+
+namespace cascade::cli {
+
+// The three standard streams, borrowed. Tests give string streams.
+struct Console {
+  std::istream& in;
+  std::ostream& out;
+  std::ostream& err;
+  bool out_is_terminal = false;
+
+  // Writes text that a model or a user made. A terminal gets it through Printable(); a file or a
+  // pipe gets every byte. Flushes, so that a stream is seen as it comes.
+  void Write(absl::string_view text);
+
+  // One line to `err`, after "cascade: ", through Printable().
+  void Complain(absl::string_view message);
+};
+
+}  // namespace cascade::cli

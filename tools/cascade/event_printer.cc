@@ -1,0 +1,129 @@
+#include "tools/cascade/event_printer.h"
+
+#include <google/protobuf/util/json_util.h>
+
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "tools/cascade/text.h"
+
+namespace cascade::cli {
+namespace {
+
+std::string EndedBecause(const v1::Finish& finish) {
+  switch (finish.reason()) {
+    case v1::FINISH_REASON_EOS:
+      return "end of text";
+    case v1::FINISH_REASON_STOP_TOKEN:
+      return absl::StrCat("stop token ", finish.matched_token_id());
+    case v1::FINISH_REASON_STOP_STRING:
+      return absl::StrCat("stop string ", Quoted(finish.matched_stop()));
+    case v1::FINISH_REASON_MAX_TOKENS:
+      return "max_new_tokens reached";
+    case v1::FINISH_REASON_CONTEXT_FULL:
+      return "context full";
+    default:
+      return absl::StrCat("reason ", static_cast<int>(finish.reason()));
+  }
+}
+
+double Seconds(const google::protobuf::Duration& duration) {
+  return static_cast<double>(duration.seconds()) + 1e-9 * duration.nanos();
+}
+
+// Decode speed: the first token belongs to prefill.
+std::string Speed(const v1::Summary& summary) {
+  const double seconds = Seconds(summary.timings().decode());
+  const double tokens = summary.usage().generated_tokens() - 1.0;
+  if (tokens < 1 || seconds <= 0) return "";
+  return absl::StrFormat(", %.0f tokens/s", tokens / seconds);
+}
+
+class TextPrinter : public EventPrinter {
+ public:
+  TextPrinter(std::string prompt, Console& console)
+      : prompt_(std::move(prompt)), console_(console) {}
+
+  void Print(const v1::GenerateEvent& event) override {
+    if (event.has_prompt()) PrintPrompt();
+    if (event.has_delta()) PrintDelta(event.delta());
+    if (event.has_finish()) finish_ = event.finish();
+    if (event.has_summary()) PrintSummary(event.summary());
+  }
+
+  void End() override {
+    if (line_is_open_) console_.Write("\n");
+    line_is_open_ = false;
+  }
+
+ private:
+  void PrintPrompt() {
+    line_is_open_ = true;
+    if (console_.out_is_terminal) console_.out << Dimmed(Printable(prompt_)) << std::flush;
+  }
+
+  void PrintDelta(const v1::Delta& delta) {
+    console_.Write(delta.text());
+    logprobs_.insert(logprobs_.end(), delta.logprobs().begin(), delta.logprobs().end());
+  }
+
+  void PrintSummary(const v1::Summary& summary) {
+    End();
+    for (const v1::TokenLogProbs& token : logprobs_) PrintLogProbs(token);
+    console_.err << Printable(absl::StrFormat("[%s: %d tokens%s, seed %d]\n", EndedBecause(finish_),
+                                              summary.usage().generated_tokens(), Speed(summary),
+                                              finish_.seed()))
+                 << std::flush;
+  }
+
+  void PrintLogProbs(const v1::TokenLogProbs& token) {
+    std::string line = absl::StrFormat("%6d  %9.4f", token.token_id(), token.logprob());
+    for (const auto& candidate : token.candidates()) {
+      absl::StrAppendFormat(&line, "  %s %.4f", Quoted(candidate.token()), candidate.logprob());
+    }
+    console_.Write(absl::StrCat(line, "\n"));
+  }
+
+  const std::string prompt_;
+  Console& console_;
+  bool line_is_open_ = false;
+  v1::Finish finish_;
+  std::vector<v1::TokenLogProbs> logprobs_;
+};
+
+class JsonPrinter : public EventPrinter {
+ public:
+  explicit JsonPrinter(Console& console) : console_(console) {}
+
+  void Print(const v1::GenerateEvent& event) override {
+    console_.out << JsonLine(event) << std::flush;
+  }
+
+  void End() override {}
+
+ private:
+  Console& console_;
+};
+
+}  // namespace
+
+std::unique_ptr<EventPrinter> MakeTextPrinter(std::string prompt, Console& console) {
+  return std::make_unique<TextPrinter>(std::move(prompt), console);
+}
+
+std::unique_ptr<EventPrinter> MakeJsonPrinter(Console& console) {
+  return std::make_unique<JsonPrinter>(console);
+}
+
+std::string JsonLine(const google::protobuf::Message& message) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.preserve_proto_field_names = true;
+  std::string json;
+  // Fails only for an Any of unknown type, and no message of ours holds one.
+  const auto status = google::protobuf::util::MessageToJsonString(message, &json, options);
+  return absl::StrCat(status.ok() ? json : "{}", "\n");
+}
+
+}  // namespace cascade::cli

@@ -1,0 +1,162 @@
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "tools/cascade/commands.h"
+#include "tools/cascade/event_printer.h"
+#include "tools/cascade/interrupt.h"
+#include "tools/cascade/text.h"
+
+namespace cascade::cli {
+namespace {
+
+constexpr absl::string_view kDetails = R"(
+Streams the text as it is made. TEXT is the prompt; "-" reads it from standard input. What you leave
+out is the model's own default (`cascade model` tells it). Ctrl-C cancels.
+
+To a terminal, the prompt comes first and control characters are shown as U+FFFD; a file or a pipe
+gets the generated text alone, byte for byte, and a newline. One line on the error stream tells how
+it ended; its seed, sent again, gives the same text again.
+
+  cascade generate "Once upon a time"
+  cascade generate --temperature=0 --max_new_tokens=40 "The old king"
+  cascade generate --stop="." --seed=7 --top_k=40 - < prompt.txt
+  cascade generate --json --logprobs --candidates=3 "Once upon a time"
+)";
+
+class GenerateCommand : public Command {
+ public:
+  Description description() const override {
+    return {"generate", "TEXT", "Goes on from a prompt.", kDetails};
+  }
+
+  void AddFlags(Flags& flags) override {
+    flags.Add("temperature", "T", "0 is greedy; 1 is the model's own distribution", &temperature_);
+    flags.Add("top_k", "K", "keep the K most probable tokens; 0 keeps all", &top_k_);
+    flags.Add("top_p", "P", "keep the fewest tokens that reach this probability", &top_p_);
+    flags.Add("min_p", "P", "drop tokens below this share of the best one's probability", &min_p_);
+    flags.Add("seed", "N", "the same seed gives the same text (a random one)", &seed_);
+    flags.Add("max_new_tokens", "N", "generate no more than this", &max_new_tokens_);
+    flags.Add("min_new_tokens", "N", "nothing but the limits ends it before this many",
+              &min_new_tokens_);
+    flags.Add("stop", "TEXT", "end at this text; may be given several times", &stop_);
+    flags.Add("stop_token_ids", "ID,...", "end at these tokens", &stop_token_ids_);
+    flags.Add("include_stop", "", "keep the stop text in the answer", &include_stop_);
+    flags.Add("ignore_eos", "", "go on after the model's end-of-text token", &ignore_eos_);
+    flags.Add("token_ids", "ID,...", "the prompt as token ids, instead of TEXT", &token_ids_);
+    flags.Add("parse_special_tokens", "", "read <|endoftext|> in TEXT as the token, not as text",
+              &parse_special_tokens_);
+    flags.Add("truncate", "", "drop the beginning of a prompt that is too long", &truncate_);
+    flags.Add("max_prompt_tokens", "N", "keep no more than the last N of its tokens",
+              &max_prompt_tokens_);
+    flags.Add("logprobs", "", "report the log-probability of each token", &logprobs_);
+    flags.Add("candidates", "N", "with --logprobs, and of the N most probable", &candidates_);
+    flags.Add("report_token_ids", "", "with --json, report the generated tokens' ids",
+              &report_token_ids_);
+    flags.Add("request_id", "ID", "what the server's log calls this request", &request_id_);
+  }
+
+  ExitCode Run(const std::vector<std::string>& arguments, const CallOptions& options,
+               Console& console) override {
+    const bool has_ids = !token_ids_.empty();
+    if (arguments.size() > 1) return UsageError("more than one TEXT: quote it", console);
+    if (arguments.size() + (has_ids ? 1 : 0) != 1) {
+      return UsageError("needs either a TEXT or --token_ids", console);
+    }
+    std::string prompt;
+    if (!has_ids) prompt = arguments[0] == "-" ? ReadAll(console.in) : arguments[0];
+    if (!IsUtf8(prompt)) return UsageError("the prompt is not UTF-8", console);
+    const std::unique_ptr<EventPrinter> printer =
+        options.json ? MakeJsonPrinter(console) : MakeTextPrinter(prompt, console);
+    return Stream(MakeRequest(prompt), options, *printer, console);
+  }
+
+ private:
+  static std::string ReadAll(std::istream& in) {
+    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  }
+
+  static ExitCode Stream(const v1::GenerateRequest& request, const CallOptions& options,
+                         EventPrinter& printer, Console& console) {
+    grpc::ClientContext context;
+    const Interrupt interrupt([&context] { context.TryCancel(); });
+    Connection connection(options);
+    connection.SetDeadline(context);
+    const auto stream = connection.text_generation().GenerateStream(&context, request);
+    v1::GenerateEvent event;
+    while (stream->Read(&event)) printer.Print(event);
+    const grpc::Status status = stream->Finish();
+    printer.End();
+    if (status.ok()) return ExitCode::kOk;
+    if (interrupt.raised() && status.error_code() == grpc::StatusCode::CANCELLED) {
+      console.Complain("interrupted: the call is cancelled");
+      return ExitCode::kInterrupted;
+    }
+    console.Complain(connection.Explain(status));
+    return ExitCode::kFailed;
+  }
+
+  v1::GenerateRequest MakeRequest(const std::string& prompt) const {
+    v1::GenerateRequest request;
+    request.set_request_id(request_id_);
+    if (token_ids_.empty()) {
+      request.set_text(prompt);
+    } else {
+      request.mutable_token_ids()->mutable_ids()->Add(token_ids_.begin(), token_ids_.end());
+    }
+    request.set_parse_special_tokens(parse_special_tokens_);
+    if (max_prompt_tokens_)
+      request.mutable_truncation()->set_max_prompt_tokens(*max_prompt_tokens_);
+    FillSampling(*request.mutable_sampling());
+    FillStopping(*request.mutable_stopping());
+    request.mutable_response()->set_token_ids(report_token_ids_);
+    request.mutable_response()->set_logprobs(logprobs_);
+    request.mutable_response()->set_candidates(candidates_);
+    return request;
+  }
+
+  void FillSampling(v1::SamplingParams& sampling) const {
+    if (temperature_) sampling.set_temperature(*temperature_);
+    if (top_k_) sampling.set_top_k(*top_k_);
+    if (top_p_) sampling.set_top_p(*top_p_);
+    if (min_p_) sampling.set_min_p(*min_p_);
+    if (seed_) sampling.set_seed(*seed_);
+  }
+
+  void FillStopping(v1::StoppingParams& stopping) const {
+    if (max_new_tokens_) stopping.set_max_new_tokens(*max_new_tokens_);
+    stopping.set_min_new_tokens(min_new_tokens_);
+    for (const std::string& text : stop_) stopping.add_stop(text);
+    stopping.mutable_stop_token_ids()->Add(stop_token_ids_.begin(), stop_token_ids_.end());
+    stopping.set_include_stop(include_stop_);
+    stopping.set_ignore_eos(ignore_eos_);
+  }
+
+  std::optional<float> temperature_;
+  std::optional<std::uint32_t> top_k_;
+  std::optional<float> top_p_;
+  std::optional<float> min_p_;
+  std::optional<std::uint64_t> seed_;
+  std::optional<std::uint32_t> max_new_tokens_;
+  std::uint32_t min_new_tokens_ = 0;
+  std::vector<std::string> stop_;
+  std::vector<std::uint32_t> stop_token_ids_;
+  bool include_stop_ = false;
+  bool ignore_eos_ = false;
+  std::vector<std::uint32_t> token_ids_;
+  bool parse_special_tokens_ = false;
+  bool truncate_ = false;
+  std::optional<std::uint32_t> max_prompt_tokens_;
+  bool logprobs_ = false;
+  std::uint32_t candidates_ = 0;
+  bool report_token_ids_ = false;
+  std::string request_id_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeGenerateCommand() { return std::make_unique<GenerateCommand>(); }
+
+}  // namespace cascade::cli

@@ -1,0 +1,32 @@
+// Ctrl-C as an event rather than the end of the process.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <thread>
+
+namespace cascade::cli {
+
+// While it lives, SIGINT and SIGTERM do not end the process: the first calls `on_interrupt`, on a
+// thread of its own. Construct it before any thread is started, gRPC's included: threads inherit
+// which signals are blocked, and a thread that does not block them would be ended by them.
+class Interrupt {
+ public:
+  explicit Interrupt(std::function<void()> on_interrupt);
+  ~Interrupt();
+  Interrupt(const Interrupt&) = delete;
+  Interrupt& operator=(const Interrupt&) = delete;
+
+  // True from before `on_interrupt` is called.
+  bool raised() const { return raised_; }
+
+ private:
+  void Wait();
+
+  const std::function<void()> on_interrupt_;
+  std::atomic<bool> closing_ = false;
+  std::atomic<bool> raised_ = false;
+  std::thread watcher_;  // last: it uses the others
+};
+
+}  // namespace cascade::cli

@@ -1,0 +1,78 @@
+// cascade: the command-line client of cascade-server.
+#include <unistd.h>
+
+#include <exception>
+#include <iostream>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "tools/cascade/commands.h"
+#include "tools/cascade/text.h"
+
+namespace cascade::cli {
+namespace {
+
+using Commands = std::vector<std::unique_ptr<Command>>;
+
+Commands AllCommands() {
+  Commands commands;
+  commands.push_back(MakeGenerateCommand());
+  commands.push_back(MakeTokenizeCommand());
+  commands.push_back(MakeDetokenizeCommand());
+  commands.push_back(MakeModelCommand());
+  commands.push_back(MakeHealthCommand());
+  return commands;
+}
+
+std::string HelpText(const Commands& commands) {
+  std::string help = "cascade COMMAND [flags]: asks a cascade-server.\n\n";
+  for (const auto& command : commands) {
+    const Command::Description about = command->description();
+    absl::StrAppendFormat(&help, "  %-11s %s\n", about.name, about.summary);
+  }
+  return absl::StrCat(help, "\n`cascade COMMAND --help` shows its flags and examples.\n\n",
+                      "Exit status: 0 done; 1 the call failed; 2 the command line is wrong; ",
+                      "130 interrupted.\n");
+}
+
+ExitCode Main(std::span<const std::string> args, Console& console) {
+  const Commands commands = AllCommands();
+  for (const std::string& arg : args) {
+    if (IsUtf8(arg)) continue;
+    console.Complain(absl::StrCat("an argument is not UTF-8: ", Quoted(arg)));
+    return ExitCode::kUsage;
+  }
+  const std::string name = args.empty() ? "" : args.front();
+  if (name == "--version") {
+    console.out << "cascade " << CASCADE_VERSION << '\n';
+    return ExitCode::kOk;
+  }
+  if (name == "--help" || name == "-h" || name == "help") {
+    console.out << HelpText(commands);
+    return ExitCode::kOk;
+  }
+  for (const auto& command : commands) {
+    if (command->description().name == name) return RunCommand(*command, args.subspan(1), console);
+  }
+  if (!name.empty()) console.Complain(absl::StrCat("there is no command \"", name, "\""));
+  console.err << HelpText(commands);
+  return ExitCode::kUsage;
+}
+
+}  // namespace
+}  // namespace cascade::cli
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> args(argv + (argc > 0 ? 1 : 0), argv + argc);
+  cascade::cli::Console console{std::cin, std::cout, std::cerr, isatty(STDOUT_FILENO) == 1};
+  try {
+    return static_cast<int>(cascade::cli::Main(args, console));
+  } catch (const std::exception& error) {
+    console.Complain(error.what());
+    return static_cast<int>(cascade::cli::ExitCode::kFailed);
+  }
+}

@@ -1,0 +1,93 @@
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "tools/cascade/commands.h"
+#include "tools/cascade/event_printer.h"
+
+namespace cascade::cli {
+namespace {
+
+constexpr absl::string_view kDetails = R"(
+The model's shape, how it is loaded, what a request gets that leaves a field out, and the limits.
+
+  cascade model
+  cascade model --json
+)";
+
+void Row(absl::string_view name, absl::string_view value, std::string* table) {
+  absl::StrAppendFormat(table, "%-13s %s\n", name, value);
+}
+
+std::string ArchitectureText(const v1::GetModelResponse::Architecture& shape) {
+  return absl::StrFormat(
+      "%d layers of %d heads, %d wide, %s; %.1f million parameters\n%-13s context of %d tokens, "
+      "vocabulary of %d",
+      shape.n_layer(), shape.n_head(), shape.n_embd(), shape.activation_function(),
+      static_cast<double>(shape.parameters()) / 1e6, "", shape.n_ctx(), shape.vocab_size());
+}
+
+std::string DefaultsText(const v1::GetModelResponse::Defaults& defaults) {
+  const v1::SamplingParams& sampling = defaults.sampling();
+  return absl::StrFormat(
+      "temperature %g, top_k %d, top_p %g, min_p %g\n%-13s max_new_tokens %d, "
+      "end-of-text %s",
+      sampling.temperature(), sampling.top_k(), sampling.top_p(), sampling.min_p(), "",
+      defaults.max_new_tokens(), absl::StrJoin(defaults.eos_token_ids(), ", "));
+}
+
+std::string LimitsText(const v1::GetModelResponse::Limits& limits) {
+  return absl::StrFormat(
+      "%d tokens of prompt, %d with the answer, %d bytes of text\n%-13s %d "
+      "requests running, %d waiting\n%-13s %d stop strings of %d bytes, %d stop "
+      "tokens, %d candidates",
+      limits.max_prompt_tokens(), limits.max_total_tokens(), limits.max_text_bytes(), "",
+      limits.max_running_requests(), limits.max_queued_requests(), "", limits.max_stop_strings(),
+      limits.max_stop_string_bytes(), limits.max_stop_token_ids(), limits.max_candidates());
+}
+
+std::string Table(const v1::GetModelResponse& model) {
+  std::string table;
+  Row("name", model.name(), &table);
+  Row("fingerprint", model.fingerprint(), &table);
+  Row("server", absl::StrCat("cascade ", model.version()), &table);
+  Row("architecture", ArchitectureText(model.architecture()), &table);
+  Row("weights",
+      absl::StrFormat("%s on disk, %s in memory, %.1f MB", model.weights().stored_type(),
+                      model.weights().memory_type(),
+                      static_cast<double>(model.weights().memory_bytes()) / 1e6),
+      &table);
+  Row("defaults", DefaultsText(model.defaults()), &table);
+  Row("limits", LimitsText(model.limits()), &table);
+  return table;
+}
+
+class ModelCommand : public Command {
+ public:
+  Description description() const override {
+    return {"model", "", "Shows what model the server has.", kDetails};
+  }
+
+  void AddFlags(Flags& /*flags*/) override {}
+
+  ExitCode Run(const std::vector<std::string>& arguments, const CallOptions& options,
+               Console& console) override {
+    if (!arguments.empty()) return UsageError("takes no arguments", console);
+    v1::GetModelResponse response;
+    grpc::ClientContext context;
+    Connection connection(options);
+    connection.SetDeadline(context);
+    const grpc::Status status = connection.text_generation().GetModel(&context, {}, &response);
+    if (!status.ok()) {
+      console.Complain(connection.Explain(status));
+      return ExitCode::kFailed;
+    }
+    console.Write(options.json ? JsonLine(response) : Table(response));
+    return ExitCode::kOk;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeModelCommand() { return std::make_unique<ModelCommand>(); }
+
+}  // namespace cascade::cli

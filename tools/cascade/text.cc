@@ -1,0 +1,92 @@
+#include "tools/cascade/text.h"
+
+#include <cstddef>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+
+namespace cascade::cli {
+namespace {
+
+constexpr absl::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
+
+unsigned char ByteAt(absl::string_view text, std::size_t i) {
+  return i < text.size() ? static_cast<unsigned char>(text[i]) : 0;
+}
+
+// Bytes of the control character at `i`: 1 for C0 and DEL, 2 for C1 (U+0080 to U+009F), 0 for none.
+std::size_t ControlLength(absl::string_view text, std::size_t i) {
+  const unsigned char first = ByteAt(text, i);
+  if (absl::ascii_iscntrl(first)) return 1;
+  const unsigned char second = ByteAt(text, i + 1);
+  return first == 0xC2 && second >= 0x80 && second < 0xA0 ? 2 : 0;
+}
+
+bool IsContinuation(unsigned char byte) { return (byte & 0xC0U) == 0x80; }
+
+// Bytes of the UTF-8 character at `i`, 0 if there is none (Unicode 15, table 3-7).
+std::size_t CharacterLength(absl::string_view text, std::size_t i) {
+  const unsigned char first = ByteAt(text, i);
+  if (first < 0x80) return 1;
+  if (first < 0xC2 || first > 0xF4) return 0;
+  const std::size_t length = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+  const unsigned char second = ByteAt(text, i + 1);
+  if (first == 0xE0 && second < 0xA0) return 0;  // overlong
+  if (first == 0xED && second > 0x9F) return 0;  // a surrogate
+  if (first == 0xF0 && second < 0x90) return 0;  // overlong
+  if (first == 0xF4 && second > 0x8F) return 0;  // above U+10FFFF
+  for (std::size_t k = 1; k < length; ++k) {
+    if (!IsContinuation(ByteAt(text, i + k))) return 0;
+  }
+  return length;
+}
+
+bool IsLayout(char c) { return c == '\n' || c == '\t'; }
+
+bool HasControls(absl::string_view text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (!IsLayout(text[i]) && ControlLength(text, i) > 0) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+bool IsUtf8(absl::string_view bytes) {
+  for (std::size_t i = 0; i < bytes.size();) {
+    const std::size_t length = CharacterLength(bytes, i);
+    if (length == 0) return false;
+    i += length;
+  }
+  return true;
+}
+
+std::string Printable(absl::string_view text) {
+  std::string printable;
+  printable.reserve(text.size());
+  for (std::size_t i = 0; i < text.size();) {
+    const std::size_t control = ControlLength(text, i);
+    if (control == 0 || IsLayout(text[i])) {
+      printable += text[i++];
+    } else {
+      absl::StrAppend(&printable, kReplacement);
+      i += control;
+    }
+  }
+  return printable;
+}
+
+std::string Quoted(absl::string_view bytes) {
+  const std::string escaped =
+      IsUtf8(bytes) && !HasControls(bytes)
+          ? absl::StrReplaceAll(bytes,
+                                {{"\\", "\\\\"}, {"\"", "\\\""}, {"\n", "\\n"}, {"\t", "\\t"}})
+          : absl::CHexEscape(bytes);
+  return absl::StrCat("\"", escaped, "\"");
+}
+
+std::string Dimmed(absl::string_view text) { return absl::StrCat("\x1b[2m", text, "\x1b[0m"); }
+
+}  // namespace cascade::cli

@@ -1,0 +1,23 @@
+// How text from elsewhere, a model's or a user's, is made safe to show.
+#pragma once
+
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+namespace cascade::cli {
+
+bool IsUtf8(absl::string_view bytes);
+
+// `text` with every control character but newline and tab replaced by U+FFFD: C0, DEL and C1 (as
+// UTF-8). No escape sequence survives it. `text` is UTF-8.
+std::string Printable(absl::string_view text);
+
+// `bytes` in double quotes, on one line: as it is if it is UTF-8 without control characters, with
+// \n, \t, \" and \\ escaped; else every byte outside ASCII as \xNN.
+std::string Quoted(absl::string_view bytes);
+
+// Text in dim letters, where that is wanted: on a terminal.
+std::string Dimmed(absl::string_view text);
+
+}  // namespace cascade::cli
