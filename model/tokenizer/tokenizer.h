@@ -2,8 +2,8 @@
 //
 // Text is cut into words by the pattern
 //   's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
-// and each word's bytes are merged by rank. Reference: Hugging Face GPT2TokenizerFast and tiktoken's
-// "gpt2" (openai/gpt-2, encoder.py).
+// and each word's bytes are merged by rank. Reference: Hugging Face GPT2TokenizerFast and
+// tiktoken's "gpt2" (openai/gpt-2, encoder.py).
 #pragma once
 
 #include <cstddef>
@@ -32,18 +32,21 @@ class Tokenizer {
  public:
   // Reads `folder`/vocab.json and `folder`/merges.txt, or, where they are missing,
   // `folder`/tokenizer.json (a byte-level BPE model as Hugging Face writes it).
-  // NOT_FOUND if there is neither; INVALID_ARGUMENT, naming file, line or key and what was expected,
-  // if a file is malformed.
+  // NOT_FOUND if there is neither; INVALID_ARGUMENT, naming file, line or key and what was
+  // expected, if a file is malformed.
   static absl::StatusOr<Tokenizer> Load(const std::string& folder);
 
   Tokenizer(Tokenizer&&) noexcept;
   Tokenizer& operator=(Tokenizer&&) noexcept;
   ~Tokenizer();
 
-  // Any bytes. What is not valid UTF-8 is kept byte for byte, each such byte counting as a character
-  // that is neither letter, number nor space; so Bytes(Encode(x)) == x for every x.
+  // Any bytes. What is not valid UTF-8 is kept byte for byte, each such byte counting as a
+  // character that is neither letter, number nor space; so Decode(Encode(x)) == x for every x.
+  //
   // Cost: linear in the text but for a log factor in the length of one word.
-  // RESOURCE_EXHAUSTED only if the pattern engine runs out of memory.
+  //
+  // RESOURCE_EXHAUSTED only if the text has 4 GiB or more, or the pattern engine runs out of
+  // memory.
   absl::StatusOr<std::vector<TokenId>> Encode(absl::string_view text,
                                               SpecialTokens special_tokens) const;
 

@@ -8,9 +8,9 @@
 namespace cascade::model {
 
 // Takes bytes in any pieces and gives back valid UTF-8. Bytes that begin a character are held until
-// it is complete. Bytes that cannot be part of one become U+FFFD, one for each maximal subpart of an
-// ill-formed sequence (Unicode 15, section 3.9, and Python's errors="replace"), so the concatenated
-// output equals the one-shot decoding of all bytes, however they were cut.
+// it is complete. Bytes that cannot be part of one become U+FFFD, one for each maximal subpart of
+// an ill-formed sequence (Unicode 15, section 3.9, and Python's errors="replace"), so the
+// concatenated output equals the one-shot decoding of all bytes, however they were cut.
 //
 // Not thread-safe.
 class Utf8Stream {

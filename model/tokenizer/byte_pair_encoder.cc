@@ -1,0 +1,107 @@
+#include "model/tokenizer/byte_pair_encoder.h"
+
+#include <algorithm>
+#include <cassert>
+#include <functional>
+
+namespace cascade::model {
+namespace {
+
+constexpr std::uint64_t Pack(std::uint32_t high, std::uint32_t low) {
+  return std::uint64_t{high} << 32 | low;
+}
+
+}  // namespace
+
+BytePairEncoder::BytePairEncoder(const Vocabulary& vocabulary)
+    : byte_tokens_(vocabulary.byte_tokens) {
+  ranks_.reserve(vocabulary.merges.size());
+  wholes_.reserve(vocabulary.merges.size());
+  for (const struct Merge& merge : vocabulary.merges) {
+    ranks_[Pack(merge.left, merge.right)] = static_cast<std::uint32_t>(wholes_.size());
+    wholes_.push_back(merge.whole);
+  }
+  // That a token is what its own bytes merge to is true of the vocabularies that BPE training
+  // makes, but a file may say otherwise: see for each one.
+  words_.reserve(vocabulary.tokens.size());
+  Scratch scratch;
+  std::vector<TokenId> ids;
+  for (std::size_t id = 0; id < vocabulary.tokens.size(); ++id) {
+    const std::string& bytes = vocabulary.tokens[id];
+    if (bytes.empty()) continue;
+    ids.clear();
+    MergeWord(bytes, scratch, ids);
+    if (ids.size() == 1 && ids[0] == id) words_.emplace(bytes, ids[0]);
+  }
+}
+
+void BytePairEncoder::Encode(absl::string_view word, Scratch& scratch,
+                             std::vector<TokenId>& ids) const {
+  if (const auto whole = words_.find(word); whole != words_.end()) {
+    ids.push_back(whole->second);
+  } else {
+    MergeWord(word, scratch, ids);
+  }
+}
+
+std::uint32_t BytePairEncoder::RankOf(TokenId left, TokenId right) const {
+  const auto found = ranks_.find(Pack(left, right));
+  return found == ranks_.end() ? kNoRank : found->second;
+}
+
+void BytePairEncoder::Begin(absl::string_view word, Scratch& scratch) const {
+  assert(word.size() < kNoRank);
+  const auto size = static_cast<std::uint32_t>(word.size());
+  scratch.symbols.resize(size);
+  scratch.candidates.clear();
+  for (std::uint32_t i = 0; i < size; ++i) {
+    Symbol& symbol = scratch.symbols[i];
+    symbol = {byte_tokens_[static_cast<unsigned char>(word[i])], i - 1, i + 1, kNoRank};
+    if (i == 0) continue;
+    Symbol& previous = scratch.symbols[i - 1];
+    previous.rank = RankOf(previous.id, symbol.id);
+    if (previous.rank != kNoRank) scratch.candidates.push_back(Pack(previous.rank, i - 1));
+  }
+  std::make_heap(scratch.candidates.begin(), scratch.candidates.end(), std::greater<>());
+}
+
+// Joins the symbol at `left` with the next one.
+void BytePairEncoder::Merge(std::uint32_t left, Scratch& scratch) const {
+  const auto rank_again = [&](std::uint32_t i) {
+    Symbol& symbol = scratch.symbols[i];
+    symbol.rank = RankOf(symbol.id, scratch.symbols[symbol.next].id);
+    if (symbol.rank == kNoRank) return;
+    scratch.candidates.push_back(Pack(symbol.rank, i));
+    std::push_heap(scratch.candidates.begin(), scratch.candidates.end(), std::greater<>());
+  };
+  Symbol& symbol = scratch.symbols[left];
+  Symbol& gone = scratch.symbols[symbol.next];
+  symbol.id = wholes_[symbol.rank];
+  symbol.rank = kNoRank;
+  symbol.next = gone.next;
+  gone.rank = kNoRank;
+  if (symbol.next < scratch.symbols.size()) {
+    scratch.symbols[symbol.next].previous = left;
+    rank_again(left);
+  }
+  if (left != 0) rank_again(symbol.previous);
+}
+
+void BytePairEncoder::MergeWord(absl::string_view word, Scratch& scratch,
+                                std::vector<TokenId>& ids) const {
+  Begin(word, scratch);
+  std::vector<std::uint64_t>& candidates = scratch.candidates;
+  while (!candidates.empty()) {
+    const std::uint64_t best = candidates.front();
+    std::pop_heap(candidates.begin(), candidates.end(), std::greater<>());
+    candidates.pop_back();
+    const auto left = static_cast<std::uint32_t>(best);
+    // A candidate is stale if one of its two symbols has been merged since.
+    if (scratch.symbols[left].rank == best >> 32) Merge(left, scratch);
+  }
+  for (std::size_t i = 0; i < word.size(); i = scratch.symbols[i].next) {
+    ids.push_back(scratch.symbols[i].id);
+  }
+}
+
+}  // namespace cascade::model

@@ -1,0 +1,108 @@
+#include "model/tokenizer/vocabulary_builder.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "model/tokenizer/byte_alphabet.h"
+#include "nlohmann/json.hpp"
+
+namespace cascade::model {
+
+absl::Status Malformed(absl::string_view where, absl::string_view message) {
+  return absl::InvalidArgumentError(absl::StrCat(where, ": ", message));
+}
+
+absl::StatusOr<nlohmann::json> ParseJson(NamedText file) {
+  try {
+    return nlohmann::json::parse(file.text);
+  } catch (const nlohmann::json::exception& error) {
+    return Malformed(file.name, absl::StrCat("not JSON: ", error.what()));
+  }
+}
+
+absl::StatusOr<TokenId> ParseTokenId(absl::string_view where, const nlohmann::json& value) {
+  if (!value.is_number_unsigned()) {
+    return Malformed(where, absl::StrCat("expected a token id, an integer from 0, found ",
+                                         value.is_number() ? value.dump() : value.type_name()));
+  }
+  const auto id = value.get<std::uint64_t>();
+  if (id >= kMaxVocabSize) {
+    return Malformed(where, absl::StrCat("token id ", id, " is not below ", kMaxVocabSize));
+  }
+  return static_cast<TokenId>(id);
+}
+
+absl::Status VocabularyBuilder::Place(absl::string_view where, TokenId id, std::string bytes) {
+  if (id >= taken_.size()) {
+    taken_.resize(id + 1);
+    vocabulary_.tokens.resize(id + 1);
+  }
+  if (taken_[id]) return Malformed(where, absl::StrCat("id ", id, " is taken by another token"));
+  taken_[id] = true;
+  vocabulary_.tokens[id] = std::move(bytes);
+  return absl::OkStatus();
+}
+
+absl::Status VocabularyBuilder::AddAddedToken(absl::string_view where, AddedToken token) {
+  if (token.text.empty()) return Malformed(where, "an added token must not be empty");
+  if (!added_ids_.emplace(token.text, token.id).second) {
+    return Malformed(where, absl::StrCat("'", token.text, "' is added twice"));
+  }
+  if (absl::Status placed = Place(where, token.id, token.text); !placed.ok()) return placed;
+  vocabulary_.added.push_back(std::move(token));
+  return absl::OkStatus();
+}
+
+absl::Status VocabularyBuilder::AddToken(absl::string_view where, const std::string& written,
+                                         TokenId id) {
+  if (const auto added = added_ids_.find(written); added != added_ids_.end()) {
+    if (added->second == id) {
+      ids_.emplace(written, id);
+      return absl::OkStatus();
+    }
+    return Malformed(where, absl::StrCat("'", written, "' has id ", id, " here and id ",
+                                         added->second, " among the added tokens"));
+  }
+  absl::StatusOr<std::string> bytes = BytesFromAlphabet(written);
+  if (!bytes.ok()) {
+    return Malformed(where, absl::StrCat("token '", written, "': ", bytes.status().message()));
+  }
+  if (bytes->empty()) return Malformed(where, "a token must not be empty");
+  ids_.emplace(written, id);
+  return Place(where, id, *std::move(bytes));
+}
+
+absl::Status VocabularyBuilder::AddMerge(absl::string_view where, absl::string_view left,
+                                         absl::string_view right) {
+  const auto id_of = [&](absl::string_view written) -> absl::StatusOr<TokenId> {
+    const auto found = ids_.find(written);
+    if (found != ids_.end()) return found->second;
+    return Malformed(where, absl::StrCat("'", written, "' of the merge '", left, " ", right,
+                                         "' is not in the vocabulary"));
+  };
+  const auto left_id = id_of(left);
+  if (!left_id.ok()) return left_id.status();
+  const auto right_id = id_of(right);
+  if (!right_id.ok()) return right_id.status();
+  const auto whole_id = id_of(absl::StrCat(left, right));
+  if (!whole_id.ok()) return whole_id.status();
+  vocabulary_.merges.push_back({*left_id, *right_id, *whole_id});
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Vocabulary> VocabularyBuilder::Finish(absl::string_view where) {
+  for (std::size_t byte = 0; byte < vocabulary_.byte_tokens.size(); ++byte) {
+    const std::string written = BytesToAlphabet(std::string(1, static_cast<char>(byte)));
+    const auto found = ids_.find(written);
+    if (found == ids_.end()) {
+      return Malformed(where, absl::StrFormat("no token for the byte 0x%02x, written '%s'; a "
+                                              "byte-level vocabulary has all 256",
+                                              byte, written));
+    }
+    vocabulary_.byte_tokens[byte] = found->second;
+  }
+  return std::exchange(*this, {}).vocabulary_;
+}
+
+}  // namespace cascade::model
