@@ -1,0 +1,59 @@
+#!/bin/sh
+# Holds every #include of model/, server/ and tools/ against include_rules.txt.
+#
+#   include_direction.sh ROOT    prints each breach as file:line: why; exits with 1 if there is one
+set -eu
+rules=$(cd "$(dirname "$0")" && pwd)/include_rules.txt
+cd "$1"
+
+# shellcheck disable=SC2016  # awk's own dollars
+find model server tools -name '*.h' -o -name '*.cc' | sort | xargs awk '
+  # Reads the rules: allowed[room] and bans, each " word word ".
+  FILENAME == rules {
+    sub(/#.*/, "")
+    if (NF == 0) next
+    split($0, side, / *: */)
+    if ($1 == "ban") {
+      sub(/^ban +/, "", side[1])
+      ban_count++
+      ban_rooms[ban_count] = side[1]
+      ban_pattern[ban_count] = "^" side[2] "$"
+    } else {
+      sub(/ +$/, "", side[1])
+      allowed[side[1]] = side[2]
+    }
+    next
+  }
+
+  FNR == 1 {
+    room = ""
+    for (name in allowed)
+      if (index(FILENAME, name) == 1 && length(name) > length(room)) room = name
+    if (room == "") complain("no rule says what this file may include")
+  }
+
+  /^[ \t]*#[ \t]*include/ {
+    header = $0
+    sub(/^[^"<]*["<]/, "", header)
+    sub(/[">].*/, "", header)
+    for (b = 1; b <= ban_count; b++)
+      if (starts_with_any(FILENAME, ban_rooms[b]) && header ~ ban_pattern[b])
+        complain(header " is banned in " ban_rooms[b])
+    is_ours = header ~ /^(model|server|tools|tests|cascade|google|grpc)\// && header !~ /^google\/protobuf\//
+    if (is_ours && index(header, room) != 1 && !starts_with_any(header, allowed[room]))
+      complain(header " is above or beside " room)
+  }
+
+  function starts_with_any(text, words,   list, n, i) {
+    n = split(words, list, " ")
+    for (i = 1; i <= n; i++) if (index(text, list[i]) == 1) return 1
+    return 0
+  }
+
+  function complain(why) {
+    print FILENAME ":" FNR ": " why
+    breaches++
+  }
+
+  END { exit breaches > 0 }
+' rules="$rules" "$rules"

@@ -1,0 +1,65 @@
+#!/bin/sh
+# Tests include_direction.sh: a good tree passes, and each bad include, planted alone, fails and is named.
+set -eu
+check=$(cd "$(dirname "$0")" && pwd)/include_direction.sh
+tree=$(mktemp -d)
+trap 'rm -rf "$tree"' EXIT
+failures=0
+
+# plant FILE INCLUDE: a tree that holds one file with one include.
+plant() {
+  rm -rf "$tree/model" "$tree/server" "$tree/tools"
+  mkdir -p "$tree/model" "$tree/server" "$tree/tools" "$tree/$(dirname "$1")"
+  printf '#pragma once\n#include %s\n' "$2" > "$tree/$1"
+}
+
+passes() {
+  plant "$1" "$2"
+  sh "$check" "$tree" > "$tree/out" && return
+  echo "refused, and it is allowed: $2 in $1"
+  cat "$tree/out"
+  failures=$((failures + 1))
+}
+
+fails() {
+  plant "$1" "$2"
+  if ! sh "$check" "$tree" > "$tree/out" && grep -q "^$1:" "$tree/out"; then return; fi
+  echo "not refused: $2 in $1"
+  failures=$((failures + 1))
+}
+
+passes model/layers/ffn.cc '"model/kernels/matmul.h"'
+passes model/kernels/matmul.cc '<vector>'
+passes model/kernels/matmul.cc '"hwy/highway.h"'
+passes model/gpt2.cc '"model/weights/gpt2_weights.h"'
+passes server/grpc/service.cc '"server/engine/worker.h"'
+passes server/grpc/service.cc '"cascade/v1/text_generation.pb.h"'
+passes server/engine/worker.cc '<thread>'
+passes tools/cascade/model.cc '<google/protobuf/util/json_util.h>'
+
+fails model/kernels/matmul.h '"model/config.h"'
+fails model/kernels/matmul.h '"model/layers/ffn.h"'
+fails model/cache/kv_cache.h '"model/layers/ffn.h"'
+fails model/layers/ffn.h '"model/weights/safetensors.h"'
+fails model/sampling/sampler.h '"model/tokenizer/tokenizer.h"'
+fails model/tokenizer/tokenizer.h '"model/weights/safetensors.h"'
+fails model/weights/safetensors.h '"model/sampling/sampler.h"'
+fails model/gpt2.h '"model/generation/generator.h"'
+fails model/gpt2.cc '"server/engine/worker.h"'
+fails model/gpt2.cc '"tests/support/golden.h"'
+fails model/gpt2.cc '<thread>'
+fails model/layers/ffn.cc '<mutex>'
+fails model/generation/generator.cc '<chrono>'
+fails model/generation/generator.cc '"absl/time/clock.h"'
+fails model/gpt2.cc '<grpcpp/grpcpp.h>'
+fails model/gpt2.cc '  <google/protobuf/message.h>'
+fails model/layers/ffn.cc '"hwy/highway.h"'
+fails model/kernels/matmul.cc '<immintrin.h>'
+fails model/new_room/thing.h '<vector>'
+fails server/engine/worker.cc '<grpcpp/grpcpp.h>'
+fails server/engine/worker.cc '"server/grpc/service.h"'
+fails server/engine/worker.cc '"cascade/v1/text_generation.pb.h"'
+fails tools/cascade/main.cc '"model/gpt2.h"'
+fails tools/cascade/main.cc '"server/options.h"'
+
+exit "$failures"
