@@ -14,20 +14,21 @@
 
 namespace cascade::model {
 
-// The shape of one GPT-2. Names are those of Hugging Face's GPT2Config; the defaults are GPT-2 124M.
+// The shape of one GPT-2. Names are those of Hugging Face's GPT2Config; the defaults are GPT-2
+// 124M.
 struct ModelConfig {
   std::size_t n_layer = 12;
   std::size_t n_head = 12;
   std::size_t n_embd = 768;
-  std::size_t n_inner = 3072;     // width of the FFN; config.json's null means 4 * n_embd
-  std::size_t n_ctx = 1024;       // positions; config.json's n_positions
+  std::size_t n_inner = 3072;  // width of the FFN; config.json's null means 4 * n_embd
+  std::size_t n_ctx = 1024;    // positions; config.json's n_positions
   std::size_t vocab_size = 50257;
   float layer_norm_epsilon = 1e-5F;
   kernels::Activation activation = kernels::Activation::kGeluNew;  // activation_function
-  bool scale_attn_weights = true;                   // divide scores by sqrt(head_dim)
-  bool scale_attn_by_inverse_layer_idx = false;     // and by layer + 1
-  bool tie_word_embeddings = true;                  // the head is wte
-  std::vector<TokenId> eos_token_ids = {50256};     // config.json's eos_token_id; may be empty
+  bool scale_attn_weights = true;                // divide scores by sqrt(head_dim)
+  bool scale_attn_by_inverse_layer_idx = false;  // and by layer + 1
+  bool tie_word_embeddings = true;               // the head is wte
+  std::vector<TokenId> eos_token_ids = {50256};  // config.json's eos_token_id; may be empty
 
   std::size_t head_dim() const { return n_embd / n_head; }
 

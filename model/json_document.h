@@ -1,0 +1,31 @@
+// JSON from files that nobody vouches for.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "nlohmann/json_fwd.hpp"
+
+namespace cascade::model {
+
+// How deep objects and arrays may nest. config.json needs 3.
+inline constexpr std::size_t kMaxJsonDepth = 32;
+
+// Parses a text that must be one JSON object; `file` is its name, for messages. INVALID_ARGUMENT,
+// naming the file and the byte, if it is not JSON, nests deeper than kMaxJsonDepth, or has a key
+// twice in one object (readers differ in which one they would take). No exception leaves.
+absl::StatusOr<nlohmann::json> ParseJsonObject(absl::string_view text, absl::string_view file);
+
+// The contents of a regular file of at most `max_bytes`. NOT_FOUND if there is none;
+// INVALID_ARGUMENT if it is something else or longer.
+absl::StatusOr<std::string> ReadTextFile(const std::string& path, std::size_t max_bytes);
+
+// A name or value from a file, as messages show it: quoted, escaped, cut to a readable length.
+std::string Quoted(absl::string_view text);
+
+// A value as messages show it; of an object or array only its kind.
+std::string Shown(const nlohmann::json& value);
+
+}  // namespace cascade::model
