@@ -11,6 +11,12 @@ constexpr std::uint64_t Pack(std::uint32_t high, std::uint32_t low) {
   return std::uint64_t{high} << 32 | low;
 }
 
+// The index of two neighbouring bytes in the table of their ranks.
+std::size_t BytePair(char left, char right) {
+  return static_cast<std::size_t>(static_cast<unsigned char>(left)) << 8 |
+         static_cast<unsigned char>(right);
+}
+
 }  // namespace
 
 BytePairEncoder::BytePairEncoder(const Vocabulary& vocabulary)
@@ -20,6 +26,10 @@ BytePairEncoder::BytePairEncoder(const Vocabulary& vocabulary)
   for (const struct Merge& merge : vocabulary.merges) {
     ranks_[Pack(merge.left, merge.right)] = static_cast<std::uint32_t>(wholes_.size());
     wholes_.push_back(merge.whole);
+  }
+  byte_ranks_.reserve(std::size_t{256} * 256);
+  for (const TokenId left : byte_tokens_) {
+    for (const TokenId right : byte_tokens_) byte_ranks_.push_back(RankOf(left, right));
   }
   // That a token is what its own bytes merge to is true of the vocabularies that BPE training
   // makes, but a file may say otherwise: see for each one.
@@ -59,7 +69,7 @@ void BytePairEncoder::Begin(absl::string_view word, Scratch& scratch) const {
     symbol = {byte_tokens_[static_cast<unsigned char>(word[i])], i - 1, i + 1, kNoRank};
     if (i == 0) continue;
     Symbol& previous = scratch.symbols[i - 1];
-    previous.rank = RankOf(previous.id, symbol.id);
+    previous.rank = byte_ranks_[BytePair(word[i - 1], word[i])];
     if (previous.rank != kNoRank) scratch.candidates.push_back(Pack(previous.rank, i - 1));
   }
   std::make_heap(scratch.candidates.begin(), scratch.candidates.end(), std::greater<>());

@@ -51,7 +51,9 @@ class BytePairEncoder {
 
   std::array<TokenId, 256> byte_tokens_;
   absl::flat_hash_map<std::uint64_t, std::uint32_t> ranks_;  // of a pair, packed left:right
-  std::vector<TokenId> wholes_;                              // by rank
+  std::vector<std::uint32_t>
+      byte_ranks_;               // [256 * 256] of a pair of bytes: most look-ups, made fast
+  std::vector<TokenId> wholes_;  // by rank
   // The tokens that merging their own bytes gives: words that need no merging.
   absl::flat_hash_map<absl::string_view, TokenId> words_;
 };

@@ -13,12 +13,14 @@
 namespace cascade::model {
 namespace {
 
-// The pattern of tokenizer.h. Two things are written differently and mean the same:
+// The pattern of tokenizer.h. Three things are written differently and mean the same:
 // - \s is spelt out as Unicode's White_Space, which is what Rust (tiktoken) and Oniguruma (Hugging
 //   Face) take it for. PCRE2's own \s has U+180E besides.
 // - The repetitions are possessive where nothing follows them: giving characters back cannot help.
+// - A-Z and a-z, letters already, are tested by a bitmap, \p{L} by two table look-ups: a quarter
+//   less time for English.
 constexpr absl::string_view kPattern = R"('s|'t|'re|'ve|'m|'ll|'d)"
-                                       R"(| ?\p{L}++)"
+                                       R"(| ?[A-Za-z\p{L}]++)"
                                        R"(| ?\p{N}++)"
                                        R"(| ?[^\t-\r\x{85}\p{Z}\p{L}\p{N}]++)"
                                        R"(|[\t-\r\x{85}\p{Z}]+(?![^\t-\r\x{85}\p{Z}]))"
