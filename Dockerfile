@@ -1,0 +1,39 @@
+# Cascade and the bundled model, in two stages: what builds it is not in what runs it.
+#
+#   docker build -t cascade .
+#   docker run --rm -p 50051:50051 --read-only --cap-drop all --security-opt no-new-privileges cascade
+#
+# Another model: -v /path/to/gpt2:/model:ro, and the argument --model=/model. Arguments are added to
+# the entry point's, and a later flag wins.
+
+FROM debian:bookworm-slim AS build
+WORKDIR /src
+COPY scripts/install_packages.sh scripts/
+RUN scripts/install_packages.sh build && rm -rf /var/lib/apt/lists/*
+COPY CMakeLists.txt CMakePresets.json ./
+COPY cmake cmake
+COPY proto proto
+COPY model model
+COPY server server
+COPY tools tools
+RUN cmake --preset release -DCASCADE_BUILD_TESTS=OFF \
+    && cmake --build --preset release --target cascade-server cascade \
+    && strip build/bin/cascade-server build/bin/cascade
+
+FROM debian:bookworm-slim
+RUN apt-get update -qq \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+       libgrpc++1.51 libprotobuf32 libabsl20220623 libhwy1 libpcre2-8-0 libspdlog1.10 libxxhash0 \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin cascade
+COPY --from=build /src/build/bin/cascade-server /src/build/bin/cascade /usr/local/bin/
+COPY deploy/models/tales-7m /models/tales-7m
+COPY LICENSE /usr/local/share/doc/cascade/
+
+# By number: Kubernetes' runAsNonRoot cannot check a name. Nothing is written at run time.
+USER 10001:10001
+EXPOSE 50051
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=3s --start-period=60s \
+  CMD ["cascade", "health", "--timeout=2s"]
+ENTRYPOINT ["cascade-server", "--model=/models/tales-7m", "--listen=0.0.0.0:50051"]

@@ -1,0 +1,78 @@
+# What people and CI type; `make` alone tells what there is. CMake does the building.
+
+MODEL  ?= deploy/models/tales-7m
+LISTEN ?= localhost:50051
+ARGS   ?=
+JOBS   ?= $(shell nproc)
+
+# Brings the packages that are missing. INSTALL=true for who looks after them by other means.
+INSTALL ?= scripts/install_packages.sh
+
+ifneq ($(shell command -v ccache),)
+export CMAKE_CXX_COMPILER_LAUNCHER ?= ccache
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test checkpoints asan tsan bench format lint readme-test image-test \
+        manifests-test fresh-test clean
+
+help:  ## Show this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo '  make run MODEL=folder LISTEN=host:port ARGS="--threads=4" serves something else.'
+
+build:  ## Build the server and the client: build/bin/cascade-server, build/bin/cascade
+	@$(INSTALL) build test
+	@test -f build/build.ninja || cmake --preset release
+	cmake --build --preset release --parallel $(JOBS) --target cascade-server cascade
+
+run: build  ## Serve the bundled model on localhost:50051
+	build/bin/cascade-server --model=$(MODEL) --listen=$(LISTEN) $(ARGS)
+
+test:  ## Build everything and run every test
+	@$(INSTALL) build test
+	@test -f build/build.ninja || cmake --preset release
+	cmake --build --preset release --parallel $(JOBS)
+	ctest --preset release --parallel $(JOBS)
+
+checkpoints: test  ## Climb the ladder of model checkpoints
+	ctest --preset release --label-regex checkpoint
+
+asan:  ## Build and test under AddressSanitizer and UBSan, the fuzzers included
+tsan:  ## Build and test model and engine under ThreadSanitizer
+asan tsan:
+	@$(INSTALL) build test sanitize
+	@test -f build/$@/build.ninja || cmake --preset $@
+	cmake --build --preset $@ --parallel $(JOBS)
+	ctest --preset $@ --parallel $(JOBS)
+
+bench:  ## Build and run the benchmarks
+	@$(INSTALL) build test bench
+	@test -f build/bench/build.ninja || cmake --preset bench
+	cmake --build --preset bench --parallel $(JOBS)
+	scripts/bench.sh build/bench
+
+format:  ## Rewrite the C++ sources in the house's format
+	@$(INSTALL) lint
+	scripts/lint.sh format
+
+lint:  ## Check format, include direction and clang-tidy (FILES="a.cc b.cc", or all)
+	@$(INSTALL) build test lint
+	@test -f build/build.ninja || cmake --preset release
+	cmake --build --preset release --parallel $(JOBS) --target cascade_proto
+	scripts/lint.sh check $(FILES)
+
+readme-test: build  ## Run every command of the README against a server
+	scripts/readme_test.sh build/bin
+
+image-test:  ## Build the container image, run it locked down, and talk to it
+	scripts/image_test.sh
+
+manifests-test:  ## Check the Kubernetes manifests against the API's types (needs npm)
+	scripts/manifests_test.sh
+
+fresh-test:  ## make run and make test from a clone in a bare Debian 12 (needs root and mmdebstrap)
+	scripts/fresh_test.sh
+
+clean:  ## Remove everything that was built
+	rm -rf build

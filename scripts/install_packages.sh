@@ -1,0 +1,69 @@
+#!/bin/sh
+# Installs the Debian 12 or Ubuntu 24.04 packages of some groups; does nothing, quickly, if all are there.
+#
+#   install_packages.sh GROUP...    build, test, sanitize, lint, bench
+set -eu
+
+say() { printf 'install_packages: %s\n' "$*" >&2; }
+
+system_name() {
+  # shellcheck disable=SC1091  # not in this repository
+  (. /etc/os-release && printf '%s %s' "${ID:-unknown}" "${VERSION_ID:-}") 2>/dev/null || printf unknown
+}
+
+packages_of() {
+  case $1 in
+    build)
+      echo cmake ninja-build g++ make pkg-config \
+        libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc \
+        libabsl-dev libeigen3-dev libhwy-dev libpcre2-dev nlohmann-json3-dev \
+        libspdlog-dev libxxhash-dev ;;
+    test) echo libgtest-dev libgmock-dev ;;
+    sanitize)
+      case $(system_name) in
+        ubuntu*) echo clang llvm libclang-rt-18-dev ;;
+        *) echo clang llvm libclang-rt-14-dev ;;
+      esac ;;
+    lint) echo clang-format clang-tidy git ;;
+    bench) echo libbenchmark-dev ;;
+    *) say "there is no group \"$1\": build, test, sanitize, lint, bench"; exit 2 ;;
+  esac
+}
+
+# Those of the packages that are not installed.
+missing_of() {
+  for package in "$@"; do
+    state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || state=
+    [ "$state" = installed ] || echo "$package"
+  done
+}
+
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then
+    "$@"
+  elif command -v sudo > /dev/null; then
+    sudo "$@"
+  else
+    say "not root, and there is no sudo: run as root: $*"
+    exit 1
+  fi
+}
+
+packages=$(for group in "$@"; do packages_of "$group"; done | tr '\n' ' ')
+if ! command -v dpkg-query > /dev/null; then
+  say "no Debian package manager here. Install the likes of: $packages"
+  say 'then: make INSTALL=true ...'
+  exit 1
+fi
+# shellcheck disable=SC2086  # a list of words
+missing=$(missing_of $packages)
+[ -n "$missing" ] || exit 0
+
+case $(system_name) in
+  'debian 12' | 'ubuntu 24.04') ;;
+  *) say "this is $(system_name); known to work are debian 12 and ubuntu 24.04. Trying." ;;
+esac
+say "installing $(echo "$missing" | tr '\n' ' ')"
+as_root apt-get update -qq
+# shellcheck disable=SC2086
+as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
