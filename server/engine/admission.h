@@ -1,3 +1,4 @@
+// How many requests the process holds at once.
 #pragma once
 
 #include <cstddef>
@@ -7,16 +8,17 @@
 
 namespace cascade::server {
 
-// Bounds how many requests the process holds, queued and running together.
-// Thread-safe.
+// Bounds how many requests there are, queued and running together. A service makes one with
+// max_queued + max_running places and asks it before it hands a request to the worker.
+//
+// Any thread. Must outlive its permits.
 class Admission {
  public:
-  // A place in the house. Released by the destructor; move-only.
+  // One request's place, given back by the destructor. Move-only; used by one thread at a time.
   class Permit {
    public:
     Permit() = default;
-    Permit(Permit&& other) noexcept
-        : owner_(std::exchange(other.owner_, nullptr)) {}
+    Permit(Permit&& other) noexcept : owner_(std::exchange(other.owner_, nullptr)) {}
     Permit& operator=(Permit&& other) noexcept {
       if (this != &other) {
         Release();
@@ -25,6 +27,8 @@ class Admission {
       return *this;
     }
     ~Permit() { Release(); }
+
+    // True if it is a place.
     explicit operator bool() const { return owner_ != nullptr; }
 
    private:
@@ -34,32 +38,36 @@ class Admission {
       if (owner_ != nullptr) owner_->Return();
       owner_ = nullptr;
     }
+
     Admission* owner_ = nullptr;
   };
 
   explicit Admission(std::size_t limit) : limit_(limit) {}
 
-  // An empty Permit if the house is full. Never blocks.
+  // A place, or an empty permit if all are taken. Never waits.
   Permit TryEnter() ABSL_LOCKS_EXCLUDED(mu_) {
-    MutexLock lock(mu_);
-    if (held_ == limit_) return Permit();
+    const MutexLock lock(mu_);
+    if (held_ >= limit_) return Permit();
     ++held_;
     return Permit(this);
   }
 
-  std::size_t held() ABSL_LOCKS_EXCLUDED(mu_) {
-    MutexLock lock(mu_);
+  // Places taken.
+  std::size_t held() const ABSL_LOCKS_EXCLUDED(mu_) {
+    const MutexLock lock(mu_);
     return held_;
   }
 
+  std::size_t limit() const { return limit_; }
+
  private:
   void Return() ABSL_LOCKS_EXCLUDED(mu_) {
-    MutexLock lock(mu_);
+    const MutexLock lock(mu_);
     --held_;
   }
 
   const std::size_t limit_;
-  Mutex mu_;
+  mutable Mutex mu_;
   std::size_t held_ ABSL_GUARDED_BY(mu_) = 0;
 };
 

@@ -1,8 +1,8 @@
-// std::mutex with Clang thread-safety annotations: -Wthread-safety checks lock
-// discipline at compile time, and ThreadSanitizer still sees the pthread calls
-// underneath (it cannot see into a prebuilt absl::Mutex).
+// std::mutex with Clang's thread-safety annotations: -Wthread-safety checks the discipline at
+// compile time, and ThreadSanitizer sees the pthread calls underneath (into a prebuilt absl::Mutex
+// it cannot see).
 //
-// To wait: `std::condition_variable_any cv;` and `cv.wait(mu_)` in a loop.
+// To wait: a std::condition_variable_any `cv`, and `while (!condition) cv.wait(mu_);` under a lock.
 #pragma once
 
 #include <mutex>
@@ -20,11 +20,10 @@ class ABSL_LOCKABLE Mutex {
   std::mutex mu_;
 };
 
+// Holds the mutex for as long as it lives.
 class ABSL_SCOPED_LOCKABLE MutexLock {
  public:
-  explicit MutexLock(Mutex& mu) ABSL_EXCLUSIVE_LOCK_FUNCTION(mu) : mu_(mu) {
-    mu_.lock();
-  }
+  explicit MutexLock(Mutex& mu) ABSL_EXCLUSIVE_LOCK_FUNCTION(mu) : mu_(mu) { mu_.lock(); }
   ~MutexLock() ABSL_UNLOCK_FUNCTION() { mu_.unlock(); }
   MutexLock(const MutexLock&) = delete;
   MutexLock& operator=(const MutexLock&) = delete;

@@ -12,17 +12,19 @@ namespace cascade::server {
 
 // How a finished request spent its time. All are durations of the worker's clock.
 struct Timings {
-  absl::Duration queue;    // from Submit to its first step
-  absl::Duration prefill;  // from its first step to its first token
+  absl::Duration queue;    // from Submit to the beginning of its first step
+  absl::Duration prefill;  // from there to its first token
   absl::Duration decode;   // from its first token to its last
 };
 
 // The worker calls it; a transport or a test implements it.
 //
-// Calls come from the worker thread only, in order: OnStep for every token, the last of which has
-// `finish` set, then OnFinished; or OnFailed at any time instead. Exactly one of OnFinished and
-// OnFailed comes, after the request's blocks and permit are back, and it is the worker's last use of
-// the sink. No call may block or call the worker: a slow client must never stall the batch.
+// Calls come from the worker thread only (a refusal's OnFailed: from Submit), in order: OnStep for
+// every token, the last of which has `finish` set, then OnFinished; or OnFailed at any time
+// instead. Exactly one of OnFinished and OnFailed comes, and it is the worker's last use of the
+// sink. The request's blocks and permit are back before it and before the last OnStep. The worker
+// holds no lock. No call may block or call the worker: a slow client must never stall the batch.
+// OnStep may throw, which fails its own request; the others must not.
 class TokenSink {
  public:
   virtual ~TokenSink() = default;
@@ -31,8 +33,9 @@ class TokenSink {
   virtual void OnFinished(const Timings& timings) = 0;
 
   // CANCELLED: IsCancelled became true. DEADLINE_EXCEEDED: the deadline passed. UNAVAILABLE: the
-  // worker is shutting down. INTERNAL: the model gave something that is not a number, or memory ran
-  // out in a step. RESOURCE_EXHAUSTED, INVALID_ARGUMENT: Submit refused it.
+  // worker is shutting down. INTERNAL: the model gave something that is not a number, or failed.
+  // RESOURCE_EXHAUSTED: memory ran out, or Submit refused it because the queue is full.
+  // INVALID_ARGUMENT: Submit refused what could never run.
   virtual void OnFailed(absl::Status status) = 0;
 
   // True once nobody is listening any more. Polled by the worker between steps; any thread may make

@@ -3,9 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "absl/status/status.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "model/cache/kv_cache.h"
 #include "model/gpt2.h"
@@ -15,40 +17,57 @@
 namespace cascade::server {
 
 struct WorkerOptions {
-  std::size_t max_running = 64;  // sequences in one step; at most the model's max_rows()
-  std::size_t step_tokens = 256; // rows of one step: decode rows first, then prompt tokens
+  std::size_t max_running = 64;   // sequences in one step
+  std::size_t max_queued = 1024;  // requests beyond those; what Admission lets in is both together
+  std::size_t step_tokens = 256;  // rows of one step: decode rows first, then prompt tokens
+  std::function<absl::Time()> clock = absl::Now;  // of deadlines and timings; any thread calls it
 };
 
-// A snapshot of the worker, for status, metrics and tests.
+// INVALID_ARGUMENT, with the numbers, unless 1 <= max_running <= step_tokens <= max_rows, the
+// largest step that the model was made for.
+absl::Status CheckWorkerOptions(const WorkerOptions& options, std::size_t max_rows);
+
+// A snapshot of the worker, for status, metrics and tests. A request that moves from the queue into
+// the batch may for a moment be counted in both, but never in neither.
 struct WorkerStats {
   std::size_t queued = 0;       // requests waiting
   std::size_t running = 0;      // sequences in the batch
   std::size_t free_blocks = 0;  // of the KV cache
   std::size_t total_blocks = 0;
-  std::uint64_t steps = 0;      // model steps so far
+  std::uint64_t steps = 0;             // model steps done
+  std::uint64_t prompt_tokens = 0;     // run
+  std::uint64_t generated_tokens = 0;  // chosen
 };
 
-// Owns the model, the cache and every running sequence; nobody else ever touches them. Steps as long
-// as there is work, sleeps when there is none. Continuous batching: between two steps it drains the
-// queue, ends what was cancelled or has expired, and starts what fits, first come first served: when
-// the KV cache cannot hold prompt + max_new_tokens of the next request, it and all behind it wait.
+// Owns the model, the cache and every running sequence; nobody else ever touches them. Steps as
+// long as there is work, sleeps when there is none. Continuous batching: between two steps it
+// drains the queue, ends what was cancelled or has expired, and starts what fits, first come first
+// served: when the KV cache cannot hold prompt + max_new_tokens of the next request, it and all
+// behind it wait.
+//
+// An exception within a step (memory ran out) ends the requests of that step and no others; a
+// request whose own sampling fails ends alone. The worker goes on.
 class Worker {
  public:
-  // `tokenizer` is borrowed. Starts the thread.
+  // `tokenizer` is borrowed. Starts the thread. REQUIRES: CheckWorkerOptions(options,
+  // model->max_rows()) is OK; `cache` was made for the model's config and has no blocks in use.
   Worker(std::unique_ptr<model::Gpt2> model, model::KvCache cache,
          const model::Tokenizer& tokenizer, const WorkerOptions& options);
 
-  // Stop(now).
+  // Drain, with a deadline that has passed: what is still there ends with UNAVAILABLE after the
+  // step that runs.
   ~Worker();
 
-  // Takes a request; any thread; never blocks. What can never run (prompt + max_new_tokens beyond what
-  // the whole cache holds) fails at once with INVALID_ARGUMENT and the numbers; after Drain or Stop,
-  // UNAVAILABLE. The outcome, these included, comes through the sink; for refusals OnFailed is called
-  // on the calling thread before Submit returns.
+  // Takes a request; any thread; never blocks. What could never run, even alone (prompt +
+  // max_new_tokens beyond what the whole cache holds), fails at once with INVALID_ARGUMENT and the
+  // numbers; beyond max_queued + max_running waiting requests, RESOURCE_EXHAUSTED; after Drain,
+  // UNAVAILABLE. The outcome, these included, comes through the sink; for refusals OnFailed is
+  // called on the calling thread before Submit returns.
   void Submit(GenerationRequest request);
 
-  // Refuses new requests from now on and returns when all accepted ones have ended, or, at
-  // `deadline`, after ending the rest with UNAVAILABLE. Any thread but the worker's; idempotent.
+  // Refuses new requests from now on and returns when all accepted ones have ended and their sinks
+  // know; at `deadline` of the clock, the rest end with UNAVAILABLE, after the step that runs. Any
+  // thread but the worker's, several at once: the earliest deadline counts. Idempotent.
   void Drain(absl::Time deadline);
 
   // Any thread.
