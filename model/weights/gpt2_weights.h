@@ -30,11 +30,11 @@ struct Gpt2Weights {
 struct WeightsReport {
   kernels::WeightType stored_type = kernels::WeightType::kF32;  // of the matrices in the files
   kernels::WeightType memory_type = kernels::WeightType::kF32;
-  std::size_t parameters = 0;   // a tied head counted once
-  std::size_t stored_bytes = 0; // of the weight files
-  std::size_t memory_bytes = 0; // of the packed weights
-  std::size_t nan_count = 0;    // NaNs among the weights: allowed, but a sign of a broken file
-  std::string fingerprint;      // hex of a hash over the names and bytes of all weights used
+  std::size_t parameters = 0;    // a tied head counted once
+  std::size_t stored_bytes = 0;  // of the weight files
+  std::size_t memory_bytes = 0;  // of the packed weights
+  std::size_t nan_count = 0;     // NaNs among the weights: allowed, but a sign of a broken file
+  std::string fingerprint;       // hex of a hash over the names and bytes of all weights used
 };
 
 struct LoadedWeights {
@@ -43,15 +43,15 @@ struct LoadedWeights {
 };
 
 // Reads the weights of `folder`: model.safetensors, or the shards that model.safetensors.index.json
-// names. Files are memory-mapped, read once and unmapped. Matrices are packed as `type`, or, if that
-// is absent, as they are stored; vectors and wpe become float32.
+// names. Files are memory-mapped, read once and unmapped. Matrices are packed as `type`, or, if
+// that is absent, as they are stored; vectors and wpe become float32.
 //
 // Names may carry the prefix "transformer."; attn.bias, attn.masked_bias and other buffers are
 // ignored; a separate lm_head.weight is used unless config.tie_word_embeddings.
 //
 // NOT_FOUND if there is no weight file. INVALID_ARGUMENT, naming the file, the tensor and what was
-// expected, for a truncated file, offsets that overlap or run past the end, a wrong shape or type, a
-// missing tensor, a shard that the index does not lead to.
+// expected, for a truncated file, offsets that overlap or run past the end, a wrong shape or type,
+// a missing tensor, a shard that the index does not lead to.
 absl::StatusOr<LoadedWeights> LoadGpt2Weights(const std::string& folder, const ModelConfig& config,
                                               std::optional<kernels::WeightType> type,
                                               Executor& executor);

@@ -18,9 +18,13 @@ class MappedFile {
   MappedFile& operator=(MappedFile&& other) noexcept;
   ~MappedFile();
 
-  // Valid while this object lives. The file must not be truncated meanwhile by others: replace weight
-  // files by renaming, never in place.
+  // Valid while this object lives. The file must not be truncated meanwhile by others: replace
+  // weight files by renaming, never in place.
   std::span<const std::byte> bytes() const { return {data_, size_}; }
+
+  // Says that `range`, a part of bytes(), will hardly be read again: its pages leave this process's
+  // memory. What it holds stays the same; reading it again costs a page fault.
+  void Release(std::span<const std::byte> range) const;
 
  private:
   MappedFile(const std::byte* data, std::size_t size) : data_(data), size_(size) {}

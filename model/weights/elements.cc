@@ -1,0 +1,76 @@
+#include "model/weights/elements.h"
+
+#include <bit>
+#include <cstdint>
+#include <cstring>
+
+namespace cascade::model {
+namespace {
+
+using kernels::WeightType;
+
+// Element `i` as it lies there, at any alignment.
+template <typename Bits>
+Bits Load(std::span<const std::byte> bytes, std::size_t i) {
+  Bits bits = 0;
+  std::memcpy(&bits, bytes.data() + i * sizeof(Bits), sizeof(Bits));
+  return bits;
+}
+
+float FromF32(std::uint32_t bits) { return std::bit_cast<float>(bits); }
+
+float FromBf16(std::uint16_t bits) { return std::bit_cast<float>(std::uint32_t{bits} << 16); }
+
+// IEEE binary16: 5 bits of exponent (bias 15), 10 of mantissa.
+float FromF16(std::uint16_t bits) {
+  constexpr std::uint32_t kRebias = (127U - 15U) << 23;
+  const std::uint32_t sign = (std::uint32_t{bits} & 0x8000U) << 16;
+  const std::uint32_t magnitude = bits & 0x7FFFU;
+  if (magnitude < 0x0400U) {  // zero or subnormal: mantissa * 2^-24
+    const float value = static_cast<float>(magnitude) * 0x1p-24F;
+    return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value) | sign);
+  }
+  const std::uint32_t infinite = magnitude >= 0x7C00U ? kRebias : 0U;  // Inf, NaN: all ones
+  return std::bit_cast<float>(((magnitude << 13) + kRebias + infinite) | sign);
+}
+
+template <typename Bits, typename Convert>
+std::vector<float> WidenAll(std::span<const std::byte> bytes, Convert convert) {
+  std::vector<float> values(bytes.size() / sizeof(Bits));
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = convert(Load<Bits>(bytes, i));
+  return values;
+}
+
+// NaNs are what lies above infinity once the sign is gone.
+template <typename Bits>
+std::size_t CountAbove(std::span<const std::byte> bytes, Bits infinity) {
+  constexpr Bits kMagnitude = static_cast<Bits>(~Bits{0}) >> 1;
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < bytes.size() / sizeof(Bits); ++i) {
+    count += (Load<Bits>(bytes, i) & kMagnitude) > infinity ? 1U : 0U;
+  }
+  return count;
+}
+
+}  // namespace
+
+std::optional<WeightType> WeightTypeOf(absl::string_view dtype) {
+  if (dtype == "F32") return WeightType::kF32;
+  if (dtype == "BF16") return WeightType::kBf16;
+  if (dtype == "F16") return WeightType::kF16;
+  return std::nullopt;
+}
+
+std::vector<float> Widen(std::span<const std::byte> bytes, WeightType type) {
+  if (type == WeightType::kF32) return WidenAll<std::uint32_t>(bytes, FromF32);
+  if (type == WeightType::kBf16) return WidenAll<std::uint16_t>(bytes, FromBf16);
+  return WidenAll<std::uint16_t>(bytes, FromF16);
+}
+
+std::size_t CountNaNs(std::span<const std::byte> bytes, WeightType type) {
+  if (type == WeightType::kF32) return CountAbove<std::uint32_t>(bytes, 0x7F800000U);
+  if (type == WeightType::kBf16) return CountAbove<std::uint16_t>(bytes, 0x7F80U);
+  return CountAbove<std::uint16_t>(bytes, 0x7C00U);
+}
+
+}  // namespace cascade::model

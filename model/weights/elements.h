@@ -1,0 +1,23 @@
+// What the elements of a stored tensor are, where they are not packed.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "model/kernels/packed_matrix.h"
+
+namespace cascade::model {
+
+// The weight type that safetensors calls "F32", "F16" or "BF16"; nothing for any other dtype.
+std::optional<kernels::WeightType> WeightTypeOf(absl::string_view dtype);
+
+// The elements as floats, exactly. REQUIRES: bytes.size() is a multiple of BytesPerWeight(type).
+std::vector<float> Widen(std::span<const std::byte> bytes, kernels::WeightType type);
+
+// How many elements are NaN. REQUIRES: as Widen.
+std::size_t CountNaNs(std::span<const std::byte> bytes, kernels::WeightType type);
+
+}  // namespace cascade::model

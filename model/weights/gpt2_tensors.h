@@ -1,0 +1,33 @@
+// The table of a GPT-2's tensors: what they are called, how large they are, and where they go.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "model/config.h"
+#include "model/kernels/packed_matrix.h"
+#include "model/weights/gpt2_weights.h"
+
+namespace cascade::model {
+
+// One row of the table. It goes to exactly one of `matrix` and `values`.
+struct Gpt2Tensor {
+  std::string name;                // Hugging Face's, without the prefix "transformer."
+  std::vector<std::size_t> shape;  // as weight files have it
+  kernels::PackedMatrix* matrix = nullptr;
+  kernels::SourceMatrix::Layout layout = kernels::SourceMatrix::Layout::kInOut;  // of `matrix`
+  std::vector<float>* values = nullptr;
+
+  std::size_t ElementCount() const;
+
+  // `bytes` of this tensor as a source to pack. REQUIRES: matrix != nullptr.
+  kernels::SourceMatrix Source(std::span<const std::byte> bytes, kernels::WeightType type) const;
+};
+
+// All tensors of the model that `config` describes, in canonical order, which the fingerprint
+// depends on: wte, wpe, the blocks, ln_f, and lm_head unless it is tied. Makes room for blocks and
+// head in `weights`, which the rows then point into.
+std::vector<Gpt2Tensor> Gpt2Tensors(const ModelConfig& config, Gpt2Weights& weights);
+
+}  // namespace cascade::model

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace cascade::model {
+
+// File name of a shard -> names of the tensors it is to hold, sorted.
+using ShardIndex = std::map<std::string, std::vector<std::string>>;
+
+// Parses the text of a model.safetensors.index.json: {"weight_map": {tensor: shard, ...}, ...}.
+// `file` is its name, for messages. INVALID_ARGUMENT, naming file and tensor, unless every shard is
+// the plain name of a .safetensors file: nothing here leads out of the folder.
+absl::StatusOr<ShardIndex> ParseShardIndex(absl::string_view json, absl::string_view file);
+
+}  // namespace cascade::model
