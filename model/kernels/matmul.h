@@ -35,7 +35,8 @@ struct MatMulScratch {
 //   Max error: |out - exact| <= n_in * 2^-23 * (|bias| + sum_i |x * w|) before the activation.
 //              MatMulTest.StaysWithinTheStatedError
 //   Inputs   : Inf and NaN propagate as in IEEE 754.
-//   Cost     : reads w once per row tile. Memory-bound at rows = 1 (decode), FMA-bound from about 32
+//   Cost     : reads w once per row tile. Memory-bound at rows = 1 (decode), FMA-bound from about
+//   32
 //              rows on (prefill). tests/bench/matmul_bench.cc
 void MatMul(ConstMatF x, const PackedMatrix& w, const Epilogue& epilogue, Executor& executor,
             MatMulScratch& scratch, MatF out);

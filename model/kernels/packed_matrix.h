@@ -11,7 +11,8 @@
 
 namespace cascade::model::kernels {
 
-// How one weight is stored. Arithmetic is always float32; a weight is widened exactly as it is read.
+// How one weight is stored. Arithmetic is always float32; a weight is widened exactly as it is
+// read.
 enum class WeightType : std::uint8_t { kF32, kBf16, kF16 };
 
 std::size_t BytesPerWeight(WeightType type);
@@ -54,8 +55,13 @@ class PackedMatrix {
   WeightType type() const { return type_; }
   std::size_t bytes() const { return data_.size(); }
 
-  // Panel `p`: [n_in][16] elements of type().
+  // Panel `p`: [n_in][16] elements of type(). In bf16 rows come in pairs, an odd last one paired
+  // with zeros: 32-bit word c of pair j is w[2j, c] below w[2j + 1, c], which widens with one
+  // operation.
   const std::byte* Panel(std::size_t p) const { return data_.data() + p * panel_bytes_; }
+
+  // From one panel to the next.
+  std::size_t panel_bytes() const { return panel_bytes_; }
 
   // Writes column `column` as floats to `out`, [n_in].
   void CopyColumn(std::size_t column, std::span<float> out) const;

@@ -1,0 +1,92 @@
+// The two ends of a chain: it starts at the bias, and when it is finished the epilogue takes it to
+// the output.
+#include <algorithm>
+
+#include "model/kernels/activations-inl.h"
+#include "model/kernels/matmul_job.h"
+#include "model/kernels/simd-inl.h"
+
+#if defined(CASCADE_MODEL_KERNELS_MATMUL_EPILOGUE_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef CASCADE_MODEL_KERNELS_MATMUL_EPILOGUE_INL_H_
+#undef CASCADE_MODEL_KERNELS_MATMUL_EPILOGUE_INL_H_
+#else
+#define CASCADE_MODEL_KERNELS_MATMUL_EPILOGUE_INL_H_
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace cascade::model::kernels {
+namespace HWY_NAMESPACE {
+
+// A rectangle of the output: whole rows of `panels` panels.
+struct OutputTile {
+  std::size_t row;
+  std::size_t rows;
+  std::size_t panel;
+  std::size_t panels;
+
+  std::size_t FirstColumn() const { return panel * kPanelColumns; }
+  std::size_t Columns() const { return panels * kPanelColumns; }  // padding included
+};
+
+// Writes the bias, or zero, to chains[rows][panels * 16].
+inline void StartChains(const Epilogue& epilogue, const OutputTile& tile, float* chains) {
+  std::fill_n(chains, tile.Columns(), 0.0f);
+  if (!epilogue.bias.empty()) {
+    const std::size_t count = std::min(tile.Columns(), epilogue.bias.size() - tile.FirstColumn());
+    std::copy_n(&epilogue.bias[tile.FirstColumn()], count, chains);
+  }
+  for (std::size_t r = 1; r < tile.rows; ++r) {
+    std::copy_n(chains, tile.Columns(), chains + r * tile.Columns());
+  }
+}
+
+template <Activation kActivation>
+HWY_INLINE void FinishRow(const float* chains, std::span<const float> residual,
+                          std::span<float> out) {
+  constexpr FloatTag d;
+  constexpr SingleTag one;
+  std::size_t c = 0;
+  for (; c + kLanes <= out.size(); c += kLanes) {
+    FloatVector y = ActivationOf<kActivation>(hn::Load(d, chains + c));
+    if (!residual.empty()) y = hn::Add(hn::LoadU(d, &residual[c]), y);
+    hn::StoreU(y, d, &out[c]);
+  }
+  for (; c < out.size(); ++c) {
+    auto y = ActivationOf<kActivation>(hn::LoadU(one, chains + c));
+    if (!residual.empty()) y = hn::Add(hn::LoadU(one, &residual[c]), y);
+    hn::StoreU(y, one, &out[c]);
+  }
+}
+
+// Takes finished chains to the columns of the tile that exist.
+template <Activation kActivation>
+void FinishChains(const MatMulJob& job, const OutputTile& tile, const float* chains) {
+  const std::size_t first = tile.FirstColumn();
+  const std::size_t count = std::min(tile.Columns(), job.w.n_out() - first);
+  const ConstMatF residual = job.epilogue.residual;
+  for (std::size_t r = 0; r < tile.rows; ++r) {
+    const std::size_t row = tile.row + r;
+    FinishRow<kActivation>(
+        chains + r * tile.Columns(),
+        residual.rows() == 0 ? std::span<const float>() : residual.Row(row).subspan(first, count),
+        job.out.Row(row).subspan(first, count));
+  }
+}
+
+inline void FinishChains(const MatMulJob& job, const OutputTile& tile, const float* chains) {
+  switch (job.epilogue.activation) {
+    case Activation::kNone:
+      return FinishChains<Activation::kNone>(job, tile, chains);
+    case Activation::kGeluNew:
+      return FinishChains<Activation::kGeluNew>(job, tile, chains);
+    case Activation::kGelu:
+      return FinishChains<Activation::kGelu>(job, tile, chains);
+    case Activation::kRelu:
+      return FinishChains<Activation::kRelu>(job, tile, chains);
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace cascade::model::kernels
+HWY_AFTER_NAMESPACE();
+#endif

@@ -1,0 +1,231 @@
+#include "model/kernels/reductions.h"
+
+#include <algorithm>
+#include <bit>
+#include <cassert>
+#include <cmath>
+#include <cstdint>
+
+#include "model/kernels/highway_config.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "model/kernels/reductions.cc"
+#include "hwy/foreach_target.h"
+#include "hwy/highway.h"
+#include "model/kernels/activations-inl.h"
+#include "model/kernels/reductions-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace cascade::model::kernels {
+namespace HWY_NAMESPACE {
+
+// A piece of a row: 16 elements, fewer at its end. Elements that do not exist are zero.
+struct Piece {
+  HWY_INLINE explicit Piece(std::span<const float> x) {
+    constexpr FloatTag d;
+    if (x.size() >= kPanelColumns) {
+      CASCADE_UNROLL
+      for (std::size_t v = 0; v < kPanelVectors; ++v) values[v] = hn::LoadU(d, &x[v * kLanes]);
+      return;
+    }
+    HWY_ALIGN float padded[kPanelColumns] = {};
+    std::copy(x.begin(), x.end(), padded);
+    for (std::size_t v = 0; v < kPanelVectors; ++v) values[v] = hn::Load(d, padded + v * kLanes);
+  }
+
+  HWY_INLINE void CopyTo(std::span<float> out) const {
+    constexpr FloatTag d;
+    if (out.size() >= kPanelColumns) {
+      CASCADE_UNROLL
+      for (std::size_t v = 0; v < kPanelVectors; ++v) hn::StoreU(values[v], d, &out[v * kLanes]);
+      return;
+    }
+    HWY_ALIGN float padded[kPanelColumns];
+    for (std::size_t v = 0; v < kPanelVectors; ++v) hn::Store(values[v], d, padded + v * kLanes);
+    std::copy(padded, padded + out.size(), out.begin());
+  }
+
+  FloatVector values[kPanelVectors];
+};
+
+// What is left of `x` from element i on, as far as one piece goes.
+template <typename T>
+HWY_INLINE std::span<T> PieceAt(std::span<T> x, std::size_t i) {
+  return x.subspan(i, std::min(kPanelColumns, x.size() - i));
+}
+
+HWY_INLINE float TreeSum(const FloatVector (&sums)[kPanelVectors]) {
+  constexpr FloatTag d;
+  VirtualLanes<float> lanes;
+  for (std::size_t v = 0; v < kPanelVectors; ++v) hn::StoreU(sums[v], d, &lanes[v * kLanes]);
+  return SumOfLanes(lanes);
+}
+
+// Adding the zeros of a last piece changes no sum.
+HWY_INLINE float SumOf(std::span<const float> x) {
+  constexpr FloatTag d;
+  FloatVector sums[kPanelVectors];
+  for (FloatVector& sum : sums) sum = hn::Zero(d);
+  for (std::size_t i = 0; i < x.size(); i += kPanelColumns) {
+    const Piece piece(PieceAt(x, i));
+    CASCADE_UNROLL
+    for (std::size_t v = 0; v < kPanelVectors; ++v) sums[v] = hn::Add(sums[v], piece.values[v]);
+  }
+  return TreeSum(sums);
+}
+
+// sum_i (x[i] - mean)^2
+HWY_INLINE float SquaredDeviations(std::span<const float> x, float mean) {
+  constexpr FloatTag d;
+  const FloatVector centre = hn::Set(d, mean);
+  FloatVector sums[kPanelVectors];
+  for (FloatVector& sum : sums) sum = hn::Zero(d);
+  std::size_t i = 0;
+  for (; i + kPanelColumns <= x.size(); i += kPanelColumns) {
+    CASCADE_UNROLL
+    for (std::size_t v = 0; v < kPanelVectors; ++v) {
+      const FloatVector deviation = hn::Sub(hn::LoadU(d, &x[i + v * kLanes]), centre);
+      sums[v] = Fma(deviation, deviation, sums[v]);
+    }
+  }
+  VirtualLanes<float> lanes;
+  for (std::size_t v = 0; v < kPanelVectors; ++v) hn::StoreU(sums[v], d, &lanes[v * kLanes]);
+  for (std::size_t lane = 0; i + lane < x.size(); ++lane) {
+    const float deviation = x[i + lane] - mean;
+    lanes[lane] = std::fma(deviation, deviation, lanes[lane]);
+  }
+  return SumOfLanes(lanes);
+}
+
+void Normalize(std::span<const float> x, std::span<const float> gamma, std::span<const float> beta,
+               float eps, std::span<float> out) {
+  constexpr FloatTag d;
+  const float count = static_cast<float>(x.size());
+  const float mean = SumOf(x) / count;
+  const float variance = SquaredDeviations(x, mean) / count;
+  const FloatVector centre = hn::Set(d, mean);
+  const FloatVector scale = hn::Set(d, 1.0f / std::sqrt(variance + eps));
+  for (std::size_t i = 0; i < x.size(); i += kPanelColumns) {
+    Piece piece(PieceAt(x, i));
+    const Piece factor(PieceAt(gamma, i));
+    const Piece offset(PieceAt(beta, i));
+    CASCADE_UNROLL
+    for (std::size_t v = 0; v < kPanelVectors; ++v) {
+      const FloatVector normal = hn::Mul(hn::Sub(piece.values[v], centre), scale);
+      piece.values[v] = Fma(normal, factor.values[v], offset.values[v]);
+    }
+    piece.CopyTo(PieceAt(out, i));
+  }
+}
+
+// exp((x - max) / temperature) of one piece.
+HWY_INLINE void ExpBelowMax(float max, float temperature, Piece& piece) {
+  constexpr FloatTag d;
+  CASCADE_UNROLL
+  for (FloatVector& v : piece.values) {
+    v = ExpOf(hn::Div(hn::Sub(v, hn::Set(d, max)), hn::Set(d, temperature)));
+  }
+}
+
+// Adds the first `count` elements of a piece, each to its lane. In double: a vocabulary's worth of
+// float additions would cost more digits than log-probabilities can spare.
+HWY_INLINE void AddTo(VirtualLanes<double>& lanes, const Piece& piece, std::size_t count) {
+  VirtualLanes<float> values;
+  piece.CopyTo(values);
+  for (std::size_t lane = 0; lane < count; ++lane) lanes[lane] += static_cast<double>(values[lane]);
+}
+
+float MaxElement(std::span<const float> x) { return MaxOf(x); }
+
+void SoftmaxRow(std::span<const float> x, float temperature, std::span<float> out) {
+  constexpr FloatTag d;
+  const float max = MaxOf(x);
+  VirtualLanes<double> lanes = {};
+  for (std::size_t i = 0; i < x.size(); i += kPanelColumns) {
+    Piece piece(PieceAt(x, i));
+    ExpBelowMax(max, temperature, piece);
+    const std::span<float> place = PieceAt(out, i);
+    AddTo(lanes, piece, place.size());
+    piece.CopyTo(place);
+  }
+  const FloatVector scale = hn::Set(d, static_cast<float>(1.0 / SumOfLanes(lanes)));
+  for (std::size_t i = 0; i < out.size(); i += kPanelColumns) {
+    const std::span<float> place = PieceAt(out, i);
+    Piece piece(place);
+    for (FloatVector& v : piece.values) v = hn::Mul(v, scale);
+    piece.CopyTo(place);
+  }
+}
+
+double SumOfExp(std::span<const float> x, float max) {
+  VirtualLanes<double> lanes = {};
+  for (std::size_t i = 0; i < x.size(); i += kPanelColumns) {
+    const std::span<const float> place = PieceAt(x, i);
+    Piece piece(place);
+    ExpBelowMax(max, 1.0f, piece);
+    AddTo(lanes, piece, place.size());
+  }
+  return SumOfLanes(lanes);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace cascade::model::kernels
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace cascade::model::kernels {
+namespace {
+
+// log(x) for normal x > 0: x = 2^n m with m in [sqrt(1/2), sqrt(2)), and log m = 2 artanh(s) with
+// s = (m - 1) / (m + 1), |s| < 0.172, by its series up to s^17.  Max error: 1e-14.
+double Log(double x) {
+  constexpr double kLn2 = 0.693147180559945309;
+  const auto bits = std::bit_cast<std::uint64_t>(x);
+  constexpr std::uint64_t kSqrtHalfBits = 0x3fe6a09e667f3bcdu;
+  const std::uint64_t steps = (bits - kSqrtHalfBits) >> 52;  // n modulo 2^12
+  const std::int64_t n = static_cast<std::int64_t>(steps << 52) >> 52;
+  const double m = std::bit_cast<double>(bits - (steps << 52));
+  const double s = (m - 1.0) / (m + 1.0);
+  double series = 0.0;
+  for (int power = 17; power > 0; power -= 2) series = std::fma(series, s * s, 1.0 / power);
+  return std::fma(static_cast<double>(n), kLn2, 2.0 * s * series);
+}
+
+}  // namespace
+
+HWY_EXPORT(Normalize);
+HWY_EXPORT(MaxElement);
+HWY_EXPORT(SoftmaxRow);
+HWY_EXPORT(SumOfExp);
+
+void NormalizeRow(std::span<const float> x, std::span<const float> gamma,
+                  std::span<const float> beta, float eps, std::span<float> out) {
+  assert(!x.empty() && gamma.size() == x.size() && beta.size() == x.size() &&
+         out.size() == x.size());
+  HWY_DYNAMIC_DISPATCH(Normalize)(x, gamma, beta, eps, out);
+}
+
+float Max(std::span<const float> x) { return HWY_DYNAMIC_DISPATCH(MaxElement)(x); }
+
+void Softmax(std::span<const float> x, float temperature, std::span<float> out) {
+  assert(!x.empty() && out.size() == x.size() && temperature > 0);
+  HWY_DYNAMIC_DISPATCH(SoftmaxRow)(x, temperature, out);
+}
+
+double LogSumExp(std::span<const float> x) {
+  const float max = Max(x);
+  if (!std::isfinite(max)) return static_cast<double>(max);  // -Inf: all are; +Inf and NaN win
+  return static_cast<double>(max) + Log(HWY_DYNAMIC_DISPATCH(SumOfExp)(x, max));
+}
+
+bool AllFinite(std::span<const float> x) {
+  constexpr std::uint32_t kExponent = 0x7f800000u;  // all ones for Inf and NaN alone
+  std::uint32_t special = 0;                        // no early return: the loop vectorises
+  for (const float v : x) {
+    special |= (std::bit_cast<std::uint32_t>(v) & kExponent) == kExponent ? 1u : 0u;
+  }
+  return special == 0;
+}
+
+}  // namespace cascade::model::kernels
+#endif  // HWY_ONCE

@@ -1,0 +1,70 @@
+#include "model/kernels/simd_target.h"
+
+#include <algorithm>
+#include <cstdint>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "model/kernels/highway_config.h"
+
+namespace cascade::model::kernels {
+namespace {
+
+constexpr std::int64_t kScalarTarget = HWY_TARGETS & (HWY_SCALAR | HWY_EMU128);
+
+struct NamedTarget {
+  absl::string_view name;
+  std::int64_t bit;
+};
+
+// Best first. A target that this build lacks has no bit in HWY_TARGETS.
+constexpr NamedTarget kTargets[] = {
+    {"avx512", HWY_AVX3}, {"avx2", HWY_AVX2}, {"neon", HWY_NEON}, {"scalar", kScalarTarget}};
+
+// What build and CPU have, whichever target is in use. The scalar target always works, but
+// Highway's own library may know it under its other name.
+std::int64_t DetectTargets() {
+  hwy::SetSupportedTargetsForTest(0);
+  return (hwy::SupportedTargets() & HWY_TARGETS) | kScalarTarget;
+}
+
+std::int64_t AvailableTargets() {
+  static const std::int64_t kAvailable = DetectTargets();  // before the first SetSimdTarget
+  return kAvailable;
+}
+
+}  // namespace
+
+std::string SimdTargetName() {
+  const std::int64_t in_use = (AvailableTargets() & hwy::SupportedTargets()) | kScalarTarget;
+  const auto* best = std::find_if(std::begin(kTargets), std::end(kTargets),
+                                  [&](const NamedTarget& t) { return (t.bit & in_use) != 0; });
+  return std::string(best->name);
+}
+
+std::vector<std::string> SupportedSimdTargets() {
+  std::vector<std::string> names;
+  for (const NamedTarget& target : kTargets) {
+    if ((target.bit & AvailableTargets()) != 0) names.emplace_back(target.name);
+  }
+  return names;
+}
+
+absl::Status SetSimdTarget(absl::string_view name) {
+  const std::int64_t available = AvailableTargets();
+  if (name == "auto") {
+    hwy::SetSupportedTargetsForTest(0);
+    return absl::OkStatus();
+  }
+  for (const NamedTarget& target : kTargets) {
+    if (target.name == name && (target.bit & available) != 0) {
+      hwy::SetSupportedTargetsForTest(target.bit);
+      return absl::OkStatus();
+    }
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("SIMD target \"", name, "\" is not available here; use \"auto\" or one of: ",
+                   absl::StrJoin(SupportedSimdTargets(), ", ")));
+}
+
+}  // namespace cascade::model::kernels
