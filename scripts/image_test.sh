@@ -56,7 +56,8 @@ step "build with $engine"
 "$engine" image inspect "$image" --format 'size: {{.Size}} bytes'
 
 step 'run: read-only, no capabilities, no new privileges'
-[ "$engine" = podman ] && set -- --read-only-tmpfs=false || set --
+set --
+[ "$engine" = docker ] || set -- --read-only-tmpfs=false
 "$engine" run -d --name "$name" --read-only "$@" --cap-drop all \
   --security-opt no-new-privileges --memory 512m --pids-limit 200 \
   "$image" "--listen=127.0.0.1:$port" > /dev/null

@@ -1,0 +1,116 @@
+// Checks Kubernetes manifests against the API's types, its schemas, and what this service needs.
+//
+//   node check.mjs FOLDER     a kustomize base; exits with 1 and says why if something is wrong
+//
+// Types come from kubernetes-models: each manifest is compiled as a literal of its type, which refuses
+// unknown fields; its JSON schema then refuses values that the types let pass.
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import yaml from "js-yaml";
+
+const here = dirname(fileURLToPath(import.meta.url));
+
+// "apps/v1" + "Deployment" -> "kubernetes-models/apps/v1/Deployment"
+const moduleOf = ({ apiVersion, kind }) => `kubernetes-models/${apiVersion}/${kind}`;
+
+function loadManifests(folder) {
+  const read = (file) => yaml.load(readFileSync(join(folder, file), "utf8"));
+  return read("kustomization.yaml").resources.map(read);
+}
+
+// One line for each thing that the compiler does not accept.
+function typeErrors(manifests) {
+  const work = mkdtempSync(join(here, "typed-"));
+  try {
+    const source = manifests.map((manifest, i) =>
+      `import type { I${manifest.kind} as Type${i} } from "${moduleOf(manifest)}";\n` +
+      `export const manifest${i}: Type${i} = ${JSON.stringify(manifest, null, 2)};\n`);
+    writeFileSync(join(work, "manifests.ts"), source.join("\n"));
+    execFileSync(process.execPath, [
+      join(here, "node_modules/typescript/bin/tsc"), "--noEmit", "--strict", "--skipLibCheck",
+      "--module", "nodenext", "--moduleResolution", "nodenext", join(work, "manifests.ts")]);
+    return [];
+  } catch (error) {
+    return [String(error.stdout ?? error)];
+  } finally {
+    rmSync(work, { recursive: true });
+  }
+}
+
+async function schemaErrors(manifests) {
+  const errors = [];
+  for (const manifest of manifests) {
+    try {
+      const { [manifest.kind]: Model } = await import(moduleOf(manifest));
+      new Model(manifest).validate();
+    } catch (error) {
+      errors.push(`${manifest.kind}: ${error.message}`);
+    }
+  }
+  return errors;
+}
+
+// What no schema knows.
+function serviceErrors(manifests) {
+  const errors = [];
+  const expect = (holds, what) => { if (!holds) errors.push(what); };
+  const of = (kind) => manifests.find((manifest) => manifest.kind === kind);
+  const { spec } = of("Deployment");
+  const pod = spec.template.spec;
+  const [container] = pod.containers;
+  const { labels } = spec.template.metadata;
+  const selects = (selector) =>
+    Object.entries(selector).every(([key, value]) => labels[key] === value);
+  const flag = (name) =>
+    container.args.find((arg) => arg.startsWith(`--${name}=`))?.slice(name.length + 3);
+  const port = container.ports.find(({ name }) => name === "grpc")?.containerPort;
+
+  expect(selects(spec.selector.matchLabels), "the Deployment does not select its own pods");
+  expect(selects(of("Service").spec.selector), "the Service does not select the pods");
+  expect(selects(of("PodDisruptionBudget").spec.selector.matchLabels),
+    "the PodDisruptionBudget does not select the pods");
+  expect(of("Service").spec.clusterIP === "None", "the Service is not headless");
+  expect(flag("listen")?.endsWith(`:${port}`), "--listen is not the container's port");
+  expect(pod.terminationGracePeriodSeconds > Number(flag("drain_seconds")),
+    "the grace period is not longer than the drain");
+  for (const probe of ["startupProbe", "readinessProbe", "livenessProbe"]) {
+    expect(container[probe]?.grpc?.port === port, `${probe} does not ask the container's port`);
+  }
+  expect(pod.securityContext.runAsNonRoot && container.securityContext.readOnlyRootFilesystem &&
+    container.securityContext.allowPrivilegeEscalation === false &&
+    container.securityContext.capabilities.drop.includes("ALL") &&
+    pod.securityContext.seccompProfile.type === "RuntimeDefault",
+    "the pod may do more than the restricted pod security standard allows");
+  return errors;
+}
+
+const check = async (manifests) => [
+  ...typeErrors(manifests), ...await schemaErrors(manifests), ...serviceErrors(manifests)];
+
+// Each must be found: a check that accepts everything would be worth nothing.
+const sabotage = {
+  "a misspelt field": ([deployment]) => { deployment.spec.replica = 2; },
+  "a misspelt nested field": ([deployment]) => {
+    deployment.spec.template.spec.containers[0].readinessProbe.grpc.prot = 1;
+  },
+  "a wrong type": ([deployment]) => { deployment.spec.replicas = "two"; },
+  "a missing field": ([deployment]) => { delete deployment.spec.selector; },
+  "a selector that selects nothing": ([, service]) => { service.spec.selector = { app: "other" }; },
+  "a grace period below the drain": ([deployment]) => {
+    deployment.spec.template.spec.terminationGracePeriodSeconds = 1;
+  },
+};
+
+const folder = process.argv[2];
+const errors = await check(loadManifests(folder));
+for (const [what, spoil] of Object.entries(sabotage)) {
+  const manifests = loadManifests(folder);
+  spoil(manifests);
+  const found = await check(manifests).catch((error) => [error.message]);
+  if (found.length === 0) errors.push(`the check does not find ${what}`);
+}
+errors.forEach((error) => console.error(error));
+console.log(errors.length === 0 ? "manifests: all well" : `manifests: ${errors.length} errors`);
+process.exitCode = errors.length === 0 ? 0 : 1;
