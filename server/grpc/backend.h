@@ -1,0 +1,43 @@
+// What the services know of the model, and what they hand requests to.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+
+#include "model/config.h"
+#include "model/generation_config.h"
+#include "model/tokenizer/tokenizer.h"
+#include "model/weights/gpt2_weights.h"
+#include "server/engine/admission.h"
+#include "server/engine/worker.h"
+
+namespace cascade::server {
+
+// The facts of a loaded model. Immutable.
+struct ModelInfo {
+  std::string name;
+  std::string fingerprint;
+  model::ModelConfig config;
+  model::GenerationConfig defaults;  // max_new_tokens and eos_token_ids resolved
+  model::WeightsReport weights;
+  std::size_t cache_positions = 0;  // that the whole KV cache holds
+  std::size_t max_running = 0;
+  std::size_t max_queued = 0;
+
+  // Longest prompt and answer together. The last token is never run, so it needs no place.
+  std::size_t MaxTotalTokens() const { return std::min(config.n_ctx, cache_positions + 1); }
+
+  // Longest prompt: it leaves room for one token.
+  std::size_t MaxPromptTokens() const { return MaxTotalTokens() - 1; }
+};
+
+// A model in service. Borrows everything; all of it outlives the gRPC server.
+struct Backend {
+  const ModelInfo& info;
+  const model::Tokenizer& tokenizer;
+  Admission& admission;
+  Worker& worker;
+};
+
+}  // namespace cascade::server

@@ -1,0 +1,26 @@
+#include "server/grpc/generate_unary_reactor.h"
+
+#include "server/grpc/request_log.h"
+#include "server/grpc/status.h"
+
+namespace cascade::server {
+
+void GenerateUnaryReactor::OnStep(model::DecodingStep step) { answer_.Add(step); }
+
+void GenerateUnaryReactor::OnFinished(const Timings& timings) {
+  answer_.End(timings);
+  answer_.TakeAll(response_);
+  Finish(grpc::Status::OK);  // last: `this` may be gone afterwards
+}
+
+void GenerateUnaryReactor::OnFailed(absl::Status status) {
+  status_ = std::move(status);
+  Finish(ToGrpcStatus(status_));  // last: `this` may be gone afterwards
+}
+
+void GenerateUnaryReactor::OnDone() {
+  LogFinished("Generate", answer_, status_);
+  delete this;
+}
+
+}  // namespace cascade::server

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <atomic>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "cascade/v1/text_generation.pb.h"
+#include "grpcpp/support/server_callback.h"
+#include "server/engine/token_sink.h"
+#include "server/grpc/answer.h"
+
+namespace cascade::server {
+
+// One Generate call: gathers the worker's steps and answers with all of them at once.
+//
+// Created by the service with `new`, deletes itself in OnDone. No lock: until OnFinished or
+// OnFailed calls Finish everything but `cancelled_` is the worker's, and afterwards gRPC's.
+class GenerateUnaryReactor final : public grpc::ServerUnaryReactor, public TokenSink {
+ public:
+  // `response` is gRPC's; it lives until OnDone.
+  GenerateUnaryReactor(Answer answer, v1::GenerateResponse& response)
+      : answer_(std::move(answer)), response_(response) {}
+
+  // TokenSink; the worker's thread.
+  void OnStep(model::DecodingStep step) override;
+  void OnFinished(const Timings& timings) override;
+  void OnFailed(absl::Status status) override;
+  bool IsCancelled() const override { return cancelled_.load(std::memory_order_relaxed); }
+
+  // ServerUnaryReactor; gRPC's threads.
+  void OnCancel() override { cancelled_.store(true, std::memory_order_relaxed); }
+  void OnDone() override;
+
+ private:
+  Answer answer_;
+  v1::GenerateResponse& response_;
+  absl::Status status_;
+  std::atomic<bool> cancelled_ = false;
+};
+
+}  // namespace cascade::server

@@ -1,0 +1,66 @@
+// The standard health service, grpc.health.v1.Health.
+//
+// Our own, from the published proto: reflection lists gRPC 1.51's built-in one but cannot describe
+// it, and generic clients then fail for the whole server.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "grpc/health/v1/health.grpc.pb.h"
+#include "server/engine/mutex.h"
+
+namespace cascade::server {
+
+// Answers for the services it was told of, which begin as NOT_SERVING. Check of another one is
+// NOT_FOUND, Watch of it reports SERVICE_UNKNOWN. Any thread.
+class HealthService final : public grpc::health::v1::Health::CallbackService {
+ public:
+  using Status = grpc::health::v1::HealthCheckResponse::ServingStatus;
+
+  // `services` are full names; "" is the server as a whole.
+  explicit HealthService(std::vector<std::string> services);
+  ~HealthService() override;
+
+  // Sets all services to SERVING or NOT_SERVING, and tells their watchers. A watcher that is slow
+  // may miss a status that has changed again, never the last one.
+  void SetServing(bool serving) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Ends all watches, those that come later included, with UNAVAILABLE: call it before the gRPC
+  // server's Shutdown, which would wait for them.
+  void EndWatches() ABSL_LOCKS_EXCLUDED(mu_);
+
+  grpc::ServerUnaryReactor* Check(grpc::CallbackServerContext* context,
+                                  const grpc::health::v1::HealthCheckRequest* request,
+                                  grpc::health::v1::HealthCheckResponse* response) override;
+
+  grpc::ServerWriteReactor<grpc::health::v1::HealthCheckResponse>* Watch(
+      grpc::CallbackServerContext* context,
+      const grpc::health::v1::HealthCheckRequest* request) override;
+
+ private:
+  class Watcher;
+
+  // What a watcher of `service` should know.
+  struct View {
+    Status status;
+    bool ended;  // watches end
+  };
+  View Look(const std::string& service) const ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Tells every watcher to look again.
+  void WakeWatchers() ABSL_LOCKS_EXCLUDED(mu_);
+  void Forget(const std::shared_ptr<Watcher>& watcher) ABSL_LOCKS_EXCLUDED(mu_);
+
+  const std::set<std::string> services_;
+  mutable Mutex mu_;
+  bool serving_ ABSL_GUARDED_BY(mu_) = false;
+  bool ended_ ABSL_GUARDED_BY(mu_) = false;
+  std::set<std::shared_ptr<Watcher>> watchers_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace cascade::server

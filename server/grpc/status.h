@@ -1,0 +1,44 @@
+// Errors on their way to the client.
+//
+// Inside the server an error is an absl::Status. Its google.rpc details travel as payloads, each
+// under its type URL; ToGrpcStatus moves them into the trailer "grpc-status-details-bin". Clients
+// show either the status's own message or the details', so both say the same.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "grpcpp/server_context.h"
+#include "grpcpp/support/status.h"
+
+namespace cascade::server {
+
+// One thing that is wrong with a request.
+struct FieldViolation {
+  std::string field;        // a path, such as "sampling.top_p" or "stopping.stop[2]"
+  std::string description;  // what is wrong and what would be right
+};
+
+// Longest message of BadRequestError. A client takes 8 KiB of trailers unless told otherwise;
+// message and details, base64 and percent signs included, stay below that.
+inline constexpr std::size_t kMaxViolationsBytes = 1024;
+
+// INVALID_ARGUMENT with google.rpc.BadRequest: one line, "field: description", for each violation
+// as far as they fit; then how many more there are. REQUIRES: violations not empty.
+absl::Status BadRequestError(const std::vector<FieldViolation>& violations);
+
+// RESOURCE_EXHAUSTED with google.rpc.RetryInfo.
+absl::Status BusyError(absl::string_view message, absl::Duration retry_delay);
+
+// The same code, message and details.
+grpc::Status ToGrpcStatus(const absl::Status& status);
+
+// If `status` has RetryInfo, adds the trailer "grpc-retry-pushback-ms", which gRPC's own retries
+// obey. Call it before Finish.
+void AddRetryPushback(const absl::Status& status, grpc::ServerContextBase& context);
+
+}  // namespace cascade::server

@@ -1,0 +1,33 @@
+// What a request may be: every limit and every combination, in one place.
+//
+// All that is wrong is found at once: INVALID_ARGUMENT with google.rpc.BadRequest, one violation
+// for each wrong field, named by its path. NaN is never within a range. Lists may have duplicates.
+#pragma once
+
+#include <cstddef>
+
+#include "absl/status/status.h"
+#include "cascade/v1/text_generation.pb.h"
+#include "server/grpc/backend.h"
+
+namespace cascade::server {
+
+// Limits of a request's size. GetModel reports them.
+inline constexpr std::size_t kMaxTextBytes = 1 << 20;
+inline constexpr std::size_t kMaxRequestIdBytes = 128;
+inline constexpr std::size_t kMaxStopStrings = 16;
+inline constexpr std::size_t kMaxStopStringBytes = 256;
+inline constexpr std::size_t kMaxStopTokenIds = 64;
+inline constexpr std::size_t kMaxCandidates = 20;
+inline constexpr float kMaxTemperature = 100.0F;
+
+// All that can be seen before the prompt is tokenised.
+absl::Status Validate(const v1::GenerateRequest& request, const ModelInfo& info);
+
+absl::Status Validate(const v1::TokenizeRequest& request);
+
+// The text that comes back must be no longer than one that Tokenize takes.
+absl::Status Validate(const v1::DetokenizeRequest& request, const ModelInfo& info,
+                      const model::Tokenizer& tokenizer);
+
+}  // namespace cascade::server
