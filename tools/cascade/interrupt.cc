@@ -18,7 +18,7 @@ sigset_t Signals() {
 
 Interrupt::Interrupt(std::function<void()> on_interrupt) : on_interrupt_(std::move(on_interrupt)) {
   const sigset_t signals = Signals();
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  pthread_sigmask(SIG_BLOCK, &signals, &signals_before_);
   watcher_ = std::thread([this] { Wait(); });
 }
 
@@ -26,8 +26,7 @@ Interrupt::~Interrupt() {
   closing_ = true;
   pthread_kill(watcher_.native_handle(), SIGINT);  // wakes sigwait, in that thread alone
   watcher_.join();
-  const sigset_t signals = Signals();
-  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  pthread_sigmask(SIG_SETMASK, &signals_before_, nullptr);
 }
 
 void Interrupt::Wait() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <csignal>
 #include <functional>
 #include <thread>
 
@@ -9,7 +10,8 @@ namespace cascade::cli {
 
 // While it lives, SIGINT and SIGTERM do not end the process: the first calls `on_interrupt`, on a
 // thread of its own. Construct it before any thread is started, gRPC's included: threads inherit
-// which signals are blocked, and a thread that does not block them would be ended by them.
+// which signals are blocked, and a signal that finds a thread without the block ends the process.
+// Destroy it in the thread that made it.
 class Interrupt {
  public:
   explicit Interrupt(std::function<void()> on_interrupt);
@@ -24,6 +26,7 @@ class Interrupt {
   void Wait();
 
   const std::function<void()> on_interrupt_;
+  sigset_t signals_before_;  // the constructing thread's mask
   std::atomic<bool> closing_ = false;
   std::atomic<bool> raised_ = false;
   std::thread watcher_;  // last: it uses the others

@@ -1,0 +1,120 @@
+#include "tools/cascade/event_printer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+namespace cascade::cli {
+namespace {
+
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+
+v1::GenerateEvent PromptEvent() {
+  v1::GenerateEvent event;
+  event.mutable_prompt()->set_prompt_tokens(2);
+  return event;
+}
+
+v1::GenerateEvent DeltaEvent(const std::string& text) {
+  v1::GenerateEvent event;
+  event.mutable_delta()->set_text(text);
+  return event;
+}
+
+v1::GenerateEvent FinishEvent(v1::FinishReason reason) {
+  v1::GenerateEvent event;
+  event.mutable_finish()->set_reason(reason);
+  event.mutable_finish()->set_seed(42);
+  return event;
+}
+
+v1::GenerateEvent SummaryEvent() {
+  v1::GenerateEvent event;
+  event.mutable_summary()->mutable_usage()->set_generated_tokens(11);
+  event.mutable_summary()->mutable_timings()->mutable_decode()->set_nanos(500'000'000);
+  return event;
+}
+
+class EventPrinterTest : public ::testing::Test {
+ protected:
+  std::istringstream in_;
+  std::ostringstream out_;
+  std::ostringstream err_;
+  Console console_{in_, out_, err_, false};
+};
+
+TEST_F(EventPrinterTest, APipeGetsTheTextAloneAndANewline) {
+  const auto printer = MakeTextPrinter("Once", console_);
+  printer->Print(PromptEvent());
+  printer->Print(DeltaEvent(" upon\x1b[2J"));
+  printer->Print(DeltaEvent(" a time"));
+  EXPECT_EQ(out_.str(), " upon\x1b[2J a time");
+  printer->Print(FinishEvent(v1::FINISH_REASON_EOS));
+  printer->Print(SummaryEvent());
+  printer->End();
+  EXPECT_EQ(out_.str(), " upon\x1b[2J a time\n");
+}
+
+TEST_F(EventPrinterTest, ATerminalGetsThePromptDimAndNoControlCharacters) {
+  console_.out_is_terminal = true;
+  const auto printer = MakeTextPrinter("Once\x07", console_);
+  printer->Print(PromptEvent());
+  printer->Print(DeltaEvent(" upon\x1b[2J"));
+  printer->End();
+  EXPECT_EQ(out_.str(), "\x1b[2mOnce\xEF\xBF\xBD\x1b[0m upon\xEF\xBF\xBD[2J\n");
+}
+
+TEST_F(EventPrinterTest, TheErrorStreamTellsHowItEnded) {
+  const auto printer = MakeTextPrinter("Once", console_);
+  printer->Print(FinishEvent(v1::FINISH_REASON_MAX_TOKENS));
+  printer->Print(SummaryEvent());
+  EXPECT_EQ(err_.str(), "[max_new_tokens reached: 11 tokens, 20 tokens/s, seed 42]\n");
+}
+
+TEST_F(EventPrinterTest, NamesTheStopThatMatched) {
+  const auto printer = MakeTextPrinter("Once", console_);
+  v1::GenerateEvent finish = FinishEvent(v1::FINISH_REASON_STOP_STRING);
+  finish.mutable_finish()->set_matched_stop("\n");
+  printer->Print(finish);
+  printer->Print(SummaryEvent());
+  EXPECT_THAT(err_.str(), HasSubstr("stop string \"\\n\""));
+}
+
+TEST_F(EventPrinterTest, LogProbabilitiesFollowTheText) {
+  const auto printer = MakeTextPrinter("Once", console_);
+  v1::GenerateEvent delta = DeltaEvent(" upon");
+  auto* token = delta.mutable_delta()->add_logprobs();
+  token->set_token_id(262);
+  token->set_logprob(-0.5F);
+  auto* candidate = token->add_candidates();
+  candidate->set_token(" the");
+  candidate->set_logprob(-0.25F);
+  printer->Print(PromptEvent());
+  printer->Print(delta);
+  printer->Print(SummaryEvent());
+  EXPECT_EQ(out_.str(), " upon\n   262    -0.5000  \" the\" -0.2500\n");
+}
+
+TEST_F(EventPrinterTest, AFailedCallLeavesTheLineClosed) {
+  const auto printer = MakeTextPrinter("Once", console_);
+  printer->Print(PromptEvent());
+  printer->Print(DeltaEvent(" upon"));
+  printer->End();
+  EXPECT_THAT(out_.str(), EndsWith("\n"));
+  EXPECT_EQ(err_.str(), "");
+}
+
+TEST_F(EventPrinterTest, JsonIsOneEventALineWithTheContractsNames) {
+  const auto printer = MakeJsonPrinter(console_);
+  printer->Print(PromptEvent());
+  printer->Print(FinishEvent(v1::FINISH_REASON_EOS));
+  printer->End();
+  EXPECT_EQ(out_.str(),
+            "{\"prompt\":{\"prompt_tokens\":2}}\n"
+            "{\"finish\":{\"reason\":\"FINISH_REASON_EOS\",\"seed\":\"42\"}}\n");
+}
+
+}  // namespace
+}  // namespace cascade::cli
