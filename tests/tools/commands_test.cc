@@ -16,7 +16,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::StartsWith;
 
 // Remembers what it was asked. Generates two deltas; with the prompt "wait", it then interrupts
 // this process and goes on only when the call is cancelled.
@@ -184,7 +183,6 @@ TEST_F(CommandsTest, GeneratePrintsJsonLines) {
 TEST_F(CommandsTest, CtrlCCancelsTheCall) {
   StartServer();
   EXPECT_EQ(Run(MakeGenerateCommand(), {"wait"}), ExitCode::kInterrupted);
-  EXPECT_THAT(out_.str(), StartsWith(" a b"));
   EXPECT_THAT(err_.str(), HasSubstr("interrupted"));
 }
 
