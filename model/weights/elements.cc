@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "model/kernels/float_bits.h"
+
 namespace cascade::model {
 namespace {
 
@@ -18,21 +20,6 @@ Bits Load(std::span<const std::byte> bytes, std::size_t i) {
 }
 
 float FromF32(std::uint32_t bits) { return std::bit_cast<float>(bits); }
-
-float FromBf16(std::uint16_t bits) { return std::bit_cast<float>(std::uint32_t{bits} << 16); }
-
-// IEEE binary16: 5 bits of exponent (bias 15), 10 of mantissa.
-float FromF16(std::uint16_t bits) {
-  constexpr std::uint32_t kRebias = (127U - 15U) << 23;
-  const std::uint32_t sign = (std::uint32_t{bits} & 0x8000U) << 16;
-  const std::uint32_t magnitude = bits & 0x7FFFU;
-  if (magnitude < 0x0400U) {  // zero or subnormal: mantissa * 2^-24
-    const float value = static_cast<float>(magnitude) * 0x1p-24F;
-    return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value) | sign);
-  }
-  const std::uint32_t infinite = magnitude >= 0x7C00U ? kRebias : 0U;  // Inf, NaN: all ones
-  return std::bit_cast<float>(((magnitude << 13) + kRebias + infinite) | sign);
-}
 
 template <typename Bits, typename Convert>
 std::vector<float> WidenAll(std::span<const std::byte> bytes, Convert convert) {
@@ -63,8 +50,8 @@ std::optional<WeightType> WeightTypeOf(absl::string_view dtype) {
 
 std::vector<float> Widen(std::span<const std::byte> bytes, WeightType type) {
   if (type == WeightType::kF32) return WidenAll<std::uint32_t>(bytes, FromF32);
-  if (type == WeightType::kBf16) return WidenAll<std::uint16_t>(bytes, FromBf16);
-  return WidenAll<std::uint16_t>(bytes, FromF16);
+  if (type == WeightType::kBf16) return WidenAll<std::uint16_t>(bytes, kernels::FloatFromBf16);
+  return WidenAll<std::uint16_t>(bytes, kernels::FloatFromF16);
 }
 
 std::size_t CountNaNs(std::span<const std::byte> bytes, WeightType type) {
