@@ -50,7 +50,7 @@ bench:  ## Build and run the benchmarks
 	@$(INSTALL) build test bench
 	@test -f build/bench/build.ninja || cmake --preset bench
 	cmake --build --preset bench --parallel $(JOBS)
-	scripts/bench.sh build/bench
+	@for bench in build/bench/bench/*_bench; do echo "== $$bench"; $$bench || exit 1; done
 
 format:  ## Rewrite the C++ sources in the house's format
 	@$(INSTALL) lint

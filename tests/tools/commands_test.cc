@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
@@ -260,6 +261,13 @@ TEST_F(CommandsTest, HealthExitsByWhatItHears) {
   EXPECT_EQ(Run(MakeHealthCommand(), {}), ExitCode::kOk);
   EXPECT_EQ(out_.str(), "SERVING\n");
   EXPECT_EQ(Run(MakeHealthCommand(), {"--service=other"}), ExitCode::kFailed);
+}
+
+TEST_F(CommandsTest, TheEnvironmentMayNameTheServer) {
+  setenv("CASCADE_SERVER", "127.0.0.1:2", 1);
+  EXPECT_EQ(RunCommand(*MakeModelCommand(), {}, console_), ExitCode::kFailed);
+  unsetenv("CASCADE_SERVER");
+  EXPECT_THAT(err_.str(), HasSubstr("no server answers at 127.0.0.1:2"));
 }
 
 TEST_F(CommandsTest, HelpShowsFlagsAndExamples) {

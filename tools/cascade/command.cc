@@ -1,5 +1,7 @@
 #include "tools/cascade/command.h"
 
+#include <cstdlib>
+
 #include "absl/strings/str_cat.h"
 
 namespace cascade::cli {
@@ -22,10 +24,13 @@ ExitCode Command::UsageError(absl::string_view message, Console& console) const 
 
 ExitCode RunCommand(Command& command, std::span<const std::string> args, Console& console) {
   CallOptions options;
+  if (const char* server = std::getenv("CASCADE_SERVER"); server != nullptr)
+    options.server = server;
   bool help = false;
   Flags flags;
   command.AddFlags(flags);
-  flags.Add("server", "HOST:PORT", "where the server listens (localhost:50051)", &options.server);
+  flags.Add("server", "HOST:PORT", "where the server is ($CASCADE_SERVER, else localhost:50051)",
+            &options.server);
   flags.Add("timeout", "TIME", "give up after this long, such as 30s or 2m (never)",
             &options.timeout);
   flags.Add("json", "", "print the answer as JSON, one object a line", &options.json);
