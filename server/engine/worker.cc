@@ -110,9 +110,12 @@ void Worker::Impl::Submit(GenerationRequest request) {
 }
 
 void Worker::Impl::Drain(absl::Time deadline) {
-  queue_.Close(ShuttingDown());
+  {
+    const MutexLock lock(mu_);
+    drain_deadline_ = std::min(drain_deadline_, deadline);
+  }
+  queue_.Close(ShuttingDown());  // also wakes the worker, which then sees the deadline
   const MutexLock lock(mu_);
-  drain_deadline_ = std::min(drain_deadline_, deadline);
   while (!has_ended_) ended_.wait(mu_);
 }
 

@@ -1,0 +1,54 @@
+#include "server/engine/limits.h"
+
+#include <cstddef>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace cascade::server {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr EngineLimits kLimits = {.n_ctx = 64, .vocab_size = 100, .total_blocks = 2};
+
+GenerationRequest Request(std::size_t prompt_tokens, std::size_t max_new_tokens) {
+  GenerationRequest request;
+  request.prompt.assign(prompt_tokens, 7);
+  request.params.stopping.max_new_tokens = max_new_tokens;
+  return request;
+}
+
+void ExpectRefusal(const GenerationRequest& request, const char* why) {
+  const absl::Status status = CheckRunnable(request, kLimits);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(status.message(), HasSubstr(why));
+}
+
+TEST(LimitsTest, TheLastTokenNeedsNoPosition) {
+  EXPECT_EQ(PositionsNeeded(Request(1, 1), 64), 1U);
+  EXPECT_EQ(PositionsNeeded(Request(10, 6), 64), 15U);
+}
+
+TEST(LimitsTest, TheContextBoundsWhatIsNeeded) {
+  EXPECT_EQ(PositionsNeeded(Request(10, 1000), 64), 63U);
+  EXPECT_EQ(PositionsNeeded(Request(63, static_cast<std::size_t>(-1)), 64), 63U);
+}
+
+TEST(LimitsTest, WhatFitsIntoTheWholeCacheCanRun) {
+  EXPECT_TRUE(CheckRunnable(Request(1, 1), kLimits).ok());
+  EXPECT_TRUE(CheckRunnable(Request(20, 13), kLimits).ok());  // 32 positions: 2 blocks
+}
+
+TEST(LimitsTest, NamesWhatCanNeverRun) {
+  ExpectRefusal(Request(20, 14), "need 3 blocks of the KV cache, which has 2");
+  ExpectRefusal(Request(0, 1), "the prompt has 0 tokens; it must have 1 to 63");
+  ExpectRefusal(Request(64, 1), "the prompt has 64 tokens; it must have 1 to 63");
+  ExpectRefusal(Request(3, 0), "max_new_tokens is 0");
+  GenerationRequest request = Request(3, 1);
+  request.prompt[1] = 100;
+  ExpectRefusal(request, "token 100 of the prompt is not in the vocabulary of 100");
+}
+
+}  // namespace
+}  // namespace cascade::server
