@@ -1,0 +1,52 @@
+#!/bin/sh
+# make run and make test, as the README has them, from a clone in a Debian 12 where nothing is
+# installed but make. Takes this machine's apt sources. As root, with mmdebstrap; needs 4 GB of disk.
+#
+#   fresh_test.sh [TARGET]    make TARGET instead of `make test`
+set -eu
+cd "$(dirname "$0")/.."
+target=${1:-test}
+port=$((20000 + $$ % 20000))
+root=$(mktemp -d /var/tmp/cascade-fresh.XXXXXX)
+server=
+
+step() { printf '== %s\n' "$*"; }
+
+cleanup() {
+  [ -z "$server" ] || kill "$server" 2> /dev/null || true
+  umount "$root/dev" "$root/proc" 2> /dev/null || true
+  # Never through a mount that is still there.
+  rm -rf --one-file-system "$root"
+}
+trap cleanup EXIT
+
+inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root "$@"; }
+
+step 'a bare Debian 12'
+sources=/etc/apt/sources.list.d/debian.sources
+[ -e "$sources" ] || sources=/etc/apt/sources.list
+mmdebstrap --quiet --variant=minbase --mode=root --include=make \
+  --aptopt='Acquire::Check-Valid-Until "false"' --aptopt='Acquire::Languages "none"' \
+  bookworm "$root" "$sources"
+cp /etc/resolv.conf "$root/etc/resolv.conf"
+mount -t proc proc "$root/proc"
+mount --bind /dev "$root/dev"
+git clone --quiet . "$root/cascade"
+
+step 'make run'
+inside make -C /cascade run "LISTEN=127.0.0.1:$port" > "$root/run.log" 2>&1 &
+server=$!
+until inside /cascade/build/bin/cascade health "--server=127.0.0.1:$port" > "$root/health.log" 2>&1; do
+  kill -0 "$server" 2> /dev/null || { tail -n 50 "$root/run.log"; exit 1; }
+  sleep 2
+done
+inside /cascade/build/bin/cascade generate "--server=127.0.0.1:$port" --seed=1 'Once upon a time'
+kill "$server"
+wait "$server" || true
+server=
+tail -n 3 "$root/run.log"
+
+step "make $target"
+inside make -C /cascade "$target" > "$root/test.log" 2>&1 || { tail -n 100 "$root/test.log"; exit 1; }
+tail -n 12 "$root/test.log"
+step 'fresh_test: all well'
