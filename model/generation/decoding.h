@@ -36,8 +36,8 @@ struct GeneratedToken {
 
 struct Finish {
   FinishReason reason = FinishReason::kMaxTokens;
-  std::string matched_stop;               // the stop string, for kStopString
-  std::optional<TokenId> matched_token;   // for kEos and kStopToken
+  std::string matched_stop;              // the stop string, for kStopString
+  std::optional<TokenId> matched_token;  // for kEos and kStopToken
 };
 
 // What one token brought about.
@@ -56,10 +56,18 @@ class Decoding {
            std::size_t n_ctx, const Tokenizer& tokenizer);
 
   // Chooses the next token from the logits of the last position, [vocab_size]. The result is a pure
-  // function of the params, the choice, the tokens so far and the logits. min_new_tokens is kept by
-  // excluding eos and stop tokens; a stop string that would end earlier is passed over.
+  // function of the params, the choice, the tokens so far and the logits.
   //
-  // INTERNAL if the logits are not all finite (broken weights): the sequence cannot go on.
+  // Of several reasons to finish at one token, the first in the order of FinishReason counts. A
+  // special token's bytes never enter the text. The last step's text carries what was held back:
+  // the beginning of a stop string, and U+FFFD for a character that was not completed.
+  //
+  // min_new_tokens is kept by excluding eos and stop tokens until there are so many. Stop strings
+  // are looked for from the text of the token that makes them so many; what came before counts as
+  // sent, so a stop string that begins there is passed over.
+  //
+  // INTERNAL if the logits are not all finite (broken weights); INVALID_ARGUMENT if min_new_tokens
+  // leaves no token to choose. Either way the sequence cannot go on.
   // REQUIRES: not finished.
   absl::StatusOr<DecodingStep> Next(std::span<const float> logits);
 
@@ -67,8 +75,11 @@ class Decoding {
   std::size_t generated_tokens() const { return generated_; }
 
  private:
-  TokenId Choose(std::span<const float> logits);
+  absl::StatusOr<TokenId> Choose(std::span<const float> logits);
   std::optional<Finish> FinishByToken(TokenId token) const;
+
+  // Adds to `text` what `token` frees; a finish if that reaches a stop string.
+  std::optional<Finish> AddText(TokenId token, std::string& text);
   std::optional<Finish> FinishByLimit() const;
 
   GenerationParams params_;

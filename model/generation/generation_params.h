@@ -12,12 +12,12 @@
 namespace cascade::model {
 
 struct StoppingParams {
-  std::size_t max_new_tokens = 128;       // at least 1
-  std::size_t min_new_tokens = 0;         // no stop of any kind before this many, but the limits
-  std::vector<TokenId> eos_token_ids;     // empty: never (ignore_eos)
+  std::size_t max_new_tokens = 128;    // at least 1
+  std::size_t min_new_tokens = 0;      // no stop of any kind before this many, but the limits
+  std::vector<TokenId> eos_token_ids;  // empty: never (ignore_eos)
   std::vector<TokenId> stop_token_ids;
-  std::vector<std::string> stop;          // non-empty UTF-8 strings
-  bool include_stop = false;              // leave a matched stop string in the text
+  std::vector<std::string> stop;  // non-empty UTF-8 strings
+  bool include_stop = false;      // leave a matched stop string in the text
 };
 
 struct OutputParams {

@@ -1,7 +1,7 @@
 // A whole generation with no server: the loop of checkpoint 12.
 //
-//   prefill the prompt; then, until Decoding finishes: choose a token from the last row's logits, and
-//   run that token to get the next ones
+//   prefill the prompt; then, until Decoding finishes: choose a token from the last row's logits,
+//   and run that token to get the next ones
 //
 // Reference: Hugging Face GenerationMixin.generate.
 #pragma once
@@ -36,8 +36,8 @@ class Generator {
 
   // Runs one sequence to its end. `on_step` is called for every token as it is made.
   // INVALID_ARGUMENT for an empty prompt, one that leaves no room for a token (it has n_ctx
-  // tokens or more), or a token id that is not in the vocabulary; RESOURCE_EXHAUSTED if the cache has
-  // too few free blocks; INTERNAL as Decoding::Next.
+  // tokens or more), or a token id that is not in the vocabulary; RESOURCE_EXHAUSTED if the cache
+  // has too few free blocks; INTERNAL as Decoding::Next.
   absl::StatusOr<Generation> Generate(std::span<const TokenId> prompt,
                                       const GenerationParams& params,
                                       absl::FunctionRef<void(const DecodingStep&)> on_step);

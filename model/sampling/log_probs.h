@@ -1,4 +1,5 @@
-// Log-probabilities, as the model itself gives them: of the raw logits, before temperature and cuts.
+// Log-probabilities, as the model itself gives them: of the raw logits, before temperature and
+// cuts.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +22,8 @@ struct LogProbs {
   std::vector<TokenLogProb> candidates;  // the most probable, best first; ties by lowest id
 };
 
-// log softmax(logits)[chosen], and the `num_candidates` most probable tokens (at most vocab_size).
+// log softmax(logits)[chosen], and the `num_candidates` most probable tokens; fewer where fewer
+// have a logit above -Inf. REQUIRES: chosen < logits.size(), no NaN or +Inf.
 LogProbs ComputeLogProbs(std::span<const float> logits, TokenId chosen, std::size_t num_candidates);
 
 }  // namespace cascade::model

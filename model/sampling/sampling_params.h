@@ -13,7 +13,7 @@ struct SamplingParams {
   float temperature = 1.0F;  // >= 0; below kGreedyTemperature: argmax, and nothing else matters
   std::uint32_t top_k = 0;   // keep the k most probable; 0: off
   float top_p = 1.0F;        // keep the smallest set whose probability reaches p, in (0, 1]; 1: off
-  float min_p = 0.0F;        // drop what is less probable than min_p times the best, in [0, 1]; 0: off
+  float min_p = 0.0F;  // drop what is less probable than min_p times the best, in [0, 1]; 0: off
   std::uint64_t seed = 0;
 
   bool greedy() const { return temperature < kGreedyTemperature; }

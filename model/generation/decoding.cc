@@ -1,0 +1,125 @@
+#include "model/generation/decoding.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "model/sampling/argmax.h"
+
+namespace cascade::model {
+namespace {
+
+bool Contains(const std::vector<TokenId>& tokens, TokenId token) {
+  return std::find(tokens.begin(), tokens.end(), token) != tokens.end();
+}
+
+void Exclude(const std::vector<TokenId>& tokens, std::span<float> logits) {
+  for (const TokenId token : tokens) {
+    if (token < logits.size()) logits[token] = -std::numeric_limits<float>::infinity();
+  }
+}
+
+bool IsFinite(float logit) { return std::isfinite(logit); }
+
+// INTERNAL, naming the first logit that is not finite, if there is one.
+absl::Status CheckFinite(std::span<const float> logits) {
+  const auto bad = std::find_if_not(logits.begin(), logits.end(), IsFinite);
+  if (bad == logits.end()) return absl::OkStatus();
+  return absl::InternalError(absl::StrCat("the model's logit of token ", bad - logits.begin(),
+                                          " is ", *bad, ", not a finite number: its weights are",
+                                          " broken"));
+}
+
+}  // namespace
+
+Decoding::Decoding(const GenerationParams& params, std::uint32_t choice, std::size_t prompt_tokens,
+                   std::size_t n_ctx, const Tokenizer& tokenizer)
+    : params_(params),
+      sampler_(params.sampling, choice),
+      prompt_tokens_(prompt_tokens),
+      n_ctx_(n_ctx),
+      tokenizer_(tokenizer),
+      stop_matcher_(params.stopping.stop) {
+  assert(0 < prompt_tokens && prompt_tokens < n_ctx);
+}
+
+absl::StatusOr<DecodingStep> Decoding::Next(std::span<const float> logits) {
+  assert(!finished_ && !logits.empty());
+  if (absl::Status status = CheckFinite(logits); !status.ok()) return status;
+  const absl::StatusOr<TokenId> token = Choose(logits);
+  if (!token.ok()) return token.status();
+  ++generated_;
+
+  DecodingStep step{.token = {.id = *token, .log_probs = {}}, .text = {}, .finish = {}};
+  if (params_.output.logprobs) {
+    step.token.log_probs = ComputeLogProbs(logits, *token, params_.output.candidates);
+  }
+  step.finish = FinishByToken(*token);
+  if (!step.finish) step.finish = AddText(*token, step.text);
+  if (!step.finish) step.finish = FinishByLimit();
+  finished_ = step.finish.has_value();
+  if (finished_ && step.finish->reason != FinishReason::kStopString) {
+    step.text += stop_matcher_.Flush();
+    step.text += utf8_.Flush();
+  }
+  return step;
+}
+
+absl::StatusOr<TokenId> Decoding::Choose(std::span<const float> logits) {
+  const StoppingParams& stopping = params_.stopping;
+  const bool may_stop = generated_ >= stopping.min_new_tokens;
+  if (may_stop && params_.sampling.greedy()) return Argmax(logits);
+
+  logits_.assign(logits.begin(), logits.end());
+  if (!may_stop) {
+    Exclude(stopping.eos_token_ids, logits_);
+    Exclude(stopping.stop_token_ids, logits_);
+    if (std::none_of(logits_.begin(), logits_.end(), IsFinite)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "min_new_tokens is ", stopping.min_new_tokens, " but all ", logits.size(),
+          " tokens of the vocabulary are eos or stop tokens: at least one other is needed"));
+    }
+  }
+  return sampler_.Sample(logits_, prompt_tokens_ + generated_);
+}
+
+std::optional<Finish> Decoding::FinishByToken(TokenId token) const {
+  const auto finish = [token](FinishReason reason) {
+    return Finish{.reason = reason, .matched_stop = {}, .matched_token = token};
+  };
+  if (Contains(params_.stopping.eos_token_ids, token)) return finish(FinishReason::kEos);
+  if (Contains(params_.stopping.stop_token_ids, token)) return finish(FinishReason::kStopToken);
+  return std::nullopt;
+}
+
+std::optional<Finish> Decoding::AddText(TokenId token, std::string& text) {
+  if (token >= tokenizer_.vocab_size() || tokenizer_.IsSpecial(token)) return std::nullopt;
+  std::string whole = utf8_.Push(tokenizer_.Bytes(token));
+  if (generated_ < params_.stopping.min_new_tokens) {
+    text = std::move(whole);
+    return std::nullopt;
+  }
+  StopMatcher::Result result = stop_matcher_.Push(whole);
+  text = std::move(result.text);
+  if (!result.stop) return std::nullopt;
+  if (params_.stopping.include_stop) text += *result.stop;
+  return Finish{.reason = FinishReason::kStopString,
+                .matched_stop = *std::move(result.stop),
+                .matched_token = {}};
+}
+
+std::optional<Finish> Decoding::FinishByLimit() const {
+  if (generated_ >= params_.stopping.max_new_tokens) {
+    return Finish{.reason = FinishReason::kMaxTokens, .matched_stop = {}, .matched_token = {}};
+  }
+  if (prompt_tokens_ + generated_ >= n_ctx_) {
+    return Finish{.reason = FinishReason::kContextFull, .matched_stop = {}, .matched_token = {}};
+  }
+  return std::nullopt;
+}
+
+}  // namespace cascade::model

@@ -1,0 +1,37 @@
+#include "model/sampling/best_tokens.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace cascade::model {
+namespace {
+
+// Leaves the `count` best, the worst of them last. REQUIRES: 0 < count <= tokens.size().
+void ShrinkToBest(std::vector<ScoredToken>& tokens, std::size_t count) {
+  const auto worst = tokens.begin() + static_cast<std::ptrdiff_t>(count) - 1;
+  std::nth_element(tokens.begin(), worst, tokens.end(), Better);
+  tokens.resize(count);
+}
+
+}  // namespace
+
+void SelectBest(std::span<const float> scores, std::size_t count, std::vector<ScoredToken>& best) {
+  best.clear();
+  count = std::min(count, scores.size());
+  if (count == 0) return;
+  best.reserve(2 * count);
+
+  // Whatever is not above the count-th best so far cannot be among the best: an equal score has a
+  // higher id. Shrinking at 2 * count makes a selection pay for `count` pushes.
+  float bar = -std::numeric_limits<float>::infinity();
+  for (std::size_t id = 0; id < scores.size(); ++id) {
+    if (!(scores[id] > bar)) continue;
+    best.push_back({static_cast<TokenId>(id), scores[id]});
+    if (best.size() < 2 * count) continue;
+    ShrinkToBest(best, count);
+    bar = best.back().score;
+  }
+  if (!best.empty()) ShrinkToBest(best, std::min(count, best.size()));
+}
+
+}  // namespace cascade::model
