@@ -1,0 +1,9 @@
+#pragma once
+
+namespace cascade::server {
+
+// Sends what gRPC itself logs through Log: its errors as warnings, the rest as debug. Call it after
+// StartLogging, before gRPC is used.
+void RouteGrpcLogs();
+
+}  // namespace cascade::server

@@ -1,0 +1,272 @@
+#include "server/options.h"
+
+#include <array>
+#include <filesystem>
+#include <limits>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/algorithm/container.h"
+#include "absl/flags/flag.h"
+#include "absl/flags/parse.h"
+#include "absl/flags/reflection.h"
+#include "absl/flags/usage_config.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
+
+ABSL_FLAG(std::string, model, "",
+          "The model: a Hugging Face folder with config.json, model.safetensors (or its shards),\n"
+          "and vocab.json with merges.txt, or tokenizer.json. Required.");
+ABSL_FLAG(std::string, model_name, "",
+          "What GetModel and the logs call the model. Empty: the folder's name.");
+ABSL_FLAG(std::string, listen, "localhost:50051",
+          "Where to listen: HOST:PORT or unix:PATH. 0.0.0.0:50051 is every interface, and anybody\n"
+          "who reaches it may use it. Port 0 takes a free one and prints it on stdout.");
+ABSL_FLAG(std::string, weights, "auto",
+          "How weights lie in memory: auto (as they are stored), f32, bf16 or f16. Half the bytes\n"
+          "make tokens nearly twice as fast. Arithmetic is always float32.");
+ABSL_FLAG(std::string, threads, "1",
+          "Threads that run the model: a number, or auto for one for each CPU. Never changes a\n"
+          "result.");
+ABSL_FLAG(
+    std::string, kv_cache_bytes, "auto",
+    "Memory for keys and values, such as 256MiB or 2GiB. auto: what --max_running sequences\n"
+    "of full length need, but at most 1GiB. The start-up log says how many tokens that holds.");
+ABSL_FLAG(std::int32_t, max_running, 64, "Sequences that are generated at the same time.");
+ABSL_FLAG(std::int32_t, max_queued, 256,
+          "Requests that may wait beyond those; more are refused with RESOURCE_EXHAUSTED.");
+ABSL_FLAG(
+    std::int32_t, step_tokens, 256,
+    "Tokens of one model step, at least --max_running. More speeds long prompts up; fewer let\n"
+    "running streams wait less for them.");
+ABSL_FLAG(
+    std::string, generation_config, "auto",
+    "Defaults of what requests leave out: auto (the model's generation_config.json, if it has\n"
+    "one) or none (greedy).");
+ABSL_FLAG(
+    std::string, simd, "auto",
+    "Instructions of the kernels: auto, avx512, avx2, neon or scalar. Never changes a result.");
+ABSL_FLAG(std::int32_t, drain_seconds, 20,
+          "After SIGTERM or SIGINT, how long running streams may go on before they are ended with\n"
+          "UNAVAILABLE. A second signal ends them at once.");
+ABSL_FLAG(std::string, log_level, "info",
+          "Least important events to log: debug, info, warning, "
+          "error or off.");
+ABSL_FLAG(std::string, log_format, "text", "Log lines on stderr: text or json.");
+
+namespace cascade::server {
+namespace {
+
+constexpr std::array kFlagNames = {
+    "model",          "model_name",    "listen",     "weights",     "threads",
+    "kv_cache_bytes", "max_running",   "max_queued", "step_tokens", "generation_config",
+    "simd",           "drain_seconds", "log_level",  "log_format"};
+
+constexpr std::size_t kMaxThreads = 1024;
+
+template <typename Value>
+absl::Status FlagError(absl::string_view flag, const Value& value, absl::string_view allowed) {
+  return absl::InvalidArgumentError(absl::StrCat("--", flag, "=", value, ": must be ", allowed));
+}
+
+// One name of a flag and what it means.
+template <typename Value>
+using Choices = std::vector<std::pair<absl::string_view, Value>>;
+
+template <typename Value>
+absl::Status SetChoice(absl::string_view flag, const std::string& text,
+                       const Choices<Value>& choices, Value& out) {
+  std::vector<absl::string_view> names;
+  for (const auto& [name, value] : choices) {
+    if (name == text) {
+      out = value;
+      return absl::OkStatus();
+    }
+    names.push_back(name);
+  }
+  return FlagError(flag, text, absl::StrCat("one of ", absl::StrJoin(names, ", ")));
+}
+
+absl::Status SetCount(absl::string_view flag, std::int32_t value, std::int32_t least,
+                      std::size_t& out) {
+  if (value < least) return FlagError(flag, value, absl::StrCat("at least ", least));
+  out = static_cast<std::size_t>(value);
+  return absl::OkStatus();
+}
+
+absl::Status SetThreads(const std::string& text, std::size_t& out) {
+  if (text == "auto") {
+    out = std::max(1U, std::thread::hardware_concurrency());
+    return absl::OkStatus();
+  }
+  if (!absl::SimpleAtoi(text, &out) || out < 1 || out > kMaxThreads) {
+    return FlagError("threads", text, absl::StrCat("auto or a number from 1 to ", kMaxThreads));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SetKvCacheBytes(const std::string& text, std::optional<std::uint64_t>& out) {
+  if (text == "auto") return absl::OkStatus();
+  const absl::StatusOr<std::uint64_t> bytes = ParseByteSize(text);
+  if (!bytes.ok()) return FlagError("kv_cache_bytes", text, "auto or a size such as 256MiB");
+  out = *bytes;
+  return absl::OkStatus();
+}
+
+absl::Status SetModel(Options& options) {
+  options.model = absl::GetFlag(FLAGS_model);
+  if (options.model.empty()) {
+    return absl::InvalidArgumentError(
+        "--model is missing: it names a folder with config.json, model.safetensors and a "
+        "tokenizer");
+  }
+  options.model_name = absl::GetFlag(FLAGS_model_name);
+  if (!options.model_name.empty()) return absl::OkStatus();
+  std::filesystem::path folder = std::filesystem::absolute(options.model).lexically_normal();
+  if (!folder.has_filename()) folder = folder.parent_path();  // "models/tales/"
+  options.model_name = folder.filename().string();
+  return absl::OkStatus();
+}
+
+absl::Status SetSizes(Options& options) {
+  absl::Status status = SetThreads(absl::GetFlag(FLAGS_threads), options.threads);
+  status.Update(SetKvCacheBytes(absl::GetFlag(FLAGS_kv_cache_bytes), options.kv_cache_bytes));
+  status.Update(SetCount("max_running", absl::GetFlag(FLAGS_max_running), 1, options.max_running));
+  status.Update(SetCount("max_queued", absl::GetFlag(FLAGS_max_queued), 0, options.max_queued));
+  status.Update(SetCount("step_tokens", absl::GetFlag(FLAGS_step_tokens), 1, options.step_tokens));
+  std::size_t drain_seconds = 0;
+  status.Update(SetCount("drain_seconds", absl::GetFlag(FLAGS_drain_seconds), 0, drain_seconds));
+  options.drain = absl::Seconds(drain_seconds);
+  if (status.ok() && options.step_tokens < options.max_running) {
+    return FlagError("step_tokens", options.step_tokens,
+                     absl::StrCat("at least --max_running, ", options.max_running));
+  }
+  return status;
+}
+
+absl::Status SetChoices(Options& options) {
+  using model::kernels::WeightType;
+  absl::Status status =
+      SetChoice<std::optional<WeightType>>("weights", absl::GetFlag(FLAGS_weights),
+                                           {{"auto", std::nullopt},
+                                            {"f32", WeightType::kF32},
+                                            {"bf16", WeightType::kBf16},
+                                            {"f16", WeightType::kF16}},
+                                           options.weights);
+  status.Update(SetChoice<bool>("generation_config", absl::GetFlag(FLAGS_generation_config),
+                                {{"auto", true}, {"none", false}}, options.use_generation_config));
+  status.Update(SetChoice<std::string>("simd", absl::GetFlag(FLAGS_simd),
+                                       {{"auto", "auto"},
+                                        {"avx512", "avx512"},
+                                        {"avx2", "avx2"},
+                                        {"neon", "neon"},
+                                        {"scalar", "scalar"}},
+                                       options.simd));
+  status.Update(SetChoice<LogLevel>("log_level", absl::GetFlag(FLAGS_log_level),
+                                    {{"debug", LogLevel::kDebug},
+                                     {"info", LogLevel::kInfo},
+                                     {"warning", LogLevel::kWarning},
+                                     {"error", LogLevel::kError},
+                                     {"off", LogLevel::kOff}},
+                                    options.log.level));
+  status.Update(SetChoice<LogFormat>("log_format", absl::GetFlag(FLAGS_log_format),
+                                     {{"text", LogFormat::kText}, {"json", LogFormat::kJson}},
+                                     options.log.format));
+  return status;
+}
+
+absl::StatusOr<Options> OptionsFromFlags() {
+  Options options;
+  absl::Status status = SetModel(options);
+  options.listen = absl::GetFlag(FLAGS_listen);
+  status.Update(CheckListenAddress(options.listen));
+  status.Update(SetSizes(options));
+  status.Update(SetChoices(options));
+  if (!status.ok()) return status;
+  return options;
+}
+
+}  // namespace
+
+absl::StatusOr<Options> ParseOptions(int argc, char** argv) {
+  absl::FlagsUsageConfig usage;
+  usage.version_string = [] { return std::string("cascade-server " CASCADE_VERSION "\n"); };
+  absl::SetFlagsUsageConfig(std::move(usage));
+  const std::vector<char*> positional = absl::ParseCommandLine(argc, argv);
+  if (positional.size() > 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("unexpected argument '", positional[1], "': flags are --name=value"));
+  }
+  return OptionsFromFlags();
+}
+
+bool WantsHelp(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    const absl::string_view argument = argv[i];
+    if (argument == "--") return false;
+    if (argument == "--help" || argument == "-help" || argument == "-h") return true;
+  }
+  return false;
+}
+
+std::string HelpText() {
+  std::string text =
+      "cascade-server: serves a GPT-2 model over gRPC.\n\n"
+      "  cascade-server --model=FOLDER [--flag=value ...]\n";
+  for (const char* name : kFlagNames) {
+    const absl::CommandLineFlag& flag = *absl::FindCommandLineFlag(name);
+    const std::string value = flag.DefaultValue();
+    absl::StrAppend(&text, "\n  --", name, value.empty() ? "" : absl::StrCat("=", value),
+                    "\n      ", absl::StrReplaceAll(flag.Help(), {{"\n", "\n      "}}), "\n");
+  }
+  absl::StrAppend(&text, "\n  --version\n      Print the version and exit.\n");
+  return text;
+}
+
+absl::StatusOr<std::uint64_t> ParseByteSize(absl::string_view text) {
+  static constexpr std::array<std::pair<absl::string_view, int>, 5> kUnits = {
+      {{"KiB", 10}, {"MiB", 20}, {"GiB", 30}, {"TiB", 40}, {"B", 0}}};
+  absl::string_view digits = text;
+  int shift = 0;
+  for (const auto& [unit, unit_shift] : kUnits) {
+    if (!absl::ConsumeSuffix(&digits, unit)) continue;
+    shift = unit_shift;
+    break;
+  }
+  std::uint64_t count = 0;
+  const bool all_digits = !digits.empty() && absl::c_all_of(digits, absl::ascii_isdigit);
+  if (!all_digits || !absl::SimpleAtoi(digits, &count) || count == 0 ||
+      count > (std::numeric_limits<std::uint64_t>::max() >> shift)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", text, "' is not a size such as 1048576, 64KiB, 256MiB or 2GiB"));
+  }
+  return count << shift;
+}
+
+absl::Status CheckListenAddress(absl::string_view address) {
+  constexpr absl::string_view kAllowed =
+      "HOST:PORT, an IPv6 host in brackets, the port at most 65535, or unix:PATH";
+  absl::string_view rest = address;
+  if (absl::ConsumePrefix(&rest, "unix:")) {
+    return rest.empty() ? FlagError("listen", address, kAllowed) : absl::OkStatus();
+  }
+  const std::size_t colon = address.rfind(':');
+  if (colon == absl::string_view::npos || colon == 0) return FlagError("listen", address, kAllowed);
+  const absl::string_view host = address.substr(0, colon);
+  const absl::string_view port = address.substr(colon + 1);
+  const bool bracketed = host.front() == '[' && host.back() == ']' && host.size() > 2;
+  std::uint32_t number = 0;
+  if ((host.find(':') != absl::string_view::npos && !bracketed) || port.empty() ||
+      !absl::c_all_of(port, absl::ascii_isdigit) || !absl::SimpleAtoi(port, &number) ||
+      number > 65535) {
+    return FlagError("listen", address, kAllowed);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace cascade::server

@@ -1,0 +1,53 @@
+// What the command line says.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "model/kernels/packed_matrix.h"
+#include "server/observability/logs.h"
+
+namespace cascade::server {
+
+// Complete and valid: ParseOptions refuses everything else.
+struct Options {
+  std::string model;                                  // the folder
+  std::string model_name;                             // what GetModel and the logs call it
+  std::string listen = "localhost:50051";             // HOST:PORT or unix:PATH
+  std::optional<model::kernels::WeightType> weights;  // absent: as stored
+  std::size_t threads = 1;                            // that run the model
+  std::optional<std::uint64_t> kv_cache_bytes;        // absent: what max_running needs, bounded
+  std::size_t max_running = 64;
+  std::size_t max_queued = 256;
+  std::size_t step_tokens = 256;  // at least max_running
+  bool use_generation_config = true;
+  std::string simd = "auto";
+  absl::Duration drain = absl::Seconds(20);
+  LogOptions log;
+};
+
+// Reads the flags. INVALID_ARGUMENT, naming the flag, its value and what is allowed, if one is
+// wrong,
+// --model is missing, or there is an argument that is no flag. What Abseil itself finds (an unknown
+// flag, a number that is none) it prints to stderr and ends the process with 1; --version prints
+// the version and ends it with 0.
+absl::StatusOr<Options> ParseOptions(int argc, char** argv);
+
+// True if the command line asks for help.
+bool WantsHelp(int argc, char** argv);
+
+// What --help prints: every flag, its default and what it does.
+std::string HelpText();
+
+// "64KiB", "256MiB", "2GiB", "1048576", "1048576B". INVALID_ARGUMENT for anything else, 0 included.
+absl::StatusOr<std::uint64_t> ParseByteSize(absl::string_view text);
+
+// OK for "HOST:PORT" (an IPv6 host in brackets, a port of at most 65535) and "unix:PATH".
+absl::Status CheckListenAddress(absl::string_view address);
+
+}  // namespace cascade::server

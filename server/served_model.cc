@@ -1,0 +1,170 @@
+#include "server/served_model.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "model/cache/kv_cache.h"
+#include "model/config.h"
+#include "model/generation_config.h"
+#include "model/gpt2.h"
+#include "model/kernels/simd_target.h"
+#include "model/weights/gpt2_weights.h"
+#include "server/engine/thread_pool.h"
+#include "server/observability/logs.h"
+
+namespace cascade::server {
+namespace {
+
+// Upper bound of the KV cache's size when no flag says it.
+constexpr std::uint64_t kDefaultKvCacheBytes = std::uint64_t{1} << 30;
+
+constexpr std::uint32_t kDefaultMaxNewTokens = 128;
+
+// Enough hex digits of the weights' hash to tell any two models apart.
+constexpr std::size_t kFingerprintDigits = 16;
+
+std::string Fingerprint(const model::WeightsReport& weights) {
+  return absl::StrCat(weights.fingerprint.substr(0, kFingerprintDigits), "-",
+                      std::string(model::kernels::Name(weights.memory_type)), "-n",
+                      kNumericsVersion);
+}
+
+absl::Status CheckVocabulary(const model::Tokenizer& tokenizer, const model::ModelConfig& config) {
+  if (tokenizer.vocab_size() <= config.vocab_size) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "the tokenizer has ", tokenizer.vocab_size(), " tokens, but config.json's vocab_size is ",
+      config.vocab_size, ": they are not of the same model"));
+}
+
+// The model's defaults with nothing left open.
+absl::StatusOr<model::GenerationConfig> LoadDefaults(const Options& options,
+                                                     const model::ModelConfig& config) {
+  absl::StatusOr<model::GenerationConfig> defaults = model::GenerationConfig();
+  if (options.use_generation_config) defaults = model::LoadGenerationConfig(options.model);
+  if (!defaults.ok()) return defaults;
+  if (!defaults->max_new_tokens.has_value()) defaults->max_new_tokens = kDefaultMaxNewTokens;
+  if (defaults->eos_token_ids.empty()) defaults->eos_token_ids = config.eos_token_ids;
+  for (const model::TokenId id : defaults->eos_token_ids) {
+    if (id < config.vocab_size) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat(options.model, "/generation_config.json: eos_token_id ", id,
+                     " is not below config.json's vocab_size, ", config.vocab_size));
+  }
+  return defaults;
+}
+
+absl::StatusOr<std::size_t> NumKvBlocks(const Options& options, const model::ModelConfig& config) {
+  const std::uint64_t block_bytes = model::KvCache::BytesPerBlock(config);
+  if (options.kv_cache_bytes.has_value()) {
+    const std::uint64_t blocks = *options.kv_cache_bytes / block_bytes;
+    if (blocks > 0 && blocks <= std::numeric_limits<model::BlockId>::max()) return blocks;
+    return absl::InvalidArgumentError(
+        absl::StrCat("--kv_cache_bytes=", *options.kv_cache_bytes, ": must be ", block_bytes,
+                     " (one block of this model) to ", std::numeric_limits<model::BlockId>::max(),
+                     " times that"));
+  }
+  const std::size_t one_sequence = model::KvCache::BlocksFor(config.n_ctx);
+  return std::clamp<std::uint64_t>(
+      options.max_running * one_sequence, one_sequence,
+      std::max<std::uint64_t>(one_sequence, kDefaultKvCacheBytes / block_bytes));
+}
+
+std::unique_ptr<model::Executor> MakeExecutor(std::size_t threads) {
+  if (threads == 1) return std::make_unique<model::InlineExecutor>();
+  return std::make_unique<ThreadPool>(threads);
+}
+
+void LogLoaded(const ModelInfo& info, const Options& options, std::size_t cache_bytes,
+               absl::Duration took) {
+  const model::WeightsReport& weights = info.weights;
+  Log(LogLevel::kInfo, "model loaded",
+      {{"name", info.name},
+       {"parameters", weights.parameters},
+       {"stored_type", std::string(model::kernels::Name(weights.stored_type))},
+       {"memory_type", std::string(model::kernels::Name(weights.memory_type))},
+       {"memory_bytes", weights.memory_bytes},
+       {"seconds", absl::ToDoubleSeconds(took)},
+       {"fingerprint", info.fingerprint},
+       {"simd", model::kernels::SimdTargetName()},
+       {"threads", options.threads},
+       {"kv_cache_bytes", cache_bytes},
+       {"kv_cache_tokens", info.cache_positions},
+       {"n_ctx", info.config.n_ctx}});
+  if (weights.nan_count == 0) return;
+  Log(LogLevel::kWarning, "the weights contain NaN: the file is probably broken",
+      {{"name", info.name}, {"nan_count", weights.nan_count}});
+}
+
+}  // namespace
+
+// What Load makes before there is anything to hold it.
+struct ServedModel::Parts {
+  ModelInfo info;
+  model::Tokenizer tokenizer;
+  std::unique_ptr<model::Executor> executor;
+  std::unique_ptr<model::Gpt2> gpt2;
+  model::KvCache cache;
+  WorkerOptions worker;
+};
+
+ServedModel::ServedModel(Parts parts)
+    : info_(std::move(parts.info)),
+      tokenizer_(std::move(parts.tokenizer)),
+      executor_(std::move(parts.executor)),
+      admission_(info_.max_running + info_.max_queued),
+      worker_(std::move(parts.gpt2), std::move(parts.cache), tokenizer_, parts.worker),
+      backend_{info_, tokenizer_, admission_, worker_} {}
+
+absl::StatusOr<std::unique_ptr<ServedModel>> ServedModel::Load(const Options& options) {
+  const absl::Time begin = absl::Now();
+  if (absl::Status status = model::kernels::SetSimdTarget(options.simd); !status.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--simd=", options.simd, ": ", status.message()));
+  }
+  // The small files first: what is wrong with them is said at once.
+  absl::StatusOr<model::ModelConfig> config = model::LoadModelConfig(options.model);
+  if (!config.ok()) return config.status();
+  absl::StatusOr<model::GenerationConfig> defaults = LoadDefaults(options, *config);
+  if (!defaults.ok()) return defaults.status();
+  const absl::StatusOr<std::size_t> blocks = NumKvBlocks(options, *config);
+  if (!blocks.ok()) return blocks.status();
+  absl::StatusOr<model::Tokenizer> tokenizer = model::Tokenizer::Load(options.model);
+  if (!tokenizer.ok()) return tokenizer.status();
+  if (absl::Status status = CheckVocabulary(*tokenizer, *config); !status.ok()) return status;
+
+  std::unique_ptr<model::Executor> executor = MakeExecutor(options.threads);
+  absl::StatusOr<model::LoadedWeights> loaded =
+      model::LoadGpt2Weights(options.model, *config, options.weights, *executor);
+  if (!loaded.ok()) return loaded.status();
+  absl::StatusOr<model::KvCache> cache = model::KvCache::Create(*config, *blocks);
+  if (!cache.ok()) return cache.status();
+
+  ModelInfo info = {.name = options.model_name,
+                    .fingerprint = Fingerprint(loaded->report),
+                    .config = *config,
+                    .defaults = *std::move(defaults),
+                    .weights = loaded->report,
+                    .cache_positions = *blocks * model::kernels::kBlockPositions,
+                    .max_running = options.max_running,
+                    .max_queued = options.max_queued};
+  auto gpt2 = std::make_unique<model::Gpt2>(*config, std::move(loaded->weights),
+                                            options.step_tokens, *executor);
+  LogLoaded(info, options, *blocks * model::KvCache::BytesPerBlock(*config), absl::Now() - begin);
+  return std::unique_ptr<ServedModel>(new ServedModel({std::move(info),
+                                                       *std::move(tokenizer),
+                                                       std::move(executor),
+                                                       std::move(gpt2),
+                                                       *std::move(cache),
+                                                       {.max_running = options.max_running,
+                                                        .max_queued = options.max_queued,
+                                                        .step_tokens = options.step_tokens}}));
+}
+
+}  // namespace cascade::server

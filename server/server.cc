@@ -1,0 +1,95 @@
+#include "server/server.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "absl/time/clock.h"
+#include "grpcpp/ext/proto_server_reflection_plugin.h"
+#include "grpcpp/security/server_credentials.h"
+#include "grpcpp/server_builder.h"
+#include "server/listen_error.h"
+#include "server/observability/logs.h"
+
+namespace cascade::server {
+namespace {
+
+// Messages beyond these are refused by gRPC itself, with RESOURCE_EXHAUSTED, before any service
+// sees them. A text of kMaxTextBytes and a prompt of a million token ids both fit.
+constexpr int kMaxRequestBytes = 4 << 20;
+
+// How long a client that reads slowly has to take its last messages once all work is done.
+constexpr absl::Duration kFlushTime = absl::Seconds(5);
+
+void SetConnectionOptions(grpc::ServerBuilder& builder) {
+  builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
+  // Two servers on one port would share its clients by chance: a taken port is an error.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  // A client that vanished without a word is noticed within a minute and a half, and its blocks
+  // freed.
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
+  // Clients may ping every ten seconds, between calls too, without being told "too many pings".
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+}
+
+// `listen` with the port that was taken, and a host to dial.
+std::string DialAddress(absl::string_view listen, int port) {
+  if (absl::StartsWith(listen, "unix:")) return std::string(listen);
+  absl::string_view host = listen.substr(0, listen.rfind(':'));
+  if (host == "0.0.0.0" || host == "[::]") host = "localhost";
+  return absl::StrCat(host, ":", port);
+}
+
+}  // namespace
+
+Server::Server(Options options)
+    : options_(std::move(options)), health_({"", v1::TextGeneration::service_full_name()}) {}
+
+Server::~Server() { Shutdown(); }
+
+absl::Status Server::Listen() {
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  grpc::ServerBuilder builder;
+  int port = 0;
+  builder.AddListeningPort(options_.listen, grpc::InsecureServerCredentials(), &port);
+  builder.RegisterService(&health_);
+  builder.RegisterService(&text_generation_);
+  SetConnectionOptions(builder);
+  server_ = builder.BuildAndStart();
+  if (server_ == nullptr) return ListenError(options_.listen);
+  address_ = DialAddress(options_.listen, port);
+  Log(LogLevel::kInfo, "listening", {{"address", address_}, {"model", options_.model_name}});
+  return absl::OkStatus();
+}
+
+absl::Status Server::LoadModel() {
+  absl::StatusOr<std::unique_ptr<ServedModel>> model = ServedModel::Load(options_);
+  if (!model.ok()) return model.status();
+  model_ = *std::move(model);
+  text_generation_.Serve(model_->backend());
+  health_.SetServing(true);
+  Log(LogLevel::kInfo,
+      absl::StrCat("serving; try: grpcurl -plaintext -d '{\"text\": \"Once upon a time\"}' ",
+                   address_, " cascade.v1.TextGeneration/GenerateStream"));
+  return absl::OkStatus();
+}
+
+void Server::Drain(absl::Time deadline) {
+  health_.SetServing(false);
+  text_generation_.StopServing();
+  if (model_ != nullptr) model_->backend().worker.Drain(deadline);
+}
+
+void Server::Shutdown() {
+  if (server_ == nullptr) return;
+  Drain(absl::InfinitePast());
+  health_.EndWatches();
+  server_->Shutdown(absl::ToChronoTime(absl::Now() + kFlushTime));
+  server_->Wait();
+  server_.reset();
+  model_.reset();
+}
+
+}  // namespace cascade::server

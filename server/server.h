@@ -1,0 +1,61 @@
+// The gRPC server from its first listen to its last call.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "grpcpp/server.h"
+#include "server/grpc/health_service.h"
+#include "server/grpc/text_generation_service.h"
+#include "server/options.h"
+#include "server/served_model.h"
+
+namespace cascade::server {
+
+// In this order, on one thread: Listen, LoadModel, Drain, Shutdown. Drain also from a second
+// thread.
+//
+//   state        health        a new request gets
+//   listening    NOT_SERVING   UNAVAILABLE
+//   serving      SERVING       an answer
+//   draining     NOT_SERVING   UNAVAILABLE; those that were admitted go on
+//   shut down    -             no connection
+class Server {
+ public:
+  explicit Server(Options options);
+  ~Server();  // Shutdown
+
+  // Listens: health checks and reflection work from now on. UNAVAILABLE, saying why, if the address
+  // cannot be had.
+  absl::Status Listen();
+
+  // Loads the model and serves it.
+  absl::Status LoadModel();
+
+  // Health turns NOT_SERVING and new requests are refused, before anything else. Returns when those
+  // that were admitted have ended, at `deadline` by force.
+  void Drain(absl::Time deadline);
+
+  // Ends everything; the last messages still have a few seconds to get to their clients.
+  // Idempotent.
+  void Shutdown();
+
+  // What a client dials, such as "localhost:50051": --listen, with the port that was taken for 0
+  // and a host that clients can use for "every interface". Valid after Listen.
+  const std::string& address() const { return address_; }
+
+  // REQUIRES: LoadModel was OK. Valid until Shutdown.
+  const Backend& backend() const { return model_->backend(); }
+
+ private:
+  const Options options_;
+  std::string address_;
+  HealthService health_;
+  TextGenerationService text_generation_;
+  std::unique_ptr<ServedModel> model_;  // outlives the calls that use it
+  std::unique_ptr<grpc::Server> server_;
+};
+
+}  // namespace cascade::server
