@@ -21,30 +21,41 @@ namespace {
 // Positions within a word are 32-bit numbers.
 constexpr std::size_t kMaxTextSize = std::numeric_limits<std::uint32_t>::max() - 1;
 
-absl::StatusOr<std::string> ReadFile(const std::filesystem::path& path) {
+absl::StatusOr<std::string> ReadFile(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  if (!file) return absl::NotFoundError(absl::StrCat("cannot open ", path.string()));
+  if (!file) return absl::NotFoundError(absl::StrCat("cannot open ", path));
   std::string contents{std::istreambuf_iterator<char>(file), {}};
-  if (file.bad()) return absl::NotFoundError(absl::StrCat("cannot read ", path.string()));
+  if (file.bad()) return absl::NotFoundError(absl::StrCat("cannot read ", path));
   return contents;
 }
 
-absl::StatusOr<Vocabulary> ReadVocabulary(const std::filesystem::path& folder) {
-  const std::filesystem::path vocab_path = folder / "vocab.json";
-  const std::filesystem::path merges_path = folder / "merges.txt";
-  const std::filesystem::path fast_path = folder / "tokenizer.json";
+absl::StatusOr<Vocabulary> ReadVocabularyFiles(const std::filesystem::path& folder) {
+  const std::string vocab_path = folder / "vocab.json";
+  const std::string merges_path = folder / "merges.txt";
+  const std::string added_path = folder / "added_tokens.json";
+  const absl::StatusOr<std::string> vocab = ReadFile(vocab_path);
+  if (!vocab.ok()) return vocab.status();
+  const absl::StatusOr<std::string> merges = ReadFile(merges_path);
+  if (!merges.ok()) return merges.status();
   std::error_code ignored;
-  if (exists(vocab_path, ignored) && exists(merges_path, ignored)) {
-    const absl::StatusOr<std::string> vocab = ReadFile(vocab_path);
-    if (!vocab.ok()) return vocab.status();
-    const absl::StatusOr<std::string> merges = ReadFile(merges_path);
-    if (!merges.ok()) return merges.status();
-    return ParseVocabularyFiles({vocab_path.string(), *vocab}, {merges_path.string(), *merges});
+  if (!std::filesystem::exists(added_path, ignored)) {
+    return ParseVocabularyFiles({vocab_path, *vocab}, {merges_path, *merges});
   }
-  if (exists(fast_path, ignored)) {
-    const absl::StatusOr<std::string> fast = ReadFile(fast_path);
-    if (!fast.ok()) return fast.status();
-    return ParseTokenizerJson({fast_path.string(), *fast});
+  const absl::StatusOr<std::string> added = ReadFile(added_path);
+  if (!added.ok()) return added.status();
+  return ParseVocabularyFiles({vocab_path, *vocab}, {merges_path, *merges},
+                              NamedText{added_path, *added});
+}
+
+absl::StatusOr<Vocabulary> ReadVocabulary(const std::filesystem::path& folder) {
+  std::error_code ignored;
+  const auto has = [&](const char* name) { return exists(folder / name, ignored); };
+  if (has("vocab.json") && has("merges.txt")) return ReadVocabularyFiles(folder);
+  if (has("tokenizer.json")) {
+    const std::string path = folder / "tokenizer.json";
+    const absl::StatusOr<std::string> contents = ReadFile(path);
+    if (!contents.ok()) return contents.status();
+    return ParseTokenizerJson({path, *contents});
   }
   return absl::NotFoundError(absl::StrCat(folder.string(),
                                           " has neither vocab.json and merges.txt nor "

@@ -30,8 +30,10 @@ enum class SpecialTokens : std::uint8_t {
 // Immutable after Load; const calls from any thread. Move-only.
 class Tokenizer {
  public:
-  // Reads `folder`/vocab.json and `folder`/merges.txt, or, where they are missing,
-  // `folder`/tokenizer.json (a byte-level BPE model as Hugging Face writes it).
+  // Reads `folder`/vocab.json and `folder`/merges.txt (and added_tokens.json if there is one), or,
+  // where they are missing, `folder`/tokenizer.json (a byte-level BPE model as Hugging Face writes
+  // it).
+  //
   // NOT_FOUND if there is neither; INVALID_ARGUMENT, naming file, line or key and what was
   // expected, if a file is malformed.
   static absl::StatusOr<Tokenizer> Load(const std::string& folder);

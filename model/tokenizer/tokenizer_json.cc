@@ -22,8 +22,8 @@ const json& Member(const json& object, const char* key) {
 
 // What `value` is, short enough for a message.
 std::string Shown(const json& value) {
-  return value.is_structured() ? value.type_name()
-                               : value.dump(-1, ' ', false, json::error_handler_t::replace);
+  if (value.is_structured()) return value.type_name();
+  return value.is_string() ? Quoted(value.get_ref<const std::string&>()) : value.dump();
 }
 
 // Refuses the member `key` unless it is absent or equal to one of the two.
@@ -42,7 +42,7 @@ absl::Status CheckPreTokenizer(absl::string_view name, const json& document) {
   const json& type = Member(pre_tokenizer, "type");
   if (type != "ByteLevel") {
     return Malformed(absl::StrCat(where, ".type"),
-                     absl::StrCat("expected \"ByteLevel\", as GPT-2 has it, found ", Shown(type)));
+                     absl::StrCat("expected 'ByteLevel', as GPT-2 has it, found ", Shown(type)));
   }
   absl::Status checked = Expect(where, pre_tokenizer, "add_prefix_space", false, false);
   if (!checked.ok()) return checked;
@@ -121,7 +121,7 @@ absl::Status AddTokens(absl::string_view name, const json& model, VocabularyBuil
                      absl::StrCat("expected an object of token ids, found ", Shown(vocab)));
   }
   for (const auto& [written, value] : vocab.items()) {
-    const std::string where = absl::StrCat(name, ": model.vocab: key '", written, "'");
+    const std::string where = absl::StrCat(name, ": model.vocab: key ", Quoted(written));
     const absl::StatusOr<TokenId> id = ParseTokenId(where, value);
     if (!id.ok()) return id.status();
     if (absl::Status added = builder.AddToken(where, written, *id); !added.ok()) return added;

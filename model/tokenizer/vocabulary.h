@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,11 +46,15 @@ struct NamedText {
   absl::string_view text;
 };
 
-// From vocab.json ({"token": id}) and merges.txt ("left right" a line, the best first, under an
-// optional "#version" line). Either line ending will do. "<|endoftext|>" is special where the
-// vocabulary has it.
-// INVALID_ARGUMENT, naming the file, the line or key and what was expected, if one is malformed.
-absl::StatusOr<Vocabulary> ParseVocabularyFiles(NamedText vocab_json, NamedText merges_txt);
+// From vocab.json ({"token": id}), merges.txt ("left right" a line, the best first, under an
+// optional
+// "#version" line; either line ending will do) and, where a tokenizer was given tokens after its
+// training, added_tokens.json ({"text": id}). "<|endoftext|>" is special where the vocabulary has
+// it, and so are all that were added. INVALID_ARGUMENT, naming the file, the line or key and what
+// was expected, if one is malformed.
+absl::StatusOr<Vocabulary> ParseVocabularyFiles(
+    NamedText vocab_json, NamedText merges_txt,
+    std::optional<NamedText> added_tokens_json = std::nullopt);
 
 // From tokenizer.json, the one file of Hugging Face's fast tokenizers: model.vocab, model.merges
 // and added_tokens. What would make the text mean other tokens than GPT-2's rules do (a normalizer,

@@ -5,19 +5,48 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "model/tokenizer/byte_alphabet.h"
+#include "model/tokenizer/utf8_stream.h"
 #include "nlohmann/json.hpp"
 
 namespace cascade::model {
+namespace {
+
+// An added token may be listed more than once, always with one id.
+absl::Status SameId(absl::string_view where, absl::string_view text, TokenId id, TokenId earlier) {
+  if (id == earlier) return absl::OkStatus();
+  return Malformed(where, absl::StrCat(Quoted(text), " has id ", id, " here and id ", earlier,
+                                       " as an added token"));
+}
+
+// `text` as one line of valid UTF-8.
+std::string Printable(absl::string_view text) {
+  Utf8Stream decoder;
+  std::string line = decoder.Push(text);
+  line += decoder.Flush();
+  for (char& c : line) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  }
+  return line;
+}
+
+}  // namespace
 
 absl::Status Malformed(absl::string_view where, absl::string_view message) {
   return absl::InvalidArgumentError(absl::StrCat(where, ": ", message));
+}
+
+std::string Quoted(absl::string_view text) {
+  constexpr std::size_t kShown = 80;
+  return absl::StrCat("'", Printable(text.substr(0, kShown)), text.size() > kShown ? "...'" : "'");
 }
 
 absl::StatusOr<nlohmann::json> ParseJson(NamedText file) {
   try {
     return nlohmann::json::parse(file.text);
   } catch (const nlohmann::json::exception& error) {
-    return Malformed(file.name, absl::StrCat("not JSON: ", error.what()));
+    constexpr std::size_t kShown = 240;  // the message quotes the file, whatever its length
+    const auto message = absl::string_view(error.what()).substr(0, kShown);
+    return Malformed(file.name, absl::StrCat("not JSON: ", Printable(message)));
   }
 }
 
@@ -46,9 +75,8 @@ absl::Status VocabularyBuilder::Place(absl::string_view where, TokenId id, std::
 
 absl::Status VocabularyBuilder::AddAddedToken(absl::string_view where, AddedToken token) {
   if (token.text.empty()) return Malformed(where, "an added token must not be empty");
-  if (!added_ids_.emplace(token.text, token.id).second) {
-    return Malformed(where, absl::StrCat("'", token.text, "' is added twice"));
-  }
+  const auto [added, is_new] = added_ids_.emplace(token.text, token.id);
+  if (!is_new) return SameId(where, token.text, token.id, added->second);
   if (absl::Status placed = Place(where, token.id, token.text); !placed.ok()) return placed;
   vocabulary_.added.push_back(std::move(token));
   return absl::OkStatus();
@@ -56,20 +84,16 @@ absl::Status VocabularyBuilder::AddAddedToken(absl::string_view where, AddedToke
 
 absl::Status VocabularyBuilder::AddToken(absl::string_view where, const std::string& written,
                                          TokenId id) {
+  ids_.emplace(written, id);
   if (const auto added = added_ids_.find(written); added != added_ids_.end()) {
-    if (added->second == id) {
-      ids_.emplace(written, id);
-      return absl::OkStatus();
-    }
-    return Malformed(where, absl::StrCat("'", written, "' has id ", id, " here and id ",
-                                         added->second, " among the added tokens"));
+    return SameId(where, written, id, added->second);
   }
   absl::StatusOr<std::string> bytes = BytesFromAlphabet(written);
   if (!bytes.ok()) {
-    return Malformed(where, absl::StrCat("token '", written, "': ", bytes.status().message()));
+    return Malformed(where,
+                     absl::StrCat("token ", Quoted(written), ": ", bytes.status().message()));
   }
   if (bytes->empty()) return Malformed(where, "a token must not be empty");
-  ids_.emplace(written, id);
   return Place(where, id, *std::move(bytes));
 }
 
@@ -78,8 +102,9 @@ absl::Status VocabularyBuilder::AddMerge(absl::string_view where, absl::string_v
   const auto id_of = [&](absl::string_view written) -> absl::StatusOr<TokenId> {
     const auto found = ids_.find(written);
     if (found != ids_.end()) return found->second;
-    return Malformed(where, absl::StrCat("'", written, "' of the merge '", left, " ", right,
-                                         "' is not in the vocabulary"));
+    return Malformed(
+        where, absl::StrCat(Quoted(written), " of the merge ",
+                            Quoted(absl::StrCat(left, " ", right)), " is not in the vocabulary"));
   };
   const auto left_id = id_of(left);
   if (!left_id.ok()) return left_id.status();

@@ -17,6 +17,9 @@ namespace cascade::model {
 // INVALID_ARGUMENT: "<where>: <message>".
 absl::Status Malformed(absl::string_view where, absl::string_view message);
 
+// The beginning of `text` between quotation marks: a file may hold anything, a message may not.
+std::string Quoted(absl::string_view text);
+
 // The document in `file`, or INVALID_ARGUMENT with the parser's message (line and column).
 absl::StatusOr<nlohmann::json> ParseJson(NamedText file);
 
@@ -27,7 +30,8 @@ absl::StatusOr<TokenId> ParseTokenId(absl::string_view where, const nlohmann::js
 class VocabularyBuilder {
  public:
   // An added token stands for its own characters, not for bytes in the alphabet. Added tokens come
-  // before the tokens that Add() takes, among which they may be listed once more.
+  // before the tokens that AddToken() takes, among which they may be listed again. Adding one twice
+  // is once if both have one id.
   absl::Status AddAddedToken(absl::string_view where, AddedToken token);
 
   // `written` in the byte alphabet.

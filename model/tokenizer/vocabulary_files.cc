@@ -1,7 +1,8 @@
-// vocab.json and merges.txt.
+// vocab.json, merges.txt and added_tokens.json.
 #include <cstddef>
 #include <string>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "model/tokenizer/vocabulary.h"
 #include "model/tokenizer/vocabulary_builder.h"
@@ -10,28 +11,40 @@
 namespace cascade::model {
 namespace {
 
-absl::Status AddTokens(NamedText vocab_json, VocabularyBuilder& builder) {
-  const absl::StatusOr<nlohmann::json> vocab = ParseJson(vocab_json);
-  if (!vocab.ok()) return vocab.status();
-  if (!vocab->is_object()) {
-    return Malformed(vocab_json.name,
-                     absl::StrCat("expected an object of token ids, found ", vocab->type_name()));
+// Calls `take` with the key, the id and where they stand, for every member of the object in `file`.
+absl::Status ForEachId(
+    NamedText file,
+    absl::FunctionRef<absl::Status(const std::string&, TokenId, absl::string_view)> take) {
+  const absl::StatusOr<nlohmann::json> document = ParseJson(file);
+  if (!document.ok()) return document.status();
+  if (!document->is_object()) {
+    return Malformed(
+        file.name, absl::StrCat("expected an object of token ids, found ", document->type_name()));
   }
-  if (const auto end_of_text = vocab->find(kEndOfText); end_of_text != vocab->end()) {
-    const std::string where = absl::StrCat(vocab_json.name, ": key '", kEndOfText, "'");
-    const absl::StatusOr<TokenId> id = ParseTokenId(where, *end_of_text);
-    if (!id.ok()) return id.status();
-    absl::Status added =
-        builder.AddAddedToken(where, {std::string(kEndOfText), *id, /*special=*/true});
-    if (!added.ok()) return added;
-  }
-  for (const auto& [written, value] : vocab->items()) {
-    const std::string where = absl::StrCat(vocab_json.name, ": key '", written, "'");
+  for (const auto& [key, value] : document->items()) {
+    const std::string where = absl::StrCat(file.name, ": key ", Quoted(key));
     const absl::StatusOr<TokenId> id = ParseTokenId(where, value);
     if (!id.ok()) return id.status();
-    if (absl::Status added = builder.AddToken(where, written, *id); !added.ok()) return added;
+    if (absl::Status taken = take(key, *id, where); !taken.ok()) return taken;
   }
   return absl::OkStatus();
+}
+
+absl::Status AddAddedTokens(NamedText added_tokens_json, VocabularyBuilder& builder) {
+  return ForEachId(added_tokens_json,
+                   [&](const std::string& text, TokenId id, absl::string_view where) {
+                     return builder.AddAddedToken(where, {text, id, /*special=*/true});
+                   });
+}
+
+absl::Status AddTokens(NamedText vocab_json, VocabularyBuilder& builder) {
+  return ForEachId(vocab_json,
+                   [&](const std::string& written, TokenId id, absl::string_view where) {
+                     if (written == kEndOfText) {
+                       return builder.AddAddedToken(where, {written, id, /*special=*/true});
+                     }
+                     return builder.AddToken(where, written, id);
+                   });
 }
 
 // Cuts the first line off `text`, without its ending.
@@ -54,7 +67,7 @@ absl::Status AddMerges(NamedText merges_txt, VocabularyBuilder& builder) {
     if (space == absl::string_view::npos || line.find(' ', space + 1) != line.npos) {
       return Malformed(
           where,
-          absl::StrCat("expected two tokens with one space between them, found '", line, "'"));
+          absl::StrCat("expected two tokens with one space between them, found ", Quoted(line)));
     }
     absl::Status added = builder.AddMerge(where, line.substr(0, space), line.substr(space + 1));
     if (!added.ok()) return added;
@@ -64,8 +77,13 @@ absl::Status AddMerges(NamedText merges_txt, VocabularyBuilder& builder) {
 
 }  // namespace
 
-absl::StatusOr<Vocabulary> ParseVocabularyFiles(NamedText vocab_json, NamedText merges_txt) {
+absl::StatusOr<Vocabulary> ParseVocabularyFiles(NamedText vocab_json, NamedText merges_txt,
+                                                std::optional<NamedText> added_tokens_json) {
   VocabularyBuilder builder;
+  if (added_tokens_json.has_value()) {
+    absl::Status added = AddAddedTokens(*added_tokens_json, builder);
+    if (!added.ok()) return added;
+  }
   if (absl::Status added = AddTokens(vocab_json, builder); !added.ok()) return added;
   if (absl::Status added = AddMerges(merges_txt, builder); !added.ok()) return added;
   return builder.Finish(vocab_json.name);

@@ -1,0 +1,242 @@
+#include "model/tokenizer/vocabulary.h"
+
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/model/tokenizer/tiny_vocabulary.h"
+
+namespace cascade::model {
+namespace {
+
+using nlohmann::json;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using testing::TinyMerges;
+using testing::TinyTokenizerJson;
+using testing::TinyVocab;
+
+absl::StatusOr<Vocabulary> ParseFiles(const std::string& vocab, const std::string& merges = "") {
+  return ParseVocabularyFiles({"dir/vocab.json", vocab}, {"dir/merges.txt", merges});
+}
+
+absl::StatusOr<Vocabulary> ParseFast(const json& document) {
+  return ParseTokenizerJson({"dir/tokenizer.json", document.dump()});
+}
+
+// The message of a parse that must be refused.
+std::string Refusal(const absl::StatusOr<Vocabulary>& parsed) {
+  EXPECT_EQ(parsed.status().code(), absl::StatusCode::kInvalidArgument);
+  return std::string(parsed.status().message());
+}
+
+// The message where vocab.json has one more member.
+std::string RefusalWith(const std::string& key, const json& value) {
+  json vocab = TinyVocab({});
+  vocab[key] = value;
+  return Refusal(ParseFiles(vocab.dump()));
+}
+
+// The message where a sound tokenizer.json is changed in one place.
+std::string FastRefusalWith(const std::string& pointer, const json& value) {
+  json document = TinyTokenizerJson({{"a", "b"}});
+  document[json::json_pointer(pointer)] = value;
+  return Refusal(ParseFast(document));
+}
+
+TEST(VocabularyTest, ReadsTokensAndMerges) {
+  const auto parsed = ParseFiles(TinyVocab({{" ", "a"}}).dump(), TinyMerges({{" ", "a"}}));
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(parsed->tokens.size(), 257U);
+  EXPECT_EQ(parsed->tokens[256], " a");
+  EXPECT_EQ(parsed->byte_tokens['a'], TokenId{'a'});
+  ASSERT_EQ(parsed->merges.size(), 1U);
+  EXPECT_EQ(parsed->merges[0].left, TokenId{' '});
+  EXPECT_EQ(parsed->merges[0].right, TokenId{'a'});
+  EXPECT_EQ(parsed->merges[0].whole, TokenId{256});
+}
+
+TEST(VocabularyTest, TakesMergesWithEitherLineEndingAndWithoutAVersion) {
+  const std::string vocab = TinyVocab({{"a", "b"}, {"c", "d"}}).dump();
+  for (const char* merges : {"a b\nc d\n", "a b\nc d", "#version: 0.2\r\na b\r\nc d\r\n"}) {
+    const auto parsed = ParseFiles(vocab, merges);
+    ASSERT_TRUE(parsed.ok()) << parsed.status();
+    EXPECT_EQ(parsed->merges.size(), 2U);
+  }
+}
+
+TEST(VocabularyTest, EndOfTextIsSpecialInVocabJson) {
+  json vocab = TinyVocab({});
+  vocab[std::string(kEndOfText)] = 256;
+  const auto parsed = ParseFiles(vocab.dump());
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  ASSERT_EQ(parsed->added.size(), 1U);
+  EXPECT_EQ(parsed->added[0].text, kEndOfText);
+  EXPECT_EQ(parsed->added[0].id, TokenId{256});
+  EXPECT_TRUE(parsed->added[0].special);
+}
+
+TEST(VocabularyTest, RefusesVocabJsonThatIsNoObjectOfIds) {
+  EXPECT_THAT(Refusal(ParseFiles("{\"a\": 0,\n oops}")),
+              HasSubstr("dir/vocab.json: not JSON: [json.exception.parse_error.101] parse error at "
+                        "line 2, column 2"));
+  EXPECT_THAT(Refusal(ParseFiles("{\"\xff\": 0}")), HasSubstr("dir/vocab.json: not JSON: "));
+  EXPECT_EQ(Refusal(ParseFiles("[1]")),
+            "dir/vocab.json: expected an object of token ids, found array");
+  EXPECT_EQ(RefusalWith("ab", "7"),
+            "dir/vocab.json: key 'ab': expected a token id, an integer from 0, found string");
+  EXPECT_EQ(RefusalWith("ab", -1),
+            "dir/vocab.json: key 'ab': expected a token id, an integer from 0, found -1");
+  EXPECT_EQ(RefusalWith("ab", 1.5),
+            "dir/vocab.json: key 'ab': expected a token id, an integer from 0, found 1.5");
+}
+
+TEST(VocabularyTest, RefusesIdsThatAreTooLargeOrTaken) {
+  EXPECT_EQ(RefusalWith("ab", kMaxVocabSize),
+            "dir/vocab.json: key 'ab': token id 4194304 is not below 4194304");
+  EXPECT_EQ(RefusalWith("~~", 65), "dir/vocab.json: key '~~': id 65 is taken by another token");
+}
+
+TEST(VocabularyTest, RefusesTokensThatAreNotWrittenInTheByteAlphabet) {
+  EXPECT_EQ(RefusalWith("a b", 256),
+            "dir/vocab.json: key 'a b': token 'a b': the character ' ' is not in GPT-2's byte "
+            "alphabet");
+  EXPECT_EQ(RefusalWith("", 256), "dir/vocab.json: key '': a token must not be empty");
+}
+
+TEST(VocabularyTest, RefusesAVocabularyWithoutAllBytes) {
+  json vocab = TinyVocab({});
+  vocab.erase("\u0120");
+  EXPECT_EQ(Refusal(ParseFiles(vocab.dump())),
+            "dir/vocab.json: no token for the byte 0x20, written '\u0120'; a byte-level vocabulary "
+            "has all 256");
+}
+
+TEST(VocabularyTest, RefusesMergeLinesThatAreNotTwoTokens) {
+  const std::string vocab = TinyVocab({{"a", "b"}}).dump();
+  const auto expected = [](int line, const std::string& found) {
+    return absl::StrCat("dir/merges.txt: line ", line,
+                        ": expected two tokens with one space between them, found '", found, "'");
+  };
+  EXPECT_EQ(Refusal(ParseFiles(vocab, "#version: 0.2\na b\nab\n")), expected(3, "ab"));
+  EXPECT_EQ(Refusal(ParseFiles(vocab, "a b c\n")), expected(1, "a b c"));
+  EXPECT_EQ(Refusal(ParseFiles(vocab, "a b\n\na b\n")), expected(2, ""));
+  EXPECT_EQ(Refusal(ParseFiles(vocab, "a b\n#version: 0.2 \n")), expected(2, "#version: 0.2 "));
+}
+
+TEST(VocabularyTest, RefusesMergesOfWhatIsNotInTheVocabulary) {
+  const std::string vocab = TinyVocab({{"a", "b"}}).dump();
+  EXPECT_EQ(Refusal(ParseFiles(vocab, "xy b\n")),
+            "dir/merges.txt: line 1: 'xy' of the merge 'xy b' is not in the vocabulary");
+  EXPECT_EQ(Refusal(ParseFiles(vocab, "a xy\n")),
+            "dir/merges.txt: line 1: 'xy' of the merge 'a xy' is not in the vocabulary");
+  EXPECT_EQ(Refusal(ParseFiles(vocab, "b a\n")),
+            "dir/merges.txt: line 1: 'ba' of the merge 'b a' is not in the vocabulary");
+  EXPECT_EQ(Refusal(ParseFiles(vocab, " b\n")),
+            "dir/merges.txt: line 1: '' of the merge ' b' is not in the vocabulary");
+  EXPECT_EQ(Refusal(ParseFiles(vocab, "\xff b\n")),
+            "dir/merges.txt: line 1: '\ufffd' of the merge '\ufffd b' is not in the vocabulary");
+}
+
+TEST(VocabularyTest, KeepsMessagesOnOneLine) {
+  EXPECT_EQ(RefusalWith("a\nb", "x"),
+            "dir/vocab.json: key 'a?b': expected a token id, an integer from 0, found string");
+}
+
+TEST(VocabularyTest, QuotesOnlyTheBeginningOfALongLine) {
+  const std::string message = Refusal(ParseFiles(TinyVocab({}).dump(), std::string(5000, 'a')));
+  EXPECT_THAT(message, HasSubstr("aaa...'"));
+  EXPECT_LT(message.size(), 250U);
+}
+
+TEST(VocabularyTest, RefusesAddedTokensThatContradictTheVocabulary) {
+  const auto parse = [](const std::string& added) {
+    return ParseVocabularyFiles({"dir/vocab.json", TinyVocab({}).dump()}, {"dir/merges.txt", ""},
+                                NamedText{"dir/added_tokens.json", added});
+  };
+  EXPECT_EQ(Refusal(parse(R"({"": 256})")),
+            "dir/added_tokens.json: key '': an added token must not be empty");
+  EXPECT_EQ(Refusal(parse(R"({"a": 256})")),
+            "dir/vocab.json: key 'a': 'a' has id 97 here and id 256 as an added token");
+  EXPECT_EQ(Refusal(parse(R"({"x y": 97})")),
+            "dir/vocab.json: key 'a': id 97 is taken by another token");
+  EXPECT_EQ(Refusal(parse("3")),
+            "dir/added_tokens.json: expected an object of token ids, found number");
+}
+
+TEST(VocabularyTest, ReadsTokenizerJsonWithMergesOfEitherForm) {
+  json document = TinyTokenizerJson({{"a", "b"}, {"c", "d"}});
+  document["model"]["merges"][1] = "c d";
+  document["added_tokens"] = {{{"content", "<x y>"}, {"id", 300}, {"special", true}}};
+  const auto parsed = ParseFast(document);
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(parsed->merges.size(), 2U);
+  EXPECT_EQ(parsed->tokens[257], "cd");
+  EXPECT_EQ(parsed->tokens[300], "<x y>");
+  ASSERT_EQ(parsed->added.size(), 1U);
+  EXPECT_TRUE(parsed->added[0].special);
+}
+
+TEST(VocabularyTest, RefusesTokenizerJsonOfAnotherShape) {
+  EXPECT_THAT(Refusal(ParseTokenizerJson({"dir/tokenizer.json", "{"})),
+              HasSubstr("dir/tokenizer.json: not JSON: "));
+  EXPECT_EQ(FastRefusalWith("/model/vocab", 1),
+            "dir/tokenizer.json: model.vocab: expected an object of token ids, found 1");
+  EXPECT_EQ(FastRefusalWith("/model/vocab/a", "x"),
+            "dir/tokenizer.json: model.vocab: key 'a': expected a token id, an integer from 0, "
+            "found string");
+  EXPECT_EQ(FastRefusalWith("/model/merges", nullptr),
+            "dir/tokenizer.json: model.merges: expected an array, found null");
+  for (const json& merge : {json("ab"), json("a b c"), json({"a"}), json({"a", 1})}) {
+    EXPECT_THAT(FastRefusalWith("/model/merges/0", merge),
+                HasSubstr("dir/tokenizer.json: model.merges[0]: expected \"left right\" or "
+                          "[\"left\", \"right\"], found "));
+  }
+  EXPECT_EQ(FastRefusalWith("/model/merges/0", "b a"),
+            "dir/tokenizer.json: model.merges[0]: 'ba' of the merge 'b a' is not in the "
+            "vocabulary");
+  EXPECT_THAT(FastRefusalWith("/model/vocab", json::object()),
+              HasSubstr("is not in the vocabulary"));
+}
+
+TEST(VocabularyTest, RefusesTokenizerJsonWithOtherRulesThanGpt2s) {
+  const auto expected = [](const std::string& key, const std::string& usual,
+                           const std::string& found) {
+    return absl::StrCat("dir/tokenizer.json: ", key, ": expected ", usual,
+                        ", as GPT-2 has it, found ", found);
+  };
+  EXPECT_EQ(FastRefusalWith("/normalizer", {{"type", "NFC"}}),
+            expected("normalizer", "null", "object"));
+  EXPECT_EQ(FastRefusalWith("/pre_tokenizer", nullptr),
+            expected("pre_tokenizer.type", "'ByteLevel'", "null"));
+  EXPECT_EQ(FastRefusalWith("/pre_tokenizer/type", "Split"),
+            expected("pre_tokenizer.type", "'ByteLevel'", "'Split'"));
+  EXPECT_EQ(FastRefusalWith("/pre_tokenizer/add_prefix_space", true),
+            expected("pre_tokenizer.add_prefix_space", "false", "true"));
+  EXPECT_EQ(FastRefusalWith("/pre_tokenizer/use_regex", false),
+            expected("pre_tokenizer.use_regex", "true", "false"));
+  EXPECT_EQ(FastRefusalWith("/model/type", "Unigram"),
+            expected("model.type", "'BPE'", "'Unigram'"));
+  EXPECT_EQ(FastRefusalWith("/model/dropout", 0.1), expected("model.dropout", "null", "0.1"));
+  EXPECT_EQ(FastRefusalWith("/model/end_of_word_suffix", "</w>"),
+            expected("model.end_of_word_suffix", "''", "'</w>'"));
+  EXPECT_EQ(FastRefusalWith("/model/ignore_merges", true),
+            expected("model.ignore_merges", "false", "true"));
+}
+
+TEST(VocabularyTest, RefusesAddedTokensThatItCannotHonour) {
+  const std::string where = "dir/tokenizer.json: added_tokens";
+  EXPECT_EQ(FastRefusalWith("/added_tokens", {{"a", 1}}),
+            where + ": expected an array, found object");
+  EXPECT_EQ(FastRefusalWith("/added_tokens/0", 5),
+            where + "[0]: expected an object with a string \"content\", found 5");
+  EXPECT_EQ(FastRefusalWith("/added_tokens/0", {{"content", "x"}}),
+            where + "[0].id: expected a token id, an integer from 0, found null");
+  EXPECT_EQ(FastRefusalWith("/added_tokens/0", {{"content", "x"}, {"id", 300}, {"special", 1}}),
+            where + "[0].special: expected true or false, found 1");
+  EXPECT_EQ(FastRefusalWith("/added_tokens/0", {{"content", "x"}, {"id", 300}, {"lstrip", true}}),
+            where + "[0].lstrip: expected false, as GPT-2 has it, found true");
+}
+
+}  // namespace
+}  // namespace cascade::model
