@@ -74,7 +74,7 @@ int Serve(const Options& options) {
   Log(LogLevel::kInfo, "draining", {{"seconds", absl::ToInt64Seconds(options.drain)}});
   DrainUnlessInterrupted(server, signals, options.drain);
   server.Shutdown();
-  Log(LogLevel::kInfo, "bye");
+  Log(LogLevel::kInfo, "shut down");
   return EXIT_SUCCESS;
 }
 

@@ -18,6 +18,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
+#include "server/listen_address.h"
 
 ABSL_FLAG(std::string, model, "",
           "The model: a Hugging Face folder with config.json, model.safetensors (or its shards),\n"
@@ -184,7 +185,9 @@ absl::StatusOr<Options> OptionsFromFlags() {
   Options options;
   absl::Status status = SetModel(options);
   options.listen = absl::GetFlag(FLAGS_listen);
-  status.Update(CheckListenAddress(options.listen));
+  if (absl::Status listen = CheckListenAddress(options.listen); !listen.ok()) {
+    status.Update(absl::InvalidArgumentError(absl::StrCat("--listen: ", listen.message())));
+  }
   status.Update(SetSizes(options));
   status.Update(SetChoices(options));
   if (!status.ok()) return status;
@@ -246,27 +249,6 @@ absl::StatusOr<std::uint64_t> ParseByteSize(absl::string_view text) {
         absl::StrCat("'", text, "' is not a size such as 1048576, 64KiB, 256MiB or 2GiB"));
   }
   return count << shift;
-}
-
-absl::Status CheckListenAddress(absl::string_view address) {
-  constexpr absl::string_view kAllowed =
-      "HOST:PORT, an IPv6 host in brackets, the port at most 65535, or unix:PATH";
-  absl::string_view rest = address;
-  if (absl::ConsumePrefix(&rest, "unix:")) {
-    return rest.empty() ? FlagError("listen", address, kAllowed) : absl::OkStatus();
-  }
-  const std::size_t colon = address.rfind(':');
-  if (colon == absl::string_view::npos || colon == 0) return FlagError("listen", address, kAllowed);
-  const absl::string_view host = address.substr(0, colon);
-  const absl::string_view port = address.substr(colon + 1);
-  const bool bracketed = host.front() == '[' && host.back() == ']' && host.size() > 2;
-  std::uint32_t number = 0;
-  if ((host.find(':') != absl::string_view::npos && !bracketed) || port.empty() ||
-      !absl::c_all_of(port, absl::ascii_isdigit) || !absl::SimpleAtoi(port, &number) ||
-      number > 65535) {
-    return FlagError("listen", address, kAllowed);
-  }
-  return absl::OkStatus();
 }
 
 }  // namespace cascade::server

@@ -47,7 +47,4 @@ std::string HelpText();
 // "64KiB", "256MiB", "2GiB", "1048576", "1048576B". INVALID_ARGUMENT for anything else, 0 included.
 absl::StatusOr<std::uint64_t> ParseByteSize(absl::string_view text);
 
-// OK for "HOST:PORT" (an IPv6 host in brackets, a port of at most 65535) and "unix:PATH".
-absl::Status CheckListenAddress(absl::string_view address);
-
 }  // namespace cascade::server

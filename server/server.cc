@@ -3,12 +3,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server_builder.h"
-#include "server/listen_error.h"
+#include "server/listen_address.h"
 #include "server/observability/logs.h"
 
 namespace cascade::server {
@@ -34,14 +33,6 @@ void SetConnectionOptions(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
 }
 
-// `listen` with the port that was taken, and a host to dial.
-std::string DialAddress(absl::string_view listen, int port) {
-  if (absl::StartsWith(listen, "unix:")) return std::string(listen);
-  absl::string_view host = listen.substr(0, listen.rfind(':'));
-  if (host == "0.0.0.0" || host == "[::]") host = "localhost";
-  return absl::StrCat(host, ":", port);
-}
-
 }  // namespace
 
 Server::Server(Options options)
@@ -50,6 +41,7 @@ Server::Server(Options options)
 Server::~Server() { Shutdown(); }
 
 absl::Status Server::Listen() {
+  if (absl::Status status = CheckCanListen(options_.listen); !status.ok()) return status;
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
   int port = 0;
@@ -58,7 +50,9 @@ absl::Status Server::Listen() {
   builder.RegisterService(&text_generation_);
   SetConnectionOptions(builder);
   server_ = builder.BuildAndStart();
-  if (server_ == nullptr) return ListenError(options_.listen);
+  if (server_ == nullptr) {
+    return absl::UnavailableError(absl::StrCat("cannot listen on ", options_.listen));
+  }
   address_ = DialAddress(options_.listen, port);
   Log(LogLevel::kInfo, "listening", {{"address", address_}, {"model", options_.model_name}});
   return absl::OkStatus();
