@@ -1,0 +1,64 @@
+#include "model/weights/elements.h"
+
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/safetensors_writer.h"
+
+namespace cascade::model {
+namespace {
+
+using cascade::testing::StoredBytes;
+using kernels::WeightType;
+using ::testing::ElementsAreArray;
+
+constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+class ElementsTest : public ::testing::TestWithParam<WeightType> {};
+
+TEST_P(ElementsTest, WidensExactly) {
+  const std::vector<float> values = {0.0F, 1.0F, -1.5F, 0x1p-14F, 100.0F, kInfinity, -kInfinity};
+  const std::string bytes = StoredBytes(values, GetParam());
+  EXPECT_THAT(Widen(std::as_bytes(std::span(bytes)), GetParam()), ElementsAreArray(values));
+}
+
+TEST_P(ElementsTest, ReadsAtAnyAlignment) {
+  const std::vector<float> values = {0.5F, -2.0F, 3.0F};
+  const std::string bytes = absl::StrCat("x", StoredBytes(values, GetParam()));
+  EXPECT_THAT(Widen(std::as_bytes(std::span(bytes)).subspan(1), GetParam()),
+              ElementsAreArray(values));
+}
+
+TEST_P(ElementsTest, CountsNaNsButNotInfinities) {
+  const std::vector<float> values = {kNaN, 0.0F, kInfinity, -kNaN, -kInfinity, 1.0F, kNaN};
+  const std::string bytes = StoredBytes(values, GetParam());
+  EXPECT_EQ(CountNaNs(std::as_bytes(std::span(bytes)), GetParam()), 3U);
+  EXPECT_TRUE(std::isnan(Widen(std::as_bytes(std::span(bytes)), GetParam())[0]));
+}
+
+TEST_P(ElementsTest, HasNothingOfNothing) {
+  EXPECT_TRUE(Widen({}, GetParam()).empty());
+  EXPECT_EQ(CountNaNs({}, GetParam()), 0U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, ElementsTest,
+                         ::testing::Values(WeightType::kF32, WeightType::kBf16, WeightType::kF16),
+                         [](const auto& type) { return cascade::testing::DtypeOf(type.param); });
+
+TEST(WeightTypeOfTest, KnowsTheThreeTypesOnly) {
+  EXPECT_EQ(WeightTypeOf("F32"), WeightType::kF32);
+  EXPECT_EQ(WeightTypeOf("F16"), WeightType::kF16);
+  EXPECT_EQ(WeightTypeOf("BF16"), WeightType::kBf16);
+  for (const char* other : {"F64", "I64", "U8", "BOOL", "f32", ""}) {
+    EXPECT_EQ(WeightTypeOf(other), std::nullopt) << other;
+  }
+}
+
+}  // namespace
+}  // namespace cascade::model

@@ -1,0 +1,333 @@
+#include "model/weights/gpt2_weights.h"
+
+#include <cmath>
+#include <limits>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "model/weights/elements.h"
+#include "tests/model/weights/model_folder.h"
+#include "tests/support/status_matchers.h"
+
+namespace cascade::model {
+namespace {
+
+using cascade::testing::IsInvalid;
+using cascade::testing::IsOk;
+using cascade::testing::Refuses;
+using cascade::testing::StoredBytes;
+using cascade::testing::TempDir;
+using cascade::testing::TensorSpec;
+using kernels::PackedMatrix;
+using kernels::WeightType;
+using Parts = std::vector<std::string>;
+
+std::vector<float> Column(const PackedMatrix& matrix, std::size_t column) {
+  std::vector<float> values(matrix.n_in());
+  matrix.CopyColumn(column, values);
+  return values;
+}
+
+std::vector<float> Values(const TensorSpec& spec) {
+  return Widen(std::as_bytes(std::span(spec.bytes)), *WeightTypeOf(spec.dtype));
+}
+
+ModelConfig UntiedConfig() {
+  ModelConfig config = SmallConfig();
+  config.tie_word_embeddings = false;
+  return config;
+}
+
+std::vector<TensorSpec> SmallTensors() {
+  return cascade::testing::Gpt2TensorSpecs(SmallConfig(), WeightType::kF32, "");
+}
+
+TEST(Gpt2WeightsTest, PutsEveryTensorInItsPlace) {
+  ModelFolder folder(UntiedConfig());
+  const auto loaded = folder.Load();
+  ASSERT_THAT(loaded, IsOk());
+  const Gpt2Weights& weights = loaded->weights;
+  const auto expect_values = [&](const std::string& name, const std::vector<float>& values) {
+    EXPECT_EQ(values, Values(folder.Tensor(name))) << name;
+  };
+  // Stored as [n_in, n_out]: column c is every n_out-th value from c on.
+  const auto expect_conv1d = [&](const std::string& name, const PackedMatrix& matrix) {
+    const TensorSpec& spec = folder.Tensor(name);
+    const std::vector<float> stored = Values(spec);
+    ASSERT_EQ(matrix.n_in(), spec.shape[0]) << name;
+    ASSERT_EQ(matrix.n_out(), spec.shape[1]) << name;
+    for (std::size_t c = 0; c < matrix.n_out(); ++c) {
+      const std::vector<float> column = Column(matrix, c);
+      for (std::size_t k = 0; k < matrix.n_in(); ++k) {
+        ASSERT_EQ(column[k], stored[k * matrix.n_out() + c]) << name << " " << k << " " << c;
+      }
+    }
+  };
+  // Stored as [n_out, n_in]: column c is row c.
+  const auto expect_embedding = [&](const std::string& name, const PackedMatrix& matrix) {
+    const std::vector<float> stored = Values(folder.Tensor(name));
+    for (std::size_t c = 0; c < matrix.n_out(); ++c) {
+      const auto row = stored.begin() + static_cast<std::ptrdiff_t>(c * matrix.n_in());
+      ASSERT_EQ(Column(matrix, c),
+                std::vector<float>(row, row + static_cast<std::ptrdiff_t>(matrix.n_in())))
+          << name << " " << c;
+    }
+  };
+
+  expect_embedding("wte.weight", weights.wte);
+  expect_values("wpe.weight", weights.wpe);
+  ASSERT_EQ(weights.h.size(), 2U);
+  for (std::size_t layer = 0; layer < 2; ++layer) {
+    const TransformerBlockWeights& block = weights.h[layer];
+    const std::string h = absl::StrCat("h.", layer, ".");
+    expect_values(h + "ln_1.weight", block.ln_1.gamma);
+    expect_values(h + "ln_1.bias", block.ln_1.beta);
+    expect_conv1d(h + "attn.c_attn.weight", block.attn.c_attn.weight);
+    expect_values(h + "attn.c_attn.bias", block.attn.c_attn.bias);
+    expect_conv1d(h + "attn.c_proj.weight", block.attn.c_proj.weight);
+    expect_values(h + "attn.c_proj.bias", block.attn.c_proj.bias);
+    expect_values(h + "ln_2.weight", block.ln_2.gamma);
+    expect_values(h + "ln_2.bias", block.ln_2.beta);
+    expect_conv1d(h + "mlp.c_fc.weight", block.mlp.c_fc.weight);
+    expect_values(h + "mlp.c_fc.bias", block.mlp.c_fc.bias);
+    expect_conv1d(h + "mlp.c_proj.weight", block.mlp.c_proj.weight);
+    expect_values(h + "mlp.c_proj.bias", block.mlp.c_proj.bias);
+  }
+  expect_values("ln_f.weight", weights.ln_f.gamma);
+  expect_values("ln_f.bias", weights.ln_f.beta);
+  ASSERT_TRUE(weights.lm_head.has_value());
+  expect_embedding("lm_head.weight", *weights.lm_head);
+}
+
+TEST(Gpt2WeightsTest, ReportsWhatItLoaded) {
+  const ModelFolder folder(SmallConfig(), WeightType::kF16);
+  const auto loaded = folder.Load(WeightType::kF32);
+  ASSERT_THAT(loaded, IsOk());
+  const WeightsReport& report = loaded->report;
+  EXPECT_EQ(report.stored_type, WeightType::kF16);
+  EXPECT_EQ(report.memory_type, WeightType::kF32);
+  EXPECT_EQ(report.parameters, SmallConfig().ParameterCount());
+  EXPECT_GT(report.stored_bytes, 2 * report.parameters);  // and the header
+  EXPECT_GE(report.memory_bytes, 4 * report.parameters);  // and the panels' padding
+  EXPECT_EQ(report.nan_count, 0U);
+  EXPECT_EQ(report.fingerprint.size(), 32U);
+}
+
+TEST(Gpt2WeightsTest, EveryStoredTypeGivesTheSameValues) {
+  const LoadedWeights wide = ModelFolder(SmallConfig(), WeightType::kF32).Load().value();
+  for (const WeightType type : {WeightType::kF16, WeightType::kBf16}) {
+    const auto loaded = ModelFolder(SmallConfig(), type).Load();
+    ASSERT_THAT(loaded, IsOk());
+    EXPECT_EQ(loaded->report.stored_type, type);
+    EXPECT_EQ(loaded->report.memory_type, type);
+    EXPECT_EQ(loaded->weights.wte.type(), type);
+    EXPECT_EQ(Column(loaded->weights.wte, 36), Column(wide.weights.wte, 36));
+    EXPECT_EQ(Column(loaded->weights.h[1].mlp.c_fc.weight, 19),
+              Column(wide.weights.h[1].mlp.c_fc.weight, 19));
+    EXPECT_EQ(loaded->weights.wpe, wide.weights.wpe);
+    EXPECT_NE(loaded->report.fingerprint, wide.report.fingerprint);  // other bytes
+  }
+}
+
+TEST(Gpt2WeightsTest, PacksAsTheTypeAskedFor) {
+  const ModelFolder folder;
+  const auto loaded = folder.Load(WeightType::kBf16);
+  ASSERT_THAT(loaded, IsOk());
+  EXPECT_EQ(loaded->weights.wte.type(), WeightType::kBf16);
+  EXPECT_EQ(loaded->weights.h[0].attn.c_attn.weight.type(), WeightType::kBf16);
+  EXPECT_EQ(loaded->report.memory_type, WeightType::kBf16);
+  // The fingerprint is the file's: the weight type is told apart elsewhere.
+  EXPECT_EQ(loaded->report.fingerprint, folder.LoadAsIs()->report.fingerprint);
+}
+
+TEST(Gpt2WeightsTest, MatricesOfSeveralTypesBecomeFloat32) {
+  ModelFolder folder(SmallConfig(), WeightType::kF16);
+  TensorSpec& tensor = folder.Tensor("h.0.mlp.c_fc.weight");
+  tensor.bytes = StoredBytes(Values(tensor), WeightType::kBf16);
+  tensor.dtype = "BF16";
+  const auto loaded = folder.Load();
+  ASSERT_THAT(loaded, IsOk());
+  EXPECT_EQ(loaded->report.stored_type, WeightType::kF32);
+  EXPECT_EQ(loaded->weights.wte.type(), WeightType::kF32);
+  EXPECT_EQ(Column(loaded->weights.h[0].mlp.c_fc.weight, 0)[0], Values(tensor)[0]);
+}
+
+TEST(Gpt2WeightsTest, TakesNamesWithThePrefix) {
+  const auto plain = ModelFolder().Load();
+  const auto prefixed = ModelFolder(SmallConfig(), WeightType::kF32, "transformer.").Load();
+  ASSERT_THAT(plain, IsOk());
+  ASSERT_THAT(prefixed, IsOk());
+  EXPECT_EQ(prefixed->report.fingerprint, plain->report.fingerprint);
+}
+
+TEST(Gpt2WeightsTest, RefusesANameWithAndWithoutThePrefix) {
+  ModelFolder folder;
+  TensorSpec twin = folder.Tensor("ln_f.bias");
+  twin.name = "transformer.ln_f.bias";
+  folder.tensors().push_back(twin);
+  EXPECT_THAT(folder.Load(), IsInvalid({folder.path(), "\"ln_f.bias\"", "expected once"}));
+}
+
+TEST(Gpt2WeightsTest, IgnoresBuffersOfAnyType) {
+  ModelFolder folder;
+  const std::string plain = folder.Load()->report.fingerprint;
+  folder.tensors().push_back({"h.0.attn.bias", "U8", {1, 1, 5, 5}, std::string(25, '\1')});
+  folder.tensors().push_back({"h.1.attn.bias", "BOOL", {1, 1, 5, 5}, std::string(25, '\1')});
+  folder.tensors().push_back({"h.0.attn.masked_bias", "F32", {}, std::string(4, '\0')});
+  folder.tensors().push_back({"score.weight", "I64", {1}, std::string(8, '\0')});
+  const auto loaded = folder.Load();
+  ASSERT_THAT(loaded, IsOk());
+  EXPECT_EQ(loaded->report.fingerprint, plain);
+  EXPECT_EQ(loaded->report.parameters, SmallConfig().ParameterCount());
+}
+
+TEST(Gpt2WeightsTest, ATiedHeadIsTheEmbeddingWhateverElseTheFileHas) {
+  ModelFolder folder(UntiedConfig());  // has a head of its own
+  folder.dir().WriteFile("model.safetensors", cascade::testing::Safetensors(folder.tensors()));
+  InlineExecutor executor;
+  const auto tied = LoadGpt2Weights(folder.dir().path(), SmallConfig(), std::nullopt, executor);
+  ASSERT_THAT(tied, IsOk());
+  EXPECT_FALSE(tied->weights.lm_head.has_value());
+  EXPECT_EQ(&tied->weights.Head(), &tied->weights.wte);
+  EXPECT_EQ(tied->report.fingerprint, ModelFolder().Load()->report.fingerprint);
+}
+
+TEST(Gpt2WeightsTest, AHeadThatIsNotTiedMustBeThere) {
+  ModelFolder folder(UntiedConfig());
+  ASSERT_THAT(folder.Load(), IsOk());
+  EXPECT_EQ(folder.LoadAsIs()->report.parameters, UntiedConfig().ParameterCount());
+  folder.Remove("lm_head.weight");
+  EXPECT_THAT(folder.Load(), IsInvalid({folder.dir().path(), "\"lm_head.weight\"", "[37, 6]"}));
+}
+
+TEST(Gpt2WeightsTest, NamesTheTensorThatIsMissing) {
+  for (const TensorSpec& tensor : SmallTensors()) {
+    ModelFolder folder;
+    folder.Remove(tensor.name);
+    EXPECT_THAT(folder.Load(),
+                IsInvalid({folder.dir().path(), absl::StrCat("tensor \"", tensor.name, "\""),
+                           "expected shape [", "found in no weight file"}));
+  }
+}
+
+TEST(Gpt2WeightsTest, NamesTheTensorWhoseShapeIsWrong) {
+  for (const TensorSpec& tensor : SmallTensors()) {
+    ModelFolder folder;
+    TensorSpec& wrong = folder.Tensor(tensor.name);
+    wrong.shape[0] += 1;
+    wrong.bytes.resize(wrong.bytes.size() / tensor.shape[0] * wrong.shape[0]);
+    EXPECT_THAT(folder.Load(),
+                IsInvalid({folder.path(), absl::StrCat("tensor \"", tensor.name, "\""),
+                           absl::StrCat("expected shape [", tensor.shape[0]),
+                           absl::StrCat("found [", wrong.shape[0])}));
+  }
+}
+
+TEST(Gpt2WeightsTest, RefusesATransposedMatrixAndAnExtraDimension) {
+  ModelFolder folder;
+  folder.Tensor("h.0.attn.c_attn.weight").shape = {18, 6};
+  EXPECT_THAT(folder.Load(), IsInvalid({"\"h.0.attn.c_attn.weight\"", "[6, 18]", "[18, 6]"}));
+  ModelFolder another;
+  another.Tensor("ln_f.bias").shape = {1, 6};
+  EXPECT_THAT(another.Load(), IsInvalid({"\"ln_f.bias\"", "shape [6]", "found [1, 6]"}));
+}
+
+TEST(Gpt2WeightsTest, NamesTheTensorWhoseTypeIsWrong) {
+  const std::pair<std::string, std::size_t> wrong_types[] = {{"I64", 8}, {"F64", 8}, {"I8", 1}};
+  for (const auto& [dtype, bytes] : wrong_types) {
+    ModelFolder folder;
+    TensorSpec& tensor = folder.Tensor("h.1.mlp.c_proj.bias");
+    tensor.dtype = dtype;
+    tensor.bytes = std::string(6 * bytes, '\0');
+    EXPECT_THAT(folder.Load(),
+                IsInvalid({folder.path(), "tensor \"h.1.mlp.c_proj.bias\"",
+                           absl::StrCat("expected F32, F16 or BF16, found ", dtype)}));
+  }
+}
+
+TEST(Gpt2WeightsTest, RefusesABlockBeyondTheLast) {
+  ModelFolder folder;
+  TensorSpec further = folder.Tensor("h.1.ln_1.bias");
+  further.name = "h.2.ln_1.bias";
+  folder.tensors().push_back(further);
+  EXPECT_THAT(folder.Load(),
+              IsInvalid({folder.path(), "tensor \"h.2.ln_1.bias\"", "expected 2 blocks"}));
+}
+
+TEST(Gpt2WeightsTest, CountsNaNsAndLoadsThem) {
+  ModelFolder folder;
+  constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+  folder.Tensor("ln_f.bias").bytes =
+      StoredBytes(std::vector<float>{0, kNaN, 0, kNaN, 0, 0}, WeightType::kF32);
+  const auto loaded = folder.Load();
+  ASSERT_THAT(loaded, IsOk());
+  EXPECT_EQ(loaded->report.nan_count, 2U);
+  EXPECT_TRUE(std::isnan(loaded->weights.ln_f.beta[1]));
+}
+
+TEST(Gpt2WeightsTest, SaysWhatToBringWhereThereAreNoWeights) {
+  const TempDir folder;
+  InlineExecutor executor;
+  EXPECT_THAT(LoadGpt2Weights(folder.path(), SmallConfig(), std::nullopt, executor),
+              Refuses(absl::StatusCode::kNotFound,
+                      Parts{folder.path(), "model.safetensors or model.safetensors.index.json"}));
+}
+
+TEST(Gpt2WeightsTest, NamesTheFileThatIsTruncated) {
+  const ModelFolder folder;
+  ASSERT_THAT(folder.Load(), IsOk());
+  const std::string whole = cascade::testing::Safetensors(SmallTensors());
+  for (const std::size_t length :
+       {std::size_t{0}, std::size_t{7}, std::size_t{100}, whole.size() - 1}) {
+    folder.dir().WriteFile("model.safetensors", whole.substr(0, length));
+    EXPECT_THAT(folder.LoadAsIs(), IsInvalid({folder.path()})) << length;
+  }
+}
+
+// Whatever a file says: weights of the configured shapes, or one refusal that names the file.
+TEST(Gpt2WeightsTest, MutatedFilesLoadWholeOrNotAtAll) {
+  const ModelFolder folder;
+  const std::string valid = cascade::testing::Safetensors(SmallTensors());
+  const std::size_t header_end = 8 + valid.find("\0", 8);
+  std::mt19937_64 random(11);
+  std::size_t accepted = 0;
+  for (int round = 0; round < 500; ++round) {
+    std::string file = valid;
+    const std::size_t range = round % 2 == 0 ? file.size() : std::min(header_end, file.size());
+    file[random() % range] = static_cast<char>(random());
+    folder.dir().WriteFile("model.safetensors", file);
+    const auto loaded = folder.LoadAsIs();
+    if (!loaded.ok()) {
+      EXPECT_THAT(loaded, IsInvalid({folder.dir().path()}));
+      continue;
+    }
+    ++accepted;
+    EXPECT_EQ(loaded->report.parameters, SmallConfig().ParameterCount());
+  }
+  EXPECT_GT(accepted, 0U);
+  EXPECT_LT(accepted, 500U);
+}
+
+TEST(Gpt2WeightsTest, LoadsTheBundledModel) {
+  const std::string folder = CASCADE_SOURCE_DIR "/deploy/models/tales-7m";
+  InlineExecutor executor;
+  const auto config = LoadModelConfig(folder);
+  ASSERT_THAT(config, IsOk());
+  const auto loaded = LoadGpt2Weights(folder, *config, std::nullopt, executor);
+  ASSERT_THAT(loaded, IsOk());
+  EXPECT_EQ(loaded->report.parameters, 7'498'240U);
+  EXPECT_EQ(loaded->report.stored_type, WeightType::kF16);
+  EXPECT_EQ(loaded->report.memory_type, WeightType::kF16);
+  EXPECT_EQ(loaded->report.stored_bytes, 15'006'272U);
+  EXPECT_EQ(loaded->report.nan_count, 0U);
+  EXPECT_EQ(loaded->weights.wte.n_out(), 4096U);
+  EXPECT_EQ(loaded->weights.h.size(), 8U);
+  EXPECT_EQ(loaded->report.fingerprint, "92e12eaf29825458771f938ed437a329");
+}
+
+}  // namespace
+}  // namespace cascade::model
