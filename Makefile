@@ -62,8 +62,9 @@ lint:  ## Check format, include direction and clang-tidy (FILES="a.cc b.cc", or 
 	cmake --build --preset release --parallel $(JOBS) --target cascade_proto
 	scripts/lint.sh check $(FILES)
 
-readme-test: build  ## Run every command of the README against a server
-	scripts/readme_test.sh build/bin
+readme-test: build  ## Run every command of the README (Python and grpcurl need pip and go)
+	scripts/install_clients.sh build/clients
+	PATH="$(CURDIR)/build/clients/bin:$$PATH" scripts/readme_test.sh build/bin grpcurl python
 
 image-test:  ## Build the container image, run it locked down, and talk to it
 	scripts/image_test.sh

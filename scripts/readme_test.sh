@@ -1,0 +1,69 @@
+#!/bin/sh
+# Runs the README's commands, as they stand, against a server with the bundled model.
+#
+#   readme_test.sh BIN [NEED...]
+#
+# BIN holds cascade-server and cascade. Tested are the code blocks that are marked: "```sh test" or
+# "```python test"; one marked "needs=X" too, if X is among NEED (grpcurl, python).
+#
+# The blocks say localhost:50051 and build/bin. So that the test disturbs nobody, it runs them in a
+# folder where build/bin is BIN, and the server listens elsewhere: cascade hears it from the
+# environment, and what else names the address from a copy of the block with the address replaced.
+set -eu
+bin=$(cd "$1" && pwd)
+shift
+needs=" $* "
+root=$(cd "$(dirname "$0")/.." && pwd)
+work=$(mktemp -d)
+# shellcheck source=tests/interop/server.sh
+. "$root/tests/interop/server.sh"
+trap 'stop_server || true; rm -rf "$work"' EXIT
+
+# Writes each marked block to $work/block-NN.LANGUAGE; its first line names the need, if there is one.
+extract() {
+  awk -v out="$work/block-" '
+    /^```(sh|python) test/ {
+      need = $0
+      if (!sub(/.*needs=/, "", need)) need = ""
+      language = $1
+      sub(/^```/, "", language)
+      file = sprintf("%s%02d.%s", out, ++blocks, language)
+      print "# " need > file
+      next
+    }
+    /^```/ { file = "" }
+    file { print > file }
+  ' "$root/README.md"
+}
+
+# run FILE: one block, or says that it is left out.
+run() {
+  need=$(sed -n '1s/^# //p' "$1")
+  if [ -n "$need" ] && [ "${needs#* "$need" }" = "$needs" ]; then
+    echo "== ${1##*/} is left out: it needs $need"
+    return
+  fi
+  sed "s/localhost:50051/$CASCADE_SERVER/g" "$1" > "$work/block"
+  printf '== %s\n' "${1##*/}"
+  sed 1d "$1"
+  case $1 in
+    *.sh) (cd "$work/folder" && sh -eu "$work/block") ;;
+    *.python) (cd "$work/folder" && PYTHONPATH=build/python python3 "$work/block") ;;
+  esac
+}
+
+mkdir -p "$work/folder/build"
+ln -s "$bin" "$work/folder/build/bin"
+ln -s "$root/proto" "$work/folder/proto"
+
+extract
+start_server
+tested=0
+for block in "$work"/block-*; do
+  run "$block"
+  tested=$((tested + 1))
+done
+[ "$tested" -gt 0 ] || { echo 'the README has no marked block'; exit 1; }
+
+stop_server
+echo "readme_test: $tested blocks, all well"

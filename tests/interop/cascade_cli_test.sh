@@ -1,0 +1,108 @@
+#!/bin/sh
+# The two programs together, as a user has them: cascade_cli_test.sh BIN, the folder of both.
+set -eu
+bin=$(cd "$1" && pwd)
+root=$(cd "$(dirname "$0")/../.." && pwd)
+work=$(mktemp -d)
+. "$root/tests/interop/server.sh"
+trap 'stop_server || true; rm -rf "$work"' EXIT
+failures=0
+
+fail() {
+  echo "FAILED: $*"
+  sed 's/^/  out: /' "$work/out"
+  sed 's/^/  err: /' "$work/err"
+  failures=$((failures + 1))
+}
+
+# expect CODE ARGUMENT...: runs cascade, its streams in $work/out and $work/err.
+expect() {
+  code=$1
+  shift
+  status=0
+  "$bin/cascade" "$@" > "$work/out" 2> "$work/err" < /dev/null || status=$?
+  [ "$status" -eq "$code" ] || fail "exit status $status, not $code: cascade $*"
+}
+
+out_has() { grep -q -e "$1" "$work/out" || fail "the output has no '$1'"; }
+err_has() { grep -q -e "$1" "$work/err" || fail "the error stream has no '$1'"; }
+
+start_server
+
+expect 0 health
+out_has '^SERVING$'
+expect 0 health --service=cascade.v1.TextGeneration
+expect 1 health --service=no.such.Service
+err_has NOT_FOUND
+
+# The same request, the same bytes; another seed, others.
+expect 0 generate --seed=7 --max_new_tokens=40 'Once upon a time'
+err_has 'seed 7'
+cp "$work/out" "$work/first"
+expect 0 generate --seed=7 --max_new_tokens=40 'Once upon a time'
+cmp "$work/out" "$work/first" || fail 'the same request gave other text'
+expect 0 generate --seed=8 --max_new_tokens=40 'Once upon a time'
+cmp -s "$work/out" "$work/first" && fail 'another seed gave the same text'
+
+# The random seed that it reports gives the text again.
+expect 0 generate --max_new_tokens=20 'The old king'
+cp "$work/out" "$work/first"
+seed=$(sed -n 's/.*seed \([0-9]*\).*/\1/p' "$work/err")
+expect 0 generate --seed="$seed" --max_new_tokens=20 'The old king'
+cmp "$work/out" "$work/first" || fail "seed $seed did not give the text again"
+
+# Tokens, and a prompt of tokens.
+expect 0 tokenize --ids 'Once upon a time'
+ids=$(cat "$work/out")
+# shellcheck disable=SC2086  # several arguments
+expect 0 detokenize $ids
+out_has '^Once upon a time$'
+expect 0 generate --temperature=0 --max_new_tokens=10 'Once upon a time'
+cp "$work/out" "$work/first"
+expect 0 generate --temperature=0 --max_new_tokens=10 --token_ids="$(echo "$ids" | tr ' ' ',')"
+cmp "$work/out" "$work/first" || fail 'token ids gave other text than the text they are of'
+
+expect 0 generate --json --logprobs --candidates=2 --max_new_tokens=2 --temperature=0 'Once'
+out_has '^{"prompt":'
+out_has '"candidates":\['
+out_has '"reason":"FINISH_REASON_MAX_TOKENS"'
+out_has '"fingerprint":'
+expect 0 model
+out_has '^name  *tales-7m$'
+expect 0 model --json
+out_has '"n_layer":8'
+
+# Refused: every wrong field on a line of its own.
+expect 1 generate --top_p=2 --temperature=-1 'Once'
+err_has '^cascade: INVALID_ARGUMENT'
+err_has '^  sampling.top_p: '
+err_has '^  sampling.temperature: '
+expect 1 generate ''
+err_has INVALID_ARGUMENT
+
+# Ctrl-C in the middle of an answer: what came stays, the line is closed, and the server goes on.
+"$bin/cascade" generate --json --ignore_eos --max_new_tokens=500 'Once' \
+  > "$work/out" 2> "$work/err" &
+client=$!
+until grep -q delta "$work/out" || ! kill -0 "$client" 2> /dev/null; do sleep 0.01; done
+kill -INT "$client"
+status=0
+wait "$client" || status=$?
+[ "$status" -eq 130 ] || fail "exit status $status, not 130, after Ctrl-C"
+expect 0 health
+
+# SIGTERM while an answer is on its way: the answer ends whole, and the server ends with 0.
+"$bin/cascade" generate --seed=1 --ignore_eos --max_new_tokens=200 'Once' \
+  > "$work/out" 2> "$work/err" &
+client=$!
+until [ -s "$work/out" ] || ! kill -0 "$client" 2> /dev/null; do sleep 0.01; done
+stop_server || fail "the server ended with $?"
+wait "$client" || fail 'the draining server did not finish an answer'
+err_has '200 tokens'
+
+expect 1 health
+err_has 'no server answers'
+err_has 'make run'
+
+[ "$failures" -eq 0 ] && echo 'cascade_cli_test: all well'
+exit "$failures"
