@@ -89,11 +89,11 @@ class GenerateCommand : public Command {
     while (stream->Read(&event)) printer.Print(event);
     const grpc::Status status = stream->Finish();
     printer.End();
-    if (status.ok()) return ExitCode::kOk;
-    if (interrupt.raised() && status.error_code() == grpc::StatusCode::CANCELLED) {
-      console.Complain("interrupted: the call is cancelled");
+    if (interrupt.raised()) {
+      console.Complain("interrupted");
       return ExitCode::kInterrupted;
     }
+    if (status.ok()) return ExitCode::kOk;
     console.Complain(connection.Explain(status));
     return ExitCode::kFailed;
   }
