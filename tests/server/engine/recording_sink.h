@@ -1,0 +1,97 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "model/generation/decoding.h"
+#include "model/token.h"
+#include "server/engine/mutex.h"
+#include "server/engine/token_sink.h"
+
+namespace cascade::testing {
+
+// What a sink was told, as far as it matters to a test.
+struct SinkRecord {
+  std::vector<model::GeneratedToken> tokens;
+  std::string text;
+  std::optional<model::Finish> finish;
+  std::optional<absl::Status> end;  // OK: OnFinished
+  server::Timings timings;
+  std::thread::id ended_on;
+  std::size_t ends = 0;           // how many times it ended: 1, if all is well
+  bool called_after_end = false;  // anything at all
+};
+
+// Keeps all it hears. A hook may block: that is how a test stops the worker at a place.
+class RecordingSink final : public server::TokenSink {
+ public:
+  // `on_step` runs after each token is recorded, with how many there are; `on_end` runs when the
+  // end is recorded, before anyone who waits for it wakes.
+  std::function<void(std::size_t)> on_step;
+  std::function<void()> on_end;
+
+  void OnStep(model::DecodingStep step) override ABSL_LOCKS_EXCLUDED(mu_) {
+    std::size_t count = 0;
+    {
+      const server::MutexLock lock(mu_);
+      record_.called_after_end |= record_.ends > 0 || record_.finish.has_value();
+      record_.tokens.push_back(step.token);
+      record_.text += step.text;
+      record_.finish = step.finish;
+      count = record_.tokens.size();
+    }
+    if (on_step) on_step(count);
+  }
+
+  void OnFinished(const server::Timings& timings) override {
+    {
+      const server::MutexLock lock(mu_);
+      record_.timings = timings;
+    }
+    End(absl::OkStatus());
+  }
+
+  void OnFailed(absl::Status status) override { End(std::move(status)); }
+
+  bool IsCancelled() const override { return cancelled_.load(); }
+
+  void Cancel() { cancelled_.store(true); }
+
+  // What there is so far.
+  SinkRecord record() const ABSL_LOCKS_EXCLUDED(mu_) {
+    const server::MutexLock lock(mu_);
+    return record_;
+  }
+
+  // Waits for the end.
+  SinkRecord Await() const ABSL_LOCKS_EXCLUDED(mu_) {
+    const server::MutexLock lock(mu_);
+    while (record_.ends == 0) ended_.wait(mu_);
+    return record_;
+  }
+
+ private:
+  void End(absl::Status status) ABSL_LOCKS_EXCLUDED(mu_) {
+    if (on_end) on_end();
+    const server::MutexLock lock(mu_);
+    record_.called_after_end |= record_.ends > 0;
+    ++record_.ends;
+    record_.end = std::move(status);
+    record_.ended_on = std::this_thread::get_id();
+    ended_.notify_all();
+  }
+
+  std::atomic<bool> cancelled_ = false;
+  mutable server::Mutex mu_;
+  mutable std::condition_variable_any ended_;
+  SinkRecord record_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace cascade::testing

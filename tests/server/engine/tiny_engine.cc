@@ -1,0 +1,56 @@
+#include "tests/server/engine/tiny_engine.h"
+
+#include <utility>
+
+#include "model/cache/kv_cache.h"
+#include "model/kernels/packed_matrix.h"
+#include "tests/support/random_weights.h"
+
+namespace cascade::testing {
+namespace {
+
+// Has no state.
+model::InlineExecutor inline_executor;
+
+}  // namespace
+
+model::ModelConfig TinyConfig() {
+  return {.n_layer = 2,
+          .n_head = 2,
+          .n_embd = 16,
+          .n_inner = 64,
+          .n_ctx = 64,
+          .vocab_size = 200,
+          .eos_token_ids = {}};
+}
+
+std::unique_ptr<server::Worker> MakeTinyWorker(const model::Tokenizer& tokenizer,
+                                               const TinyEngineOptions& options) {
+  const model::ModelConfig config = TinyConfig();
+  model::Executor& executor = options.executor != nullptr ? *options.executor : inline_executor;
+  model::Gpt2Weights weights =
+      RandomGpt2Weights(config, model::kernels::WeightType::kF32, /*seed=*/1, inline_executor);
+  if (options.change_weights) options.change_weights(weights);
+  return std::make_unique<server::Worker>(
+      std::make_unique<model::Gpt2>(config, std::move(weights), options.worker.step_tokens,
+                                    executor),
+      *model::KvCache::Create(config, options.blocks), tokenizer, options.worker);
+}
+
+model::Tokenizer BundledTokenizer() {
+  return *model::Tokenizer::Load(CASCADE_SOURCE_DIR "/deploy/models/tales-7m");
+}
+
+server::GenerationRequest Request(std::size_t prompt_tokens, std::size_t max_new_tokens,
+                                  server::TokenSink& sink) {
+  server::GenerationRequest request;
+  for (std::size_t i = 0; i < prompt_tokens; ++i) {
+    request.prompt.push_back(static_cast<model::TokenId>((7 * i + prompt_tokens) % 200));
+  }
+  request.params.sampling.temperature = 0.0F;
+  request.params.stopping.max_new_tokens = max_new_tokens;
+  request.sink = &sink;
+  return request;
+}
+
+}  // namespace cascade::testing
