@@ -268,7 +268,7 @@ def space_texts():
 
 def contraction_texts():
     for suffix in ("s", "t", "re", "ve", "m", "ll", "d", "r", "v", "l", "em", "n", "lll", "sd"):
-        for written in {suffix, suffix.upper(), suffix.capitalize()}:
+        for written in dict.fromkeys((suffix, suffix.upper(), suffix.capitalize())):
             yield f"it'{written}"
             yield f"IT'{written} 'x' 1'{written}"
             yield f" '{written}!'{written} ''{written}\n'{written}"

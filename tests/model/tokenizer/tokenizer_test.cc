@@ -83,7 +83,6 @@ TEST(TokenizerTest, EncodesLongTextsOfEveryKind) {
     while (texts.back().size() < kMegabyte) texts.back() += piece;
   }
   for (const std::string& text : texts) {
-    EXPECT_EQ(tokenizer.Decode(Encode(tokenizer, text)), text);
     EXPECT_EQ(tokenizer.Decode(Encode(tokenizer, text, SpecialTokens::kAsToken)), text);
   }
 }

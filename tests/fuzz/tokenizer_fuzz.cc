@@ -1,0 +1,34 @@
+// Any bytes survive encoding and decoding, and no text makes a special token of itself.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <vector>
+
+#include "model/tokenizer/tokenizer.h"
+
+namespace cascade::model {
+namespace {
+
+Tokenizer Load() {
+  absl::StatusOr<Tokenizer> tokenizer =
+      Tokenizer::Load(CASCADE_SOURCE_DIR "/deploy/models/tales-7m");
+  if (!tokenizer.ok()) std::abort();
+  return *std::move(tokenizer);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static const Tokenizer tokenizer = Load();
+  const absl::string_view text(reinterpret_cast<const char*>(data), size);
+  for (const auto mode : {SpecialTokens::kAsText, SpecialTokens::kAsToken}) {
+    const absl::StatusOr<std::vector<TokenId>> ids = tokenizer.Encode(text, mode);
+    if (!ids.ok() || tokenizer.Decode(*ids) != text) std::abort();
+    for (const TokenId id : *ids) {
+      if (mode == SpecialTokens::kAsText && tokenizer.IsSpecial(id)) std::abort();
+    }
+  }
+  return 0;
+}
+
+}  // namespace cascade::model
