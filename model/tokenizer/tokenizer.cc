@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <cassert>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <limits>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+#include "model/json_document.h"
 #include "model/tokenizer/added_tokens.h"
 #include "model/tokenizer/byte_pair_encoder.h"
 #include "model/tokenizer/vocabulary.h"
@@ -22,11 +21,8 @@ namespace {
 constexpr std::size_t kMaxTextSize = std::numeric_limits<std::uint32_t>::max() - 1;
 
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return absl::NotFoundError(absl::StrCat("cannot open ", path));
-  std::string contents{std::istreambuf_iterator<char>(file), {}};
-  if (file.bad()) return absl::NotFoundError(absl::StrCat("cannot read ", path));
-  return contents;
+  constexpr std::size_t kMaxBytes = 64U << 20U;  // GPT-2's own files are below 1.1 MB
+  return ReadTextFile(path, kMaxBytes);
 }
 
 absl::StatusOr<Vocabulary> ReadVocabularyFiles(const std::filesystem::path& folder) {

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "model/json_document.h"
 #include "model/tokenizer/vocabulary.h"
 #include "model/tokenizer/vocabulary_builder.h"
 #include "nlohmann/json.hpp"
@@ -18,12 +19,6 @@ const json& Member(const json& object, const char* key) {
   if (!object.is_object()) return kNull;
   const auto found = object.find(key);
   return found == object.end() ? kNull : *found;
-}
-
-// What `value` is, short enough for a message.
-std::string Shown(const json& value) {
-  if (value.is_structured()) return value.type_name();
-  return value.is_string() ? Quoted(value.get_ref<const std::string&>()) : value.dump();
 }
 
 // Refuses the member `key` unless it is absent or equal to one of the two.
@@ -42,7 +37,7 @@ absl::Status CheckPreTokenizer(absl::string_view name, const json& document) {
   const json& type = Member(pre_tokenizer, "type");
   if (type != "ByteLevel") {
     return Malformed(absl::StrCat(where, ".type"),
-                     absl::StrCat("expected 'ByteLevel', as GPT-2 has it, found ", Shown(type)));
+                     absl::StrCat("expected \"ByteLevel\", as GPT-2 has it, found ", Shown(type)));
   }
   absl::Status checked = Expect(where, pre_tokenizer, "add_prefix_space", false, false);
   if (!checked.ok()) return checked;
@@ -163,7 +158,7 @@ absl::Status AddMerges(absl::string_view name, const json& model, VocabularyBuil
 
 absl::StatusOr<Vocabulary> ParseTokenizerJson(NamedText tokenizer_json) {
   const absl::string_view name = tokenizer_json.name;
-  const absl::StatusOr<json> document = ParseJson(tokenizer_json);
+  const absl::StatusOr<json> document = ParseJsonObject(tokenizer_json.text, name);
   if (!document.ok()) return document.status();
   if (absl::Status checked = CheckRules(name, *document); !checked.ok()) return checked;
   const json& model = Member(*document, "model");

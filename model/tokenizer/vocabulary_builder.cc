@@ -4,8 +4,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "model/json_document.h"
 #include "model/tokenizer/byte_alphabet.h"
-#include "model/tokenizer/utf8_stream.h"
 #include "nlohmann/json.hpp"
 
 namespace cascade::model {
@@ -18,36 +18,10 @@ absl::Status SameId(absl::string_view where, absl::string_view text, TokenId id,
                                        " as an added token"));
 }
 
-// `text` as one line of valid UTF-8.
-std::string Printable(absl::string_view text) {
-  Utf8Stream decoder;
-  std::string line = decoder.Push(text);
-  line += decoder.Flush();
-  for (char& c : line) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  }
-  return line;
-}
-
 }  // namespace
 
 absl::Status Malformed(absl::string_view where, absl::string_view message) {
   return absl::InvalidArgumentError(absl::StrCat(where, ": ", message));
-}
-
-std::string Quoted(absl::string_view text) {
-  constexpr std::size_t kShown = 80;
-  return absl::StrCat("'", Printable(text.substr(0, kShown)), text.size() > kShown ? "...'" : "'");
-}
-
-absl::StatusOr<nlohmann::json> ParseJson(NamedText file) {
-  try {
-    return nlohmann::json::parse(file.text);
-  } catch (const nlohmann::json::exception& error) {
-    constexpr std::size_t kShown = 240;  // the message quotes the file, whatever its length
-    const auto message = absl::string_view(error.what()).substr(0, kShown);
-    return Malformed(file.name, absl::StrCat("not JSON: ", Printable(message)));
-  }
 }
 
 absl::StatusOr<TokenId> ParseTokenId(absl::string_view where, const nlohmann::json& value) {

@@ -17,12 +17,6 @@ namespace cascade::model {
 // INVALID_ARGUMENT: "<where>: <message>".
 absl::Status Malformed(absl::string_view where, absl::string_view message);
 
-// The beginning of `text` between quotation marks: a file may hold anything, a message may not.
-std::string Quoted(absl::string_view text);
-
-// The document in `file`, or INVALID_ARGUMENT with the parser's message (line and column).
-absl::StatusOr<nlohmann::json> ParseJson(NamedText file);
-
 // `value` as a token id, or INVALID_ARGUMENT saying what it is instead.
 absl::StatusOr<TokenId> ParseTokenId(absl::string_view where, const nlohmann::json& value);
 

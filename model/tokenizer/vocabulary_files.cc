@@ -4,6 +4,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
+#include "model/json_document.h"
 #include "model/tokenizer/vocabulary.h"
 #include "model/tokenizer/vocabulary_builder.h"
 #include "nlohmann/json.hpp"
@@ -15,12 +16,8 @@ namespace {
 absl::Status ForEachId(
     NamedText file,
     absl::FunctionRef<absl::Status(const std::string&, TokenId, absl::string_view)> take) {
-  const absl::StatusOr<nlohmann::json> document = ParseJson(file);
+  const absl::StatusOr<nlohmann::json> document = ParseJsonObject(file.text, file.name);
   if (!document.ok()) return document.status();
-  if (!document->is_object()) {
-    return Malformed(
-        file.name, absl::StrCat("expected an object of token ids, found ", document->type_name()));
-  }
   for (const auto& [key, value] : document->items()) {
     const std::string where = absl::StrCat(file.name, ": key ", Quoted(key));
     const absl::StatusOr<TokenId> id = ParseTokenId(where, value);

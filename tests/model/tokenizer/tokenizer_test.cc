@@ -178,7 +178,7 @@ TEST(TokenizerTest, NamesTheMalformedFileByItsPath) {
   folder.Write("merges.txt", "");
   const absl::Status status = Tokenizer::Load(folder.path()).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(status.message()), HasSubstr(folder.path() + "/vocab.json: not JSON"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr(folder.path() + "/vocab.json: not valid JSON"));
 }
 
 }  // namespace

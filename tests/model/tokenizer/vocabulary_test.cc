@@ -78,30 +78,29 @@ TEST(VocabularyTest, EndOfTextIsSpecialInVocabJson) {
 
 TEST(VocabularyTest, RefusesVocabJsonThatIsNoObjectOfIds) {
   EXPECT_THAT(Refusal(ParseFiles("{\"a\": 0,\n oops}")),
-              HasSubstr("dir/vocab.json: not JSON: [json.exception.parse_error.101] parse error at "
-                        "line 2, column 2"));
-  EXPECT_THAT(Refusal(ParseFiles("{\"\xff\": 0}")), HasSubstr("dir/vocab.json: not JSON: "));
-  EXPECT_EQ(Refusal(ParseFiles("[1]")),
-            "dir/vocab.json: expected an object of token ids, found array");
+              HasSubstr("dir/vocab.json: not valid JSON at byte 11"));
+  EXPECT_THAT(Refusal(ParseFiles("{\"\xff\": 0}")),
+              HasSubstr("dir/vocab.json: not valid JSON at byte 3"));
+  EXPECT_EQ(Refusal(ParseFiles("[1]")), "dir/vocab.json: expected a JSON object, found an array");
   EXPECT_EQ(RefusalWith("ab", "7"),
-            "dir/vocab.json: key 'ab': expected a token id, an integer from 0, found string");
+            "dir/vocab.json: key \"ab\": expected a token id, an integer from 0, found string");
   EXPECT_EQ(RefusalWith("ab", -1),
-            "dir/vocab.json: key 'ab': expected a token id, an integer from 0, found -1");
+            "dir/vocab.json: key \"ab\": expected a token id, an integer from 0, found -1");
   EXPECT_EQ(RefusalWith("ab", 1.5),
-            "dir/vocab.json: key 'ab': expected a token id, an integer from 0, found 1.5");
+            "dir/vocab.json: key \"ab\": expected a token id, an integer from 0, found 1.5");
 }
 
 TEST(VocabularyTest, RefusesIdsThatAreTooLargeOrTaken) {
   EXPECT_EQ(RefusalWith("ab", kMaxVocabSize),
-            "dir/vocab.json: key 'ab': token id 4194304 is not below 4194304");
-  EXPECT_EQ(RefusalWith("~~", 65), "dir/vocab.json: key '~~': id 65 is taken by another token");
+            "dir/vocab.json: key \"ab\": token id 4194304 is not below 4194304");
+  EXPECT_EQ(RefusalWith("~~", 65), "dir/vocab.json: key \"~~\": id 65 is taken by another token");
 }
 
 TEST(VocabularyTest, RefusesTokensThatAreNotWrittenInTheByteAlphabet) {
   EXPECT_EQ(RefusalWith("a b", 256),
-            "dir/vocab.json: key 'a b': token 'a b': the character ' ' is not in GPT-2's byte "
+            "dir/vocab.json: key \"a b\": token \"a b\": the character ' ' is not in GPT-2's byte "
             "alphabet");
-  EXPECT_EQ(RefusalWith("", 256), "dir/vocab.json: key '': a token must not be empty");
+  EXPECT_EQ(RefusalWith("", 256), "dir/vocab.json: key \"\": a token must not be empty");
 }
 
 TEST(VocabularyTest, RefusesAVocabularyWithoutAllBytes) {
@@ -116,7 +115,7 @@ TEST(VocabularyTest, RefusesMergeLinesThatAreNotTwoTokens) {
   const std::string vocab = TinyVocab({{"a", "b"}}).dump();
   const auto expected = [](int line, const std::string& found) {
     return absl::StrCat("dir/merges.txt: line ", line,
-                        ": expected two tokens with one space between them, found '", found, "'");
+                        ": expected two tokens with one space between them, found \"", found, "\"");
   };
   EXPECT_EQ(Refusal(ParseFiles(vocab, "#version: 0.2\na b\nab\n")), expected(3, "ab"));
   EXPECT_EQ(Refusal(ParseFiles(vocab, "a b c\n")), expected(1, "a b c"));
@@ -127,25 +126,25 @@ TEST(VocabularyTest, RefusesMergeLinesThatAreNotTwoTokens) {
 TEST(VocabularyTest, RefusesMergesOfWhatIsNotInTheVocabulary) {
   const std::string vocab = TinyVocab({{"a", "b"}}).dump();
   EXPECT_EQ(Refusal(ParseFiles(vocab, "xy b\n")),
-            "dir/merges.txt: line 1: 'xy' of the merge 'xy b' is not in the vocabulary");
+            "dir/merges.txt: line 1: \"xy\" of the merge \"xy b\" is not in the vocabulary");
   EXPECT_EQ(Refusal(ParseFiles(vocab, "a xy\n")),
-            "dir/merges.txt: line 1: 'xy' of the merge 'a xy' is not in the vocabulary");
+            "dir/merges.txt: line 1: \"xy\" of the merge \"a xy\" is not in the vocabulary");
   EXPECT_EQ(Refusal(ParseFiles(vocab, "b a\n")),
-            "dir/merges.txt: line 1: 'ba' of the merge 'b a' is not in the vocabulary");
+            "dir/merges.txt: line 1: \"ba\" of the merge \"b a\" is not in the vocabulary");
   EXPECT_EQ(Refusal(ParseFiles(vocab, " b\n")),
-            "dir/merges.txt: line 1: '' of the merge ' b' is not in the vocabulary");
+            "dir/merges.txt: line 1: \"\" of the merge \" b\" is not in the vocabulary");
   EXPECT_EQ(Refusal(ParseFiles(vocab, "\xff b\n")),
-            "dir/merges.txt: line 1: '\ufffd' of the merge '\ufffd b' is not in the vocabulary");
+            "dir/merges.txt: line 1: \"\\xff\" of the merge \"\\xff b\" is not in the vocabulary");
 }
 
 TEST(VocabularyTest, KeepsMessagesOnOneLine) {
   EXPECT_EQ(RefusalWith("a\nb", "x"),
-            "dir/vocab.json: key 'a?b': expected a token id, an integer from 0, found string");
+            "dir/vocab.json: key \"a\\nb\": expected a token id, an integer from 0, found string");
 }
 
 TEST(VocabularyTest, QuotesOnlyTheBeginningOfALongLine) {
   const std::string message = Refusal(ParseFiles(TinyVocab({}).dump(), std::string(5000, 'a')));
-  EXPECT_THAT(message, HasSubstr("aaa...'"));
+  EXPECT_THAT(message, HasSubstr("aaa...\""));
   EXPECT_LT(message.size(), 250U);
 }
 
@@ -155,13 +154,12 @@ TEST(VocabularyTest, RefusesAddedTokensThatContradictTheVocabulary) {
                                 NamedText{"dir/added_tokens.json", added});
   };
   EXPECT_EQ(Refusal(parse(R"({"": 256})")),
-            "dir/added_tokens.json: key '': an added token must not be empty");
+            "dir/added_tokens.json: key \"\": an added token must not be empty");
   EXPECT_EQ(Refusal(parse(R"({"a": 256})")),
-            "dir/vocab.json: key 'a': 'a' has id 97 here and id 256 as an added token");
+            "dir/vocab.json: key \"a\": \"a\" has id 97 here and id 256 as an added token");
   EXPECT_EQ(Refusal(parse(R"({"x y": 97})")),
-            "dir/vocab.json: key 'a': id 97 is taken by another token");
-  EXPECT_EQ(Refusal(parse("3")),
-            "dir/added_tokens.json: expected an object of token ids, found number");
+            "dir/vocab.json: key \"a\": id 97 is taken by another token");
+  EXPECT_EQ(Refusal(parse("3")), "dir/added_tokens.json: expected a JSON object, found 3");
 }
 
 TEST(VocabularyTest, ReadsTokenizerJsonWithMergesOfEitherForm) {
@@ -179,11 +177,11 @@ TEST(VocabularyTest, ReadsTokenizerJsonWithMergesOfEitherForm) {
 
 TEST(VocabularyTest, RefusesTokenizerJsonOfAnotherShape) {
   EXPECT_THAT(Refusal(ParseTokenizerJson({"dir/tokenizer.json", "{"})),
-              HasSubstr("dir/tokenizer.json: not JSON: "));
+              HasSubstr("dir/tokenizer.json: not valid JSON at byte 2"));
   EXPECT_EQ(FastRefusalWith("/model/vocab", 1),
             "dir/tokenizer.json: model.vocab: expected an object of token ids, found 1");
   EXPECT_EQ(FastRefusalWith("/model/vocab/a", "x"),
-            "dir/tokenizer.json: model.vocab: key 'a': expected a token id, an integer from 0, "
+            "dir/tokenizer.json: model.vocab: key \"a\": expected a token id, an integer from 0, "
             "found string");
   EXPECT_EQ(FastRefusalWith("/model/merges", nullptr),
             "dir/tokenizer.json: model.merges: expected an array, found null");
@@ -193,7 +191,7 @@ TEST(VocabularyTest, RefusesTokenizerJsonOfAnotherShape) {
                           "[\"left\", \"right\"], found "));
   }
   EXPECT_EQ(FastRefusalWith("/model/merges/0", "b a"),
-            "dir/tokenizer.json: model.merges[0]: 'ba' of the merge 'b a' is not in the "
+            "dir/tokenizer.json: model.merges[0]: \"ba\" of the merge \"b a\" is not in the "
             "vocabulary");
   EXPECT_THAT(FastRefusalWith("/model/vocab", json::object()),
               HasSubstr("is not in the vocabulary"));
@@ -206,20 +204,20 @@ TEST(VocabularyTest, RefusesTokenizerJsonWithOtherRulesThanGpt2s) {
                         ", as GPT-2 has it, found ", found);
   };
   EXPECT_EQ(FastRefusalWith("/normalizer", {{"type", "NFC"}}),
-            expected("normalizer", "null", "object"));
+            expected("normalizer", "null", "an object"));
   EXPECT_EQ(FastRefusalWith("/pre_tokenizer", nullptr),
-            expected("pre_tokenizer.type", "'ByteLevel'", "null"));
+            expected("pre_tokenizer.type", "\"ByteLevel\"", "null"));
   EXPECT_EQ(FastRefusalWith("/pre_tokenizer/type", "Split"),
-            expected("pre_tokenizer.type", "'ByteLevel'", "'Split'"));
+            expected("pre_tokenizer.type", "\"ByteLevel\"", "\"Split\""));
   EXPECT_EQ(FastRefusalWith("/pre_tokenizer/add_prefix_space", true),
             expected("pre_tokenizer.add_prefix_space", "false", "true"));
   EXPECT_EQ(FastRefusalWith("/pre_tokenizer/use_regex", false),
             expected("pre_tokenizer.use_regex", "true", "false"));
   EXPECT_EQ(FastRefusalWith("/model/type", "Unigram"),
-            expected("model.type", "'BPE'", "'Unigram'"));
+            expected("model.type", "\"BPE\"", "\"Unigram\""));
   EXPECT_EQ(FastRefusalWith("/model/dropout", 0.1), expected("model.dropout", "null", "0.1"));
   EXPECT_EQ(FastRefusalWith("/model/end_of_word_suffix", "</w>"),
-            expected("model.end_of_word_suffix", "''", "'</w>'"));
+            expected("model.end_of_word_suffix", "\"\"", "\"</w>\""));
   EXPECT_EQ(FastRefusalWith("/model/ignore_merges", true),
             expected("model.ignore_merges", "false", "true"));
 }
@@ -227,7 +225,7 @@ TEST(VocabularyTest, RefusesTokenizerJsonWithOtherRulesThanGpt2s) {
 TEST(VocabularyTest, RefusesAddedTokensThatItCannotHonour) {
   const std::string where = "dir/tokenizer.json: added_tokens";
   EXPECT_EQ(FastRefusalWith("/added_tokens", {{"a", 1}}),
-            where + ": expected an array, found object");
+            where + ": expected an array, found an object");
   EXPECT_EQ(FastRefusalWith("/added_tokens/0", 5),
             where + "[0]: expected an object with a string \"content\", found 5");
   EXPECT_EQ(FastRefusalWith("/added_tokens/0", {{"content", "x"}}),
