@@ -1,10 +1,10 @@
 // Any bytes survive encoding and decoding, and no text makes a special token of itself.
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <vector>
 
 #include "model/tokenizer/tokenizer.h"
+#include "tests/fuzz/fuzz.h"
 
 namespace cascade::model {
 namespace {
@@ -12,7 +12,7 @@ namespace {
 Tokenizer Load() {
   absl::StatusOr<Tokenizer> tokenizer =
       Tokenizer::Load(CASCADE_SOURCE_DIR "/deploy/models/tales-7m");
-  if (!tokenizer.ok()) std::abort();
+  FUZZ_EXPECT(tokenizer.ok());
   return *std::move(tokenizer);
 }
 
@@ -23,9 +23,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const absl::string_view text(reinterpret_cast<const char*>(data), size);
   for (const auto mode : {SpecialTokens::kAsText, SpecialTokens::kAsToken}) {
     const absl::StatusOr<std::vector<TokenId>> ids = tokenizer.Encode(text, mode);
-    if (!ids.ok() || tokenizer.Decode(*ids) != text) std::abort();
+    FUZZ_EXPECT(ids.ok());
+    FUZZ_EXPECT(tokenizer.Decode(*ids) == text);
     for (const TokenId id : *ids) {
-      if (mode == SpecialTokens::kAsText && tokenizer.IsSpecial(id)) std::abort();
+      FUZZ_EXPECT(mode == SpecialTokens::kAsToken || !tokenizer.IsSpecial(id));
     }
   }
   return 0;

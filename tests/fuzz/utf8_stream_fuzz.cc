@@ -3,12 +3,12 @@
 // The first byte seeds the cutting; the rest are the bytes.
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <random>
 #include <string>
 
 #include "model/tokenizer/utf8.h"
 #include "model/tokenizer/utf8_stream.h"
+#include "tests/fuzz/fuzz.h"
 
 namespace cascade::model {
 namespace {
@@ -34,11 +34,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::string at_once = stream.Push(bytes);
   at_once += stream.Flush();
   for (const unsigned longest : {1U, 2U, 5U, 64U}) {
-    if (DecodeInPieces(bytes, longest, data[0]) != at_once) std::abort();
+    FUZZ_EXPECT(DecodeInPieces(bytes, longest, data[0]) == at_once);
   }
   for (absl::string_view rest = at_once; !rest.empty();) {
     const auto [kind, length] = FirstUtf8Piece(rest);
-    if (kind != Utf8Kind::kCharacter) std::abort();
+    FUZZ_EXPECT(kind == Utf8Kind::kCharacter);
     rest.remove_prefix(length);
   }
   return 0;
