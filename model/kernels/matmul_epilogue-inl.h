@@ -17,26 +17,22 @@ HWY_BEFORE_NAMESPACE();
 namespace cascade::model::kernels {
 namespace HWY_NAMESPACE {
 
-// A rectangle of the output: whole rows of `panels` panels.
-struct OutputTile {
-  std::size_t row;
-  std::size_t rows;
-  std::size_t panel;
-  std::size_t panels;
+// Writes where the chains of every row start, the bias or zero, to start[panels * 16].
+inline void StartChains(const Epilogue& epilogue, const OutputTile& tile, float* start) {
+  std::fill_n(start, tile.Columns(), 0.0f);
+  if (epilogue.bias.empty()) return;
+  const std::size_t count = std::min(tile.Columns(), epilogue.bias.size() - tile.FirstColumn());
+  std::copy_n(&epilogue.bias[tile.FirstColumn()], count, start);
+}
 
-  std::size_t FirstColumn() const { return panel * kPanelColumns; }
-  std::size_t Columns() const { return panels * kPanelColumns; }  // padding included
-};
-
-// Writes the bias, or zero, to chains[rows][panels * 16].
-inline void StartChains(const Epilogue& epilogue, const OutputTile& tile, float* chains) {
-  std::fill_n(chains, tile.Columns(), 0.0f);
-  if (!epilogue.bias.empty()) {
-    const std::size_t count = std::min(tile.Columns(), epilogue.bias.size() - tile.FirstColumn());
-    std::copy_n(&epilogue.bias[tile.FirstColumn()], count, chains);
-  }
-  for (std::size_t r = 1; r < tile.rows; ++r) {
-    std::copy_n(chains, tile.Columns(), chains + r * tile.Columns());
+// Asks for the lines of the output that the tile will write, so that they are there by then.
+HWY_INLINE void PrefetchOutput(const MatMulJob& job, const OutputTile& tile) {
+  constexpr std::size_t kLine = 16;
+  const std::size_t end = std::min(tile.FirstColumn() + tile.Columns(), job.w.n_out());
+  for (std::size_t r = tile.row; r < tile.row + tile.rows; ++r) {
+    for (std::size_t c = tile.FirstColumn(); c < end; c += kLine) {
+      __builtin_prefetch(job.out.data() + r * job.out.stride() + c, 1, 3);
+    }
   }
 }
 

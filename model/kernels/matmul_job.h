@@ -10,11 +10,23 @@
 namespace cascade::model::kernels {
 
 struct MatMulJob {
-  ConstMatF x;
+  // x in row tiles (RowTiles), one after the other, each [n_in][rows of the tile].
+  const float* x;
+  std::size_t rows;
   const PackedMatrix& w;
   const Epilogue& epilogue;
-  float* packed_rows;  // x in row tiles, each [n_in][rows of the tile]; the row itself if it is one
   MatF out;
+};
+
+// A rectangle of the output: whole rows of some panels.
+struct OutputTile {
+  std::size_t row;
+  std::size_t rows;
+  std::size_t panel;
+  std::size_t panels;
+
+  std::size_t FirstColumn() const { return panel * kPanelColumns; }
+  std::size_t Columns() const { return panels * kPanelColumns; }  // padding included
 };
 
 // Rows cut into tiles of at most `max_rows`, as even as can be: no tile is much smaller, and so

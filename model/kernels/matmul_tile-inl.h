@@ -34,6 +34,11 @@ inline constexpr std::size_t kMaxTileRows = 4;
 inline constexpr std::size_t kMaxChains = 4;
 #endif
 
+// Steps of the chains between two visits to memory: so many rows of two panels, as floats, take
+// 32 KiB and stay in the first-level cache while the row tiles pass by. Even, since bf16 pairs
+// rows.
+inline constexpr std::size_t kStretch = 256;
+
 // Panels that a tile of `rows` rows takes at once: as many as the registers hold, but no more than
 // there are streams that the hardware prefetches well.
 constexpr std::size_t PanelsPerPass(std::size_t rows) {
@@ -42,31 +47,63 @@ constexpr std::size_t PanelsPerPass(std::size_t rows) {
   return panels;
 }
 
+// Memory that will be wanted soon: `step` bytes of every panel for each piece that is read now.
+struct PrefetchPlan {
+  const std::byte* first;    // in the first panel
+  std::size_t panel_stride;  // bytes from panel to panel
+  std::size_t step;
+};
+
 // Operands of one tile, for a stretch of `depth` steps of every chain.
 struct TileOperands {
   const float* x;            // [depth][rows]
   const std::byte* w;        // the first panel's piece for the first step
   std::size_t panel_stride;  // bytes from panel to panel
   std::size_t depth;
-  const std::byte* prefetch;  // what is wanted next, in every panel...
-  std::size_t prefetch_step;  // ...and how many bytes of it per piece
-  float* chains;              // [rows][panels * 16], updated
+  PrefetchPlan prefetch;
+  const float* start;        // where the chains stand before the stretch: [rows][panels * 16], ...
+  std::size_t start_stride;  // ... rows so many floats apart; 0: one row for all
+  float* chains;             // [rows][panels * 16]: where they stand after it
+  float* widened = nullptr;  // kWiden: the weights as floats, [panels][kStretch][16]
 };
+
+// Asks for a cache line, into the second-level cache: the hardware takes a stream on from there.
+HWY_INLINE void PrefetchLine(const std::byte* p) { __builtin_prefetch(p, 0, 2); }
 
 template <std::size_t kRows, std::size_t kVectors>
 using Chains = FloatVector[kRows][kVectors];
 
-// One step of every chain: chains[r] += x[r] * w, w being row `row` of a piece.
-template <class Panel, std::size_t kRows, std::size_t kPanels>
-HWY_INLINE void Step(const float* x, const std::byte* piece, std::size_t panel_stride,
-                     std::size_t row, Chains<kRows, kPanels * kPanelVectors>& chains) {
-  constexpr FloatTag d;
-  constexpr std::size_t kVectors = kPanels * kPanelVectors;
-  FloatVector w[kVectors];
+// What a tile does with the weights that it reads, beside multiplying: nothing, or leave them
+// behind as floats for the tiles that follow.
+enum class Weights { kRead, kWiden };
+
+// One row of the weights of several panels.
+template <std::size_t kVectors>
+using WeightRow = FloatVector[kVectors];
+
+template <class Panel, std::size_t kVectors>
+HWY_INLINE void LoadRow(const std::byte* piece, std::size_t panel_stride, std::size_t row,
+                        WeightRow<kVectors>& w) {
   CASCADE_UNROLL
   for (std::size_t v = 0; v < kVectors; ++v) {
     w[v] = Panel::Load(piece + v / kPanelVectors * panel_stride, row, v % kPanelVectors);
   }
+}
+
+template <std::size_t kVectors>
+HWY_INLINE void StoreRow(const WeightRow<kVectors>& w, float* out) {
+  CASCADE_UNROLL
+  for (std::size_t v = 0; v < kVectors; ++v) {
+    float* panel = out + v / kPanelVectors * kStretch * kPanelColumns;
+    hn::Store(w[v], FloatTag(), panel + v % kPanelVectors * kLanes);
+  }
+}
+
+// One step of every chain: chains[r] += x[r] * w.
+template <std::size_t kRows, std::size_t kVectors>
+HWY_INLINE void Step(const float* x, const WeightRow<kVectors>& w,
+                     Chains<kRows, kVectors>& chains) {
+  constexpr FloatTag d;
   CASCADE_UNROLL
   for (std::size_t r = 0; r < kRows; ++r) {
     const FloatVector broadcast = hn::Set(d, x[r]);
@@ -75,8 +112,8 @@ HWY_INLINE void Step(const float* x, const std::byte* piece, std::size_t panel_s
   }
 }
 
-// chains[r, c] = fma(x[r, k], w[k, c], chains[r, c]) for k ascending over the stretch.
-template <class Panel, std::size_t kRows, std::size_t kPanels>
+// chains = start; chains[r, c] = fma(x[r, k], w[k, c], chains[r, c]) for k ascending.
+template <class Panel, Weights kWeights, std::size_t kRows, std::size_t kPanels>
 HWY_NOINLINE void MultiplyTile(const TileOperands& t) {
   constexpr FloatTag d;
   constexpr std::size_t kVectors = kPanels * kPanelVectors;
@@ -85,27 +122,32 @@ HWY_NOINLINE void MultiplyTile(const TileOperands& t) {
   for (std::size_t r = 0; r < kRows; ++r) {
     CASCADE_UNROLL
     for (std::size_t v = 0; v < kVectors; ++v) {
-      chains[r][v] = hn::Load(d, t.chains + (r * kVectors + v) * kLanes);
+      chains[r][v] = hn::Load(d, t.start + r * t.start_stride + v * kLanes);
     }
   }
   const float* x = t.x;
-  const std::byte* w = t.w;
-  const std::byte* prefetch = t.prefetch;
-  const std::size_t whole_pieces = t.depth / Panel::kRows;
-  for (std::size_t i = 0; i < whole_pieces; ++i) {
-    CASCADE_UNROLL
-    for (std::size_t p = 0; p < kPanels; ++p) hwy::Prefetch(prefetch + p * t.panel_stride);
-    CASCADE_UNROLL
-    for (std::size_t row = 0; row < Panel::kRows; ++row) {
-      Step<Panel, kRows, kPanels>(x + row * kRows, w, t.panel_stride, row, chains);
+  const std::byte* piece = t.w;
+  const std::byte* soon = t.prefetch.first;
+  float* widened = t.widened;
+  WeightRow<kVectors> w;
+  const auto step = [&](std::size_t row) HWY_ATTR {
+    LoadRow<Panel>(piece, t.panel_stride, row, w);
+    Step(x, w, chains);
+    x += kRows;
+    if constexpr (kWeights == Weights::kWiden) {
+      StoreRow(w, widened);
+      widened += kPanelColumns;
     }
-    x += Panel::kRows * kRows;
-    w += Panel::kBytes;
-    prefetch += t.prefetch_step;
+  };
+  for (std::size_t i = t.depth / Panel::kRows; i > 0; --i) {
+    CASCADE_UNROLL
+    for (std::size_t p = 0; p < kPanels; ++p) PrefetchLine(soon + p * t.prefetch.panel_stride);
+    CASCADE_UNROLL
+    for (std::size_t row = 0; row < Panel::kRows; ++row) step(row);
+    piece += Panel::kBytes;
+    soon += t.prefetch.step;
   }
-  if (t.depth % Panel::kRows != 0) {
-    Step<Panel, kRows, kPanels>(x, w, t.panel_stride, 0, chains);
-  }
+  if (t.depth % Panel::kRows != 0) step(0);
   CASCADE_UNROLL
   for (std::size_t r = 0; r < kRows; ++r) {
     CASCADE_UNROLL
@@ -119,17 +161,17 @@ using TileFunction = void (*)(const TileOperands&);
 
 // MultiplyTile for every number of rows, at [rows - 1], with kPanels panels, or (kPanels = 0) as
 // many as the registers hold.
-template <class Panel, std::size_t kPanels, std::size_t... kIndex>
+template <class Panel, Weights kWeights, std::size_t kPanels, std::size_t... kIndex>
 constexpr std::array<TileFunction, sizeof...(kIndex)> TileFunctions(
     std::index_sequence<kIndex...>) {
-  return {&MultiplyTile < Panel, kIndex + 1,
+  return {&MultiplyTile < Panel, kWeights, kIndex + 1,
           kPanels == 0 ? PanelsPerPass(kIndex + 1) : kPanels > ...};
 }
 
-template <class Panel, std::size_t kPanels>
+template <class Panel, Weights kWeights, std::size_t kPanels>
 TileFunction TileFunctionFor(std::size_t rows) {
   static constexpr auto kFunctions =
-      TileFunctions<Panel, kPanels>(std::make_index_sequence<kMaxTileRows>());
+      TileFunctions<Panel, kWeights, kPanels>(std::make_index_sequence<kMaxTileRows>());
   return kFunctions[rows - 1];
 }
 
