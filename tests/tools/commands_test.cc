@@ -264,9 +264,9 @@ TEST_F(CommandsTest, HealthExitsByWhatItHears) {
 }
 
 TEST_F(CommandsTest, TheEnvironmentMayNameTheServer) {
-  setenv("CASCADE_SERVER", "127.0.0.1:2", 1);
+  setenv("CASCADE_SERVER", "127.0.0.1:2", 1);  // NOLINT(concurrency-mt-unsafe): one thread
   EXPECT_EQ(RunCommand(*MakeModelCommand(), {}, console_), ExitCode::kFailed);
-  unsetenv("CASCADE_SERVER");
+  unsetenv("CASCADE_SERVER");  // NOLINT(concurrency-mt-unsafe)
   EXPECT_THAT(err_.str(), HasSubstr("no server answers at 127.0.0.1:2"));
 }
 

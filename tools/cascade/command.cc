@@ -24,8 +24,9 @@ ExitCode Command::UsageError(absl::string_view message, Console& console) const 
 
 ExitCode RunCommand(Command& command, std::span<const std::string> args, Console& console) {
   CallOptions options;
-  if (const char* server = std::getenv("CASCADE_SERVER"); server != nullptr)
-    options.server = server;
+  // Nobody else reads or writes the environment.  NOLINTNEXTLINE(concurrency-mt-unsafe)
+  const char* server = std::getenv("CASCADE_SERVER");
+  if (server != nullptr) options.server = server;
   bool help = false;
   Flags flags;
   command.AddFlags(flags);

@@ -107,8 +107,9 @@ class GenerateCommand : public Command {
       request.mutable_token_ids()->mutable_ids()->Add(token_ids_.begin(), token_ids_.end());
     }
     request.set_parse_special_tokens(parse_special_tokens_);
-    if (max_prompt_tokens_)
+    if (max_prompt_tokens_) {
       request.mutable_truncation()->set_max_prompt_tokens(*max_prompt_tokens_);
+    }
     FillSampling(*request.mutable_sampling());
     FillStopping(*request.mutable_stopping());
     request.mutable_response()->set_token_ids(report_token_ids_);
