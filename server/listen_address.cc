@@ -40,7 +40,8 @@ bool IsBracketed(absl::string_view host) {
 }
 
 bool IsHost(absl::string_view host) {
-  return !host.empty() && (IsBracketed(host) || !absl::StrContains(host, ':'));
+  return !host.empty() &&
+         (IsBracketed(host) || host.find_first_of(":[]") == absl::string_view::npos);
 }
 
 bool IsPort(absl::string_view port) {

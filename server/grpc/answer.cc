@@ -6,14 +6,15 @@
 
 namespace cascade::server {
 
-Answer::Answer(const PreparedRequest& request, const Backend& backend)
-    : tokenizer_(backend.tokenizer),
+Answer::Answer(const PreparedRequest& request, const ModelInfo& info,
+               const model::Tokenizer& tokenizer)
+    : tokenizer_(tokenizer),
       report_token_ids_(request.report_token_ids),
       seed_(request.generation.params.sampling.seed) {
   prompt_.set_request_id(request.generation.id);
   prompt_.set_prompt_tokens(static_cast<std::uint32_t>(request.generation.prompt.size()));
   prompt_.set_truncated_tokens(static_cast<std::uint32_t>(request.truncated_tokens));
-  summary_.set_fingerprint(backend.info.fingerprint);
+  summary_.set_fingerprint(info.fingerprint);
 }
 
 void Answer::Add(const model::DecodingStep& step) {

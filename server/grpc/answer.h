@@ -19,8 +19,8 @@ namespace cascade::server {
 // delta. Not thread-safe.
 class Answer {
  public:
-  // Borrows nothing of `request`; the tokenizer and the info of `backend` outlive it.
-  Answer(const PreparedRequest& request, const Backend& backend);
+  // Borrows the tokenizer.
+  Answer(const PreparedRequest& request, const ModelInfo& info, const model::Tokenizer& tokenizer);
 
   void Add(const model::DecodingStep& step);  // the last one has `finish` set
   void End(const Timings& timings);           // after the last step

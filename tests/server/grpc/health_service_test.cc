@@ -1,0 +1,176 @@
+#include "server/grpc/health_service.h"
+
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "grpcpp/create_channel.h"
+#include "grpcpp/security/credentials.h"
+#include "grpcpp/security/server_credentials.h"
+#include "grpcpp/server.h"
+#include "grpcpp/server_builder.h"
+#include "gtest/gtest.h"
+
+namespace cascade::server {
+namespace {
+
+using grpc::health::v1::Health;
+using grpc::health::v1::HealthCheckRequest;
+using grpc::health::v1::HealthCheckResponse;
+
+// One Watch call, open until it goes.
+class Watch {
+ public:
+  Watch(Health::Stub& stub, const std::string& service) {
+    HealthCheckRequest request;
+    request.set_service(service);
+    reader_ = stub.Watch(&context_, request);
+  }
+  ~Watch() {
+    if (reader_ == nullptr) return;
+    context_.TryCancel();
+    Finish();
+  }
+
+  // The next status; fails the test if the stream is over.
+  HealthCheckResponse::ServingStatus Next() {
+    HealthCheckResponse response;
+    EXPECT_TRUE(reader_->Read(&response));
+    return response.status();
+  }
+
+  // How it ends, after whatever still comes.
+  grpc::Status Finish() {
+    HealthCheckResponse response;
+    while (reader_->Read(&response)) {
+    }
+    const grpc::Status status = reader_->Finish();
+    reader_.reset();
+    return status;
+  }
+
+ private:
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientReader<HealthCheckResponse>> reader_;
+};
+
+class HealthServiceTest : public ::testing::Test {
+ protected:
+  HealthServiceTest() : service_({"", "cascade.v1.TextGeneration"}) {
+    int port = 0;
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+    builder.RegisterService(&service_);
+    server_ = builder.BuildAndStart();
+    stub_ = Health::NewStub(
+        grpc::CreateChannel(absl::StrCat("127.0.0.1:", port), grpc::InsecureChannelCredentials()));
+  }
+  ~HealthServiceTest() override {
+    service_.EndWatches();
+    server_->Shutdown();
+  }
+
+  grpc::Status Check(const std::string& service, HealthCheckResponse& response) {
+    grpc::ClientContext context;
+    HealthCheckRequest request;
+    request.set_service(service);
+    return stub_->Check(&context, request, &response);
+  }
+
+  HealthService service_;
+  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<Health::Stub> stub_;
+};
+
+TEST_F(HealthServiceTest, ChecksSayWhatIsSo) {
+  for (const char* service : {"", "cascade.v1.TextGeneration"}) {
+    HealthCheckResponse response;
+    ASSERT_TRUE(Check(service, response).ok());
+    EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
+    service_.SetServing(true);
+    ASSERT_TRUE(Check(service, response).ok());
+    EXPECT_EQ(response.status(), HealthCheckResponse::SERVING);
+    service_.SetServing(false);
+  }
+}
+
+TEST_F(HealthServiceTest, AnUnknownServiceIsNotFoundByCheck) {
+  HealthCheckResponse response;
+  EXPECT_EQ(Check("cascade.v1.Other", response).error_code(), grpc::StatusCode::NOT_FOUND);
+}
+
+TEST_F(HealthServiceTest, AnUnknownServiceIsWatchedAsUnknown) {
+  Watch watch(*stub_, "cascade.v1.Other");
+  EXPECT_EQ(watch.Next(), HealthCheckResponse::SERVICE_UNKNOWN);
+  service_.SetServing(true);  // which does not concern it
+  service_.EndWatches();
+  EXPECT_EQ(watch.Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
+TEST_F(HealthServiceTest, WatchersHearOfEachChangeTheyWaitFor) {
+  Watch watch(*stub_, "");
+  EXPECT_EQ(watch.Next(), HealthCheckResponse::NOT_SERVING);
+  for (int i = 0; i < 10; ++i) {
+    service_.SetServing(true);
+    EXPECT_EQ(watch.Next(), HealthCheckResponse::SERVING);
+    service_.SetServing(false);
+    EXPECT_EQ(watch.Next(), HealthCheckResponse::NOT_SERVING);
+  }
+}
+
+TEST_F(HealthServiceTest, WatchersHearNothingOfWhatDidNotChange) {
+  Watch watch(*stub_, "");
+  EXPECT_EQ(watch.Next(), HealthCheckResponse::NOT_SERVING);
+  service_.SetServing(false);
+  service_.SetServing(true);
+  EXPECT_EQ(watch.Next(), HealthCheckResponse::SERVING);
+}
+
+TEST_F(HealthServiceTest, EveryWatcherHearsTheLastWord) {
+  std::vector<std::unique_ptr<Watch>> watches;
+  for (int i = 0; i < 50; ++i) {
+    watches.push_back(
+        std::make_unique<Watch>(*stub_, i % 2 == 0 ? "" : "cascade.v1.TextGeneration"));
+    EXPECT_EQ(watches.back()->Next(), HealthCheckResponse::NOT_SERVING);
+  }
+  std::thread flutter([this] {
+    for (int i = 0; i < 100; ++i) service_.SetServing(i % 2 == 0);
+  });
+  for (int i = 0; i < 100; ++i) service_.SetServing(i % 3 == 0);
+  flutter.join();
+  service_.SetServing(true);
+  for (const auto& watch : watches) {
+    while (watch->Next() != HealthCheckResponse::SERVING || ::testing::Test::HasFailure()) {
+      ASSERT_FALSE(::testing::Test::HasFailure());
+    }
+  }
+}
+
+TEST_F(HealthServiceTest, WatchersThatLeaveAreForgottenWhileOthersAreTold) {
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 4; ++i) {
+    clients.emplace_back([this] {
+      for (int j = 0; j < 50; ++j) {
+        Watch watch(*stub_, "");
+        watch.Next();
+      }
+    });
+  }
+  for (int i = 0; i < 500; ++i) service_.SetServing(i % 2 == 0);
+  for (std::thread& client : clients) client.join();
+}
+
+TEST_F(HealthServiceTest, AtTheEndWatchesEndAndNewOnesToo) {
+  Watch before(*stub_, "");
+  EXPECT_EQ(before.Next(), HealthCheckResponse::NOT_SERVING);
+  service_.EndWatches();
+  EXPECT_EQ(before.Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+  Watch after(*stub_, "");
+  EXPECT_EQ(after.Next(), HealthCheckResponse::NOT_SERVING);
+  EXPECT_EQ(after.Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
+}  // namespace
+}  // namespace cascade::server

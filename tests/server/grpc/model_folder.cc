@@ -1,0 +1,32 @@
+#include "tests/server/grpc/model_folder.h"
+
+#include <filesystem>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/substitute.h"
+#include "model/config.h"
+#include "tests/support/safetensors_writer.h"
+
+namespace cascade::testing {
+namespace {
+
+constexpr char kConfig[] = R"({
+  "model_type": "gpt2", "activation_function": "gelu_new", "n_layer": 1, "n_head": 1, "n_embd": 8,
+  "n_positions": $0, "vocab_size": 4096, "eos_token_id": 4095
+})";
+
+}  // namespace
+
+ModelFolder::ModelFolder(std::size_t n_ctx) {
+  const std::string config = absl::Substitute(kConfig, n_ctx);
+  Write("config.json", config);
+  Write("model.safetensors",
+        Safetensors(Gpt2TensorSpecs(*model::ParseModelConfig(config, "config.json"),
+                                    model::kernels::WeightType::kF32, "")));
+  for (const char* name : {"vocab.json", "merges.txt"}) {
+    std::filesystem::copy(absl::StrCat(CASCADE_SOURCE_DIR "/deploy/models/tales-7m/", name),
+                          folder_.PathOf(name));
+  }
+}
+
+}  // namespace cascade::testing

@@ -1,0 +1,146 @@
+#include "server/options.h"
+
+#include <string>
+#include <vector>
+
+#include "absl/flags/reflection.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/status_matchers.h"
+
+namespace cascade::server {
+namespace {
+
+using ::cascade::testing::IsInvalid;
+using ::cascade::testing::IsOk;
+using ::testing::HasSubstr;
+
+// Parses a command line; the flags are as before afterwards.
+absl::StatusOr<Options> Parse(std::vector<std::string> arguments) {
+  const absl::FlagSaver saver;
+  arguments.insert(arguments.begin(), "cascade-server");
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  return ParseOptions(static_cast<int>(argv.size()), argv.data());
+}
+
+TEST(OptionsTest, AModelIsAWholeCommandLine) {
+  const absl::StatusOr<Options> options = Parse({"--model=/models/tales"});
+  ASSERT_THAT(options, IsOk());
+  EXPECT_EQ(options->model, "/models/tales");
+  EXPECT_EQ(options->model_name, "tales");
+  EXPECT_EQ(options->listen, "localhost:50051");
+  EXPECT_EQ(options->weights, std::nullopt);
+  EXPECT_EQ(options->threads, 1U);
+  EXPECT_EQ(options->kv_cache_bytes, std::nullopt);
+  EXPECT_EQ(options->max_running, 64U);
+  EXPECT_EQ(options->max_queued, 256U);
+  EXPECT_EQ(options->step_tokens, 256U);
+  EXPECT_TRUE(options->use_generation_config);
+  EXPECT_EQ(options->simd, "auto");
+  EXPECT_EQ(options->drain, absl::Seconds(20));
+  EXPECT_EQ(options->log.level, LogLevel::kInfo);
+  EXPECT_EQ(options->log.format, LogFormat::kText);
+}
+
+TEST(OptionsTest, TakesEveryFlag) {
+  const absl::StatusOr<Options> options =
+      Parse({"--model=m", "--model_name=n", "--listen=[::]:80", "--weights=bf16", "--threads=4",
+             "--kv_cache_bytes=2GiB", "--max_running=3", "--max_queued=0", "--step_tokens=3",
+             "--generation_config=none", "--simd=scalar", "--drain_seconds=0",
+             "--log_level=warning", "--log_format=json"});
+  ASSERT_THAT(options, IsOk());
+  EXPECT_EQ(options->model_name, "n");
+  EXPECT_EQ(options->listen, "[::]:80");
+  EXPECT_EQ(options->weights, model::kernels::WeightType::kBf16);
+  EXPECT_EQ(options->threads, 4U);
+  EXPECT_EQ(options->kv_cache_bytes, std::uint64_t{2} << 30);
+  EXPECT_EQ(options->max_running, 3U);
+  EXPECT_EQ(options->max_queued, 0U);
+  EXPECT_EQ(options->step_tokens, 3U);
+  EXPECT_FALSE(options->use_generation_config);
+  EXPECT_EQ(options->simd, "scalar");
+  EXPECT_EQ(options->drain, absl::ZeroDuration());
+  EXPECT_EQ(options->log.level, LogLevel::kWarning);
+  EXPECT_EQ(options->log.format, LogFormat::kJson);
+}
+
+TEST(OptionsTest, NamesTheModelAfterItsFolder) {
+  EXPECT_EQ(Parse({"--model=/models/tales/"})->model_name, "tales");
+  EXPECT_EQ(Parse({"--model=/models/tales/."})->model_name, "tales");
+  EXPECT_EQ(Parse({"--model=tales"})->model_name, "tales");
+}
+
+TEST(OptionsTest, ThreadsMayBeAsManyAsThereAreCpus) {
+  EXPECT_GE(Parse({"--model=m", "--threads=auto"})->threads, 1U);
+}
+
+TEST(OptionsTest, TheModelIsRequired) { EXPECT_THAT(Parse({}), IsInvalid({"--model is missing"})); }
+
+TEST(OptionsTest, RefusesAnArgumentThatIsNoFlag) {
+  EXPECT_THAT(Parse({"--model=m", "models/tales"}), IsInvalid({"'models/tales'", "--name=value"}));
+}
+
+TEST(OptionsTest, SaysWhichFlagIsWrongAndWhatIsAllowed) {
+  const struct {
+    std::string flag;
+    std::vector<std::string> message;
+  } cases[] = {
+      {"--listen=50051", {"--listen", "'50051'", "HOST:PORT"}},
+      {"--weights=int8", {"--weights=int8", "one of auto, f32, bf16, f16"}},
+      {"--threads=0", {"--threads=0", "1 to 1024"}},
+      {"--threads=many", {"--threads=many", "auto"}},
+      {"--kv_cache_bytes=1GB", {"--kv_cache_bytes=1GB", "256MiB"}},
+      {"--max_running=0", {"--max_running=0", "at least 1"}},
+      {"--max_queued=-1", {"--max_queued=-1", "at least 0"}},
+      {"--step_tokens=63", {"--step_tokens=63", "--max_running, 64"}},
+      {"--generation_config=file", {"--generation_config=file", "auto, none"}},
+      {"--simd=sse", {"--simd=sse", "auto, avx512, avx2, neon, scalar"}},
+      {"--drain_seconds=-1", {"--drain_seconds=-1", "at least 0"}},
+      {"--log_level=loud", {"--log_level=loud", "debug, info, warning, error, off"}},
+      {"--log_format=xml", {"--log_format=xml", "text, json"}},
+  };
+  for (const auto& c : cases) EXPECT_THAT(Parse({"--model=m", c.flag}), IsInvalid(c.message));
+}
+
+TEST(OptionsTest, HelpHasEveryFlagOfThisProgram) {
+  int flags = 0;
+  for (const auto& [name, flag] : absl::GetAllFlags()) {
+    if (!absl::EndsWith(flag->Filename(), "server/options.cc")) continue;
+    EXPECT_THAT(HelpText(), HasSubstr(absl::StrCat("\n  --", name)));
+    ++flags;
+  }
+  EXPECT_GE(flags, 14);
+}
+
+TEST(OptionsTest, HelpMayBeAskedForAnywhereButAfterTheFlags) {
+  const auto wants = [](std::vector<std::string> arguments) {
+    std::vector<char*> argv;
+    for (std::string& argument : arguments) argv.push_back(argument.data());
+    return WantsHelp(static_cast<int>(argv.size()), argv.data());
+  };
+  EXPECT_TRUE(wants({"server", "--help"}));
+  EXPECT_TRUE(wants({"server", "--model=m", "-h"}));
+  EXPECT_FALSE(wants({"server", "--model=m"}));
+  EXPECT_FALSE(wants({"server", "--", "--help"}));
+}
+
+TEST(OptionsTest, ReadsSizes) {
+  EXPECT_EQ(*ParseByteSize("1"), 1U);
+  EXPECT_EQ(*ParseByteSize("7B"), 7U);
+  EXPECT_EQ(*ParseByteSize("64KiB"), 65536U);
+  EXPECT_EQ(*ParseByteSize("256MiB"), 268435456U);
+  EXPECT_EQ(*ParseByteSize("1TiB"), std::uint64_t{1} << 40);
+}
+
+TEST(OptionsTest, RefusesWhatIsNoSize) {
+  for (const char* text : {"", "0", "-1", "+1", " 1", "1 MiB", "1.5GiB", "GiB", "1GB", "1mib",
+                           "99999999999TiB", "18446744073709551616"}) {
+    EXPECT_THAT(ParseByteSize(text), IsInvalid({"is not a size"})) << text;
+  }
+}
+
+}  // namespace
+}  // namespace cascade::server

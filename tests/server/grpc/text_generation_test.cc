@@ -1,0 +1,383 @@
+// The service as its clients see it, over loopback TCP.
+#include <chrono>
+#include <memory>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "google/protobuf/util/message_differencer.h"
+#include "gtest/gtest.h"
+#include "tests/server/grpc/model_folder.h"
+#include "tests/server/grpc/served.h"
+
+namespace cascade::server {
+namespace {
+
+using ::cascade::testing::BadFields;
+using ::cascade::testing::DetailsMessage;
+using ::cascade::testing::FindDetail;
+using ::cascade::testing::GenerateStream;
+using ::cascade::testing::kEndless;
+using ::cascade::testing::ModelFolder;
+using ::cascade::testing::ReadAll;
+using ::cascade::testing::Request;
+using ::cascade::testing::Served;
+using ::cascade::testing::Stream;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+// A call that runs until it is cancelled. Its first token has come once it is made.
+class EndlessCall {
+ public:
+  explicit EndlessCall(v1::TextGeneration::Stub& stub) {
+    reader_ = stub.GenerateStream(&context_, Request(kEndless));
+    v1::GenerateEvent event;
+    while (reader_->Read(&event) && !event.has_delta()) {
+    }
+    EXPECT_TRUE(event.has_delta());
+  }
+
+  grpc::Status Cancel() {
+    context_.TryCancel();
+    return Wait();
+  }
+
+  grpc::Status Wait() { return ReadAll(*reader_).status; }
+
+ private:
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientReader<v1::GenerateEvent>> reader_;
+};
+
+v1::GenerateRequest WithEverything() {
+  v1::GenerateRequest request = Request(40);
+  request.mutable_sampling()->set_temperature(1.0F);
+  request.mutable_sampling()->set_seed(5);
+  request.mutable_response()->set_token_ids(true);
+  request.mutable_response()->set_logprobs(true);
+  request.mutable_response()->set_candidates(3);
+  return request;
+}
+
+class TextGenerationTest : public ::testing::Test {
+ protected:
+  ModelFolder folder_;
+  Served served_{folder_.path()};
+};
+
+TEST_F(TextGenerationTest, AStreamIsPromptDeltasFinishSummary) {
+  v1::GenerateRequest request = Request(20);
+  request.set_request_id("mine");
+  const Stream stream = GenerateStream(served_.stub(), request);
+  ASSERT_TRUE(stream.status.ok()) << stream.status.error_message();
+  ASSERT_GE(stream.events.size(), 4U);
+  EXPECT_EQ(stream.events[0].prompt().request_id(), "mine");
+  EXPECT_EQ(stream.events[0].prompt().prompt_tokens(), 4U);
+  for (std::size_t i = 1; i + 2 < stream.events.size(); ++i) {
+    EXPECT_TRUE(stream.events[i].has_delta());
+    EXPECT_NE(stream.events[i].delta().text(), "");
+  }
+  const v1::Finish& finish = stream.events[stream.events.size() - 2].finish();
+  EXPECT_EQ(finish.reason(), v1::FINISH_REASON_MAX_TOKENS);
+  EXPECT_EQ(finish.generated_tokens(), 20U);
+  const v1::Summary& summary = stream.events.back().summary();
+  EXPECT_EQ(summary.usage().prompt_tokens(), 4U);
+  EXPECT_EQ(summary.usage().generated_tokens(), 20U);
+  EXPECT_EQ(summary.fingerprint(), served_.server().backend().info.fingerprint);
+}
+
+TEST_F(TextGenerationTest, TheUnaryTwinSaysTheSame) {
+  const v1::GenerateRequest request = WithEverything();
+  const Stream stream = GenerateStream(served_.stub(), request);
+  ASSERT_TRUE(stream.status.ok());
+  grpc::ClientContext context;
+  v1::GenerateResponse response;
+  ASSERT_TRUE(served_.stub().Generate(&context, request, &response).ok());
+
+  const v1::Delta streamed = stream.Answer();
+  ASSERT_EQ(response.choices_size(), 1);
+  v1::Delta gathered;
+  gathered.set_text(response.choices(0).text());
+  *gathered.mutable_token_ids() = response.choices(0).token_ids();
+  *gathered.mutable_logprobs() = response.choices(0).logprobs();
+  EXPECT_TRUE(google::protobuf::util::MessageDifferencer::Equals(streamed, gathered));
+  EXPECT_EQ(gathered.token_ids_size(), 40);
+  EXPECT_EQ(gathered.logprobs_size(), 40);
+  EXPECT_EQ(gathered.logprobs(0).candidates_size(), 3);
+  EXPECT_EQ(response.prompt().prompt_tokens(), 4U);
+  EXPECT_EQ(response.choices(0).finish().SerializeAsString(),
+            stream.events[stream.events.size() - 2].finish().SerializeAsString());
+  EXPECT_EQ(response.summary().fingerprint(), stream.events.back().summary().fingerprint());
+}
+
+TEST_F(TextGenerationTest, AnswersDoNotDependOnWhoElseIsAsking) {
+  const std::string alone =
+      GenerateStream(served_.stub(), WithEverything()).Answer().SerializeAsString();
+  std::vector<std::string> together(16);
+  std::vector<std::thread> clients;
+  for (std::string& answer : together) {
+    clients.emplace_back([this, &answer] {
+      answer = GenerateStream(served_.stub(), WithEverything()).Answer().SerializeAsString();
+    });
+  }
+  for (std::thread& client : clients) client.join();
+  for (const std::string& answer : together) EXPECT_EQ(answer, alone);
+}
+
+TEST_F(TextGenerationTest, ASeedThatWasReportedGivesTheSameAgain) {
+  v1::GenerateRequest request = Request(20);
+  request.mutable_sampling()->set_temperature(1.0F);
+  request.mutable_response()->set_token_ids(true);
+  const Stream first = GenerateStream(served_.stub(), request);
+  const v1::Finish& finish = first.events[first.events.size() - 2].finish();
+  request.mutable_sampling()->set_seed(finish.seed());
+  const Stream second = GenerateStream(served_.stub(), request);
+  EXPECT_EQ(first.Answer().SerializeAsString(), second.Answer().SerializeAsString());
+
+  request.mutable_sampling()->clear_seed();
+  const Stream third = GenerateStream(served_.stub(), request);
+  EXPECT_NE(first.Answer().SerializeAsString(), third.Answer().SerializeAsString());
+}
+
+TEST_F(TextGenerationTest, ASlowReaderGetsSeveralTokensInOneDelta) {
+  // More than the connection's windows hold, so that writes wait for the reader.
+  v1::GenerateRequest request = Request(2'000);
+  request.mutable_response()->set_token_ids(true);
+  request.mutable_response()->set_logprobs(true);
+  request.mutable_response()->set_candidates(20);
+  grpc::ClientContext context;
+  const auto reader = served_.stub().GenerateStream(&context, request);
+  v1::GenerateEvent prompt;
+  ASSERT_TRUE(reader->Read(&prompt));
+  served_.DrainAll();  // it has ended as far as the worker is concerned, and nothing else was read
+  const Stream stream = ReadAll(*reader);
+  ASSERT_TRUE(stream.status.ok()) << stream.status.error_message();
+  EXPECT_EQ(stream.Answer().token_ids_size(), 2'000);
+  EXPECT_EQ(stream.Answer().logprobs_size(), 2'000);
+  EXPECT_LT(stream.events.size(), 2'000U);
+  EXPECT_EQ(stream.events.back().summary().usage().generated_tokens(), 2'000U);
+}
+
+TEST_F(TextGenerationTest, AStopStringEndsTheTextAndIsNamed) {
+  const std::string text = GenerateStream(served_.stub(), Request(40)).Answer().text();
+  const std::string stop = text.substr(text.size() / 2, 3);
+  v1::GenerateRequest request = Request(40);
+  request.mutable_stopping()->add_stop(stop);
+  const Stream stream = GenerateStream(served_.stub(), request);
+  ASSERT_TRUE(stream.status.ok());
+  EXPECT_EQ(stream.Answer().text(), text.substr(0, text.find(stop)));
+  const v1::Finish& finish = stream.events[stream.events.size() - 2].finish();
+  EXPECT_EQ(finish.reason(), v1::FINISH_REASON_STOP_STRING);
+  EXPECT_EQ(finish.matched_stop(), stop);
+}
+
+TEST_F(TextGenerationTest, AllThatIsWrongComesBackAtOnce) {
+  v1::GenerateRequest request;
+  request.mutable_sampling()->set_top_p(2.0F);
+  request.mutable_stopping()->add_stop("");
+  const Stream stream = GenerateStream(served_.stub(), request);
+  EXPECT_TRUE(stream.events.empty());
+  EXPECT_EQ(stream.status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(BadFields(stream.status),
+              ElementsAre("prompt", "sampling.top_p", "stopping.stop[0]"));
+  EXPECT_EQ(DetailsMessage(stream.status), stream.status.error_message());
+
+  grpc::ClientContext context;
+  v1::GenerateResponse response;
+  const grpc::Status status = served_.stub().Generate(&context, request, &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(status.error_details(), stream.status.error_details());
+}
+
+TEST_F(TextGenerationTest, AMillionWrongTokensStillGetTheirDetails) {
+  v1::GenerateRequest request;
+  for (int i = 0; i < 1'000'000; ++i) request.mutable_token_ids()->add_ids(70'000);
+  const Stream stream = GenerateStream(served_.stub(), request);
+  EXPECT_EQ(stream.status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(BadFields(stream.status).size(), 9U);
+}
+
+TEST_F(TextGenerationTest, AMessageOverTheLimitIsRefused) {
+  v1::GenerateRequest request;
+  request.set_text(std::string(5 << 20, 'x'));
+  EXPECT_EQ(GenerateStream(served_.stub(), request).status.error_code(),
+            grpc::StatusCode::RESOURCE_EXHAUSTED);
+}
+
+TEST_F(TextGenerationTest, ADeadlineEndsTheCallAndFreesItsBlocks) {
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(100));
+  const Stream stream = ReadAll(*served_.stub().GenerateStream(&context, Request(kEndless)));
+  EXPECT_EQ(stream.status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+  served_.DrainAll();  // would not return if the call went on
+  EXPECT_TRUE(served_.EverythingIsFree());
+}
+
+TEST_F(TextGenerationTest, ACancelledUnaryCallFreesItsBlocks) {
+  grpc::ClientContext context;
+  std::thread client([this, &context] {
+    v1::GenerateResponse response;
+    EXPECT_EQ(served_.stub().Generate(&context, Request(kEndless), &response).error_code(),
+              grpc::StatusCode::CANCELLED);
+  });
+  while (served_.server().backend().worker.stats().running == 0) std::this_thread::yield();
+  context.TryCancel();
+  client.join();
+  served_.DrainAll();
+  EXPECT_TRUE(served_.EverythingIsFree());
+}
+
+TEST_F(TextGenerationTest, TokenizeAndDetokenizeAreInverse) {
+  v1::TokenizeRequest request;
+  request.set_text("Once upon a time, caf\xC3\xA9 \xF0\x9F\x90\x89");
+  request.set_pieces(true);
+  v1::TokenizeResponse tokens;
+  {
+    grpc::ClientContext context;
+    ASSERT_TRUE(served_.stub().Tokenize(&context, request, &tokens).ok());
+  }
+  ASSERT_EQ(tokens.token_ids_size(), tokens.pieces_size());
+  EXPECT_EQ(tokens.token_ids(0), 2762U);
+  std::string pieces;
+  for (const std::string& piece : tokens.pieces()) pieces += piece;
+  EXPECT_EQ(pieces, request.text());
+
+  v1::DetokenizeRequest back;
+  *back.mutable_token_ids() = tokens.token_ids();
+  v1::DetokenizeResponse text;
+  grpc::ClientContext context;
+  ASSERT_TRUE(served_.stub().Detokenize(&context, back, &text).ok());
+  EXPECT_EQ(text.text(), request.text());
+  EXPECT_EQ(text.raw(), request.text());
+}
+
+TEST_F(TextGenerationTest, DetokenizeMarksBytesThatAreNoCharacter) {
+  v1::TokenizeRequest request;
+  request.set_text("\xF0\x9F\x90\x89");
+  v1::TokenizeResponse tokens;
+  {
+    grpc::ClientContext context;
+    ASSERT_TRUE(served_.stub().Tokenize(&context, request, &tokens).ok());
+  }
+  ASSERT_GT(tokens.token_ids_size(), 1);
+  v1::DetokenizeRequest back;
+  back.add_token_ids(tokens.token_ids(0));
+  v1::DetokenizeResponse text;
+  grpc::ClientContext context;
+  ASSERT_TRUE(served_.stub().Detokenize(&context, back, &text).ok());
+  EXPECT_EQ(text.text(), "\xEF\xBF\xBD");
+  EXPECT_EQ(text.raw(), request.text().substr(0, text.raw().size()));
+}
+
+TEST_F(TextGenerationTest, DetokenizeRefusesTokensThatDoNotExistAndTextsThatAreTooLong) {
+  v1::DetokenizeRequest request;
+  request.add_token_ids(4096);
+  v1::DetokenizeResponse response;
+  {
+    grpc::ClientContext context;
+    EXPECT_THAT(BadFields(served_.stub().Detokenize(&context, request, &response)),
+                ElementsAre("token_ids[0]"));
+  }
+  request.clear_token_ids();
+  for (int i = 0; i < 1'000'000; ++i) request.add_token_ids(2762);  // "Once"
+  grpc::ClientContext context;
+  EXPECT_THAT(BadFields(served_.stub().Detokenize(&context, request, &response)),
+              ElementsAre("token_ids"));
+}
+
+TEST_F(TextGenerationTest, GetModelTellsWhatIsServed) {
+  grpc::ClientContext context;
+  v1::GetModelResponse model;
+  ASSERT_TRUE(served_.stub().GetModel(&context, v1::GetModelRequest(), &model).ok());
+  EXPECT_EQ(model.name(), "test");
+  EXPECT_THAT(model.fingerprint(), ::testing::MatchesRegex("[0-9a-f]{16}-f32-n[0-9]+"));
+  EXPECT_NE(model.version(), "");
+  EXPECT_EQ(model.architecture().n_ctx(), kEndless);
+  EXPECT_EQ(model.architecture().vocab_size(), 4096U);
+  EXPECT_EQ(model.architecture().activation_function(), "gelu_new");
+  EXPECT_GT(model.architecture().parameters(), 4096U * 8);
+  EXPECT_EQ(model.weights().stored_type(), "f32");
+  EXPECT_EQ(model.weights().memory_type(), "f32");
+  EXPECT_GT(model.weights().memory_bytes(), 0U);
+  EXPECT_EQ(model.defaults().sampling().temperature(), 0.0F);
+  EXPECT_EQ(model.defaults().max_new_tokens(), 128U);
+  EXPECT_THAT(model.defaults().eos_token_ids(), ElementsAre(4095));
+  EXPECT_EQ(model.limits().max_prompt_tokens(), kEndless - 1);
+  EXPECT_EQ(model.limits().max_total_tokens(), kEndless);
+  EXPECT_EQ(model.limits().max_running_requests(), 64U);
+  EXPECT_EQ(model.limits().max_queued_requests(), 256U);
+  EXPECT_EQ(model.limits().max_text_bytes(), 1U << 20);
+}
+
+TEST(TextGenerationOverloadTest, RefusesWhatDoesNotFitTheQueueAndSaysWhenToTryAgain) {
+  const ModelFolder folder;
+  Served served(folder.path(), [](Options& options) {
+    options.max_running = 1;
+    options.max_queued = 1;
+  });
+  EndlessCall running(served.stub());
+  grpc::ClientContext waiting_context;
+  const auto waiting = served.stub().GenerateStream(&waiting_context, Request(1));
+  v1::GenerateEvent event;
+  ASSERT_TRUE(waiting->Read(&event));  // its prompt: it has a place
+
+  grpc::ClientContext context;
+  const Stream refused = ReadAll(*served.stub().GenerateStream(&context, Request(1)));
+  EXPECT_TRUE(refused.events.empty());
+  EXPECT_EQ(refused.status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  google::rpc::RetryInfo retry;
+  ASSERT_TRUE(FindDetail(refused.status, retry));
+  EXPECT_EQ(retry.retry_delay().seconds(), 1);
+  EXPECT_EQ(DetailsMessage(refused.status), refused.status.error_message());
+  const auto& trailers = context.GetServerTrailingMetadata();
+  const auto pushback = trailers.find("grpc-retry-pushback-ms");
+  ASSERT_NE(pushback, trailers.end());
+  EXPECT_EQ(pushback->second, "1000");
+
+  EXPECT_EQ(running.Cancel().error_code(), grpc::StatusCode::CANCELLED);
+  EXPECT_TRUE(ReadAll(*waiting).status.ok());
+}
+
+TEST(TextGenerationOverloadTest, AClientThatLeavesMakesRoomForTheNext) {
+  const ModelFolder folder;
+  Served served(folder.path(), [](Options& options) {
+    options.max_running = 2;
+    options.kv_cache_bytes = kEndless * 8 * 2 * sizeof(float);  // one whole context
+  });
+  EndlessCall running(served.stub());
+  grpc::ClientContext context;
+  const auto next = served.stub().GenerateStream(&context, Request(1));
+  v1::GenerateEvent event;
+  ASSERT_TRUE(next->Read(&event));
+  EXPECT_TRUE(event.has_prompt());
+  EXPECT_EQ(running.Cancel().error_code(), grpc::StatusCode::CANCELLED);
+  EXPECT_TRUE(ReadAll(*next).status.ok());
+  served.DrainAll();
+  EXPECT_TRUE(served.EverythingIsFree());
+}
+
+TEST(TextGenerationContextTest, AFullContextEndsTheText) {
+  const ModelFolder folder(/*n_ctx=*/48);
+  Served served(folder.path());
+  const Stream stream = GenerateStream(served.stub(), Request(1000));
+  ASSERT_TRUE(stream.status.ok());
+  const v1::Finish& finish = stream.events[stream.events.size() - 2].finish();
+  EXPECT_EQ(finish.reason(), v1::FINISH_REASON_CONTEXT_FULL);
+  EXPECT_EQ(finish.generated_tokens(), 44U);
+}
+
+TEST(TextGenerationContextTest, AnEmptyTextIsNoPrompt) {
+  const ModelFolder folder(/*n_ctx=*/48);
+  Served served(folder.path());
+  v1::GenerateRequest request;
+  request.set_text("");
+  const Stream stream = GenerateStream(served.stub(), request);
+  EXPECT_THAT(BadFields(stream.status), ElementsAre("text"));
+  EXPECT_THAT(stream.status.error_message(), HasSubstr("end-of-text"));
+}
+
+}  // namespace
+}  // namespace cascade::server
