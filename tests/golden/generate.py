@@ -234,8 +234,7 @@ class Golden:
                 assert "\ufffd" not in case["text"]
             cases.append(case)
         write_json(self.out / "generation.json", cases)
-        print(f"{self.name}: {len(cases)} of {len(prompts)} prompts have clear choices")
-        return min(min(c["margins"]) for c in cases)
+        return cases
 
     def prompts(self):
         """([ids], [text or None])"""
@@ -259,15 +258,16 @@ class Golden:
                 return ids
 
     def generate(self, extremes):
-        prompts, texts = self.prompts()
-        # Not a multiple of the block's 16 positions, nor of the attention tile's 8 rows.
+        cases = self.generation(*self.prompts())
+        prompts = [case["prompt_ids"] for case in cases]
+        margin = min(min(case["margins"]) for case in cases)
+        # Not a multiple of the cache block's 16 positions, nor of the attention tile's 8 rows.
         self.trace(self.paragraph(21 if self.tokenizer else 37))
         self.layer_norm_rows()
         self.whole_model(prompts)
         self.sampling(prompts, extremes)
-        margin = self.generation(prompts, texts)
         self.provenance(margin)
-        print(f"{self.name}: smallest greedy margin {margin:.4g}")
+        print(f"{self.name}: {len(cases)} prompts, smallest greedy margin {margin:.4g}")
 
     def provenance(self, margin):
         write_json(self.out / "provenance.json", {
