@@ -9,7 +9,7 @@
 FROM debian:bookworm-slim AS build
 WORKDIR /src
 COPY scripts/install_packages.sh scripts/
-RUN scripts/install_packages.sh build && rm -rf /var/lib/apt/lists/*
+RUN scripts/install_packages.sh build && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
 COPY CMakeLists.txt CMakePresets.json ./
 COPY cmake cmake
 COPY proto proto
@@ -24,8 +24,8 @@ FROM debian:bookworm-slim
 RUN apt-get update -qq \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
        libgrpc++1.51 libprotobuf32 libabsl20220623 libhwy1 libpcre2-8-0 libspdlog1.10 libxxhash0 \
-    && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin cascade
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* \
+    && useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin cascade
 COPY --from=build /src/build/bin/cascade-server /src/build/bin/cascade /usr/local/bin/
 COPY deploy/models/tales-7m /models/tales-7m
 COPY LICENSE /usr/local/share/doc/cascade/

@@ -48,11 +48,14 @@ wait_until_serving() {
   done
   cat "$work/health"
   "$engine" logs "$name"
+  "$engine" inspect "$name" --format 'state: {{.State.Status}}, exit code {{.State.ExitCode}}'
   exit 1
 }
 
 step "build with $engine"
-"$engine" build -t "$image" .
+set --
+[ "$engine" = docker ] || set -- --format docker  # podman's own format has no health checks
+"$engine" build "$@" -t "$image" .
 "$engine" image inspect "$image" --format 'size: {{.Size}} bytes'
 
 step 'run: read-only, no capabilities, no new privileges'
@@ -60,7 +63,7 @@ set --
 [ "$engine" = docker ] || set -- --read-only-tmpfs=false
 "$engine" run -d --name "$name" --read-only "$@" --cap-drop all \
   --security-opt no-new-privileges --memory 512m --pids-limit 200 \
-  "$image" "--listen=127.0.0.1:$port" > /dev/null
+  "$image" "--listen=127.0.0.1:$port" --kv_cache_bytes=256MiB > /dev/null
 wait_until_serving
 cat "$work/health"
 
