@@ -42,8 +42,10 @@ struct ModelConfig {
 // Parses the text of a config.json. `file` is its name, for messages. INVALID_ARGUMENT, naming the
 // file, the key, its value and what is allowed, for anything that is not a GPT-2 that this library
 // can run: another model_type, a missing or non-positive size, n_embd not divisible by n_head, an
-// unknown activation_function, add_cross_attention. Keys that do not matter at inference (dropout,
-// initializer_range, summary_*, reorder_and_upcast_attn) are ignored.
+// unknown activation_function, add_cross_attention. Sizes far beyond any GPT-2 are refused too, so
+// that no product of them overflows. An eos_token_id beyond the vocabulary is dropped: it can never
+// be generated. Keys that do not matter at inference (dropout, initializer_range, summary_*,
+// reorder_and_upcast_attn) are ignored.
 absl::StatusOr<ModelConfig> ParseModelConfig(absl::string_view json, absl::string_view file);
 
 // Reads and parses `folder`/config.json. NOT_FOUND if it is not there.

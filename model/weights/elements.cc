@@ -1,6 +1,6 @@
 #include "model/weights/elements.h"
 
-#include <bit>
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
@@ -28,13 +28,22 @@ std::vector<float> WidenAll(std::span<const std::byte> bytes, Convert convert) {
   return values;
 }
 
-// NaNs are what lies above infinity once the sign is gone.
+// NaNs are what lies above infinity once the sign is gone. Counted in runs whose counter is as wide
+// as an element: so the compiler fills a register with counters.
 template <typename Bits>
 std::size_t CountAbove(std::span<const std::byte> bytes, Bits infinity) {
   constexpr Bits kMagnitude = static_cast<Bits>(~Bits{0}) >> 1;
+  constexpr std::size_t kRun = 4096;
+  const std::size_t size = bytes.size() / sizeof(Bits);
   std::size_t count = 0;
-  for (std::size_t i = 0; i < bytes.size() / sizeof(Bits); ++i) {
-    count += (Load<Bits>(bytes, i) & kMagnitude) > infinity ? 1U : 0U;
+  for (std::size_t begin = 0; begin < size; begin += kRun) {
+    const std::size_t end = std::min(size, begin + kRun);
+    Bits in_run = 0;
+    for (std::size_t i = begin; i < end; ++i) {
+      const bool is_nan = (Load<Bits>(bytes, i) & kMagnitude) > infinity;
+      in_run = static_cast<Bits>(in_run + (is_nan ? 1 : 0));
+    }
+    count += in_run;
   }
   return count;
 }

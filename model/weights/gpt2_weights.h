@@ -28,7 +28,7 @@ struct Gpt2Weights {
 
 // What was loaded, for the start-up log and GetModel.
 struct WeightsReport {
-  kernels::WeightType stored_type = kernels::WeightType::kF32;  // of the matrices in the files
+  kernels::WeightType stored_type = kernels::WeightType::kF32;  // of the files' matrices
   kernels::WeightType memory_type = kernels::WeightType::kF32;
   std::size_t parameters = 0;    // a tied head counted once
   std::size_t stored_bytes = 0;  // of the weight files
@@ -43,15 +43,17 @@ struct LoadedWeights {
 };
 
 // Reads the weights of `folder`: model.safetensors, or the shards that model.safetensors.index.json
-// names. Files are memory-mapped, read once and unmapped. Matrices are packed as `type`, or, if
-// that is absent, as they are stored; vectors and wpe become float32.
+// names. Files are memory-mapped, read once and unmapped; beside the result, memory holds one
+// stored tensor at a time. Matrices are packed as `type`, or, if that is absent, as they are stored
+// (as float32 if the files mix types); vectors and wpe become float32.
 //
 // Names may carry the prefix "transformer."; attn.bias, attn.masked_bias and other buffers are
 // ignored; a separate lm_head.weight is used unless config.tie_word_embeddings.
 //
 // NOT_FOUND if there is no weight file. INVALID_ARGUMENT, naming the file, the tensor and what was
 // expected, for a truncated file, offsets that overlap or run past the end, a wrong shape or type,
-// a missing tensor, a shard that the index does not lead to.
+// a missing tensor, a block beyond the configured ones, a shard that the index does not lead to.
+// All that is checked before the first tensor is read.
 absl::StatusOr<LoadedWeights> LoadGpt2Weights(const std::string& folder, const ModelConfig& config,
                                               std::optional<kernels::WeightType> type,
                                               Executor& executor);

@@ -292,12 +292,12 @@ TEST(Gpt2WeightsTest, NamesTheFileThatIsTruncated) {
 TEST(Gpt2WeightsTest, MutatedFilesLoadWholeOrNotAtAll) {
   const ModelFolder folder;
   const std::string valid = cascade::testing::Safetensors(SmallTensors());
-  const std::size_t header_end = 8 + valid.find("\0", 8);
+  const std::size_t header_end = valid.size() - 4 * SmallConfig().ParameterCount();
   std::mt19937_64 random(11);
   std::size_t accepted = 0;
   for (int round = 0; round < 500; ++round) {
     std::string file = valid;
-    const std::size_t range = round % 2 == 0 ? file.size() : std::min(header_end, file.size());
+    const std::size_t range = round % 2 == 0 ? file.size() : header_end;
     file[random() % range] = static_cast<char>(random());
     folder.dir().WriteFile("model.safetensors", file);
     const auto loaded = folder.LoadAsIs();

@@ -97,7 +97,8 @@ TEST(SafetensorsTest, RefusesAHeaderLengthPastTheEnd) {
 }
 
 TEST(SafetensorsTest, RefusesAHeaderBeyondTheFormatsLimit) {
-  const std::string header = absl::StrCat("{}", std::string(100'000'000, ' '));
+  const std::string header =
+      absl::StrCat("{}", std::string(100'000'000, ' '));  // NOLINT(bugprone-string-constructor)
   EXPECT_THAT(Parse(RawSafetensors(header, "")),
               IsInvalid({"m.safetensors", "at most 100000000 bytes", "100000002"}));
 }

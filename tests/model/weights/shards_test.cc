@@ -33,8 +33,9 @@ void WriteShards(ModelFolder& folder, std::size_t count) {
     shards[i % count].push_back(tensor);
     entries.push_back(absl::StrCat("\"", tensor.name, "\": \"", ShardName(i % count), "\""));
   }
-  for (std::size_t i = 0; i < count; ++i)
+  for (std::size_t i = 0; i < count; ++i) {
     folder.dir().WriteFile(ShardName(i), Safetensors(shards[i]));
+  }
   folder.dir().WriteFile(kIndexFile,
                          absl::StrCat(R"({"metadata": {"total_size": 1}, "weight_map": {)",
                                       absl::StrJoin(entries, ","), "}}"));
