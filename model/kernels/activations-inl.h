@@ -35,7 +35,8 @@ HWY_INLINE V Polynomial(V x, const float (&coefficients)[kCount]) {
 // for relative error (3.1e-9). n comes from an addition that pushes the fraction out of the float:
 // its low bits are n, which go straight into the exponent.
 //
-// Max error: 1.0 ULP.  Results below 2^-126 become zero.
+// Max error: 1.1 ULP (measured 1.01).  Results below 2^-126 become zero.
+// ActivationsTest.ExpStaysWithinItsStatedError
 template <class V>
 HWY_INLINE V ExpOf(V x) {
   constexpr hn::DFromV<V> d;
@@ -53,11 +54,13 @@ HWY_INLINE V ExpOf(V x) {
   V y = hn::BitCast(d, hn::Add(hn::BitCast(di, mantissa), exponent));
   y = hn::IfThenElse(hn::Gt(x, Constant<V>(88.7228394f)), Constant<V>(HUGE_VALF), y);
   y = hn::IfThenElse(hn::Lt(x, Constant<V>(-87.3365402f)), Constant<V>(0.0f), y);
-  return hn::IfThenElse(hn::Eq(x, x), y, x);
+  return hn::IfThenElse(hn::IsNaN(x), x, y);
 }
 
 // x / (1 + exp(-2u)) with u = sqrt(2/pi) (x + 0.044715 x^3), which equals 0.5 x (1 + tanh(u))
 // without its cancellation for negative x.
+//
+// Max error: 1.3e-7 |x|.  ActivationsTest.ActivationsStayWithinTheirStatedErrors
 template <class V>
 HWY_INLINE V GeluNewOf(V x) {
   const V lowest = Constant<V>(-32.0f);  // there the result is -0; -Inf / Inf would be NaN
@@ -72,6 +75,8 @@ HWY_INLINE V GeluNewOf(V x) {
 //
 // log erfc(t / sqrt(2)) = t q(t), q fitted on [0, 8] so that the error of h is least (1.6e-10);
 // beyond, q falls for ever and h is zero.
+//
+// Max error: 1.0e-7 |x|.  ActivationsTest.ActivationsStayWithinTheirStatedErrors
 template <class V>
 HWY_INLINE V GeluOf(V x) {
   constexpr float kQ[] = {-0.797884657f,   -0.318309004f,    -0.0363383184f,  0.00478495679f,

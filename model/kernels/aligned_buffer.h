@@ -1,14 +1,18 @@
 #pragma once
 
 #include <cstddef>
-#include <cstring>
 #include <memory>
-#include <new>
 #include <span>
 #include <type_traits>
 #include <utility>
 
 namespace cascade::model::kernels {
+
+// Zeroed memory aligned to a cache line; from 4 MiB on to 2 MiB, in huge pages where Linux has them
+// on offer (transparent_hugepage "always" or "madvise"): weights and cache are read in several
+// streams at once, each in pages of its own. Throws std::bad_alloc.
+void* AllocateZeroed(std::size_t bytes);
+void FreeZeroed(void* memory, std::size_t bytes) noexcept;
 
 // A fixed number of trivial elements, aligned to a cache line and zeroed when made. Move-only.
 template <typename T>
@@ -16,13 +20,10 @@ class AlignedBuffer {
   static_assert(std::is_trivial_v<T>);
 
  public:
-  static constexpr std::align_val_t kAlignment{64};
-
   AlignedBuffer() = default;
   explicit AlignedBuffer(std::size_t size)
-      : data_(static_cast<T*>(::operator new(size * sizeof(T), kAlignment))), size_(size) {
-    std::memset(data_.get(), 0, size * sizeof(T));
-  }
+      : data_(static_cast<T*>(AllocateZeroed(size * sizeof(T))), Free{size * sizeof(T)}),
+        size_(size) {}
   AlignedBuffer(AlignedBuffer&& other) noexcept
       : data_(std::move(other.data_)), size_(std::exchange(other.size_, 0)) {}
   AlignedBuffer& operator=(AlignedBuffer&& other) noexcept {
@@ -39,7 +40,8 @@ class AlignedBuffer {
 
  private:
   struct Free {
-    void operator()(T* p) const { ::operator delete(p, kAlignment); }
+    std::size_t bytes = 0;
+    void operator()(T* p) const { FreeZeroed(p, bytes); }
   };
   std::unique_ptr<T, Free> data_;
   std::size_t size_ = 0;

@@ -30,7 +30,7 @@ HWY_INLINE T SumOfLanes(VirtualLanes<T> lanes) {
 // b where it is larger than a or NaN, else a: a NaN wins and stays.
 template <class V>
 HWY_INLINE V LargerOf(V a, V b) {
-  return hn::IfThenElse(hn::Or(hn::Gt(b, a), hn::Ne(b, b)), b, a);
+  return hn::IfThenElse(hn::Or(hn::Gt(b, a), hn::IsNaN(b)), b, a);
 }
 
 HWY_INLINE float LargerOf(float a, float b) { return (b > a || b != b) ? b : a; }

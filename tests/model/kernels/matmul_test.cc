@@ -1,0 +1,276 @@
+#include "model/kernels/matmul.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <numeric>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "model/kernels/activations.h"
+#include "model/kernels/float_bits.h"
+#include "tests/model/kernels/every_simd_target.h"
+
+namespace cascade::model::kernels {
+namespace {
+
+constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+constexpr float kInf = std::numeric_limits<float>::infinity();
+
+struct Shape {
+  std::size_t rows;
+  std::size_t n_in;
+  std::size_t n_out;
+};
+
+// One product's operands, the weights as they are after rounding to `type`.
+struct Operands {
+  Operands(const Shape& s, WeightType type) : shape(s) {
+    Numbers numbers(s.rows * 1'000'000 + s.n_in * 1'000 + s.n_out);
+    x = numbers.Next(s.rows * s.n_in);
+    bias = numbers.Next(s.n_out);
+    residual = numbers.Next(s.rows * s.n_out);
+    const std::vector<float> values = numbers.Next(s.n_in * s.n_out);
+    InlineExecutor executor;
+    packed = PackedMatrix::Pack({.bytes = std::as_bytes(std::span(values)),
+                                 .type = WeightType::kF32,
+                                 .layout = SourceMatrix::Layout::kInOut,
+                                 .n_in = s.n_in,
+                                 .n_out = s.n_out},
+                                type, executor);
+    columns.resize(s.n_in * s.n_out);
+    for (std::size_t o = 0; o < s.n_out; ++o) packed.CopyColumn(o, Column(o));
+  }
+
+  std::span<float> Column(std::size_t o) {
+    return std::span(columns).subspan(o * shape.n_in, shape.n_in);
+  }
+  ConstMatF X() const { return ConstMatF(x.data(), shape.rows, shape.n_in); }
+  ConstMatF Residual() const { return ConstMatF(residual.data(), shape.rows, shape.n_out); }
+
+  Shape shape;
+  std::vector<float> x;
+  std::vector<float> bias;
+  std::vector<float> residual;
+  std::vector<float> columns;  // [n_out, n_in]
+  PackedMatrix packed;
+};
+
+// The contract, word for word.
+std::vector<float> NaiveProduct(const Operands& operands, const Epilogue& epilogue) {
+  const auto& [rows, n_in, n_out] = operands.shape;
+  std::vector<float> out(rows * n_out);
+  for (std::size_t r = 0; r < rows; ++r) {
+    for (std::size_t o = 0; o < n_out; ++o) {
+      float acc = epilogue.bias.empty() ? 0.0f : epilogue.bias[o];
+      for (std::size_t i = 0; i < n_in; ++i) {
+        acc = std::fma(operands.x[r * n_in + i], operands.columns[o * n_in + i], acc);
+      }
+      out[r * n_out + o] = acc;
+    }
+  }
+  Activate(epilogue.activation, out);
+  if (epilogue.residual.rows() > 0) {
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = operands.residual[i] + out[i];
+  }
+  return out;
+}
+
+std::vector<float> Product(const Operands& operands, const Epilogue& epilogue) {
+  std::vector<float> out(operands.shape.rows * operands.shape.n_out, kNaN);
+  ScatteringExecutor executor;
+  MatMulScratch scratch;
+  MatMul(operands.X(), operands.packed, epilogue, executor, scratch,
+         MatF(out.data(), operands.shape.rows, operands.shape.n_out));
+  return out;
+}
+
+class MatMulTest : public EverySimdTarget {};
+CASCADE_ON_EVERY_SIMD_TARGET(MatMulTest);
+
+constexpr WeightType kWeightTypes[] = {WeightType::kF32, WeightType::kBf16, WeightType::kF16};
+
+TEST_P(MatMulTest, EqualsTheNaiveChainForEveryNumberOfRows) {
+  for (const WeightType type : kWeightTypes) {
+    for (std::size_t rows = 1; rows <= 40; ++rows) {
+      const Operands operands({.rows = rows, .n_in = 33, .n_out = 49}, type);
+      const Epilogue epilogue{.bias = operands.bias};
+      EXPECT_TRUE(SameBits(Product(operands, epilogue), NaiveProduct(operands, epilogue)))
+          << Name(type) << ", " << rows << " rows";
+    }
+  }
+}
+
+TEST_P(MatMulTest, EqualsTheNaiveChainForAwkwardShapes) {
+  for (const WeightType type : kWeightTypes) {
+    for (const std::size_t n_in : {1u, 2u, 7u, 255u, 256u, 257u, 768u}) {
+      for (const std::size_t n_out : {1u, 15u, 16u, 17u, 81u}) {  // 50257 = 16 * 3141 + 1
+        for (const std::size_t rows : {1u, 3u, 14u}) {
+          const Operands operands({.rows = rows, .n_in = n_in, .n_out = n_out}, type);
+          EXPECT_TRUE(SameBits(Product(operands, {}), NaiveProduct(operands, {})))
+              << Name(type) << ", [" << rows << ", " << n_in << "] x [" << n_in << ", " << n_out
+              << "]";
+        }
+      }
+    }
+  }
+}
+
+// More rows than a chunk holds, more steps than a stretch has.
+TEST_P(MatMulTest, EqualsTheNaiveChainBeyondOneChunk) {
+  const Operands operands({.rows = 300, .n_in = 520, .n_out = 20}, WeightType::kBf16);
+  const Epilogue epilogue{.bias = operands.bias};
+  EXPECT_TRUE(SameBits(Product(operands, epilogue), NaiveProduct(operands, epilogue)));
+}
+
+TEST_P(MatMulTest, AppliesActivationThenResidual) {
+  for (const Activation activation :
+       {Activation::kNone, Activation::kGeluNew, Activation::kGelu, Activation::kRelu}) {
+    for (const std::size_t rows : {1u, 5u, 20u}) {
+      const Operands operands({.rows = rows, .n_in = 20, .n_out = 37}, WeightType::kF32);
+      const Epilogue epilogue{
+          .bias = operands.bias, .activation = activation, .residual = operands.Residual()};
+      EXPECT_TRUE(SameBits(Product(operands, epilogue), NaiveProduct(operands, epilogue)))
+          << "activation " << static_cast<int>(activation) << ", " << rows << " rows";
+    }
+  }
+}
+
+TEST_P(MatMulTest, ResidualMayBeTheOutput) {
+  for (const std::size_t rows : {1u, 6u, 300u}) {
+    const Operands operands({.rows = rows, .n_in = 300, .n_out = 35}, WeightType::kF32);
+    const Epilogue separate{.bias = operands.bias, .residual = operands.Residual()};
+    std::vector<float> out = operands.residual;
+    const MatF in_place(out.data(), rows, operands.shape.n_out);
+    InlineExecutor executor;
+    MatMulScratch scratch;
+    MatMul(operands.X(), operands.packed, {.bias = operands.bias, .residual = in_place}, executor,
+           scratch, in_place);
+    EXPECT_TRUE(SameBits(out, Product(operands, separate))) << rows << " rows";
+  }
+}
+
+TEST_P(MatMulTest, RowDoesNotDependOnTheBatch) {
+  const Operands operands({.rows = 40, .n_in = 96, .n_out = 50}, WeightType::kF16);
+  const std::vector<float> together = Product(operands, {});
+  InlineExecutor executor;
+  MatMulScratch scratch;
+  std::vector<float> alone(operands.shape.n_out);
+  for (std::size_t r = 0; r < operands.shape.rows; ++r) {
+    MatMul(operands.X().Rows(r, 1), operands.packed, {}, executor, scratch,
+           MatF(alone.data(), 1, alone.size()));
+    EXPECT_TRUE(SameBits(alone, std::span(together).subspan(r * alone.size(), alone.size())))
+        << "row " << r;
+  }
+}
+
+TEST_P(MatMulTest, TakesAndLeavesRowsWithGaps) {
+  for (const std::size_t rows : {1u, 4u, 30u}) {
+    const Operands operands({.rows = rows, .n_in = 24, .n_out = 18}, WeightType::kF32);
+    constexpr std::size_t kGap = 5;
+    std::vector<float> x(rows * (24 + kGap), kNaN);
+    std::vector<float> out(rows * (18 + kGap), 77.0f);
+    const MatF spaced_x(x.data(), rows, 24, 24 + kGap);
+    const MatF spaced_out(out.data(), rows, 18, 18 + kGap);
+    for (std::size_t r = 0; r < rows; ++r) {
+      std::ranges::copy(operands.X().Row(r), spaced_x.Row(r).begin());
+    }
+    InlineExecutor executor;
+    MatMulScratch scratch;
+    MatMul(spaced_x, operands.packed, {}, executor, scratch, spaced_out);
+    const std::vector<float> dense = Product(operands, {});
+    for (std::size_t r = 0; r < rows; ++r) {
+      EXPECT_TRUE(SameBits(spaced_out.Row(r), std::span(dense).subspan(r * 18, 18))) << "row " << r;
+      for (std::size_t c = 18; c < 18 + kGap; ++c) EXPECT_EQ(out[r * (18 + kGap) + c], 77.0f);
+    }
+  }
+}
+
+TEST_P(MatMulTest, InfAndNaNPropagateAndStayInTheirRow) {
+  for (const std::size_t rows : {3u, 30u}) {
+    Operands operands({.rows = rows, .n_in = 40, .n_out = 33}, WeightType::kF32);
+    operands.x[7] = kInf;
+    operands.x[40 + 3] = kNaN;
+    const std::vector<float> out = Product(operands, {});
+    EXPECT_TRUE(SameBits(out, NaiveProduct(operands, {})));
+    EXPECT_TRUE(std::isinf(out[0]));
+    EXPECT_TRUE(std::isnan(out[33]));
+    EXPECT_TRUE(std::isfinite(out[66]));
+  }
+}
+
+// Every bit pattern of the 16-bit types, by every path that reads weights.
+TEST_P(MatMulTest, WidensEveryWeightExactly) {
+  constexpr std::size_t kPatterns = 0x10000;
+  std::vector<std::uint16_t> patterns(kPatterns);
+  std::iota(patterns.begin(), patterns.end(), std::uint16_t{0});
+  for (const WeightType type : {WeightType::kBf16, WeightType::kF16}) {
+    InlineExecutor executor;
+    const auto packed = PackedMatrix::Pack({.bytes = std::as_bytes(std::span(patterns)),
+                                            .type = type,
+                                            .layout = SourceMatrix::Layout::kInOut,
+                                            .n_in = 1,
+                                            .n_out = kPatterns},
+                                           type, executor);
+    for (const std::size_t rows : {1u, 14u}) {
+      const std::vector<float> ones(rows, 1.0f);
+      std::vector<float> out(rows * kPatterns);
+      MatMulScratch scratch;
+      MatMul(ConstMatF(ones.data(), rows, 1), packed, {}, executor, scratch,
+             MatF(out.data(), rows, kPatterns));
+      for (std::size_t i = 0; i < out.size(); ++i) {
+        const std::uint16_t bits = patterns[i % kPatterns];
+        const float value = type == WeightType::kBf16 ? FloatFromBf16(bits) : FloatFromF16(bits);
+        ASSERT_TRUE(SameBits(out[i], 0.0f + value)) << Name(type) << " " << bits;
+      }
+    }
+  }
+}
+
+TEST_P(MatMulTest, StaysWithinTheStatedError) {
+  for (const WeightType type : kWeightTypes) {
+    const Operands operands({.rows = 13, .n_in = 768, .n_out = 40}, type);
+    const auto& [rows, n_in, n_out] = operands.shape;
+    const std::vector<float> out = Product(operands, {.bias = operands.bias});
+    for (std::size_t r = 0; r < rows; ++r) {
+      for (std::size_t o = 0; o < n_out; ++o) {
+        double exact = static_cast<double>(operands.bias[o]);
+        double magnitude = std::abs(exact);
+        for (std::size_t i = 0; i < n_in; ++i) {
+          const double product = static_cast<double>(operands.x[r * n_in + i]) *
+                                 static_cast<double>(operands.columns[o * n_in + i]);
+          exact += product;
+          magnitude += std::abs(product);
+        }
+        const double bound = static_cast<double>(n_in) * 0x1p-23 * magnitude;
+        ASSERT_NEAR(static_cast<double>(out[r * n_out + o]), exact, bound);
+      }
+    }
+  }
+}
+
+TEST_P(MatMulTest, ScratchGrowsAndIsThenKept) {
+  const Operands large({.rows = 20, .n_in = 64, .n_out = 16}, WeightType::kF32);
+  const Operands small({.rows = 3, .n_in = 16, .n_out = 16}, WeightType::kF32);
+  InlineExecutor executor;
+  MatMulScratch scratch;
+  std::vector<float> out(20 * 16);
+  MatMul(large.X(), large.packed, {}, executor, scratch, MatF(out.data(), 20, 16));
+  const float* const memory = scratch.packed_rows.data();
+  MatMul(small.X(), small.packed, {}, executor, scratch, MatF(out.data(), 3, 16));
+  MatMul(large.X(), large.packed, {}, executor, scratch, MatF(out.data(), 20, 16));
+  EXPECT_EQ(scratch.packed_rows.data(), memory);
+}
+
+TEST_P(MatMulTest, NoRowsAreNoWork) {
+  const Operands operands({.rows = 1, .n_in = 16, .n_out = 16}, WeightType::kF32);
+  std::vector<float> out(16, 77.0f);
+  InlineExecutor executor;
+  MatMulScratch scratch;
+  MatMul(operands.X().Rows(0, 0), operands.packed, {}, executor, scratch, MatF(out.data(), 0, 16));
+  EXPECT_EQ(out, std::vector<float>(16, 77.0f));
+}
+
+}  // namespace
+}  // namespace cascade::model::kernels

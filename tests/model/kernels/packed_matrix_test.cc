@@ -1,0 +1,177 @@
+#include "model/kernels/packed_matrix.h"
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "model/kernels/float_bits.h"
+#include "tests/model/kernels/every_simd_target.h"
+
+namespace cascade::model::kernels {
+namespace {
+
+constexpr float kInf = std::numeric_limits<float>::infinity();
+constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+
+std::vector<float> Column(const PackedMatrix& packed, std::size_t column) {
+  std::vector<float> out(packed.n_in());
+  packed.CopyColumn(column, out);
+  return out;
+}
+
+SourceMatrix Source(std::span<const float> values, SourceMatrix::Layout layout, std::size_t n_in,
+                    std::size_t n_out) {
+  return {.bytes = std::as_bytes(values),
+          .type = WeightType::kF32,
+          .layout = layout,
+          .n_in = n_in,
+          .n_out = n_out};
+}
+
+float Rounded(float value, WeightType type) {
+  switch (type) {
+    case WeightType::kF32:
+      return value;
+    case WeightType::kBf16:
+      return FloatFromBf16(Bf16FromFloat(value));
+    case WeightType::kF16:
+      return FloatFromF16(F16FromFloat(value));
+  }
+  return kNaN;
+}
+
+TEST(PackedMatrixTest, CopyColumnGivesBackTheRoundedColumnFromEitherLayout) {
+  ScatteringExecutor executor;
+  for (const WeightType type : {WeightType::kF32, WeightType::kBf16, WeightType::kF16}) {
+    for (const std::size_t n_in : {1u, 2u, 17u, 40u}) {
+      for (const std::size_t n_out : {1u, 15u, 16u, 17u, 600u}) {
+        const std::vector<float> values = Numbers(n_in + n_out).Next(n_in * n_out);
+        const auto in_out = PackedMatrix::Pack(
+            Source(values, SourceMatrix::Layout::kInOut, n_in, n_out), type, executor);
+        const auto out_in = PackedMatrix::Pack(
+            Source(values, SourceMatrix::Layout::kOutIn, n_in, n_out), type, executor);
+        for (std::size_t o = 0; o < n_out; ++o) {
+          for (std::size_t i = 0; i < n_in; ++i) {
+            ASSERT_EQ(Column(in_out, o)[i], Rounded(values[i * n_out + o], type));
+            ASSERT_EQ(Column(out_in, o)[i], Rounded(values[o * n_in + i], type));
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(PackedMatrixTest, PanelsArePaddedWithZeros) {
+  const std::vector<float> ones(3 * 17, 1.0f);
+  InlineExecutor executor;
+  for (const WeightType type : {WeightType::kF32, WeightType::kBf16, WeightType::kF16}) {
+    const auto packed =
+        PackedMatrix::Pack(Source(ones, SourceMatrix::Layout::kInOut, 3, 17), type, executor);
+    ASSERT_EQ(packed.panels(), 2u);
+    std::size_t set = 0;
+    const std::size_t size = BytesPerWeight(type);
+    for (std::size_t i = 0; i < packed.panel_bytes(); i += size) {
+      bool zero = true;
+      for (std::size_t b = 0; b < size; ++b) zero &= packed.Panel(1)[i + b] == std::byte{0};
+      set += zero ? 0u : 1u;
+    }
+    EXPECT_EQ(set, 3u) << Name(type);  // the one column that exists
+  }
+}
+
+TEST(PackedMatrixTest, ReadsEveryTypeAtAnyAlignment) {
+  constexpr std::size_t kIn = 5;
+  constexpr std::size_t kOut = 3;
+  InlineExecutor executor;
+  for (const WeightType type : {WeightType::kF32, WeightType::kBf16, WeightType::kF16}) {
+    const std::size_t size = BytesPerWeight(type);
+    std::vector<std::byte> bytes(kIn * kOut * size + 1);
+    for (std::size_t i = 0; i < kIn * kOut; ++i) {
+      const float value = static_cast<float>(i) * 0.25f - 1.0f;  // exact in every type
+      const std::uint16_t half =
+          type == WeightType::kBf16 ? Bf16FromFloat(value) : F16FromFloat(value);
+      const void* from = type == WeightType::kF32 ? static_cast<const void*>(&value) : &half;
+      std::memcpy(&bytes[1 + i * size], from, size);
+    }
+    const SourceMatrix source{.bytes = std::span(bytes).subspan(1),
+                              .type = type,
+                              .layout = SourceMatrix::Layout::kInOut,
+                              .n_in = kIn,
+                              .n_out = kOut};
+    const auto packed = PackedMatrix::Pack(source, WeightType::kF32, executor);
+    for (std::size_t o = 0; o < kOut; ++o) {
+      for (std::size_t i = 0; i < kIn; ++i) {
+        EXPECT_EQ(Column(packed, o)[i], static_cast<float>(i * kOut + o) * 0.25f - 1.0f);
+      }
+    }
+  }
+}
+
+// --- The 16-bit formats -------------------------------------------------------------------------
+
+TEST(FloatBitsTest, EveryBf16SurvivesTheRoundTrip) {
+  for (std::uint32_t bits = 0; bits <= 0xffff; ++bits) {
+    const float value = FloatFromBf16(static_cast<std::uint16_t>(bits));
+    if (std::isnan(value)) {
+      ASSERT_TRUE(std::isnan(FloatFromBf16(Bf16FromFloat(value))));
+    } else {
+      ASSERT_EQ(Bf16FromFloat(value), bits);
+    }
+  }
+}
+
+TEST(FloatBitsTest, EveryF16HasItsValueAndSurvivesTheRoundTrip) {
+  for (std::uint32_t bits = 0; bits <= 0xffff; ++bits) {
+    const float value = FloatFromF16(static_cast<std::uint16_t>(bits));
+    const int exponent = static_cast<int>(bits >> 10 & 31);
+    const int fraction = static_cast<int>(bits & 1023);
+    if (exponent == 31 && fraction != 0) {
+      ASSERT_TRUE(std::isnan(value) && std::isnan(FloatFromF16(F16FromFloat(value))));
+      continue;
+    }
+    float magnitude = std::ldexp(static_cast<float>(1024 + fraction), exponent - 25);
+    if (exponent == 0) magnitude = std::ldexp(static_cast<float>(fraction), -24);
+    if (exponent == 31) magnitude = kInf;
+    ASSERT_EQ(value, (bits & 0x8000) != 0 ? -magnitude : magnitude);
+    ASSERT_EQ(F16FromFloat(value), bits);
+  }
+}
+
+// Between two neighbours of the narrow format: below the middle down, above it up, in the middle to
+// the even one.
+template <typename Widen, typename Narrow>
+void ExpectRoundingToNearestEven(std::uint16_t last_finite, const Widen& widen,
+                                 const Narrow& narrow) {
+  for (std::uint32_t low = 0; low < last_finite; ++low) {
+    const auto bits = static_cast<std::uint16_t>(low);
+    const auto above = static_cast<std::uint16_t>(low + 1);
+    const float middle = static_cast<float>(
+        (static_cast<double>(widen(bits)) + static_cast<double>(widen(above))) / 2);
+    ASSERT_EQ(narrow(std::nextafter(middle, 0.0f)), bits);
+    ASSERT_EQ(narrow(middle), low % 2 == 0 ? bits : above);
+    ASSERT_EQ(narrow(std::nextafter(middle, kInf)), above);
+    ASSERT_EQ(narrow(-middle), narrow(middle) | 0x8000);
+  }
+}
+
+TEST(FloatBitsTest, Bf16RoundsToNearestEven) {
+  ExpectRoundingToNearestEven(0x7f7f, FloatFromBf16, Bf16FromFloat);
+  EXPECT_EQ(Bf16FromFloat(std::numeric_limits<float>::max()), 0x7f80);
+  EXPECT_EQ(Bf16FromFloat(-kInf), 0xff80);
+  EXPECT_TRUE(std::isnan(FloatFromBf16(Bf16FromFloat(std::bit_cast<float>(0x7f800001u)))));
+}
+
+TEST(FloatBitsTest, F16RoundsToNearestEvenAndOverflowsToInfinity) {
+  ExpectRoundingToNearestEven(0x7bff, FloatFromF16, F16FromFloat);
+  EXPECT_EQ(F16FromFloat(std::nextafter(65520.0f, 0.0f)), 0x7bff);
+  EXPECT_EQ(F16FromFloat(65520.0f), 0x7c00);
+  EXPECT_EQ(F16FromFloat(-1e30f), 0xfc00);
+  EXPECT_EQ(F16FromFloat(kInf), 0x7c00);
+  EXPECT_TRUE(std::isnan(FloatFromF16(F16FromFloat(std::bit_cast<float>(0xff800001u)))));
+}
+
+}  // namespace
+}  // namespace cascade::model::kernels
