@@ -1,18 +1,29 @@
 #include "model/sampling/argmax.h"
 
+#include <algorithm>
 #include <cassert>
 #include <cmath>
-#include <cstddef>
+#include <limits>
+
+#include "model/kernels/reductions.h"
 
 namespace cascade::model {
+namespace {
+
+float MaxBesideNans(std::span<const float> logits) {
+  float max = -std::numeric_limits<float>::infinity();
+  for (const float logit : logits) max = logit > max ? logit : max;
+  return max;
+}
+
+}  // namespace
 
 TokenId Argmax(std::span<const float> logits) {
   assert(!logits.empty());
-  std::size_t best = 0;
-  for (std::size_t id = 1; id < logits.size(); ++id) {
-    if (logits[id] > logits[best] || std::isnan(logits[best])) best = id;
-  }
-  return std::isnan(logits[best]) ? 0 : static_cast<TokenId>(best);
+  float max = kernels::Max(logits);
+  if (std::isnan(max)) max = MaxBesideNans(logits);
+  const auto found = std::find(logits.begin(), logits.end(), max);
+  return found == logits.end() ? 0 : static_cast<TokenId>(found - logits.begin());
 }
 
 }  // namespace cascade::model

@@ -1,8 +1,12 @@
 #include "model/sampling/sampler.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cassert>
 #include <cstddef>
+#include <cstdint>
+#include <iterator>
 #include <limits>
 
 #include "model/kernels/reductions.h"
@@ -23,54 +27,73 @@ void KeepTopK(std::span<const float> logits, std::size_t k, std::vector<ScoredTo
     SelectBest(logits, k, scratch);
     if (scratch.size() == k) floor = scratch.back().score;
   }
-  std::transform(logits.begin(), logits.end(), out.begin(),
-                 [floor](float logit) { return logit < floor ? kExcluded : logit; });
+  for (std::size_t id = 0; id < out.size(); ++id) {
+    const float logit = logits[id];
+    out[id] = logit;
+    if (logit < floor) out[id] = kExcluded;
+  }
 }
 
-// Sorts `tokens`, best first, as far as is needed to find the first at which the probabilities,
-// summed up in this order, reach `mass`; the last one if none does. Sorting pieces that double
-// keeps the cost near that of a selection where a few tokens have most of the mass.
-ScoredToken FindWhereMassIsReached(std::vector<ScoredToken>& tokens, double mass) {
-  constexpr std::size_t kFirstPiece = 64;
-  double sum = 0.0;
-  std::size_t next = 0;
-  for (std::size_t sorted = 0; sorted < tokens.size();) {
-    sorted = std::min(std::max(kFirstPiece, 2 * sorted), tokens.size());
-    const auto begin = tokens.begin() + static_cast<std::ptrdiff_t>(next);
-    const auto end = tokens.begin() + static_cast<std::ptrdiff_t>(sorted);
-    if (end != tokens.end()) std::nth_element(begin, end, tokens.end(), Better);
-    std::sort(begin, end, Better);
-    for (; next < sorted; ++next) {
-      sum += static_cast<double>(tokens[next].score);
-      if (sum >= mass) return tokens[next];
-    }
+// Positive floats in classes: exponent and first four bits of the mantissa. A larger class holds
+// larger numbers.
+constexpr std::size_t kClasses = 4096;
+std::size_t ClassOf(float positive) { return std::bit_cast<std::uint32_t>(positive) >> 19; }
+
+// The class in which the probabilities, summed up from the largest, reach `mass`, and their sum
+// above it.
+struct Boundary {
+  std::size_t probability_class = 0;
+  double sum_above = 0.0;
+};
+
+Boundary FindBoundary(std::span<const float> probabilities, double mass) {
+  std::array<double, kClasses> sums{};
+  for (const float p : probabilities) {
+    if (p > 0.0F) sums[ClassOf(p)] += static_cast<double>(p);
   }
-  return tokens.back();
+  Boundary boundary{.probability_class = kClasses - 1, .sum_above = 0.0};
+  for (std::size_t& c = boundary.probability_class; c > 0; --c) {
+    if (boundary.sum_above + sums[c] >= mass) break;
+    boundary.sum_above += sums[c];
+  }
+  return boundary;
 }
 
 // Keeps the most probable tokens up to the one that brings their sum to `top_p`: the same set as
-// removing the improbable end whose sum is at most 1 - top_p.
+// removing the improbable end whose sum is at most 1 - top_p. Only one class needs sorting.
 // Reference: Hugging Face TopPLogitsWarper.
 void KeepTopP(double top_p, std::vector<ScoredToken>& scratch, std::span<float> probabilities) {
-  // Tokens below 1 / vocab_size of the removed mass cannot even together exceed it, so they need no
-  // sorting. The half leaves room for rounding.
-  const double floor = 0.5 * (1.0 - top_p) / static_cast<double>(probabilities.size());
+  const Boundary boundary = FindBoundary(probabilities, top_p);
   scratch.clear();
   for (std::size_t id = 0; id < probabilities.size(); ++id) {
     const float p = probabilities[id];
-    if (static_cast<double>(p) > floor) scratch.push_back({static_cast<TokenId>(id), p});
+    if (p > 0.0F && ClassOf(p) == boundary.probability_class) {
+      scratch.push_back({static_cast<TokenId>(id), p});
+    }
   }
   if (scratch.empty()) return;
-  const ScoredToken last = FindWhereMassIsReached(scratch, top_p);
-  for (std::size_t id = 0; id < probabilities.size(); ++id) {
-    if (Better(last, {static_cast<TokenId>(id), probabilities[id]})) probabilities[id] = 0.0F;
+  std::sort(scratch.begin(), scratch.end(), Better);
+
+  double sum = boundary.sum_above;
+  const auto reached = [&sum, top_p](const ScoredToken& token) {
+    sum += static_cast<double>(token.score);
+    return sum >= top_p;
+  };
+  const auto found = std::find_if(scratch.begin(), scratch.end(), reached);
+  const auto last = found == scratch.end() ? std::prev(found) : found;
+  for (float& p : probabilities) {
+    if (p < last->score) p = 0.0F;
+  }
+  const auto worse = std::find_if(
+      last, scratch.end(), [last](const ScoredToken& token) { return token.score < last->score; });
+  for (const ScoredToken& tied : std::span(std::next(last), worse)) {
+    probabilities[tied.token] = 0.0F;
   }
 }
 
 // Reference: Hugging Face MinPLogitsWarper.
 void KeepMinP(double min_p, std::span<float> probabilities) {
-  const double best =
-      static_cast<double>(*std::max_element(probabilities.begin(), probabilities.end()));
+  const double best = static_cast<double>(kernels::Max(probabilities));
   const double floor = min_p * best;
   for (float& p : probabilities) {
     if (static_cast<double>(p) < floor) p = 0.0F;
@@ -79,8 +102,11 @@ void KeepMinP(double min_p, std::span<float> probabilities) {
 
 void Normalize(std::span<float> probabilities) {
   double sum = 0.0;
-  for (const float p : probabilities) sum += static_cast<double>(p);
-  for (float& p : probabilities) p = static_cast<float>(static_cast<double>(p) / sum);
+  for (const float p : probabilities) {
+    if (p > 0.0F) sum += static_cast<double>(p);  // a chain of additions is slow: not for zeros
+  }
+  const double scale = 1.0 / sum;
+  for (float& p : probabilities) p = static_cast<float>(static_cast<double>(p) * scale);
 }
 
 // The first token at which the cumulative sum exceeds `uniform`; if rounding leaves the whole sum

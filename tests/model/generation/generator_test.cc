@@ -180,7 +180,8 @@ TEST_F(GeneratorTest, SaysWhenTheCacheHasTooFewBlocks) {
 
 TEST_F(GeneratorTest, BrokenWeightsEndItWithAnErrorAndItsBlocksAreBack) {
   Gpt2Weights weights = RandomGpt2Weights(TinyConfig(), kernels::WeightType::kF32, 1, inline_);
-  weights.wpe[18 * 32] = std::numeric_limits<float>::quiet_NaN();  // the third generated token's
+  weights.wpe[18 * TinyConfig().n_embd] =
+      std::numeric_limits<float>::quiet_NaN();  // the third generated token's
   Gpt2 model(TinyConfig(), std::move(weights), kContext, inline_);
   int steps = 0;
   const absl::StatusOr<Generation> generation =

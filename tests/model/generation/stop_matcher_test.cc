@@ -128,9 +128,8 @@ TEST(StopMatcherTest, AnyCutOfTheTextGivesWhatASearchOfTheWholeFinds) {
   RandomText random(1);
   int matches = 0;
   for (int round = 0; round < 5000; ++round) {
-    Strings stop;
-    for (std::size_t n = random.Below(4); n > 0; --n)
-      stop.push_back(random.Text(1 + random.Below(9)));
+    Strings stop(random.Below(4));
+    for (std::string& s : stop) s = random.Text(1 + random.Below(9));
     const std::string text = random.Text(random.Below(60));
     const NaiveSearch expected(stop, text);
 

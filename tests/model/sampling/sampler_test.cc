@@ -59,9 +59,8 @@ class Reference {
  public:
   static std::vector<double> Probabilities(const SamplingParams& params,
                                            const std::vector<float>& logits) {
-    std::vector<double> scores;
-    for (const float logit : logits)
-      scores.push_back(static_cast<double>(logit / params.temperature));
+    std::vector<double> scores(logits.begin(), logits.end());
+    for (double& score : scores) score /= static_cast<double>(params.temperature);
     if (params.top_k > 0) TopK(params.top_k, scores);
     if (params.top_p < 1.0F) TopP(static_cast<double>(params.top_p), scores);
     if (params.min_p > 0.0F) MinP(static_cast<double>(params.min_p), scores);
@@ -180,26 +179,46 @@ TEST(SamplerTest, TopPSeesTheDistributionThatTopKLeft) {
   EXPECT_THAT(Kept(Probabilities({.top_k = 2, .top_p = 0.5F}, logits)), ElementsAre(0));
 }
 
+void ExpectAgreesWithReference(const SamplingParams& params, const std::vector<float>& logits) {
+  const std::vector<double> expected = Reference::Probabilities(params, logits);
+  const std::vector<float> p = Probabilities(params, logits);
+  for (std::size_t id = 0; id < logits.size(); ++id) {
+    ASSERT_NEAR(static_cast<double>(p[id]), expected[id], 1e-6)
+        << "token " << id << " of " << logits.size() << ", top_k " << params.top_k << ", top_p "
+        << params.top_p << ", min_p " << params.min_p;
+  }
+}
+
+std::vector<SamplingParams> AllCuts() {
+  std::vector<SamplingParams> all;
+  for (const std::uint32_t top_k : {0U, 3U, 50U}) {
+    for (const float top_p : {1.0F, 0.95F, 0.3F}) {
+      for (const float min_p : {0.0F, 0.05F, 0.6F}) {
+        all.push_back({.temperature = 0.7F, .top_k = top_k, .top_p = top_p, .min_p = min_p});
+      }
+    }
+  }
+  return all;
+}
+
 TEST(SamplerTest, AgreesWithHuggingFacesWarpers) {
   unsigned seed = 0;
-  for (const std::size_t size : {5U, 97U, 3000U}) {
-    for (const double spread : {0.5, 6.0, 25.0}) {
-      for (const std::uint32_t top_k : {0U, 3U, 50U}) {
-        for (const float top_p : {1.0F, 0.95F, 0.3F}) {
-          for (const float min_p : {0.0F, 0.05F, 0.6F}) {
-            const SamplingParams params{
-                .temperature = 0.7F, .top_k = top_k, .top_p = top_p, .min_p = min_p};
-            const std::vector<float> logits = RandomLogits(size, spread, ++seed);
-            const std::vector<double> expected = Reference::Probabilities(params, logits);
-            const std::vector<float> p = Probabilities(params, logits);
-            for (std::size_t id = 0; id < size; ++id) {
-              ASSERT_NEAR(static_cast<double>(p[id]), expected[id], 1e-6)
-                  << "token " << id << " of " << size << ", spread " << spread << ", top_k "
-                  << top_k << ", top_p " << top_p << ", min_p " << min_p;
-            }
-          }
-        }
+  for (const SamplingParams& params : AllCuts()) {
+    for (const std::size_t size : {5U, 97U, 3000U}) {
+      for (const double spread : {0.5, 6.0, 25.0}) {
+        ExpectAgreesWithReference(params, RandomLogits(size, spread, ++seed));
       }
+    }
+  }
+}
+
+TEST(SamplerTest, AgreesWithHuggingFacesWarpersWhereManyAreTied) {
+  unsigned seed = 0;
+  for (const SamplingParams& params : AllCuts()) {
+    for (const std::size_t size : {7U, 101U, 3001U}) {
+      std::vector<float> logits = RandomLogits(size, 8, ++seed);
+      for (float& logit : logits) logit = std::round(logit);
+      ExpectAgreesWithReference(params, logits);
     }
   }
 }
