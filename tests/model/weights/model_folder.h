@@ -21,6 +21,12 @@ inline ModelConfig SmallConfig() {
   return {.n_layer = 2, .n_head = 2, .n_embd = 6, .n_inner = 20, .n_ctx = 5, .vocab_size = 37};
 }
 
+inline ModelConfig UntiedConfig() {
+  ModelConfig config = SmallConfig();
+  config.tie_word_embeddings = false;
+  return config;
+}
+
 class ModelFolder {
  public:
   explicit ModelFolder(const ModelConfig& config = SmallConfig(),
