@@ -62,36 +62,36 @@ std::uint32_t BytePairEncoder::RankOf(TokenId left, TokenId right) const {
 void BytePairEncoder::Begin(absl::string_view word, Scratch& scratch) const {
   assert(word.size() < kNoRank);
   const auto size = static_cast<std::uint32_t>(word.size());
-  scratch.symbols.resize(size);
-  scratch.candidates.clear();
+  scratch.symbols_.resize(size);
+  scratch.candidates_.clear();
   for (std::uint32_t i = 0; i < size; ++i) {
-    Symbol& symbol = scratch.symbols[i];
+    Symbol& symbol = scratch.symbols_[i];
     symbol = {byte_tokens_[static_cast<unsigned char>(word[i])], i - 1, i + 1, kNoRank};
     if (i == 0) continue;
-    Symbol& previous = scratch.symbols[i - 1];
+    Symbol& previous = scratch.symbols_[i - 1];
     previous.rank = byte_ranks_[BytePair(word[i - 1], word[i])];
-    if (previous.rank != kNoRank) scratch.candidates.push_back(Pack(previous.rank, i - 1));
+    if (previous.rank != kNoRank) scratch.candidates_.push_back(Pack(previous.rank, i - 1));
   }
-  std::make_heap(scratch.candidates.begin(), scratch.candidates.end(), std::greater<>());
+  std::make_heap(scratch.candidates_.begin(), scratch.candidates_.end(), std::greater<>());
 }
 
 // Joins the symbol at `left` with the next one.
 void BytePairEncoder::Merge(std::uint32_t left, Scratch& scratch) const {
   const auto rank_again = [&](std::uint32_t i) {
-    Symbol& symbol = scratch.symbols[i];
-    symbol.rank = RankOf(symbol.id, scratch.symbols[symbol.next].id);
+    Symbol& symbol = scratch.symbols_[i];
+    symbol.rank = RankOf(symbol.id, scratch.symbols_[symbol.next].id);
     if (symbol.rank == kNoRank) return;
-    scratch.candidates.push_back(Pack(symbol.rank, i));
-    std::push_heap(scratch.candidates.begin(), scratch.candidates.end(), std::greater<>());
+    scratch.candidates_.push_back(Pack(symbol.rank, i));
+    std::push_heap(scratch.candidates_.begin(), scratch.candidates_.end(), std::greater<>());
   };
-  Symbol& symbol = scratch.symbols[left];
-  Symbol& gone = scratch.symbols[symbol.next];
+  Symbol& symbol = scratch.symbols_[left];
+  Symbol& gone = scratch.symbols_[symbol.next];
   symbol.id = wholes_[symbol.rank];
   symbol.rank = kNoRank;
   symbol.next = gone.next;
   gone.rank = kNoRank;
-  if (symbol.next < scratch.symbols.size()) {
-    scratch.symbols[symbol.next].previous = left;
+  if (symbol.next < scratch.symbols_.size()) {
+    scratch.symbols_[symbol.next].previous = left;
     rank_again(left);
   }
   if (left != 0) rank_again(symbol.previous);
@@ -100,17 +100,17 @@ void BytePairEncoder::Merge(std::uint32_t left, Scratch& scratch) const {
 void BytePairEncoder::MergeWord(absl::string_view word, Scratch& scratch,
                                 std::vector<TokenId>& ids) const {
   Begin(word, scratch);
-  std::vector<std::uint64_t>& candidates = scratch.candidates;
+  std::vector<std::uint64_t>& candidates = scratch.candidates_;
   while (!candidates.empty()) {
     const std::uint64_t best = candidates.front();
     std::pop_heap(candidates.begin(), candidates.end(), std::greater<>());
     candidates.pop_back();
     const auto left = static_cast<std::uint32_t>(best);
     // A candidate is stale if one of its two symbols has been merged since.
-    if (scratch.symbols[left].rank == best >> 32) Merge(left, scratch);
+    if (scratch.symbols_[left].rank == best >> 32) Merge(left, scratch);
   }
-  for (std::size_t i = 0; i < word.size(); i = scratch.symbols[i].next) {
-    ids.push_back(scratch.symbols[i].id);
+  for (std::size_t i = 0; i < word.size(); i = scratch.symbols_[i].next) {
+    ids.push_back(scratch.symbols_[i].id);
   }
 }
 

@@ -27,8 +27,8 @@ class BytePairEncoder {
   // Working memory that a caller keeps between words, so that only the longest one allocates.
   class Scratch {
     friend class BytePairEncoder;
-    std::vector<Symbol> symbols;
-    std::vector<std::uint64_t> candidates;  // a heap of rank:index, the least on top
+    std::vector<Symbol> symbols_;
+    std::vector<std::uint64_t> candidates_;  // a heap of rank:index, the least on top
   };
 
   // `vocabulary` must outlive this.

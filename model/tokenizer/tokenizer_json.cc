@@ -15,10 +15,10 @@ using nlohmann::json;
 
 // The member `key` of an object; null where there is none.
 const json& Member(const json& object, const char* key) {
-  static const json kNull;
-  if (!object.is_object()) return kNull;
+  static const json null;
+  if (!object.is_object()) return null;
   const auto found = object.find(key);
-  return found == object.end() ? kNull : *found;
+  return found == object.end() ? null : *found;
 }
 
 // Refuses the member `key` unless it is absent or equal to one of the two.

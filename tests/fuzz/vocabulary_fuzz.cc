@@ -23,7 +23,8 @@ std::string SoundVocab() {
   for (int byte = 0; byte < 256; ++byte) {
     vocab[BytesToAlphabet(std::string(1, static_cast<char>(byte)))] = byte;
   }
-  for (const char* token : {"ab", "bc", "abc", "aa", "aaaa"}) vocab[token] = vocab.size();
+  int id = 256;
+  for (const char* token : {"ab", "bc", "abc", "aa", "aaaa"}) vocab[token] = id++;
   return vocab.dump();
 }
 

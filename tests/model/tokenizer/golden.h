@@ -10,16 +10,17 @@
 
 namespace cascade::testing {
 
-inline const std::string kGoldenFolder = CASCADE_SOURCE_DIR "/tests/golden/tokenizer";
-inline const std::string kGpt2Folder = kGoldenFolder + "/gpt2";
-inline const std::string kTalesFolder = CASCADE_SOURCE_DIR "/deploy/models/tales-7m";
+inline constexpr char kGoldenFolder[] = CASCADE_SOURCE_DIR "/tests/golden/tokenizer";
+inline constexpr char kGpt2Folder[] = CASCADE_SOURCE_DIR "/tests/golden/tokenizer/gpt2";
+inline constexpr char kTalesFolder[] = CASCADE_SOURCE_DIR "/deploy/models/tales-7m";
 
 // One JSON document a line. Throws, which fails the test, if there is no such file or no line.
 inline std::vector<nlohmann::json> ReadGolden(const std::string& name) {
-  std::ifstream file(kGoldenFolder + "/" + name);
+  const std::string path = std::string(kGoldenFolder) + "/" + name;
+  std::ifstream file(path);
   std::vector<nlohmann::json> lines;
   for (std::string line; std::getline(file, line);) lines.push_back(nlohmann::json::parse(line));
-  if (lines.empty()) throw std::runtime_error(kGoldenFolder + "/" + name + " has no lines");
+  if (lines.empty()) throw std::runtime_error(path + " has no lines");
   return lines;
 }
 

@@ -23,8 +23,8 @@ inline nlohmann::json TinyVocab(const Pairs& merges) {
   for (int byte = 0; byte < 256; ++byte) {
     vocab[model::BytesToAlphabet(std::string(1, static_cast<char>(byte)))] = byte;
   }
-  for (const auto& [left, right] : merges)
-    vocab[model::BytesToAlphabet(left + right)] = vocab.size();
+  std::size_t id = 256;
+  for (const auto& [left, right] : merges) vocab[model::BytesToAlphabet(left + right)] = id++;
   return vocab;
 }
 

@@ -60,7 +60,7 @@ TEST(TokenizerTest, DecodesIdsBeyondTheVocabularyToNothing) {
 
 TEST(TokenizerTest, DecodingGivesBackAnyBytes) {
   std::mt19937 generator(1);
-  for (const std::string& folder : {testing::kGpt2Folder, testing::kTalesFolder}) {
+  for (const char* folder : {testing::kGpt2Folder, testing::kTalesFolder}) {
     const Tokenizer tokenizer = LoadOrDie(folder);
     for (int i = 0; i < 2000; ++i) {
       const std::string bytes = RandomBytes(generator, generator() % 64);
@@ -178,7 +178,8 @@ TEST(TokenizerTest, NamesTheMalformedFileByItsPath) {
   folder.Write("merges.txt", "");
   const absl::Status status = Tokenizer::Load(folder.path()).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(status.message()), HasSubstr(folder.path() + "/vocab.json: not valid JSON"));
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr(folder.path() + "/vocab.json: not valid JSON"));
 }
 
 }  // namespace

@@ -89,9 +89,10 @@ TEST(Utf8StreamTest, RandomBytesInRandomPiecesGiveTheSameText) {
   std::mt19937 generator(4);
   for (int round = 0; round < 3000; ++round) {
     std::string bytes(generator() % 48, '\0');
-    // Mostly bytes that begin or continue characters.
-    for (char& byte : bytes)
-      byte = static_cast<char>(generator() % 4 == 0 ? generator() : generator() | 0x80U);
+    for (char& byte : bytes) {  // mostly bytes that begin or continue characters
+      const unsigned high_bit = generator() % 4 == 0 ? 0U : 0x80U;
+      byte = static_cast<char>(generator() | high_bit);
+    }
     Utf8Stream stream;
     std::string text;
     for (absl::string_view rest = bytes; !rest.empty();) {
