@@ -136,6 +136,7 @@ TEST(SamplerTest, TopKKeepsTiesWithTheKth) {
   EXPECT_THAT(Kept(Probabilities({.top_k = 1}, logits)), ElementsAre(1));
   EXPECT_THAT(Kept(Probabilities({.top_k = 2}, logits)), ElementsAre(1, 4));
   EXPECT_THAT(Kept(Probabilities({.top_k = 3}, logits)), ElementsAre(1, 2, 3, 4, 5));
+  EXPECT_THAT(Kept(Probabilities({.top_k = 5}, logits)), ElementsAre(1, 2, 3, 4, 5));
   EXPECT_THAT(Kept(Probabilities({.top_k = 6}, logits)), ElementsAre(0, 1, 2, 3, 4, 5));
   EXPECT_THAT(Kept(Probabilities({.top_k = 4000000000}, logits)), ElementsAre(0, 1, 2, 3, 4, 5));
 }
@@ -151,6 +152,12 @@ TEST(SamplerTest, TopPKeepsTheSmallestSetThatReachesIt) {
   EXPECT_THAT(Kept(Probabilities({.top_p = 0.69F}, logits)), ElementsAre(1, 3));
   EXPECT_THAT(Kept(Probabilities({.top_p = 0.71F}, logits)), ElementsAre(1, 2, 3));
   EXPECT_THAT(Kept(Probabilities({.top_p = 0.99F}, logits)), ElementsAre(0, 1, 2, 3));
+}
+
+TEST(SamplerTest, TopPThatIsReachedExactlyNeedsNoMore) {
+  const std::vector<float> logits = LogitsOf({0.1, 0.4, 0.2, 0.3});
+  const std::vector<float> p = Probabilities({}, logits);
+  EXPECT_THAT(Kept(Probabilities({.top_p = p[1]}, logits)), ElementsAre(1));
 }
 
 TEST(SamplerTest, TopPKeepsAtLeastOneToken) {
