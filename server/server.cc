@@ -20,6 +20,9 @@ constexpr int kMaxRequestBytes = 4 << 20;
 // How long a client that reads slowly has to take its last messages once all work is done.
 constexpr absl::Duration kFlushTime = absl::Seconds(5);
 
+// How long connections without calls have to close in good order.
+constexpr absl::Duration kGoodbyeTime = absl::Milliseconds(200);
+
 void SetConnectionOptions(grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
   // Two servers on one port would share its clients by chance: a taken port is an error.
@@ -36,7 +39,9 @@ void SetConnectionOptions(grpc::ServerBuilder& builder) {
 }  // namespace
 
 Server::Server(Options options)
-    : options_(std::move(options)), health_({"", v1::TextGeneration::service_full_name()}) {}
+    : options_(std::move(options)),
+      health_({"", v1::TextGeneration::service_full_name()}, calls_),
+      text_generation_(calls_) {}
 
 Server::~Server() { Shutdown(); }
 
@@ -80,7 +85,8 @@ void Server::Shutdown() {
   if (server_ == nullptr) return;
   Drain(absl::InfinitePast());
   health_.EndWatches();
-  server_->Shutdown(absl::ToChronoTime(absl::Now() + kFlushTime));
+  calls_.WaitUntilNone(absl::Now() + kFlushTime);
+  server_->Shutdown(absl::ToChronoTime(absl::Now() + kGoodbyeTime));
   server_->Wait();
   server_.reset();
   model_.reset();

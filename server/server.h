@@ -8,6 +8,7 @@
 #include "absl/time/time.h"
 #include "grpcpp/server.h"
 #include "server/grpc/health_service.h"
+#include "server/grpc/open_calls.h"
 #include "server/grpc/text_generation_service.h"
 #include "server/options.h"
 #include "server/served_model.h"
@@ -52,6 +53,7 @@ class Server {
  private:
   const Options options_;
   std::string address_;
+  OpenCalls calls_;
   HealthService health_;
   TextGenerationService text_generation_;
   std::unique_ptr<ServedModel> model_;  // outlives the calls that use it

@@ -12,6 +12,7 @@
 #include "server/engine/mutex.h"
 #include "server/engine/token_sink.h"
 #include "server/grpc/answer.h"
+#include "server/grpc/open_calls.h"
 
 namespace cascade::server {
 
@@ -30,7 +31,7 @@ namespace cascade::server {
 // that is bounded and nobody's time.
 class GenerateReactor final : public grpc::ServerWriteReactor<v1::GenerateEvent>, public TokenSink {
  public:
-  explicit GenerateReactor(Answer answer) : answer_(std::move(answer)) {}
+  GenerateReactor(Answer answer, OpenCalls& calls) : call_(calls), answer_(std::move(answer)) {}
 
   // Sends the prompt event. Call it once, before the worker has the request.
   void Begin() ABSL_LOCKS_EXCLUDED(mu_);
@@ -55,6 +56,7 @@ class GenerateReactor final : public grpc::ServerWriteReactor<v1::GenerateEvent>
   // Does it: the last thing that any method does, since `this` may be gone afterwards.
   void Do(Action action) ABSL_LOCKS_EXCLUDED(mu_);
 
+  const OpenCalls::Ticket call_;
   std::atomic<bool> cancelled_ = false;
   v1::GenerateEvent in_flight_;  // gRPC's while `writing_`
   absl::Status final_status_;    // written once, before the action that ends the stream

@@ -8,6 +8,7 @@
 #include "grpcpp/support/server_callback.h"
 #include "server/engine/token_sink.h"
 #include "server/grpc/answer.h"
+#include "server/grpc/open_calls.h"
 
 namespace cascade::server {
 
@@ -18,8 +19,8 @@ namespace cascade::server {
 class GenerateUnaryReactor final : public grpc::ServerUnaryReactor, public TokenSink {
  public:
   // `response` is gRPC's; it lives until OnDone.
-  GenerateUnaryReactor(Answer answer, v1::GenerateResponse& response)
-      : answer_(std::move(answer)), response_(response) {}
+  GenerateUnaryReactor(Answer answer, v1::GenerateResponse& response, OpenCalls& calls)
+      : call_(calls), answer_(std::move(answer)), response_(response) {}
 
   // TokenSink; the worker's thread.
   void OnStep(model::DecodingStep step) override;
@@ -32,6 +33,7 @@ class GenerateUnaryReactor final : public grpc::ServerUnaryReactor, public Token
   void OnDone() override;
 
  private:
+  const OpenCalls::Ticket call_;
   Answer answer_;
   v1::GenerateResponse& response_;
   absl::Status status_;

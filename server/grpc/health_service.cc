@@ -20,7 +20,7 @@ class HealthService::Watcher final : public grpc::ServerWriteReactor<HealthCheck
                                      public std::enable_shared_from_this<Watcher> {
  public:
   Watcher(HealthService& health, std::string service)
-      : health_(health), service_(std::move(service)) {}
+      : call_(health.calls_), health_(health), service_(std::move(service)) {}
 
   // Something may have changed. Any thread, also when the call is long over.
   void Wake() ABSL_LOCKS_EXCLUDED(mu_) {
@@ -84,6 +84,7 @@ class HealthService::Watcher final : public grpc::ServerWriteReactor<HealthCheck
     }
   }
 
+  const OpenCalls::Ticket call_;
   HealthService& health_;
   const std::string service_;
   HealthCheckResponse in_flight_;  // gRPC's while `writing_`
@@ -95,8 +96,8 @@ class HealthService::Watcher final : public grpc::ServerWriteReactor<HealthCheck
   std::optional<Status> sent_ ABSL_GUARDED_BY(mu_);
 };
 
-HealthService::HealthService(std::vector<std::string> services)
-    : services_(services.begin(), services.end()) {}
+HealthService::HealthService(std::vector<std::string> services, OpenCalls& calls)
+    : services_(services.begin(), services.end()), calls_(calls) {}
 
 HealthService::~HealthService() = default;
 

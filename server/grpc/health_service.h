@@ -13,6 +13,7 @@
 #include "absl/base/thread_annotations.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "server/engine/mutex.h"
+#include "server/grpc/open_calls.h"
 
 namespace cascade::server {
 
@@ -22,8 +23,9 @@ class HealthService final : public grpc::health::v1::Health::CallbackService {
  public:
   using Status = grpc::health::v1::HealthCheckResponse::ServingStatus;
 
-  // `services` are full names; "" is the server as a whole.
-  explicit HealthService(std::vector<std::string> services);
+  // `services` are full names; "" is the server as a whole. Borrows `calls`, which it registers
+  // watches with.
+  HealthService(std::vector<std::string> services, OpenCalls& calls);
   ~HealthService() override;
 
   // Sets all services to SERVING or NOT_SERVING, and tells their watchers. A watcher that is slow
@@ -57,6 +59,7 @@ class HealthService final : public grpc::health::v1::Health::CallbackService {
   void Forget(const std::shared_ptr<Watcher>& watcher) ABSL_LOCKS_EXCLUDED(mu_);
 
   const std::set<std::string> services_;
+  OpenCalls& calls_;
   mutable Mutex mu_;
   bool serving_ ABSL_GUARDED_BY(mu_) = false;
   bool ended_ ABSL_GUARDED_BY(mu_) = false;

@@ -9,6 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "cascade/v1/text_generation.grpc.pb.h"
 #include "server/grpc/backend.h"
+#include "server/grpc/open_calls.h"
 #include "server/grpc/preparation.h"
 
 namespace cascade::server {
@@ -19,7 +20,8 @@ namespace cascade::server {
 // Every method says UNAVAILABLE until Serve and after StopServing.
 class TextGenerationService final : public v1::TextGeneration::CallbackService {
  public:
-  TextGenerationService() = default;
+  // Borrows `calls`, which it registers generations with.
+  explicit TextGenerationService(OpenCalls& calls) : calls_(calls) {}
 
   // From now on requests go to `backend`, which must outlive the gRPC server. Once, any thread.
   void Serve(const Backend& backend);
@@ -58,6 +60,7 @@ class TextGenerationService final : public v1::TextGeneration::CallbackService {
   absl::StatusOr<PreparedRequest> TryAdmit(grpc::CallbackServerContext& context,
                                            const v1::GenerateRequest& request) const;
 
+  OpenCalls& calls_;
   std::atomic<const Backend*> backend_ = nullptr;
   std::atomic<bool> stopped_ = false;
 };

@@ -58,7 +58,7 @@ class Watch {
 
 class HealthServiceTest : public ::testing::Test {
  protected:
-  HealthServiceTest() : service_({"", "cascade.v1.TextGeneration"}) {
+  HealthServiceTest() : service_({"", "cascade.v1.TextGeneration"}, calls_) {
     int port = 0;
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
@@ -79,6 +79,7 @@ class HealthServiceTest : public ::testing::Test {
     return stub_->Check(&context, request, &response);
   }
 
+  OpenCalls calls_;
   HealthService service_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<Health::Stub> stub_;

@@ -1,10 +1,10 @@
 #include "tests/server/grpc/model_folder.h"
 
 #include <filesystem>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/substitute.h"
-#include "model/config.h"
 #include "tests/support/safetensors_writer.h"
 
 namespace cascade::testing {
@@ -19,14 +19,20 @@ constexpr char kConfig[] = R"({
 
 ModelFolder::ModelFolder(std::size_t n_ctx) {
   const std::string config = absl::Substitute(kConfig, n_ctx);
+  config_ = *model::ParseModelConfig(config, "config.json");
   Write("config.json", config);
   Write("model.safetensors",
-        Safetensors(Gpt2TensorSpecs(*model::ParseModelConfig(config, "config.json"),
-                                    model::kernels::WeightType::kF32, "")));
+        Safetensors(Gpt2TensorSpecs(config_, model::kernels::WeightType::kF32, "")));
   for (const char* name : {"vocab.json", "merges.txt"}) {
     std::filesystem::copy(absl::StrCat(CASCADE_SOURCE_DIR "/deploy/models/tales-7m/", name),
                           folder_.PathOf(name));
   }
+}
+
+void ModelFolder::SpoilWeights() const {
+  std::vector<TensorSpec> tensors = Gpt2TensorSpecs(config_, model::kernels::WeightType::kF32, "");
+  for (TensorSpec& tensor : tensors) tensor.bytes.assign(tensor.bytes.size(), '\xFF');
+  Write("model.safetensors", Safetensors(tensors));
 }
 
 }  // namespace cascade::testing

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <string>
 
+#include "absl/strings/string_view.h"
+#include "model/config.h"
 #include "tests/support/temp_dir.h"
 
 namespace cascade::testing {
@@ -19,6 +21,9 @@ class ModelFolder {
 
   const std::string& path() const { return folder_.path(); }
 
+  // Makes every weight NaN.
+  void SpoilWeights() const;
+
   // Replaces one of its files.
   void Write(absl::string_view name, absl::string_view contents) const {
     folder_.WriteFile(name, contents);
@@ -26,6 +31,7 @@ class ModelFolder {
 
  private:
   TempDir folder_;
+  model::ModelConfig config_;
 };
 
 }  // namespace cascade::testing

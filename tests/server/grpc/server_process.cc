@@ -1,0 +1,72 @@
+#include "tests/server/grpc/server_process.h"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <fstream>
+#include <sstream>
+
+#include "gtest/gtest.h"
+
+namespace cascade::testing {
+
+ServerProcess::ServerProcess(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), CASCADE_SERVER_BINARY);
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+
+  int pipe[2] = {-1, -1};
+  EXPECT_EQ(pipe2(pipe, O_CLOEXEC), 0);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, pipe[1], STDOUT_FILENO);
+  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, folder_.PathOf("stderr").c_str(),
+                                   O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  EXPECT_EQ(posix_spawn(&pid_, argv[0], &actions, nullptr, argv.data(), environ), 0) << argv[0];
+  posix_spawn_file_actions_destroy(&actions);
+  close(pipe[1]);
+  stdout_ = pipe[0];
+}
+
+ServerProcess::~ServerProcess() {
+  if (!status_.has_value()) {
+    Signal(SIGKILL);
+    Wait();
+  }
+  close(stdout_);
+}
+
+std::string ServerProcess::Address() {
+  std::string line;
+  for (char c = 0; read(stdout_, &c, 1) == 1 && c != '\n';) line += c;
+  return line;
+}
+
+std::string ServerProcess::StandardOutput() {
+  std::string text;
+  for (char c = 0; read(stdout_, &c, 1) == 1;) text += c;
+  return text;
+}
+
+void ServerProcess::Signal(int signal) const { kill(pid_, signal); }
+
+int ServerProcess::Wait() {
+  if (!status_.has_value()) {
+    int status = 0;
+    EXPECT_EQ(waitpid(pid_, &status, 0), pid_);
+    status_ = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+  }
+  return *status_;
+}
+
+std::string ServerProcess::StandardError() const {
+  std::ostringstream text;
+  text << std::ifstream(folder_.PathOf("stderr")).rdbuf();
+  return text.str();
+}
+
+}  // namespace cascade::testing

@@ -1,0 +1,44 @@
+// The real binary, cascade-server, as a child process.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tests/support/temp_dir.h"
+
+namespace cascade::testing {
+
+class ServerProcess {
+ public:
+  // Runs it with these arguments. Its stdout is read by Address, its stderr goes to a file.
+  explicit ServerProcess(std::vector<std::string> arguments);
+  ~ServerProcess();  // kills it if it still runs
+  ServerProcess(const ServerProcess&) = delete;
+  ServerProcess& operator=(const ServerProcess&) = delete;
+
+  // The first line it prints: with port 0 in --listen the address to dial. Waits for it; empty if
+  // the process ends without one.
+  std::string Address();
+
+  // All else that it prints, until it closes its stdout.
+  std::string StandardOutput();
+
+  void Signal(int signal) const;
+
+  // Its exit status, or minus the signal that killed it.
+  int Wait();
+
+  // What it wrote to stderr so far: all of it after Wait.
+  std::string StandardError() const;
+
+ private:
+  TempDir folder_;
+  int stdout_ = -1;
+  pid_t pid_ = -1;
+  std::optional<int> status_;
+};
+
+}  // namespace cascade::testing
