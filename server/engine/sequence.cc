@@ -1,5 +1,6 @@
 #include "server/engine/sequence.h"
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
@@ -37,9 +38,13 @@ absl::StatusOr<model::DecodingStep> Sequence::Next(std::span<const float> logits
 }
 
 Timings Sequence::timings() const {
-  return {.queue = *started_ - queued_.submitted,
-          .prefill = *first_token_at_ - *started_,
-          .decode = last_token_at_ - *first_token_at_};
+  // Never negative, though a system's clock may be set back.
+  const auto between = [](absl::Time from, absl::Time to) {
+    return std::max(to - from, absl::ZeroDuration());
+  };
+  return {.queue = between(queued_.submitted, *started_),
+          .prefill = between(*started_, *first_token_at_),
+          .decode = between(*first_token_at_, last_token_at_)};
 }
 
 }  // namespace cascade::server

@@ -37,6 +37,7 @@ using testing::RecordingSink;
 const std::string kFolder = CASCADE_SOURCE_DIR "/deploy/models/tales-7m";
 constexpr std::size_t kMaxRunning = 64;
 constexpr std::size_t kLongestPrompt = 400;
+constexpr std::size_t kRequests = CASCADE_DETERMINISM_REQUESTS;  // 64, fewer under a sanitizer
 
 struct Prompted {
   std::vector<model::TokenId> prompt;
@@ -190,26 +191,26 @@ void ExpectSame(const std::vector<Result>& actual, const std::vector<Result>& ex
   }
 }
 
-// How often a run on the "scalar" target, plain C++, can be afforded on the bundled model: not at
-// all for 64 requests, which take it a minute.
+// The "scalar" target, plain C++, would take minutes for the bundled model and all the requests: it
+// runs them all on the small model, and few short ones on the bundled model.
 bool IsFast(const std::string& target) { return target != "scalar"; }
 
 TEST_F(DeterminismTest, BundledModelAloneAllAtOnceAndShuffledOnOneThreadAndFour) {
   Use(Which::kBundled);
-  const std::vector<Prompted> requests = MixedRequests(64, kLongestPrompt, config_);
+  const std::vector<Prompted> requests = MixedRequests(kRequests, kLongestPrompt, config_);
   const std::vector<Result> alone = Alone(requests);
   for (const std::string& target : model::kernels::SupportedSimdTargets()) {
     if (!IsFast(target)) continue;
     SCOPED_TRACE(target);
     ASSERT_TRUE(model::kernels::SetSimdTarget(target).ok());
-    ExpectSame(Together(requests, InOrder(64), /*threads=*/1, 256), alone);
-    ExpectSame(Together(requests, Shuffled(64, 1), /*threads=*/4, 256), alone);
+    ExpectSame(Together(requests, InOrder(kRequests), /*threads=*/1, 256), alone);
+    ExpectSame(Together(requests, Shuffled(kRequests, 1), /*threads=*/4, 256), alone);
   }
 }
 
 TEST_F(DeterminismTest, SmallModelAloneAllAtOnceAndShuffledOnOneThreadAndFourOnEveryTarget) {
   Use(Which::kSmall);
-  const std::vector<Prompted> requests = MixedRequests(64, kLongestPrompt, config_);
+  const std::vector<Prompted> requests = MixedRequests(kRequests, kLongestPrompt, config_);
   const std::vector<Result> alone = Alone(requests);
   for (const std::string& target : model::kernels::SupportedSimdTargets()) {
     SCOPED_TRACE(target);
@@ -217,8 +218,8 @@ TEST_F(DeterminismTest, SmallModelAloneAllAtOnceAndShuffledOnOneThreadAndFourOnE
     ExpectSame(Alone(requests), alone);
     for (const std::size_t threads : {1U, 4U}) {
       SCOPED_TRACE(threads);
-      ExpectSame(Together(requests, InOrder(64), threads, 256), alone);
-      ExpectSame(Together(requests, Shuffled(64, 2), threads, 256), alone);
+      ExpectSame(Together(requests, InOrder(kRequests), threads, 256), alone);
+      ExpectSame(Together(requests, Shuffled(kRequests, 2), threads, 256), alone);
     }
   }
 }
