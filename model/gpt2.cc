@@ -27,6 +27,7 @@ ConstMatF Gpt2::Forward(const Batch& batch, std::span<const std::size_t> logit_r
     TransformerBlock(weights_.h[layer], config_, layer, batch, cache, executor_, scratch_, hidden);
   }
 
+  if (logit_rows.empty()) return {};
   if (logit_rows.size() > logits_.rows()) logits_ = Tensor(logit_rows.size(), config_.vocab_size);
   const MatF logits = logits_.Rows(logit_rows.size());
   LmHead({.ln_f = weights_.ln_f, .head = weights_.Head()}, config_.layer_norm_epsilon, hidden,
