@@ -39,8 +39,8 @@ HWY_INLINE V Polynomial(V x, const float (&coefficients)[kCount]) {
 // ActivationsTest.ExpStaysWithinItsStatedError
 template <class V>
 HWY_INLINE V ExpOf(V x) {
-  constexpr hn::DFromV<V> d;
-  constexpr hn::RebindToSigned<decltype(d)> di;
+  const hn::DFromV<V> d;
+  const hn::RebindToSigned<decltype(d)> di;
   constexpr float kQ[] = {0.499999935f, 0.166665207f, 0.0416683875f, 0.00836871114f,
                           0.00138146096f};
   const V shift = Constant<V>(0x1.8p23f);

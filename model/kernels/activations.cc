@@ -30,8 +30,8 @@ struct ActivationFunction {
 // Whole vectors, then the rest one by one: the same operations, so the same bits.
 template <class Function>
 void Transform(std::span<float> x, Function function) {
-  constexpr FloatTag d;
-  constexpr SingleTag one;
+  const FloatTag d;
+  const SingleTag one;
   std::size_t i = 0;
   for (; i + kLanes <= x.size(); i += kLanes) {
     hn::StoreU(function(hn::LoadU(d, &x[i])), d, &x[i]);

@@ -41,7 +41,7 @@ constexpr std::size_t VectorsFor(std::size_t rows, std::size_t most) {
 // kRows rows of scores for the blocks [first, first + kBlocks).
 template <std::size_t kRows, std::size_t kBlocks>
 void ScoreBlocks(ConstMatF q, const HeadBlocks& keys, std::size_t first, float scale, MatF scores) {
-  constexpr FloatTag d;
+  const FloatTag d;
   constexpr std::size_t kVectors = kBlocks * kPanelVectors;
   const float* block[kBlocks];
   const float* next[kBlocks];
@@ -99,7 +99,7 @@ void ScoreRows(ConstMatF q, const HeadBlocks& keys, std::size_t last, float scal
 
 // x[i] = exp(x[i] - max x); returns their sum. `x` is aligned and padded to whole blocks.
 float ExpRow(std::span<float> x) {
-  constexpr FloatTag d;
+  const FloatTag d;
   const FloatVector max = hn::Set(d, MaxOf(x));
   FloatVector sums[kPanelVectors];
   for (FloatVector& sum : sums) sum = hn::Zero(d);
@@ -131,7 +131,7 @@ float ExpRow(std::span<float> x) {
 template <class Tag, std::size_t kRows, std::size_t kVectors>
 void AddColumns(ConstMatF weights, const HeadBlocks& values, IndexRange positions, std::size_t c,
                 MatF out) {
-  constexpr Tag d;
+  const Tag d;
   constexpr std::size_t kStep = hn::MaxLanes(d);
   hn::Vec<Tag> chains[kRows][kVectors];
   CASCADE_UNROLL
@@ -170,19 +170,19 @@ void AddColumns(ConstMatF weights, const HeadBlocks& values, IndexRange position
   }
 }
 
-// AddColumns for all columns.
-template <std::size_t kRows>
-void AddPositions(ConstMatF weights, const HeadBlocks& values, IndexRange positions, MatF out) {
-  constexpr std::size_t kVectors = VectorsFor(kRows, 8);
-  std::size_t c = 0;
+// AddColumns for the columns from c on, kVectors vectors at a time as long as there are so many.
+template <std::size_t kRows, std::size_t kVectors = VectorsFor(kRows, 8)>
+void AddPositions(ConstMatF weights, const HeadBlocks& values, IndexRange positions, MatF out,
+                  std::size_t c = 0) {
   for (; c + kVectors * kLanes <= out.cols(); c += kVectors * kLanes) {
     AddColumns<FloatTag, kRows, kVectors>(weights, values, positions, c, out);
   }
-  for (; c + kLanes <= out.cols(); c += kLanes) {
-    AddColumns<FloatTag, kRows, 1>(weights, values, positions, c, out);
-  }
-  for (; c < out.cols(); ++c) {
-    AddColumns<SingleTag, kRows, 1>(weights, values, positions, c, out);
+  if constexpr (kVectors > 1) {
+    AddPositions<kRows, kVectors / 2>(weights, values, positions, out, c);
+  } else {
+    for (; c < out.cols(); ++c) {
+      AddColumns<SingleTag, kRows, 1>(weights, values, positions, c, out);
+    }
   }
 }
 

@@ -39,8 +39,8 @@ HWY_INLINE void PrefetchOutput(const MatMulJob& job, const OutputTile& tile) {
 template <Activation kActivation>
 HWY_INLINE void FinishRow(const float* chains, std::span<const float> residual,
                           std::span<float> out) {
-  constexpr FloatTag d;
-  constexpr SingleTag one;
+  const FloatTag d;
+  const SingleTag one;
   std::size_t c = 0;
   for (; c + kLanes <= out.size(); c += kLanes) {
     FloatVector y = ActivationOf<kActivation>(hn::Load(d, chains + c));

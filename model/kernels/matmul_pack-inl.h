@@ -20,7 +20,7 @@ HWY_INLINE std::size_t TransposeFour(ConstMatF x, float* out, std::size_t stride
   (void)x, (void)out, (void)stride;
   return 0;
 #else
-  constexpr hn::FixedTag<float, 4> d;
+  const hn::FixedTag<float, 4> d;
   const std::size_t columns = x.cols() / 4 * 4;
   for (std::size_t k = 0; k < columns; k += 4) {
     const auto a = hn::LoadU(d, x.data() + k);

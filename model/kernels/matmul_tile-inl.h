@@ -103,7 +103,7 @@ HWY_INLINE void StoreRow(const WeightRow<kVectors>& w, float* out) {
 template <std::size_t kRows, std::size_t kVectors>
 HWY_INLINE void Step(const float* x, const WeightRow<kVectors>& w,
                      Chains<kRows, kVectors>& chains) {
-  constexpr FloatTag d;
+  const FloatTag d;
   CASCADE_UNROLL
   for (std::size_t r = 0; r < kRows; ++r) {
     const FloatVector broadcast = hn::Set(d, x[r]);
@@ -115,7 +115,7 @@ HWY_INLINE void Step(const float* x, const WeightRow<kVectors>& w,
 // chains = start; chains[r, c] = fma(x[r, k], w[k, c], chains[r, c]) for k ascending.
 template <class Panel, Weights kWeights, std::size_t kRows, std::size_t kPanels>
 HWY_NOINLINE void MultiplyTile(const TileOperands& t) {
-  constexpr FloatTag d;
+  const FloatTag d;
   constexpr std::size_t kVectors = kPanels * kPanelVectors;
   Chains<kRows, kVectors> chains;
   CASCADE_UNROLL

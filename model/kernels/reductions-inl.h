@@ -37,7 +37,7 @@ HWY_INLINE float LargerOf(float a, float b) { return (b > a || b != b) ? b : a; 
 
 // The largest element, -Inf for none, NaN if there is one.
 HWY_INLINE float MaxOf(std::span<const float> x) {
-  constexpr FloatTag d;
+  const FloatTag d;
   VirtualLanes<float> lanes;
   lanes.fill(-HUGE_VALF);
   FloatVector best[kPanelVectors];

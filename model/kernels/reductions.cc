@@ -22,7 +22,7 @@ namespace HWY_NAMESPACE {
 // A piece of a row: 16 elements, fewer at its end. Elements that do not exist are zero.
 struct Piece {
   HWY_INLINE explicit Piece(std::span<const float> x) {
-    constexpr FloatTag d;
+    const FloatTag d;
     if (x.size() >= kPanelColumns) {
       CASCADE_UNROLL
       for (std::size_t v = 0; v < kPanelVectors; ++v) values[v] = hn::LoadU(d, &x[v * kLanes]);
@@ -34,7 +34,7 @@ struct Piece {
   }
 
   HWY_INLINE void CopyTo(std::span<float> out) const {
-    constexpr FloatTag d;
+    const FloatTag d;
     if (out.size() >= kPanelColumns) {
       CASCADE_UNROLL
       for (std::size_t v = 0; v < kPanelVectors; ++v) hn::StoreU(values[v], d, &out[v * kLanes]);
@@ -55,7 +55,7 @@ HWY_INLINE std::span<T> PieceAt(std::span<T> x, std::size_t i) {
 }
 
 HWY_INLINE float TreeSum(const FloatVector (&sums)[kPanelVectors]) {
-  constexpr FloatTag d;
+  const FloatTag d;
   VirtualLanes<float> lanes;
   for (std::size_t v = 0; v < kPanelVectors; ++v) hn::StoreU(sums[v], d, &lanes[v * kLanes]);
   return SumOfLanes(lanes);
@@ -63,7 +63,7 @@ HWY_INLINE float TreeSum(const FloatVector (&sums)[kPanelVectors]) {
 
 // Adding the zeros of a last piece changes no sum.
 HWY_INLINE float SumOf(std::span<const float> x) {
-  constexpr FloatTag d;
+  const FloatTag d;
   FloatVector sums[kPanelVectors];
   for (FloatVector& sum : sums) sum = hn::Zero(d);
   for (std::size_t i = 0; i < x.size(); i += kPanelColumns) {
@@ -76,7 +76,7 @@ HWY_INLINE float SumOf(std::span<const float> x) {
 
 // sum_i (x[i] - mean)^2
 HWY_INLINE float SquaredDeviations(std::span<const float> x, float mean) {
-  constexpr FloatTag d;
+  const FloatTag d;
   const FloatVector centre = hn::Set(d, mean);
   FloatVector sums[kPanelVectors];
   for (FloatVector& sum : sums) sum = hn::Zero(d);
@@ -99,7 +99,7 @@ HWY_INLINE float SquaredDeviations(std::span<const float> x, float mean) {
 
 void Normalize(std::span<const float> x, std::span<const float> gamma, std::span<const float> beta,
                float eps, std::span<float> out) {
-  constexpr FloatTag d;
+  const FloatTag d;
   const float count = static_cast<float>(x.size());
   const float mean = SumOf(x) / count;
   const float variance = SquaredDeviations(x, mean) / count;
@@ -120,7 +120,7 @@ void Normalize(std::span<const float> x, std::span<const float> gamma, std::span
 
 // exp((x - max) / temperature) of one piece.
 HWY_INLINE void ExpBelowMax(float max, float temperature, Piece& piece) {
-  constexpr FloatTag d;
+  const FloatTag d;
   CASCADE_UNROLL
   for (FloatVector& v : piece.values) {
     v = ExpOf(hn::Div(hn::Sub(v, hn::Set(d, max)), hn::Set(d, temperature)));
@@ -138,7 +138,7 @@ HWY_INLINE void AddTo(VirtualLanes<double>& lanes, const Piece& piece, std::size
 float MaxElement(std::span<const float> x) { return MaxOf(x); }
 
 void SoftmaxRow(std::span<const float> x, float temperature, std::span<float> out) {
-  constexpr FloatTag d;
+  const FloatTag d;
   const float max = MaxOf(x);
   VirtualLanes<double> lanes = {};
   for (std::size_t i = 0; i < x.size(); i += kPanelColumns) {

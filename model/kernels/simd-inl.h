@@ -46,7 +46,7 @@ inline constexpr std::size_t kPanelVectors = kPanelColumns / kLanes;
 template <class V>
 HWY_INLINE V Fma(V a, V b, V c) {
 #if CASCADE_SCALAR_TARGET
-  constexpr hn::DFromV<V> d;
+  const hn::DFromV<V> d;
   constexpr std::size_t kCount = hn::MaxLanes(d);
   HWY_ALIGN float x[kCount];
   HWY_ALIGN float y[kCount];

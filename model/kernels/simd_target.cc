@@ -29,8 +29,8 @@ std::int64_t DetectTargets() {
 }
 
 std::int64_t AvailableTargets() {
-  static const std::int64_t kAvailable = DetectTargets();  // before the first SetSimdTarget
-  return kAvailable;
+  static const std::int64_t available = DetectTargets();  // before the first SetSimdTarget
+  return available;
 }
 
 }  // namespace

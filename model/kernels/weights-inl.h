@@ -32,8 +32,8 @@ struct Bf16Panel {
   static constexpr std::size_t kBytes = kPanelColumns * sizeof(std::uint32_t);
 
   static HWY_INLINE FloatVector Load(const std::byte* piece, std::size_t row, std::size_t v) {
-    constexpr FloatTag d;
-    constexpr hn::RebindToUnsigned<FloatTag> du;
+    const FloatTag d;
+    const hn::RebindToUnsigned<FloatTag> du;
     const auto words = hn::Load(du, reinterpret_cast<const std::uint32_t*>(piece) + v * kLanes);
     if (row == 0) return hn::BitCast(d, hn::ShiftLeft<16>(words));
     return hn::BitCast(d, hn::And(words, hn::Set(du, 0xffff0000u)));
@@ -45,14 +45,14 @@ struct F16Panel {
   static constexpr std::size_t kBytes = kPanelColumns * sizeof(std::uint16_t);
 
   static HWY_INLINE FloatVector Load(const std::byte* piece, std::size_t /*row*/, std::size_t v) {
-    constexpr FloatTag d;
+    const FloatTag d;
 #if CASCADE_SCALAR_TARGET  // whose own widening does not know infinities
     const auto* halves = reinterpret_cast<const std::uint16_t*>(piece) + v * kLanes;
     HWY_ALIGN float lanes[kLanes];
     for (std::size_t i = 0; i < kLanes; ++i) lanes[i] = FloatFromF16(halves[i]);
     return hn::Load(d, lanes);
 #else
-    constexpr hn::Rebind<hwy::float16_t, FloatTag> dh;
+    const hn::Rebind<hwy::float16_t, FloatTag> dh;
     const auto* halves = reinterpret_cast<const hwy::float16_t*>(piece) + v * kLanes;
     return hn::PromoteTo(d, hn::Load(dh, halves));
 #endif

@@ -32,12 +32,12 @@ TEST(AlignedBufferTest, MovingLeavesNothingBehind) {
     AlignedBuffer<float> from(size);
     from.data()[size - 1] = 3;
     AlignedBuffer<float> to(std::move(from));
-    EXPECT_EQ(from.size(), 0u);  // NOLINT(bugprone-use-after-move): that is the claim
+    EXPECT_EQ(from.size(), 0u);  // NOLINT(bugprone-use-after-move,clang-analyzer-cplusplus.Move)
     EXPECT_EQ(from.data(), nullptr);
     EXPECT_EQ(to.span().back(), 3.0f);
     AlignedBuffer<float> assigned(2);
     assigned = std::move(to);
-    EXPECT_EQ(to.size(), 0u);  // NOLINT(bugprone-use-after-move)
+    EXPECT_EQ(to.size(), 0u);  // NOLINT(bugprone-use-after-move,clang-analyzer-cplusplus.Move)
     EXPECT_EQ(assigned.span().back(), 3.0f);
   }
 }

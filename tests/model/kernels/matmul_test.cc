@@ -255,7 +255,7 @@ TEST_P(MatMulTest, ScratchGrowsAndIsThenKept) {
   const Operands small({.rows = 3, .n_in = 16, .n_out = 16}, WeightType::kF32);
   InlineExecutor executor;
   MatMulScratch scratch;
-  std::vector<float> out(20 * 16);
+  std::vector<float> out(std::size_t{20} * 16);
   MatMul(large.X(), large.packed, {}, executor, scratch, MatF(out.data(), 20, 16));
   const float* const memory = scratch.packed_rows.data();
   MatMul(small.X(), small.packed, {}, executor, scratch, MatF(out.data(), 3, 16));

@@ -65,7 +65,7 @@ TEST(PackedMatrixTest, CopyColumnGivesBackTheRoundedColumnFromEitherLayout) {
 }
 
 TEST(PackedMatrixTest, PanelsArePaddedWithZeros) {
-  const std::vector<float> ones(3 * 17, 1.0f);
+  const std::vector<float> ones(std::size_t{3} * 17, 1.0f);
   InlineExecutor executor;
   for (const WeightType type : {WeightType::kF32, WeightType::kBf16, WeightType::kF16}) {
     const auto packed =

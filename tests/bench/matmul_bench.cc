@@ -1,0 +1,94 @@
+// The matrix product at the shapes of gpt2-medium, beside what the machine can do at best: of one
+// core's multiply-adds where there are many rows, of its reading of the same weights where few.
+#include <random>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "benchmark/benchmark.h"
+#include "model/kernels/matmul.h"
+#include "model/kernels/simd_target.h"
+#include "tests/bench/probes.h"
+
+namespace cascade::bench {
+namespace {
+
+using model::ConstMatF;
+using model::InlineExecutor;
+using model::MatF;
+namespace kernels = model::kernels;
+
+struct Shape {
+  std::size_t rows;
+  std::size_t n_in;
+  std::size_t n_out;
+};
+
+std::vector<float> RandomFloats(std::size_t count) {
+  std::minstd_rand generator(1);
+  std::vector<float> values(count);
+  for (float& v : values) v = static_cast<float>(generator() % 2001) * 1e-3f - 1.0f;
+  return values;
+}
+
+kernels::PackedMatrix RandomMatrix(const Shape& shape, kernels::WeightType type) {
+  const std::vector<float> values = RandomFloats(shape.n_in * shape.n_out);
+  InlineExecutor executor;
+  return kernels::PackedMatrix::Pack({.bytes = std::as_bytes(std::span(values)),
+                                      .type = kernels::WeightType::kF32,
+                                      .layout = kernels::SourceMatrix::Layout::kInOut,
+                                      .n_in = shape.n_in,
+                                      .n_out = shape.n_out},
+                                     type, executor);
+}
+
+void MatMulBench(benchmark::State& state, const std::string& target, kernels::WeightType type,
+                 const Shape& shape) {
+  if (!kernels::SetSimdTarget(target).ok()) return state.SkipWithError("no such target");
+  const kernels::PackedMatrix weights = RandomMatrix(shape, type);
+  const std::vector<float> x = RandomFloats(shape.rows * shape.n_in);
+  std::vector<float> y(shape.rows * shape.n_out);
+  InlineExecutor executor;
+  kernels::MatMulScratch scratch;
+  const Work work{.operations = 2.0 * static_cast<double>(shape.rows * shape.n_in * shape.n_out),
+                  .bytes = {weights.Panel(0), weights.bytes()}};
+  MeasureBesideProbes(state, work, [&] {
+    kernels::MatMul(ConstMatF(x.data(), shape.rows, shape.n_in), weights, {}, executor, scratch,
+                    MatF(y.data(), shape.rows, shape.n_out));
+    benchmark::ClobberMemory();
+  });
+}
+
+void Register(const std::string& target, kernels::WeightType type, const Shape& shape) {
+  const std::string name = absl::StrCat("MatMul/", target, "/", std::string(kernels::Name(type)),
+                                        "/rows:", shape.rows, "/", shape.n_in, "x", shape.n_out);
+  benchmark::RegisterBenchmark(name.c_str(), MatMulBench, target, type, shape)
+      ->UseManualTime()
+      ->Unit(benchmark::kMillisecond);
+}
+
+void RegisterAll() {
+  for (const std::string& target : kernels::SupportedSimdTargets()) {
+    if (target == "scalar") continue;  // there to be right, not to be fast
+    for (const auto type :
+         {kernels::WeightType::kF32, kernels::WeightType::kBf16, kernels::WeightType::kF16}) {
+      Register(target, type, {1, 1024, 50257});
+      Register(target, type, {4, 1024, 50257});
+      for (const std::size_t rows : {8u, 16u, 32u, 256u}) {
+        Register(target, type, {rows, 1024, 4096});
+      }
+      Register(target, type, {256, 4096, 1024});
+    }
+  }
+}
+
+}  // namespace
+}  // namespace cascade::bench
+
+int main(int argc, char** argv) {
+  cascade::bench::RegisterAll();
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  benchmark::RunSpecifiedBenchmarks();
+  return 0;
+}
