@@ -2,7 +2,7 @@
 # make run and make test, as the README has them, from a clone in a Debian 12 where nothing is
 # installed but make. Takes this machine's apt sources. As root, with mmdebstrap; needs 4 GB of disk.
 #
-#   fresh_test.sh [TARGET]    make TARGET instead of `make test`
+#   fresh_test.sh [TARGET]    make TARGET instead of `make test`; JOBS from the environment bounds it
 set -eu
 cd "$(dirname "$0")/.."
 target=${1:-test}
@@ -20,7 +20,7 @@ cleanup() {
 }
 trap cleanup EXIT
 
-inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root "$@"; }
+inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root ${JOBS:+"JOBS=$JOBS"} "$@"; }
 
 step 'a bare Debian 12'
 sources=/etc/apt/sources.list.d/debian.sources
