@@ -34,7 +34,7 @@ namespace {
 
 using testing::RecordingSink;
 
-const std::string kFolder = CASCADE_SOURCE_DIR "/deploy/models/tales-7m";
+constexpr char kFolder[] = CASCADE_SOURCE_DIR "/deploy/models/tales-7m";
 constexpr std::size_t kMaxRunning = 64;
 constexpr std::size_t kLongestPrompt = 400;
 constexpr std::size_t kRequests = CASCADE_DETERMINISM_REQUESTS;  // 64, fewer under a sanitizer

@@ -29,9 +29,9 @@ class WorkerFailureTest : public ::testing::Test {
  protected:
   // Runs three requests, of which two are in the step that fails with what `fault` throws: one that
   // decodes and one whose prompt fills the step, so that the third is not in it.
-  void RunIntoFault(std::function<void()> fault) {
+  void RunIntoFault(const std::function<void()>& fault) {
     std::atomic<bool> armed = false;
-    executor_.before = [&armed, fault] {
+    executor_.before = [&armed, &fault] {
       if (armed.exchange(false)) fault();
     };
     decoder_.on_step = [this](std::size_t) { gate_.Pass(); };
