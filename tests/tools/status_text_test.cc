@@ -15,7 +15,7 @@ TEST(StatusTextTest, IsCodeAndMessage) {
             "UNAUTHENTICATED: who?");
 }
 
-TEST(StatusTextTest, PrintsEveryFieldViolationOnItsLine) {
+TEST(StatusTextTest, PrintsEveryFieldViolationOnItsLineInPlaceOfTheMessage) {
   google::rpc::BadRequest bad_request;
   auto* violation = bad_request.add_field_violations();
   violation->set_field("sampling.top_p");
@@ -27,7 +27,7 @@ TEST(StatusTextTest, PrintsEveryFieldViolationOnItsLine) {
   details.add_details()->PackFrom(bad_request);
   EXPECT_EQ(StatusText(grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "2 fields are wrong",
                                     details.SerializeAsString())),
-            "INVALID_ARGUMENT: 2 fields are wrong\n"
+            "INVALID_ARGUMENT:\n"
             "  sampling.top_p: must be above 0\n"
             "  stopping.stop[0]: must not be empty");
 }

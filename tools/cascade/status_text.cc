@@ -33,33 +33,36 @@ std::string CodeName(grpc::StatusCode code) {
   return index < kNames.size() ? kNames.at(index) : absl::StrCat("code ", static_cast<int>(code));
 }
 
-void AppendViolations(const google::protobuf::Any& detail, std::string* text) {
-  google::rpc::BadRequest bad_request;
-  if (!detail.UnpackTo(&bad_request)) return;
+// One line a violation: all that Cascade's own message says, so they stand in its place.
+std::string Violations(const google::rpc::BadRequest& bad_request) {
+  std::string text;
   for (const auto& violation : bad_request.field_violations()) {
-    absl::StrAppend(text, "\n  ", violation.field(), ": ", violation.description());
+    absl::StrAppend(&text, "\n  ", violation.field(), ": ", violation.description());
   }
+  return text;
 }
 
-void AppendRetryDelay(const google::protobuf::Any& detail, std::string* text) {
-  google::rpc::RetryInfo retry;
-  if (!detail.UnpackTo(&retry)) return;
+std::string RetryDelay(const google::rpc::RetryInfo& retry) {
   const absl::Duration delay =
       absl::Seconds(retry.retry_delay().seconds()) + absl::Nanoseconds(retry.retry_delay().nanos());
-  absl::StrAppend(text, "\n  try again in ", absl::FormatDuration(delay));
+  return absl::StrCat("\n  try again in ", absl::FormatDuration(delay));
 }
 
 }  // namespace
 
 std::string StatusText(const grpc::Status& status) {
-  std::string text = absl::StrCat(CodeName(status.error_code()), ": ", status.error_message());
+  std::string message = absl::StrCat(" ", status.error_message());
+  std::string advice;
   google::rpc::Status details;
-  if (!details.ParseFromString(status.error_details())) return text;
+  if (!details.ParseFromString(status.error_details())) details.Clear();
   for (const google::protobuf::Any& detail : details.details()) {
-    if (detail.Is<google::rpc::BadRequest>()) AppendViolations(detail, &text);
-    if (detail.Is<google::rpc::RetryInfo>()) AppendRetryDelay(detail, &text);
+    google::rpc::BadRequest bad_request;
+    google::rpc::RetryInfo retry;
+    if (detail.UnpackTo(&bad_request) && bad_request.field_violations_size() > 0)
+      message = Violations(bad_request);
+    if (detail.UnpackTo(&retry)) advice = RetryDelay(retry);
   }
-  return text;
+  return absl::StrCat(CodeName(status.error_code()), ":", message, advice);
 }
 
 }  // namespace cascade::cli
