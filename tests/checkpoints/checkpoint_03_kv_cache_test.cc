@@ -3,7 +3,9 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -147,33 +149,48 @@ class GuardedCache {
   std::uint32_t guard_ = std::bit_cast<std::uint32_t>(1.0F);
 };
 
-class KvCacheProperties : public testing::GoldenModelTest {};
+class KvCacheProperties : public testing::GoldenModelTest {
+ protected:
+  // Writes zeros for one head at [start, start + rows) and looks at every float of the cache.
+  void ExpectWriteTouchesNothingElse(HeadIndex head, std::size_t start, std::size_t rows) {
+    GuardedCache guarded(config());
+    const std::size_t head_dim = config().head_dim();
+    const std::vector<float> before = guarded.Floats();
+    ASSERT_EQ(std::ranges::count(before, 0.0F), 0) << "every float has its guard";
+
+    Tensor zeros(rows, head_dim);
+    guarded.cache().Write(guarded.blocks(), head, start, zeros.Rows(rows), zeros.Rows(rows));
+
+    const std::vector<float> after = guarded.Floats();
+    std::size_t changed = 0;
+    for (std::size_t i = 0; i < after.size(); ++i) {
+      if (after[i] == before[i]) continue;
+      ASSERT_EQ(after[i], 0.0F) << "float " << i;
+      ++changed;
+    }
+    EXPECT_EQ(changed, 2 * rows * head_dim);
+    const std::size_t positions = guarded.blocks().capacity();
+    Tensor back = ReadBack(guarded.cache(), guarded.blocks(), head, positions, head_dim);
+    for (std::size_t p = 0; p < positions; ++p) {
+      const std::span<const float> row = back.Rows(positions).Row(p);
+      const bool written = p >= start && p < start + rows;
+      EXPECT_EQ(std::ranges::count(row, 0.0F), written ? std::ssize(row) : 0) << "position " << p;
+    }
+  }
+};
 
 TEST_P(KvCacheProperties, WriteTouchesNothingElse) {
-  GuardedCache guarded(config());
-  const std::size_t head_dim = config().head_dim();
-  const std::vector<float> before = guarded.Floats();
-  ASSERT_EQ(std::ranges::count(before, 0.0F), 0) << "every float has its guard";
-
-  constexpr std::size_t kStart = 13;  // the end of one block, all of the next, the start of another
-  constexpr std::size_t kRows = 20;
-  const HeadIndex written{config().n_layer - 1, config().n_head / 2};
-  Tensor rows(kRows, head_dim);  // zeros
-  guarded.cache().Write(guarded.blocks(), written, kStart, rows.Rows(kRows), rows.Rows(kRows));
-
-  const std::vector<float> after = guarded.Floats();
-  EXPECT_EQ(std::ranges::count(after, 0.0F), static_cast<std::ptrdiff_t>(2 * kRows * head_dim));
-  std::size_t changed = 0;
-  for (std::size_t i = 0; i < after.size(); ++i) {
-    if (after[i] == before[i]) continue;
-    EXPECT_EQ(after[i], 0.0F) << "float " << i;
-    ++changed;
+  const HeadIndex last{config().n_layer - 1, config().n_head - 1};
+  const std::size_t end = GuardedCache::kBlocks * kBlockPositions;
+  for (std::size_t slot = 0; slot < kBlockPositions; ++slot) {
+    ExpectWriteTouchesNothingElse({0, 1}, kBlockPositions + slot, 1);
   }
-  EXPECT_EQ(changed, 2 * kRows * head_dim);
-  Tensor back = ReadBack(guarded.cache(), guarded.blocks(), written, kStart + kRows, head_dim);
-  for (std::size_t p = 0; p < kStart + kRows; ++p) {
-    EXPECT_EQ(back.Rows(back.rows()).Row(p)[0] == 0.0F, p >= kStart) << "position " << p;
-  }
+  ExpectWriteTouchesNothingElse({0, 0}, 0, 1);
+  ExpectWriteTouchesNothingElse({1, 0}, 13,
+                                20);  // some of a block, all of the next, some of another
+  ExpectWriteTouchesNothingElse({0, 1}, 16, 16);
+  ExpectWriteTouchesNothingElse(last, end - 1, 1);
+  ExpectWriteTouchesNothingElse(last, 0, end);
 }
 
 TEST_P(KvCacheProperties, BlocksMayLieAnywhere) {

@@ -24,16 +24,22 @@ T ValueOrDie(absl::StatusOr<T> value) {
 
 }  // namespace
 
-std::string NameOf(const ::testing::TestParamInfo<GoldenModel>& model) {
-  switch (model.param) {
+void PrintTo(GoldenModel model, std::ostream* out) {
+  switch (model) {
     case GoldenModel::kTales:
-      return "tales_7m";
+      *out << "tales_7m";
+      return;
     case GoldenModel::kRandom:
-      return "random";
+      *out << "random";
+      return;
     case GoldenModel::kFullSize:
-      return "full_size";
+      *out << "full_size";
+      return;
   }
-  return "unknown";
+}
+
+std::string NameOf(const ::testing::TestParamInfo<GoldenModel>& model) {
+  return ::testing::PrintToString(model.param);
 }
 
 std::optional<std::string> FullSizeFolder() {

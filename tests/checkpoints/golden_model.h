@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <ostream>
 #include <span>
 #include <string>
 #include <vector>
@@ -31,6 +32,8 @@ enum class GoldenModel : std::uint8_t {
 
 // "tales_7m", "random", "full_size"; for INSTANTIATE_TEST_SUITE_P.
 std::string NameOf(const ::testing::TestParamInfo<GoldenModel>& model);
+
+void PrintTo(GoldenModel model, std::ostream* out);
 
 // What CASCADE_GPT2_DIR says, if it says anything.
 std::optional<std::string> FullSizeFolder();
