@@ -20,7 +20,9 @@ cleanup() {
 }
 trap cleanup EXIT
 
-inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root ${JOBS:+"JOBS=$JOBS"} "$@"; }
+# Becomes the command; in the background, $! is then its process.
+enter() { exec chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root ${JOBS:+"JOBS=$JOBS"} "$@"; }
+inside() { (enter "$@"); }
 
 step 'a bare Debian 12'
 sources=/etc/apt/sources.list.d/debian.sources
@@ -34,7 +36,7 @@ mount --bind /dev "$root/dev"
 git clone --quiet . "$root/cascade"
 
 step 'make run'
-inside make -C /cascade run "LISTEN=127.0.0.1:$port" > "$root/run.log" 2>&1 &
+enter make -C /cascade run "LISTEN=127.0.0.1:$port" > "$root/run.log" 2>&1 &
 server=$!
 until inside /cascade/build/bin/cascade health "--server=127.0.0.1:$port" > "$root/health.log" 2>&1; do
   kill -0 "$server" 2> /dev/null || { tail -n 50 "$root/run.log"; exit 1; }
@@ -42,9 +44,10 @@ until inside /cascade/build/bin/cascade health "--server=127.0.0.1:$port" > "$ro
 done
 inside /cascade/build/bin/cascade generate "--server=127.0.0.1:$port" --seed=1 'Once upon a time'
 kill "$server"
-wait "$server" || true
+wait "$server" || true  # with what make says of an interrupted command
 server=
-tail -n 3 "$root/run.log"
+tail -n 4 "$root/run.log"
+grep -q 'shut down' "$root/run.log"
 
 step "make $target"
 inside make -C /cascade "$target" > "$root/test.log" 2>&1 || { tail -n 100 "$root/test.log"; exit 1; }
