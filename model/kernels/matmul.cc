@@ -24,7 +24,7 @@ constexpr std::size_t kMaxPanels = PanelsPerPass(1);
 
 // How far ahead of the multiplication a few rows' weights are asked for, in bytes of all panels of
 // a pass: what memory delivers in its latency (20 GB/s times 100 ns), doubled.
-constexpr std::size_t kPrefetchBytes = 4096;
+constexpr std::size_t kPrefetchBytes = 8192;
 
 // How many tiles `rows` rows make.
 std::size_t CountTiles(std::size_t rows) { return RowTiles(rows, kMaxTileRows).count; }
