@@ -54,6 +54,21 @@ absl::Status CannotListen(absl::string_view address, absl::string_view why) {
   return absl::UnavailableError(absl::StrCat("cannot listen on ", address, ": ", why));
 }
 
+using AddressList = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
+
+// What "host:port" stands for; if nothing, `error` says why.
+AddressList Resolve(absl::string_view address, int& error) {
+  const HostAndPort parts = Split(address);
+  std::string host(parts.host);
+  if (IsBracketed(host)) host = host.substr(1, host.size() - 2);
+  addrinfo hints = {};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_PASSIVE;
+  addrinfo* found = nullptr;
+  error = getaddrinfo(host.c_str(), std::string(parts.port).c_str(), &hints, &found);
+  return {found, freeaddrinfo};
+}
+
 // Tries to bind, as gRPC will: 0 or errno.
 int TryBind(const addrinfo& info) {
   const int fd = socket(info.ai_family, info.ai_socktype, info.ai_protocol);
@@ -99,25 +114,25 @@ absl::Status CheckListenAddress(absl::string_view address) {
 
 absl::Status CheckCanListen(absl::string_view address) {
   if (absl::StartsWith(address, kUnixPrefix)) return CheckUnixPath(address);
-  const HostAndPort parts = Split(address);
-  std::string host(parts.host);
-  if (IsBracketed(host)) host = host.substr(1, host.size() - 2);
-  addrinfo hints = {};
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_PASSIVE;
-  addrinfo* found = nullptr;
-  const int error = getaddrinfo(host.c_str(), std::string(parts.port).c_str(), &hints, &found);
-  if (error != 0) return CannotListen(address, gai_strerror(error));
-  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, freeaddrinfo);
+  int error = 0;
+  const AddressList found = Resolve(BindAddress(address), error);
+  if (found == nullptr) return CannotListen(address, gai_strerror(error));
   int last_error = 0;
   bool any = false;
-  for (const addrinfo* info = found; info != nullptr; info = info->ai_next) {
+  for (const addrinfo* info = found.get(); info != nullptr; info = info->ai_next) {
     const int bind_error = TryBind(*info);
     if (bind_error == EADDRINUSE) return CannotListen(address, std::strerror(bind_error));
     any = any || bind_error == 0;
     last_error = bind_error;
   }
   return any ? absl::OkStatus() : CannotListen(address, std::strerror(last_error));
+}
+
+std::string BindAddress(absl::string_view address) {
+  const HostAndPort parts = Split(address);
+  int error = 0;
+  if (parts.host != "localhost" || Resolve(address, error) != nullptr) return std::string(address);
+  return absl::StrCat("127.0.0.1:", parts.port);
 }
 
 std::string DialAddress(absl::string_view address, int port) {

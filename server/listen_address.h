@@ -17,6 +17,10 @@ absl::Status CheckListenAddress(absl::string_view address);
 // is right.
 absl::Status CheckCanListen(absl::string_view address);
 
+// What to bind for `address`: itself, but 127.0.0.1 for a localhost that nothing resolves. A system
+// as bare as a new chroot has no /etc/hosts, and gRPC would ask it.
+std::string BindAddress(absl::string_view address);
+
 // What clients of a server that listens on `address`, and got `port`, dial: localhost where the
 // server listens on every interface.
 std::string DialAddress(absl::string_view address, int port);

@@ -50,7 +50,7 @@ absl::Status Server::Listen() {
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
   int port = 0;
-  builder.AddListeningPort(options_.listen, grpc::InsecureServerCredentials(), &port);
+  builder.AddListeningPort(BindAddress(options_.listen), grpc::InsecureServerCredentials(), &port);
   builder.RegisterService(&health_);
   builder.RegisterService(&text_generation_);
   SetConnectionOptions(builder);

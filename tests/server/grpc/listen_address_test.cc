@@ -63,6 +63,13 @@ TEST(ListenAddressTest, AFreePortCanBeListenedOn) {
   EXPECT_THAT(CheckCanListen("localhost:0"), IsOk());
 }
 
+TEST(ListenAddressTest, WhatIsBoundIsTheAddressOrLoopback) {
+  EXPECT_EQ(BindAddress("0.0.0.0:1"), "0.0.0.0:1");
+  EXPECT_EQ(BindAddress("unix:/socket"), "unix:/socket");
+  // The second where nothing resolves localhost.
+  EXPECT_THAT(BindAddress("localhost:1"), ::testing::AnyOf("localhost:1", "127.0.0.1:1"));
+}
+
 TEST(ListenAddressTest, ATakenPortCannot) {
   sockaddr_in loopback = {};
   loopback.sin_family = AF_INET;
