@@ -43,6 +43,7 @@ std::string NameOf(const ::testing::TestParamInfo<GoldenModel>& model) {
 }
 
 std::optional<std::string> FullSizeFolder() {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): one thread, and nobody sets it
   const char* const folder = std::getenv("CASCADE_GPT2_DIR");
   if (folder == nullptr || *folder == '\0') return std::nullopt;
   return folder;
