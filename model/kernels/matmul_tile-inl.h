@@ -17,21 +17,21 @@ HWY_BEFORE_NAMESPACE();
 namespace cascade::model::kernels {
 namespace HWY_NAMESPACE {
 
-// The shape of a full tile, from the registers of the target: kMaxChains vectors of chains, leaving
-// room for a row of weights and a broadcast input. At least 8 chains are needed to hide the latency
-// of the fused multiply-add (4 cycles on each of 2 ports).
+// The shape of a full tile, from the registers of the target: kMaxVectors vectors of chains and of
+// the weights that meet them, the rest is for broadcast inputs and the widening. 8 chains or more
+// hide the latency of the fused multiply-add (4 cycles on each of 2 ports).
 #if HWY_TARGET == HWY_AVX3
 inline constexpr std::size_t kMaxTileRows = 12;  // x 2 panels x 1 vector
-inline constexpr std::size_t kMaxChains = 24;
+inline constexpr std::size_t kMaxVectors = 28;
 #elif HWY_TARGET == HWY_NEON
-inline constexpr std::size_t kMaxTileRows = 6;  // x 1 panel x 4 vectors
-inline constexpr std::size_t kMaxChains = 24;
+inline constexpr std::size_t kMaxTileRows = 5;  // x 1 panel x 4 vectors
+inline constexpr std::size_t kMaxVectors = 24;
 #elif HWY_TARGET == HWY_AVX2
 inline constexpr std::size_t kMaxTileRows = 6;  // x 1 panel x 2 vectors
-inline constexpr std::size_t kMaxChains = 12;
+inline constexpr std::size_t kMaxVectors = 14;
 #else
 inline constexpr std::size_t kMaxTileRows = 4;
-inline constexpr std::size_t kMaxChains = 4;
+inline constexpr std::size_t kMaxVectors = 1;
 #endif
 
 // Steps of the chains between two visits to memory: so many rows of two panels, as floats, take
@@ -43,7 +43,7 @@ inline constexpr std::size_t kStretch = 256;
 // there are streams that the hardware prefetches well.
 constexpr std::size_t PanelsPerPass(std::size_t rows) {
   std::size_t panels = 4;
-  while (panels > 1 && rows * panels * kPanelVectors > kMaxChains) panels /= 2;
+  while (panels > 1 && (rows + 1) * panels * kPanelVectors > kMaxVectors) panels /= 2;
   return panels;
 }
 
