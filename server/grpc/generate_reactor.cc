@@ -1,7 +1,5 @@
 #include "server/grpc/generate_reactor.h"
 
-#include <utility>
-
 #include "server/grpc/request_log.h"
 #include "server/grpc/status.h"
 
@@ -17,31 +15,41 @@ void GenerateReactor::Begin() {
 }
 
 void GenerateReactor::OnStep(model::DecodingStep step) {
-  Action action = Action::kNone;
+  bool must_post = false;
   {
     const MutexLock lock(mu_);
     answer_.Add(step);
-    action = NextAction();
+    must_post = MustPost();
   }
-  Do(action);
+  if (must_post) outbox_.Post(*this);
 }
 
 void GenerateReactor::OnFinished(const Timings& timings) {
-  Action action = Action::kNone;
+  bool must_post = false;
   {
     const MutexLock lock(mu_);
     answer_.End(timings);
     outcome_ = absl::OkStatus();
-    action = NextAction();
+    must_post = MustPost();
   }
-  Do(action);
+  if (must_post) outbox_.Post(*this);  // else `this` may be gone
 }
 
 void GenerateReactor::OnFailed(absl::Status status) {
-  Action action = Action::kNone;
+  bool must_post = false;
   {
     const MutexLock lock(mu_);
     outcome_ = std::move(status);
+    must_post = MustPost();
+  }
+  if (must_post) outbox_.Post(*this);  // else `this` may be gone
+}
+
+void GenerateReactor::Send() {
+  Action action = Action::kNone;
+  {
+    const MutexLock lock(mu_);
+    posted_ = false;
     action = NextAction();
   }
   Do(action);
@@ -69,8 +77,14 @@ void GenerateReactor::OnDone() {
   delete this;
 }
 
+bool GenerateReactor::MustPost() {
+  if (posted_ || writing_) return false;
+  posted_ = true;
+  return true;
+}
+
 GenerateReactor::Action GenerateReactor::NextAction() {
-  if (writing_ || finishing_) return Action::kNone;
+  if (posted_ || writing_ || finishing_) return Action::kNone;
   if (!broken_ && answer_.TakeEvent(in_flight_)) {
     // The summary only comes after OnFinished: message and status leave together.
     finishing_ = answer_.complete();

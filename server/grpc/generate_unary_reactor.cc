@@ -9,12 +9,16 @@ void GenerateUnaryReactor::OnStep(model::DecodingStep step) { answer_.Add(step);
 
 void GenerateUnaryReactor::OnFinished(const Timings& timings) {
   answer_.End(timings);
-  answer_.TakeAll(response_);
-  Finish(grpc::Status::OK);  // last: `this` may be gone afterwards
+  outbox_.Post(*this);  // last: `this` may be gone afterwards
 }
 
 void GenerateUnaryReactor::OnFailed(absl::Status status) {
   status_ = std::move(status);
+  outbox_.Post(*this);  // last: `this` may be gone afterwards
+}
+
+void GenerateUnaryReactor::Send() {
+  if (status_.ok()) answer_.TakeAll(response_);
   Finish(ToGrpcStatus(status_));  // last: `this` may be gone afterwards
 }
 

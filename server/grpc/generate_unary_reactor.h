@@ -9,18 +9,23 @@
 #include "server/engine/token_sink.h"
 #include "server/grpc/answer.h"
 #include "server/grpc/open_calls.h"
+#include "server/grpc/outbox.h"
 
 namespace cascade::server {
 
 // One Generate call: gathers the worker's steps and answers with all of them at once.
 //
-// Created by the service with `new`, deletes itself in OnDone. No lock: until OnFinished or
-// OnFailed calls Finish everything but `cancelled_` is the worker's, and afterwards gRPC's.
-class GenerateUnaryReactor final : public grpc::ServerUnaryReactor, public TokenSink {
+// Created by the service with `new`, deletes itself in OnDone. No lock: everything but `cancelled_`
+// is the worker's until OnFinished or OnFailed, then the outbox's until Send calls Finish, then
+// gRPC's.
+class GenerateUnaryReactor final : public grpc::ServerUnaryReactor,
+                                   public TokenSink,
+                                   private Outbox::Sender {
  public:
-  // `response` is gRPC's; it lives until OnDone.
-  GenerateUnaryReactor(Answer answer, v1::GenerateResponse& response, OpenCalls& calls)
-      : call_(calls), answer_(std::move(answer)), response_(response) {}
+  // Borrows all but `answer`. `response` is gRPC's; it lives until OnDone.
+  GenerateUnaryReactor(Answer answer, v1::GenerateResponse& response, Outbox& outbox,
+                       OpenCalls& calls)
+      : call_(calls), outbox_(outbox), answer_(std::move(answer)), response_(response) {}
 
   // TokenSink; the worker's thread.
   void OnStep(model::DecodingStep step) override;
@@ -33,7 +38,11 @@ class GenerateUnaryReactor final : public grpc::ServerUnaryReactor, public Token
   void OnDone() override;
 
  private:
+  // Outbox::Sender; the outbox's thread.
+  void Send() override;
+
   const OpenCalls::Ticket call_;
+  Outbox& outbox_;
   Answer answer_;
   v1::GenerateResponse& response_;
   absl::Status status_;

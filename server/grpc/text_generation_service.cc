@@ -95,7 +95,8 @@ grpc::ServerWriteReactor<v1::GenerateEvent>* TextGenerationService::GenerateStre
   absl::StatusOr<PreparedRequest> prepared = Admit("GenerateStream", *context, *request);
   if (!prepared.ok()) return new RefusedStream(prepared.status());  // deletes itself
   const Backend& backend = *backend_.load();
-  auto* reactor = new GenerateReactor(Answer(*prepared, backend.info, backend.tokenizer), calls_);
+  auto* reactor =
+      new GenerateReactor(Answer(*prepared, backend.info, backend.tokenizer), outbox_, calls_);
   prepared->generation.sink = reactor;
   reactor->Begin();
   backend.worker.Submit(std::move(prepared->generation));
@@ -109,7 +110,7 @@ grpc::ServerUnaryReactor* TextGenerationService::Generate(grpc::CallbackServerCo
   if (!prepared.ok()) return Ended(*context, prepared.status());
   const Backend& backend = *backend_.load();
   auto* reactor = new GenerateUnaryReactor(Answer(*prepared, backend.info, backend.tokenizer),
-                                           *response, calls_);
+                                           *response, outbox_, calls_);
   prepared->generation.sink = reactor;
   backend.worker.Submit(std::move(prepared->generation));
   return reactor;

@@ -10,6 +10,7 @@
 #include "cascade/v1/text_generation.grpc.pb.h"
 #include "server/grpc/backend.h"
 #include "server/grpc/open_calls.h"
+#include "server/grpc/outbox.h"
 #include "server/grpc/preparation.h"
 
 namespace cascade::server {
@@ -61,6 +62,7 @@ class TextGenerationService final : public v1::TextGeneration::CallbackService {
                                            const v1::GenerateRequest& request) const;
 
   OpenCalls& calls_;
+  Outbox outbox_;
   std::atomic<const Backend*> backend_ = nullptr;
   std::atomic<bool> stopped_ = false;
 };

@@ -1,0 +1,308 @@
+// What the wire adds to a token: from the worker's OnStep to the client's Read, over loopback TCP.
+//
+//   BM_TokenToClient/N : N streams get one token each, as in a step of the worker, and the next
+//   only when
+//                        all clients have theirs and 2 ms have passed: the pace of a small model.
+//     Time             : from the step's first OnStep until the last client has its token
+//     p50_us, p99_us   : from one token's OnStep to its client
+//     on_step_us       : of the worker's thread, for one token: what a step becomes longer by
+//   BM_FlatOut/N       : N streams get 1000 tokens each as fast as OnStep returns; what gathers
+//   while
+//                        a write is in flight shares a message
+//     tokens_per_message, on_step_us
+//
+//   BM_Generate/unary/N, BM_Generate/stream/N : N clients ask the whole server, with the bundled
+//   model,
+//                        for 200 tokens each, in one message or as a stream
+//     decode_us        : of one step of the worker, from the answers' own timings; the difference
+//     of the
+//                        two is what streaming adds to a step
+//
+// The first two have no model: the benchmark's thread plays the worker.
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "benchmark/benchmark.h"
+#include "cascade/v1/text_generation.grpc.pb.h"
+#include "grpcpp/create_channel.h"
+#include "grpcpp/security/credentials.h"
+#include "grpcpp/security/server_credentials.h"
+#include "grpcpp/server.h"
+#include "grpcpp/server_builder.h"
+#include "server/engine/mutex.h"
+#include "server/grpc/generate_reactor.h"
+#include "server/observability/logs.h"
+#include "server/server.h"
+
+namespace cascade::server {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kPace = std::chrono::milliseconds(2);
+constexpr std::size_t kFlatOutTokens = 1000;
+
+double Microseconds(Clock::duration duration) {
+  return std::chrono::duration<double, std::micro>(duration).count();
+}
+
+// Hands each call's reactor to the benchmark instead of a worker.
+class BenchService final : public v1::TextGeneration::CallbackService {
+ public:
+  BenchService()
+      : tokenizer_(*model::Tokenizer::Load(CASCADE_SOURCE_DIR "/deploy/models/tales-7m")) {}
+
+  grpc::ServerWriteReactor<v1::GenerateEvent>* GenerateStream(
+      grpc::CallbackServerContext* /*context*/, const v1::GenerateRequest* /*request*/) override {
+    auto* reactor =
+        new GenerateReactor(Answer(PreparedRequest(), ModelInfo(), tokenizer_), outbox_, calls_);
+    reactor->Begin();
+    const MutexLock lock(mu_);
+    reactors_.push_back(reactor);
+    return reactor;
+  }
+
+  std::vector<GenerateReactor*> reactors() {
+    const MutexLock lock(mu_);
+    return reactors_;
+  }
+
+ private:
+  const model::Tokenizer tokenizer_;
+  OpenCalls calls_;
+  Outbox outbox_;
+  Mutex mu_;
+  std::vector<GenerateReactor*> reactors_ ABSL_GUARDED_BY(mu_);
+};
+
+// One client with a thread that reads its stream.
+struct Client {
+  grpc::ClientContext context;
+  std::unique_ptr<grpc::ClientReader<v1::GenerateEvent>> reader;
+  std::thread thread;
+  std::atomic<Clock::time_point> last_read = Clock::time_point();
+  std::atomic<std::size_t> messages = 0;
+};
+
+// A server, and `count` streams that have begun.
+class Streams {
+ public:
+  explicit Streams(std::size_t count) : clients_(count) {
+    StartLogging({.level = LogLevel::kOff});
+    int port = 0;
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+    builder.RegisterService(&service_);
+    server_ = builder.BuildAndStart();
+    stub_ = v1::TextGeneration::NewStub(
+        grpc::CreateChannel(absl::StrCat("127.0.0.1:", port), grpc::InsecureChannelCredentials()));
+    for (Client& client : clients_) {
+      client.reader = stub_->GenerateStream(&client.context, v1::GenerateRequest());
+      client.thread = std::thread([this, &client] { Read(client); });
+    }
+    WaitForMessages(count);  // the prompt events
+    sinks_ = service_.reactors();
+  }
+
+  ~Streams() {
+    for (GenerateReactor* sink : sinks_) {
+      model::DecodingStep last = Token();
+      last.finish.emplace();
+      sink->OnStep(std::move(last));
+      sink->OnFinished({});
+    }
+    for (Client& client : clients_) client.thread.join();
+    server_->Shutdown();
+  }
+
+  static model::DecodingStep Token() {
+    return {.token = {.id = 533, .log_probs = std::nullopt}, .text = " time", .finish = {}};
+  }
+
+  // Returns when all clients together have read this many messages.
+  void WaitForMessages(std::size_t count) const {
+    for (std::size_t n = messages_.load(); n < count; n = messages_.load()) messages_.wait(n);
+  }
+
+  // In the order in which the calls came, which need not be that of the clients.
+  const std::vector<GenerateReactor*>& sinks() const { return sinks_; }
+  std::vector<Client>& clients() { return clients_; }
+  std::size_t messages() const { return messages_.load(); }
+
+ private:
+  void Read(Client& client) {
+    v1::GenerateEvent event;
+    while (client.reader->Read(&event)) {
+      client.last_read = Clock::now();
+      ++client.messages;
+      ++messages_;
+      messages_.notify_all();
+    }
+    (void)client.reader->Finish();
+  }
+
+  BenchService service_;
+  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<v1::TextGeneration::Stub> stub_;
+  std::vector<Client> clients_;
+  std::vector<GenerateReactor*> sinks_;
+  std::atomic<std::size_t> messages_ = 0;
+};
+
+double Percentile(std::vector<double>& values, double share) {
+  const auto nth =
+      values.begin() + static_cast<std::ptrdiff_t>(share * static_cast<double>(values.size() - 1));
+  std::nth_element(values.begin(), nth, values.end());
+  return *nth;
+}
+
+void BM_TokenToClient(benchmark::State& state) {
+  const auto count = static_cast<std::size_t>(state.range(0));
+  Streams streams(count);
+  std::vector<double> latencies;
+  Clock::duration on_step = {};
+  std::vector<Clock::time_point> sent(count);
+  for (auto _ : state) {
+    const std::size_t before = streams.messages();
+    const Clock::time_point begin = Clock::now();
+    for (std::size_t i = 0; i < count; ++i) {
+      sent[i] = Clock::now();
+      streams.sinks()[i]->OnStep(Streams::Token());
+    }
+    on_step += Clock::now() - begin;
+    streams.WaitForMessages(before + count);
+    std::vector<Clock::time_point> read;
+    for (const Client& client : streams.clients()) read.push_back(client.last_read);
+    std::ranges::sort(read);  // tokens arrive in the order in which they were sent, or nearly
+    for (std::size_t i = 0; i < count; ++i) latencies.push_back(Microseconds(read[i] - sent[i]));
+    state.SetIterationTime(std::chrono::duration<double>(read.back() - begin).count());
+    std::this_thread::sleep_until(begin + kPace);
+  }
+  const auto tokens = static_cast<double>(latencies.size());
+  state.counters["p50_us"] = Percentile(latencies, 0.5);
+  state.counters["p99_us"] = Percentile(latencies, 0.99);
+  state.counters["on_step_us"] = Microseconds(on_step) / tokens;
+}
+BENCHMARK(BM_TokenToClient)
+    ->Arg(1)
+    ->Arg(32)
+    ->UseManualTime()
+    ->Unit(benchmark::kMicrosecond)
+    ->Iterations(1000);
+
+void BM_FlatOut(benchmark::State& state) {
+  const auto count = static_cast<std::size_t>(state.range(0));
+  double tokens = 0;
+  double messages = 0;
+  Clock::duration on_step = {};
+  for (auto _ : state) {
+    Streams streams(count);
+    const std::size_t before = streams.messages();
+    const Clock::time_point begin = Clock::now();
+    for (std::size_t token = 0; token < kFlatOutTokens; ++token) {
+      for (GenerateReactor* sink : streams.sinks()) sink->OnStep(Streams::Token());
+    }
+    const Clock::duration took = Clock::now() - begin;
+    on_step += took;
+    tokens += static_cast<double>(kFlatOutTokens * count);
+    messages += static_cast<double>(streams.messages() - before);
+    state.SetIterationTime(std::chrono::duration<double>(took).count());
+  }
+  state.counters["on_step_us"] = Microseconds(on_step) / tokens;
+  state.counters["tokens_per_message"] = tokens / messages;
+}
+BENCHMARK(BM_FlatOut)->Arg(1)->Arg(32)->UseManualTime()->Unit(benchmark::kMillisecond);
+
+// A whole server on a free port.
+class WholeServer {
+ public:
+  WholeServer() : server_(BenchOptions()) {
+    StartLogging({.level = LogLevel::kOff});
+    if (!server_.Listen().ok() || !server_.LoadModel().ok()) std::abort();
+    stub_ = v1::TextGeneration::NewStub(
+        grpc::CreateChannel(server_.address(), grpc::InsecureChannelCredentials()));
+  }
+
+  v1::TextGeneration::Stub& stub() { return *stub_; }
+
+ private:
+  static Options BenchOptions() {
+    Options options;
+    options.model = CASCADE_SOURCE_DIR "/deploy/models/tales-7m";
+    options.model_name = "tales-7m";
+    options.listen = "127.0.0.1:0";
+    return options;
+  }
+
+  Server server_;
+  std::unique_ptr<v1::TextGeneration::Stub> stub_;
+};
+
+v1::Summary Generate(v1::TextGeneration::Stub& stub, const v1::GenerateRequest& request,
+                     bool streamed) {
+  grpc::ClientContext context;
+  if (!streamed) {
+    v1::GenerateResponse response;
+    (void)stub.Generate(&context, request, &response);
+    return response.summary();
+  }
+  const auto reader = stub.GenerateStream(&context, request);
+  v1::GenerateEvent event;
+  v1::Summary summary;
+  while (reader->Read(&event)) {
+    if (event.has_summary()) summary = event.summary();
+  }
+  (void)reader->Finish();
+  return summary;
+}
+
+void BM_Generate(benchmark::State& state, bool streamed) {
+  constexpr std::uint32_t kTokens = 200;
+  WholeServer server;
+  v1::GenerateRequest request;
+  request.set_text("Once upon a time");
+  request.mutable_sampling()->set_temperature(0.0F);
+  request.mutable_stopping()->set_max_new_tokens(kTokens);
+  request.mutable_stopping()->set_ignore_eos(true);
+  double decode_us = 0;
+  for (auto _ : state) {
+    std::vector<v1::Summary> summaries(static_cast<std::size_t>(state.range(0)));
+    std::vector<std::thread> clients;
+    for (v1::Summary& summary : summaries) {
+      clients.emplace_back([&server, &request, &summary, streamed] {
+        summary = Generate(server.stub(), request, streamed);
+      });
+    }
+    for (std::thread& client : clients) client.join();
+    for (const v1::Summary& summary : summaries) {
+      const google::protobuf::Duration& decode = summary.timings().decode();
+      decode_us += (static_cast<double>(decode.seconds()) * 1e6 + decode.nanos() * 1e-3) /
+                   (kTokens - 1) / static_cast<double>(summaries.size());
+    }
+  }
+  state.counters["decode_us"] = decode_us / static_cast<double>(state.iterations());
+}
+BENCHMARK_CAPTURE(BM_Generate, unary, false)
+    ->Arg(1)
+    ->Arg(32)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(BM_Generate, stream, true)
+    ->Arg(1)
+    ->Arg(32)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+
+}  // namespace
+}  // namespace cascade::server
+
+BENCHMARK_MAIN();
