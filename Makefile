@@ -13,7 +13,7 @@ export CMAKE_CXX_COMPILER_LAUNCHER ?= ccache
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test checkpoints asan tsan bench format lint readme-test image-test \
+.PHONY: help build run test checkpoints asan tsan bench format lint ci readme-test image-test \
         manifests-test fresh-test clean
 
 help:  ## Show this
@@ -61,6 +61,9 @@ lint:  ## Check format, include direction and clang-tidy (FILES="a.cc b.cc", or 
 	@test -f build/build.ninja || cmake --preset release
 	cmake --build --preset release --parallel $(JOBS) --target cascade_proto
 	scripts/lint.sh check $(FILES)
+
+ci:  ## All that a change must pass: format, includes, release, asan and tsan
+	.ci/run
 
 readme-test: build  ## Run every command of the README (Python and grpcurl need pip and go)
 	scripts/install_clients.sh build/clients
