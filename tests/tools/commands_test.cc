@@ -270,6 +270,13 @@ TEST_F(CommandsTest, TheEnvironmentMayNameTheServer) {
   EXPECT_THAT(err_.str(), HasSubstr("no server answers at 127.0.0.1:2"));
 }
 
+TEST_F(CommandsTest, AnOutputThatCannotBeWrittenIsAFailure) {
+  StartServer();
+  out_.setstate(std::ios::badbit);  // a full disk
+  EXPECT_EQ(Run(MakeHealthCommand(), {}), ExitCode::kFailed);
+  EXPECT_THAT(err_.str(), HasSubstr("cannot be written"));
+}
+
 TEST_F(CommandsTest, HelpShowsFlagsAndExamples) {
   EXPECT_EQ(Run(MakeGenerateCommand(), {"--help"}), ExitCode::kOk);
   EXPECT_THAT(out_.str(), HasSubstr("--temperature=T"));

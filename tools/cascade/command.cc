@@ -43,7 +43,12 @@ ExitCode RunCommand(Command& command, std::span<const std::string> args, Console
     console.out << HelpText(command.description(), flags);
     return ExitCode::kOk;
   }
-  return command.Run(*arguments, options, console);
+  const ExitCode code = command.Run(*arguments, options, console);
+  if (code == ExitCode::kOk && !console.out) {
+    console.Complain("standard output cannot be written");
+    return ExitCode::kFailed;
+  }
+  return code;
 }
 
 }  // namespace cascade::cli

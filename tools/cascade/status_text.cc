@@ -58,8 +58,9 @@ std::string StatusText(const grpc::Status& status) {
   for (const google::protobuf::Any& detail : details.details()) {
     google::rpc::BadRequest bad_request;
     google::rpc::RetryInfo retry;
-    if (detail.UnpackTo(&bad_request) && bad_request.field_violations_size() > 0)
+    if (detail.UnpackTo(&bad_request) && bad_request.field_violations_size() > 0) {
       message = Violations(bad_request);
+    }
     if (detail.UnpackTo(&retry)) advice = RetryDelay(retry);
   }
   return absl::StrCat(CodeName(status.error_code()), ":", message, advice);
