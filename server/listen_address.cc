@@ -8,8 +8,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
-#include <cstring>
 #include <memory>
+#include <system_error>
 
 #include "absl/algorithm/container.h"
 #include "absl/strings/ascii.h"
@@ -49,6 +49,8 @@ bool IsPort(absl::string_view port) {
   return absl::c_all_of(port, absl::ascii_isdigit) && absl::SimpleAtoi(port, &number) &&
          number <= 65535;
 }
+
+std::string Reason(int error) { return std::generic_category().message(error); }
 
 absl::Status CannotListen(absl::string_view address, absl::string_view why) {
   return absl::UnavailableError(absl::StrCat("cannot listen on ", address, ": ", why));
@@ -92,10 +94,10 @@ absl::Status CheckUnixPath(absl::string_view address) {
   }
   std::copy(path.begin(), path.end(), name.sun_path);
   const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-  if (fd < 0) return CannotListen(address, std::strerror(errno));
+  if (fd < 0) return CannotListen(address, Reason(errno));
   const bool answered = connect(fd, reinterpret_cast<sockaddr*>(&name), sizeof(name)) == 0;
   close(fd);
-  return answered ? CannotListen(address, std::strerror(EADDRINUSE)) : absl::OkStatus();
+  return answered ? CannotListen(address, Reason(EADDRINUSE)) : absl::OkStatus();
 }
 
 }  // namespace
@@ -121,11 +123,11 @@ absl::Status CheckCanListen(absl::string_view address) {
   bool any = false;
   for (const addrinfo* info = found.get(); info != nullptr; info = info->ai_next) {
     const int bind_error = TryBind(*info);
-    if (bind_error == EADDRINUSE) return CannotListen(address, std::strerror(bind_error));
+    if (bind_error == EADDRINUSE) return CannotListen(address, Reason(bind_error));
     any = any || bind_error == 0;
     last_error = bind_error;
   }
-  return any ? absl::OkStatus() : CannotListen(address, std::strerror(last_error));
+  return any ? absl::OkStatus() : CannotListen(address, Reason(last_error));
 }
 
 std::string BindAddress(absl::string_view address) {

@@ -53,7 +53,7 @@ void DrainUnlessInterrupted(Server& server, const ShutdownSignals& signals, absl
     server.Drain(absl::InfinitePast());
   });
   server.Drain(absl::Now() + grace);
-  pthread_kill(impatience.native_handle(), SIGTERM);  // in vain if it has had its signal
+  pthread_kill(impatience.native_handle(), SIGINT);  // in vain if it has had its signal
   impatience.join();
 }
 

@@ -158,9 +158,10 @@ TEST_F(AnswerTest, OneResponseHoldsWhatTheStreamWouldHaveSent) {
   for (model::TokenId id = 20; id < 30; ++id) {
     model::DecodingStep step = Step(id, std::string(tokenizer_.Bytes(id)));
     step.token.log_probs = model::LogProbs{.chosen = -1.0F, .candidates = {{id, -1.0F}}};
-    if (id == 29)
+    if (id == 29) {
       step.finish = model::Finish{
           .reason = model::FinishReason::kMaxTokens, .matched_stop = "", .matched_token = {}};
+    }
     streamed.Add(step);
     gathered.Add(step);
     if (id % 3 == 0) take();

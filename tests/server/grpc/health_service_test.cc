@@ -46,7 +46,7 @@ class Watch {
     HealthCheckResponse response;
     while (reader_->Read(&response)) {
     }
-    const grpc::Status status = reader_->Finish();
+    grpc::Status status = reader_->Finish();
     reader_.reset();
     return status;
   }

@@ -362,7 +362,8 @@ TEST(RandomRequestsTest, EachEndsWithAStatusThatFitsIt) {
     options.max_running = 4;
     options.max_queued = 4;
     options.step_tokens = 48;  // less than a long prompt: it goes in pieces
-    options.kv_cache_bytes = 3 * kContext * 8 * 2 * sizeof(float);  // three whole contexts
+    options.kv_cache_bytes =
+        std::uint64_t{3} * kContext * 8 * 2 * sizeof(float);  // three whole contexts
   });
   std::atomic<int> next = 0;
   std::atomic<int> completed = 0;
