@@ -8,9 +8,7 @@
 
 #include <atomic>
 #include <chrono>
-#include <limits>
 #include <memory>
-#include <random>
 #include <set>
 #include <string>
 #include <thread>
@@ -18,17 +16,20 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/server/grpc/model_folder.h"
+#include "tests/server/grpc/random_request.h"
 #include "tests/server/grpc/served.h"
 
 namespace cascade::server {
 namespace {
 
 using ::cascade::testing::BadFields;
+using ::cascade::testing::Dice;
+using ::cascade::testing::MakeRandomRequest;
 using ::cascade::testing::ModelFolder;
+using ::cascade::testing::RandomRequest;
 using ::cascade::testing::ReadAll;
 using ::cascade::testing::Served;
 using ::cascade::testing::Stream;
@@ -38,140 +39,6 @@ constexpr int kRequests = 10'000;
 constexpr int kClients = 12;  // more than the server has places for
 constexpr std::uint32_t kContext = 64;
 constexpr std::uint32_t kVocabulary = 4096;
-
-class Dice {
- public:
-  explicit Dice(std::uint64_t seed) : engine_(seed) {}
-
-  // [0, end)
-  std::uint32_t Below(std::uint32_t end) { return static_cast<std::uint32_t>(engine_() % end); }
-  bool OneIn(std::uint32_t n) { return Below(n) == 0; }
-
-  template <typename T>
-  T Pick(std::initializer_list<T> values) {
-    return *(values.begin() + Below(static_cast<std::uint32_t>(values.size())));
-  }
-
-  std::string Text(std::uint32_t max_words) {
-    std::string text;
-    for (std::uint32_t i = 1 + Below(max_words); i > 0; --i) {
-      text += Pick<const char*>({"Once ", "upon", " a time", "\n", "caf\xC3\xA9 ",
-                                 "\xF0\x9F\x90\x89", "<|endoftext|>", "42", "   ", "it's"});
-    }
-    return text;
-  }
-
- private:
-  std::mt19937_64 engine_;
-};
-
-// A request and the fields of it that are wrong.
-struct RandomRequest {
-  v1::GenerateRequest request;
-  std::set<std::string> wrong;
-  bool too_long = false;  // wrong if all else is right
-};
-
-void AddPrompt(Dice& dice, RandomRequest& r) {
-  if (dice.OneIn(20)) {
-    r.wrong.insert("prompt");
-  } else if (dice.OneIn(20)) {
-    r.request.set_text("");
-    r.wrong.insert("text");
-  } else if (dice.OneIn(2)) {
-    r.request.set_text(dice.Text(8));  // at most 48 tokens
-    r.request.set_parse_special_tokens(dice.OneIn(2));
-  } else {
-    const std::uint32_t count = dice.Pick<std::uint32_t>({1, 2, 17, kContext - 1, kContext, 1000});
-    for (std::uint32_t i = 0; i < count; ++i) {
-      r.request.mutable_token_ids()->add_ids(dice.Below(kVocabulary));
-    }
-    r.too_long = count >= kContext && !r.request.has_truncation();
-    if (!dice.OneIn(20)) return;
-    r.request.mutable_token_ids()->set_ids(0, kVocabulary + dice.Below(10));
-    r.wrong.insert("token_ids.ids[0]");
-  }
-}
-
-void AddTruncation(Dice& dice, RandomRequest& r) {
-  if (dice.OneIn(2)) return;
-  v1::Truncation& truncation = *r.request.mutable_truncation();
-  if (dice.OneIn(2)) truncation.set_side(v1::Truncation::SIDE_RIGHT);
-  if (dice.OneIn(2)) truncation.set_max_prompt_tokens(1 + dice.Below(2 * kContext));
-  if (!dice.OneIn(20)) return;
-  truncation.set_max_prompt_tokens(0);
-  r.wrong.insert("truncation.max_prompt_tokens");
-}
-
-void AddSampling(Dice& dice, RandomRequest& r) {
-  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-  v1::SamplingParams& sampling = *r.request.mutable_sampling();
-  if (dice.OneIn(2)) sampling.set_temperature(dice.Pick<float>({0.0F, 1e-7F, 0.7F, 1.0F, 100.0F}));
-  if (dice.OneIn(2)) sampling.set_top_k(dice.Pick<std::uint32_t>({0, 1, 40, 5000, 0xFFFFFFFF}));
-  if (dice.OneIn(2)) sampling.set_top_p(dice.Pick<float>({1e-30F, 0.5F, 1.0F}));
-  if (dice.OneIn(2)) sampling.set_min_p(dice.Pick<float>({0.0F, 0.5F, 1.0F}));
-  if (dice.OneIn(2)) sampling.set_seed(dice.Below(1000));
-  if (dice.OneIn(25)) {
-    sampling.set_temperature(dice.Pick<float>({-1.0F, 101.0F, kNan}));
-    r.wrong.insert("sampling.temperature");
-  }
-  if (dice.OneIn(25)) {
-    sampling.set_top_p(dice.Pick<float>({0.0F, 1.5F, kNan}));
-    r.wrong.insert("sampling.top_p");
-  }
-  if (dice.OneIn(25)) {
-    sampling.set_min_p(dice.Pick<float>({-0.1F, 1.5F, kNan}));
-    r.wrong.insert("sampling.min_p");
-  }
-}
-
-void AddStopping(Dice& dice, RandomRequest& r) {
-  v1::StoppingParams& stopping = *r.request.mutable_stopping();
-  stopping.set_max_new_tokens(dice.Pick<std::uint32_t>({1, 2, 5, 30, 1'000'000}));
-  if (dice.OneIn(4)) stopping.set_min_new_tokens(1);
-  for (std::uint32_t i = dice.Below(3); i > 0; --i) stopping.add_stop(dice.Text(1));
-  for (std::uint32_t i = dice.Below(3); i > 0; --i) {
-    stopping.add_stop_token_ids(dice.Below(kVocabulary));
-  }
-  stopping.set_include_stop(dice.OneIn(2));
-  stopping.set_ignore_eos(dice.OneIn(2));
-  if (dice.OneIn(25)) {
-    stopping.set_max_new_tokens(0);
-    r.wrong.insert("stopping.max_new_tokens");
-  } else if (dice.OneIn(25)) {
-    stopping.set_min_new_tokens(stopping.max_new_tokens() + 1);
-    r.wrong.insert("stopping.min_new_tokens");
-  }
-  if (dice.OneIn(25)) {
-    r.wrong.insert(absl::StrCat("stopping.stop[", stopping.stop_size(), "]"));
-    stopping.add_stop(std::string(dice.Pick<std::size_t>({0, 257}), 's'));
-  }
-}
-
-void AddResponse(Dice& dice, RandomRequest& r) {
-  v1::ResponseOptions& response = *r.request.mutable_response();
-  response.set_token_ids(true);
-  response.set_logprobs(dice.OneIn(2));
-  if (response.logprobs()) response.set_candidates(dice.Below(21));
-  if (!dice.OneIn(25)) return;
-  response.set_candidates(21);
-  r.wrong.insert("response.candidates");
-}
-
-RandomRequest MakeRequest(Dice& dice) {
-  RandomRequest r;
-  AddTruncation(dice, r);
-  AddPrompt(dice, r);
-  if (dice.OneIn(2)) AddSampling(dice, r);
-  AddStopping(dice, r);
-  AddResponse(dice, r);
-  if (dice.OneIn(25)) {
-    r.request.set_request_id(dice.Pick<std::string>({"a\tb", std::string(129, 'x')}));
-    r.wrong.insert("request_id");
-  }
-  if (r.wrong.empty() && r.too_long) r.wrong.insert("token_ids.ids");
-  return r;
-}
 
 // What a client does to its call, and the status it may see for it beside the others.
 enum class Behaviour { kPatient, kCancelsAtOnce, kCancelsLater, kHasADeadline };
@@ -211,7 +78,7 @@ class Client {
 
  private:
   void GenerateStream() {
-    const RandomRequest r = MakeRequest(dice_);
+    const RandomRequest r = MakeRandomRequest(dice_, kContext, kVocabulary);
     const Behaviour behaviour = PickBehaviour(dice_);
     grpc::ClientContext context;
     Prepare(behaviour, context);
@@ -227,7 +94,7 @@ class Client {
   }
 
   void Generate() {
-    const RandomRequest r = MakeRequest(dice_);
+    const RandomRequest r = MakeRandomRequest(dice_, kContext, kVocabulary);
     const Behaviour behaviour = PickBehaviour(dice_);
     grpc::ClientContext context;
     Prepare(behaviour, context);
