@@ -69,8 +69,7 @@ TEST_P(ReductionsTest, NormalizeRowSurvivesALargeMean) {
   double mean = 0;
   for (const float v : x) mean += static_cast<double>(v) / 768;
   double variance = 0;
-  for (const float v : x)
-    variance += (static_cast<double>(v) - mean) * (static_cast<double>(v) - mean) / 768;
+  for (const float v : x) variance += std::pow(static_cast<double>(v) - mean, 2) / 768;
   for (std::size_t i = 0; i < x.size(); ++i) {
     EXPECT_NEAR(static_cast<double>(out[i]),
                 (static_cast<double>(x[i]) - mean) / std::sqrt(variance + 1e-5), 1e-3);
