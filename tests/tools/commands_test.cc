@@ -167,6 +167,13 @@ TEST_F(CommandsTest, GenerateSendsEveryFlag) {
   EXPECT_EQ(request.request_id(), "r");
 }
 
+TEST_F(CommandsTest, GenerateAsksForTruncation) {
+  StartServer();
+  Run(MakeGenerateCommand(), {"--truncate", "x"});
+  EXPECT_TRUE(service_.generate_request.has_truncation());
+  EXPECT_FALSE(service_.generate_request.truncation().has_max_prompt_tokens());
+}
+
 TEST_F(CommandsTest, GenerateReadsThePromptFromStandardInput) {
   StartServer();
   Run(MakeGenerateCommand(), {"-"});

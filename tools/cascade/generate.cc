@@ -107,6 +107,7 @@ class GenerateCommand : public Command {
       request.mutable_token_ids()->mutable_ids()->Add(token_ids_.begin(), token_ids_.end());
     }
     request.set_parse_special_tokens(parse_special_tokens_);
+    if (truncate_) request.mutable_truncation();
     if (max_prompt_tokens_) {
       request.mutable_truncation()->set_max_prompt_tokens(*max_prompt_tokens_);
     }
