@@ -68,7 +68,7 @@ void ReadSizes(JsonReader& reader, ModelConfig& config) {
   config.n_embd = reader.RequiredInteger("n_embd", 1, kMaxWidth);
   config.n_inner = reader.Integer("n_inner", 1, kMaxInnerWidth).value_or(4 * config.n_embd);
   // Where n_ctx differs it is wrong: Hugging Face sizes wpe by n_positions.
-  config.n_ctx = reader.RequiredInteger("n_positions", 1, kMaxPositions);
+  config.n_ctx = reader.RequiredInteger("n_positions", 2, kMaxPositions);
   config.vocab_size = reader.RequiredInteger("vocab_size", 1, kMaxVocabulary);
   if (config.n_embd % config.n_head != 0) {
     reader.Refuse("n_embd", absl::StrCat("a multiple of n_head, which is ", config.n_head));

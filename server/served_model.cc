@@ -51,12 +51,9 @@ absl::StatusOr<model::GenerationConfig> LoadDefaults(const Options& options,
   if (!defaults.ok()) return defaults;
   if (!defaults->max_new_tokens.has_value()) defaults->max_new_tokens = kDefaultMaxNewTokens;
   if (defaults->eos_token_ids.empty()) defaults->eos_token_ids = config.eos_token_ids;
-  for (const model::TokenId id : defaults->eos_token_ids) {
-    if (id < config.vocab_size) continue;
-    return absl::InvalidArgumentError(
-        absl::StrCat(options.model, "/generation_config.json: eos_token_id ", id,
-                     " is not below config.json's vocab_size, ", config.vocab_size));
-  }
+  // As in config.json: models that were scaled down inherit GPT-2's 50256, which they never make.
+  std::erase_if(defaults->eos_token_ids,
+                [&config](model::TokenId id) { return id >= config.vocab_size; });
   return defaults;
 }
 

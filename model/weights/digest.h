@@ -27,6 +27,9 @@ class WeightsDigest {
   // `type` is what tensor.dtype stands for.
   void Add(absl::string_view name, const StoredTensor& tensor, kernels::WeightType type);
 
+  // What the tensors alone do not tell: the numbers of the model's configuration.
+  void AddText(absl::string_view text);
+
   std::string Hex() const;  // 32 lower-case hexadecimal digits, the same on every machine
   std::size_t nan_count() const { return nan_count_; }
 
@@ -36,7 +39,6 @@ class WeightsDigest {
   };
 
   void AddNumber(std::size_t number);
-  void AddText(absl::string_view text);
 
   std::unique_ptr<XXH3_state_s, Free> state_;
   std::size_t nan_count_ = 0;

@@ -1,5 +1,7 @@
 #include "model/weights/gpt2_weights.h"
 
+#include <bit>
+#include <cstdint>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -81,11 +83,22 @@ WeightType StoredType(const std::vector<Gpt2Tensor>& table, const WeightFiles& f
   return first;
 }
 
+// The numbers of the configuration that a result depends on and that the tensors' shapes do not
+// tell, for the fingerprint.
+std::string Mathematics(const ModelConfig& config) {
+  return absl::StrCat(
+      "n_head=", config.n_head,
+      " epsilon=", absl::Hex(std::bit_cast<std::uint32_t>(config.layer_norm_epsilon)),
+      " activation=", static_cast<int>(config.activation), " scale=", config.scale_attn_weights,
+      " inverse_layer_scale=", config.scale_attn_by_inverse_layer_idx);
+}
+
 // Reads, hashes and converts tensor after tensor, and lets go of each before the next: beside the
 // result, memory holds one stored tensor at a time.
-void ReadAll(const std::vector<Gpt2Tensor>& table, const WeightFiles& files, Executor& executor,
-             WeightsReport& report) {
+void ReadAll(const std::vector<Gpt2Tensor>& table, const ModelConfig& config,
+             const WeightFiles& files, Executor& executor, WeightsReport& report) {
   WeightsDigest digest;
+  digest.AddText(Mathematics(config));
   for (const Gpt2Tensor& row : table) {
     const WeightFiles::Entry& entry = *files.Find(row.name);
     const StoredTensor& tensor = entry.tensor;
@@ -121,7 +134,7 @@ absl::StatusOr<LoadedWeights> LoadGpt2Weights(const std::string& folder, const M
   loaded.report.stored_type = StoredType(table, *files);
   loaded.report.memory_type = type.value_or(loaded.report.stored_type);
   loaded.report.stored_bytes = files->bytes();
-  ReadAll(table, *files, executor, loaded.report);
+  ReadAll(table, config, *files, executor, loaded.report);
   return loaded;
 }
 

@@ -34,7 +34,7 @@ struct WeightsReport {
   std::size_t stored_bytes = 0;  // of the weight files
   std::size_t memory_bytes = 0;  // of the packed weights
   std::size_t nan_count = 0;     // NaNs among the weights: allowed, but a sign of a broken file
-  std::string fingerprint;       // hex of a hash over the names and bytes of all weights used
+  std::string fingerprint;       // hex of a hash: what computes, weights and config
 };
 
 struct LoadedWeights {
