@@ -13,7 +13,7 @@
 namespace cascade::server {
 
 // Limits of a request's size. GetModel reports them.
-inline constexpr std::size_t kMaxTextBytes = 1 << 20;
+inline constexpr std::size_t kMaxTextBytes = 1 << 19;
 inline constexpr std::size_t kMaxRequestIdBytes = 128;
 inline constexpr std::size_t kMaxStopStrings = 16;
 inline constexpr std::size_t kMaxStopStringBytes = 256;

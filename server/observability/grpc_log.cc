@@ -1,5 +1,8 @@
 #include "server/observability/grpc_log.h"
 
+#include <string>
+
+#include "google/protobuf/stubs/logging.h"
 #include "grpc/support/log.h"
 #include "server/observability/logs.h"
 
@@ -12,8 +15,17 @@ void LogForGrpc(gpr_log_func_args* args) {
   Log(level, "grpc", {{"said", args->message}});
 }
 
+// A stranger's malformed message is no event of ours.
+void LogForProtobuf(google::protobuf::LogLevel /*level*/, const char* /*file*/, int /*line*/,
+                    const std::string& message) {
+  Log(LogLevel::kDebug, "protobuf", {{"said", message}});
+}
+
 }  // namespace
 
-void RouteGrpcLogs() { gpr_set_log_function(LogForGrpc); }
+void RouteGrpcLogs() {
+  gpr_set_log_function(LogForGrpc);
+  google::protobuf::SetLogHandler(LogForProtobuf);
+}
 
 }  // namespace cascade::server

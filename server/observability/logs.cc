@@ -33,7 +33,7 @@ spdlog::level::level_enum ToSpdlog(LogLevel level) {
 
 std::string Quoted(absl::string_view text) {
   return nlohmann::json(std::string(text))
-      .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+      .dump(-1, ' ', /*ensure_ascii=*/true, nlohmann::json::error_handler_t::replace);
 }
 
 // Whether `value` can stand in a key=value list as it is.

@@ -100,7 +100,7 @@ TEST_F(TokensAndModelTest, GetModelTellsWhatIsServed) {
   EXPECT_EQ(model.limits().max_total_tokens(), kEndless);
   EXPECT_EQ(model.limits().max_running_requests(), 64U);
   EXPECT_EQ(model.limits().max_queued_requests(), 256U);
-  EXPECT_EQ(model.limits().max_text_bytes(), 1U << 20);
+  EXPECT_EQ(model.limits().max_text_bytes(), 1U << 19);
 }
 
 }  // namespace
