@@ -69,6 +69,9 @@ constexpr std::array kFlagNames = {
     "simd",           "drain_seconds", "log_level",  "log_format"};
 
 constexpr std::size_t kMaxThreads = 1024;
+constexpr std::int32_t kMaxRows = 16384;  // of a step: its scratch is 100 KiB a row on gpt2-xl
+constexpr std::int32_t kMaxQueued = 1'000'000;
+constexpr std::int32_t kMaxDrainSeconds = 86'400;
 
 template <typename Value>
 absl::Status FlagError(absl::string_view flag, const Value& value, absl::string_view allowed) {
@@ -93,9 +96,16 @@ absl::Status SetChoice(absl::string_view flag, const std::string& text,
   return FlagError(flag, text, absl::StrCat("one of ", absl::StrJoin(names, ", ")));
 }
 
-absl::Status SetCount(absl::string_view flag, std::int32_t value, std::int32_t least,
+struct CountRange {
+  std::int32_t least;
+  std::int32_t most;
+};
+
+absl::Status SetCount(absl::string_view flag, std::int32_t value, CountRange range,
                       std::size_t& out) {
-  if (value < least) return FlagError(flag, value, absl::StrCat("at least ", least));
+  if (value < range.least || value > range.most) {
+    return FlagError(flag, value, absl::StrCat("from ", range.least, " to ", range.most));
+  }
   out = static_cast<std::size_t>(value);
   return absl::OkStatus();
 }
@@ -137,11 +147,15 @@ absl::Status SetModel(Options& options) {
 absl::Status SetSizes(Options& options) {
   absl::Status status = SetThreads(absl::GetFlag(FLAGS_threads), options.threads);
   status.Update(SetKvCacheBytes(absl::GetFlag(FLAGS_kv_cache_bytes), options.kv_cache_bytes));
-  status.Update(SetCount("max_running", absl::GetFlag(FLAGS_max_running), 1, options.max_running));
-  status.Update(SetCount("max_queued", absl::GetFlag(FLAGS_max_queued), 0, options.max_queued));
-  status.Update(SetCount("step_tokens", absl::GetFlag(FLAGS_step_tokens), 1, options.step_tokens));
+  status.Update(SetCount("max_running", absl::GetFlag(FLAGS_max_running), {1, kMaxRows},
+                         options.max_running));
+  status.Update(
+      SetCount("max_queued", absl::GetFlag(FLAGS_max_queued), {0, kMaxQueued}, options.max_queued));
+  status.Update(SetCount("step_tokens", absl::GetFlag(FLAGS_step_tokens), {1, kMaxRows},
+                         options.step_tokens));
   std::size_t drain_seconds = 0;
-  status.Update(SetCount("drain_seconds", absl::GetFlag(FLAGS_drain_seconds), 0, drain_seconds));
+  status.Update(SetCount("drain_seconds", absl::GetFlag(FLAGS_drain_seconds), {0, kMaxDrainSeconds},
+                         drain_seconds));
   options.drain = absl::Seconds(drain_seconds);
   if (status.ok() && options.step_tokens < options.max_running) {
     return FlagError("step_tokens", options.step_tokens,
