@@ -59,7 +59,7 @@ format:  ## Rewrite the C++ sources in the house's format
 lint:  ## Check format, include direction and clang-tidy (FILES="a.cc b.cc", or all)
 	@$(INSTALL) build test lint
 	@test -f build/build.ninja || cmake --preset release
-	cmake --build --preset release --parallel $(JOBS) --target cascade_proto
+	cmake --build --preset release --parallel $(JOBS)  # for what is generated
 	scripts/lint.sh check $(FILES)
 
 ci:  ## All that a change must pass: format, includes, release, asan and tsan
