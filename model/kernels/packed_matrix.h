@@ -1,6 +1,7 @@
 // The one layout that every weight matrix has in memory.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -14,6 +15,9 @@ namespace cascade::model::kernels {
 // How one weight is stored. Arithmetic is always float32; a weight is widened exactly as it is
 // read.
 enum class WeightType : std::uint8_t { kF32, kBf16, kF16 };
+
+// All of them, for who offers or tests each.
+inline constexpr std::array kWeightTypes = {WeightType::kF32, WeightType::kBf16, WeightType::kF16};
 
 std::size_t BytesPerWeight(WeightType type);
 std::string_view Name(WeightType type);  // "f32", "bf16", "f16"

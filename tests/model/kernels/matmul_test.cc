@@ -89,8 +89,6 @@ std::vector<float> Product(const Operands& operands, const Epilogue& epilogue) {
 class MatMulTest : public EverySimdTarget {};
 CASCADE_ON_EVERY_SIMD_TARGET(MatMulTest);
 
-constexpr WeightType kWeightTypes[] = {WeightType::kF32, WeightType::kBf16, WeightType::kF16};
-
 TEST_P(MatMulTest, EqualsTheNaiveChainForEveryNumberOfRows) {
   for (const WeightType type : kWeightTypes) {
     for (std::size_t rows = 1; rows <= 40; ++rows) {
