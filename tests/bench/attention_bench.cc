@@ -57,9 +57,10 @@ void AttentionBench(benchmark::State& state, const std::string& target, std::siz
     benchmark::ClobberMemory();
   };
 
+  model::InlineExecutor executor;
   const double products = static_cast<double>(rows * kDepth * kHeadDim * kHeads);
   const Work work{.operations = 4 * products, .bytes = std::as_bytes(cache.span())};
-  MeasureBesideProbes(state, work, [&] {
+  MeasureBesideProbes(state, work, executor, [&] {
     for (std::size_t head = 0; head < kHeads; ++head) {
       for (std::size_t row = 0; row < rows; row += kTileRows) {
         attend(head, kDepth - rows + row, std::min(kTileRows, rows));

@@ -52,7 +52,7 @@ void MatMulBench(benchmark::State& state, const std::string& target, kernels::We
   kernels::MatMulScratch scratch;
   const Work work{.operations = 2.0 * static_cast<double>(shape.rows * shape.n_in * shape.n_out),
                   .bytes = {weights.Panel(0), weights.bytes()}};
-  MeasureBesideProbes(state, work, [&] {
+  MeasureBesideProbes(state, work, executor, [&] {
     kernels::MatMul(ConstMatF(x.data(), shape.rows, shape.n_in), weights, {}, executor, scratch,
                     MatF(y.data(), shape.rows, shape.n_out));
     benchmark::ClobberMemory();

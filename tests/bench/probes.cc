@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <ctime>
+#include <numeric>
 #include <vector>
 
 #include "benchmark/benchmark.h"
@@ -81,60 +82,105 @@ HWY_EXPORT(ReadFour);
 
 namespace {
 
-// Processor time of this thread.
-double Now() {
+double Now(clockid_t clock) {
   timespec time = {};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  clock_gettime(clock, &time);
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
 }
 
-double Seconds(absl::FunctionRef<void()> body) {
-  const double begin = Now();
-  body();
-  return Now() - begin;
+using Words = std::span<const std::uint32_t>;
+
+// The `part`-th of `parts` nearly equal shares of `words`, in whole cache lines.
+Words Share(Words words, std::size_t part, std::size_t parts) {
+  constexpr std::size_t kLine = 16;
+  const std::size_t lines = words.size() / kLine;
+  const std::size_t begin = lines * part / parts * kLine;
+  return words.subspan(begin, lines * (part + 1) / parts * kLine - begin);
 }
 
-double Median(std::vector<double> values) {
-  if (values.empty()) return 0;
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
+std::uint32_t ReadOneStream(Words words) {
+  return HWY_DYNAMIC_DISPATCH(ReadOne)(words.data(), words.size());
+}
+
+std::uint32_t ReadFourStreams(Words words) {
+  return HWY_DYNAMIC_DISPATCH(ReadFour)(words.data(), words.size());
+}
+
+double SecondsToRead(Pieces pieces, model::Executor& executor,
+                     absl::FunctionRef<std::uint32_t(Words)> read) {
+  const std::size_t threads = executor.concurrency();
+  const auto read_shares = [&](model::IndexRange range) {
+    for (std::size_t thread = range.begin; thread < range.end; ++thread) {
+      std::uint32_t sum = 0;
+      for (const std::span<const std::byte> piece : pieces) {
+        const auto* words = reinterpret_cast<const std::uint32_t*>(piece.data());
+        sum ^= read(Share({words, piece.size() / sizeof(*words)}, thread, threads));
+      }
+      benchmark::DoNotOptimize(sum);
+    }
+  };
+  return ProbeSeconds(executor, [&] { executor.ForRanges(threads, 1, read_shares); });
 }
 
 }  // namespace
 
-double FmaPeak() {
+double FmaPeak(model::Executor& executor) {
+  constexpr int kRuns = 3;
   constexpr std::size_t kSteps = 400'000;  // about a millisecond
-  float sink = 0.5f;
-  double operations = 0;
-  const double seconds = Seconds([&] { operations = HWY_DYNAMIC_DISPATCH(RunFma)(kSteps, sink); });
-  benchmark::DoNotOptimize(sink);
-  return operations / seconds;
+  const std::size_t threads = executor.concurrency();
+  std::vector<double> operations(threads);
+  const auto run = [&](model::IndexRange range) {
+    for (std::size_t thread = range.begin; thread < range.end; ++thread) {
+      float sink = 0.5f;
+      operations[thread] = HWY_DYNAMIC_DISPATCH(RunFma)(kSteps, sink);
+      benchmark::DoNotOptimize(sink);
+    }
+  };
+  double best = 0;
+  for (int i = 0; i < kRuns; ++i) {
+    const double seconds = ProbeSeconds(executor, [&] { executor.ForRanges(threads, 1, run); });
+    best = std::max(best, std::accumulate(operations.begin(), operations.end(), 0.0) / seconds);
+  }
+  return best;
 }
 
-double ReadBandwidth(std::span<const std::byte> bytes) {
-  const auto* words = reinterpret_cast<const std::uint32_t*>(bytes.data());
-  const std::size_t count = bytes.size() / sizeof(std::uint32_t);
-  std::uint32_t sum = 0;
-  const double one = Seconds([&] { sum ^= HWY_DYNAMIC_DISPATCH(ReadOne)(words, count); });
-  const double four = Seconds([&] { sum ^= HWY_DYNAMIC_DISPATCH(ReadFour)(words, count); });
-  benchmark::DoNotOptimize(sum);
-  return static_cast<double>(bytes.size()) / std::min(one, four);
+double ReadBandwidth(Pieces pieces, model::Executor& executor) {
+  std::size_t bytes = 0;
+  for (const std::span<const std::byte> piece : pieces) bytes += piece.size();
+  const double one = SecondsToRead(pieces, executor, ReadOneStream);
+  const double four = SecondsToRead(pieces, executor, ReadFourStreams);
+  return static_cast<double>(bytes) / std::min(one, four);
 }
 
-void MeasureBesideProbes(benchmark::State& state, const Work& work,
+double ProbeSeconds(const model::Executor& executor, absl::FunctionRef<void()> body) {
+  const clockid_t clock = executor.concurrency() == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC;
+  const double begin = Now(clock);
+  body();
+  return Now(clock) - begin;
+}
+
+double Median(std::span<const double> values) {
+  if (values.empty()) return 0;
+  std::vector<double> sorted(values.begin(), values.end());
+  const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
+  std::nth_element(sorted.begin(), middle, sorted.end());
+  return *middle;
+}
+
+void MeasureBesideProbes(benchmark::State& state, const Work& work, model::Executor& executor,
                          absl::FunctionRef<void()> kernel) {
   const double size = static_cast<double>(work.bytes.size());
+  const Pieces pieces(&work.bytes, 1);
   std::vector<double> seconds;
   std::vector<double> of_peak;
   std::vector<double> of_read;
   kernel();
   while (state.KeepRunning()) {
-    const double peak_before = FmaPeak();
-    const double read_before = ReadBandwidth(work.bytes);
-    seconds.push_back(Seconds(kernel));
-    const double read = std::max(read_before, ReadBandwidth(work.bytes));
-    const double peak = std::max(peak_before, FmaPeak());
+    const double peak_before = FmaPeak(executor);
+    const double read_before = ReadBandwidth(pieces, executor);
+    seconds.push_back(ProbeSeconds(executor, kernel));
+    const double read = std::max(read_before, ReadBandwidth(pieces, executor));
+    const double peak = std::max(peak_before, FmaPeak(executor));
     state.SetIterationTime(seconds.back());
     of_peak.push_back(100 * work.operations / seconds.back() / peak);
     of_read.push_back(100 * size / seconds.back() / read);

@@ -1,5 +1,8 @@
 // What this machine can do at best, measured beside each kernel: a rate alone says nothing on a
 // machine that is shared, clocked up and down, or simply another one.
+//
+// Both probes run on all threads of an executor, in the SIMD target in use. One thread is timed by
+// its own processor time, so that what others take from it does not count; several by the wall.
 #pragma once
 
 #include <cstddef>
@@ -7,16 +10,26 @@
 
 #include "absl/functional/function_ref.h"
 #include "benchmark/benchmark.h"
+#include "model/executor.h"
 
 namespace cascade::bench {
 
-// Floating-point operations per second of one core with the SIMD target in use: independent fused
-// multiply-adds that touch no memory, two operations a lane.
-double FmaPeak();
+// Memory to read, as an owner of several pieces has it.
+using Pieces = std::span<const std::span<const std::byte>>;
 
-// Bytes per second at which one core reads `bytes` from beginning to end and does nothing else: the
-// faster of one stream and of four.
-double ReadBandwidth(std::span<const std::byte> bytes);
+// Floating-point operations per second: independent fused multiply-adds that touch no memory, two
+// operations a lane. The best of a few runs of a millisecond.
+double FmaPeak(model::Executor& executor);
+
+// Bytes per second at which the threads read their shares of every piece from beginning to end and
+// do nothing else: the faster of one stream a thread and of four.
+double ReadBandwidth(Pieces pieces, model::Executor& executor);
+
+// Seconds that `body`, which runs on `executor`, takes, as the probes are timed.
+double ProbeSeconds(const model::Executor& executor, absl::FunctionRef<void()> body);
+
+// The middle one of `values` (of an even number, the upper of the two); 0 if there is none.
+double Median(std::span<const double> values);
 
 // What one run of a kernel has to do at least.
 struct Work {
@@ -24,7 +37,8 @@ struct Work {
   std::span<const std::byte> bytes;  // read once
 };
 
-// Runs `kernel`, between two runs of each probe, as often as `state` says, and reports
+// Runs `kernel`, which uses `executor`, between two runs of each probe, as often as `state` says,
+// and reports
 //
 //   gflops                 : operations per second / 1e9
 //   gbytes                 : bytes per second / 1e9
@@ -32,8 +46,7 @@ struct Work {
 //   pct_read               : bytes per second, in percent of ReadBandwidth(work.bytes)
 //
 // as medians over the runs; a percentage is of the better of the probes before and after its run.
-// Times are the thread's own processor time: what others take from it does not count.
-void MeasureBesideProbes(benchmark::State& state, const Work& work,
+void MeasureBesideProbes(benchmark::State& state, const Work& work, model::Executor& executor,
                          absl::FunctionRef<void()> kernel);
 
 }  // namespace cascade::bench

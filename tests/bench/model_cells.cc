@@ -1,0 +1,193 @@
+#include "tests/bench/model_cells.h"
+
+#include <algorithm>
+#include <chrono>
+#include <random>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "model/cache/kv_cache.h"
+#include "model/layers/batch.h"
+
+namespace cascade::bench {
+namespace {
+
+using model::TokenId;
+
+std::vector<Cell> AllCells() {
+  return {{.name = "prefill512", .tokens = 512},
+          {.name = "decode512", .depth = 512, .steps = 128},
+          {.name = "streams8", .sequences = 8, .depth = 64, .steps = 32},
+          {.name = "streams32", .sequences = 32, .depth = 64, .steps = 16},
+          {.name = "decode1000", .depth = 1000, .steps = 16}};
+}
+
+// The same rows with nothing to attend to: as many tokens in sequences that have no more than one
+// block of positions. What `cell` takes longer is the price of its depth.
+Cell Shallow(const Cell& cell) {
+  const std::size_t tokens = std::min(cell.tokens, model::kernels::kBlockPositions);
+  const std::size_t steps = std::min(cell.steps, model::kernels::kBlockPositions / tokens);
+  return {.name = cell.name,
+          .sequences = cell.rows() / tokens,
+          .tokens = tokens,
+          .depth = 0,
+          .steps = steps};
+}
+
+// Runs one cell's steps, again and again from its depth.
+class StepRunner {
+ public:
+  // Logits of `logit_rows` rows, spread evenly over the batch.
+  static absl::StatusOr<StepRunner> Create(const Cell& cell, std::size_t logit_rows,
+                                           model::Gpt2& gpt2);
+
+  // Seconds of one step, on average.
+  double SecondsPerStep();
+
+ private:
+  StepRunner(const Cell& cell, model::Gpt2& gpt2, model::KvCache cache)
+      : cell_(cell), gpt2_(&gpt2), cache_(std::move(cache)) {}
+
+  void FillCache();
+  void Step(std::size_t start);
+
+  Cell cell_;
+  model::Gpt2* gpt2_;
+  model::KvCache cache_;
+  std::vector<model::BlockTable> tables_;  // [sequences]; after cache_, which they must not outlive
+  std::vector<TokenId> tokens_;            // [rows]
+  std::vector<std::size_t> logit_rows_;
+};
+
+absl::StatusOr<StepRunner> StepRunner::Create(const Cell& cell, std::size_t logit_rows,
+                                              model::Gpt2& gpt2) {
+  const model::ModelConfig& config = gpt2.config();
+  if (cell.positions() > config.n_ctx) {
+    return absl::InvalidArgumentError(absl::StrCat(cell.name, " needs ", cell.positions(),
+                                                   " positions; the model has ", config.n_ctx));
+  }
+  const std::size_t blocks = cell.sequences * model::KvCache::BlocksFor(cell.positions());
+  absl::StatusOr<model::KvCache> cache = model::KvCache::Create(config, blocks);
+  if (!cache.ok()) return cache.status();
+  StepRunner runner(cell, gpt2, *std::move(cache));
+  for (std::size_t i = 0; i < cell.sequences; ++i) {
+    runner.tables_.push_back(*runner.cache_.TryAllocate(cell.positions()));
+  }
+  std::minstd_rand random(1);
+  std::uniform_int_distribution<TokenId> token(0, static_cast<TokenId>(config.vocab_size - 1));
+  for (std::size_t i = 0; i < cell.rows(); ++i) runner.tokens_.push_back(token(random));
+  for (std::size_t i = 1; i <= logit_rows; ++i) {
+    runner.logit_rows_.push_back(cell.rows() * i / logit_rows - 1);
+  }
+  runner.FillCache();
+  return runner;
+}
+
+void StepRunner::FillCache() {
+  if (cell_.depth == 0) return;
+  const model::ModelConfig& config = gpt2_->config();
+  const std::size_t cols = config.head_dim();
+  std::vector<float> numbers(2 * cell_.depth * cols);
+  std::minstd_rand random(2);
+  std::normal_distribution<float> normal;
+  for (float& number : numbers) number = normal(random);
+  const model::ConstMatF keys(numbers.data(), cell_.depth, cols);
+  const model::ConstMatF values(numbers.data() + cell_.depth * cols, cell_.depth, cols);
+  for (const model::BlockTable& table : tables_) {
+    for (std::size_t layer = 0; layer < config.n_layer; ++layer) {
+      for (std::size_t head = 0; head < config.n_head; ++head) {
+        cache_.Write(table, {.layer = layer, .head = head}, 0, keys, values);
+      }
+    }
+  }
+}
+
+void StepRunner::Step(std::size_t start) {
+  model::Batch batch;
+  for (std::size_t i = 0; i < cell_.sequences; ++i) {
+    const std::span<const TokenId> all(tokens_);
+    batch.Add(tables_[i], start, all.subspan(i * cell_.tokens, cell_.tokens));
+  }
+  gpt2_->Forward(batch, logit_rows_, cache_);
+}
+
+double StepRunner::SecondsPerStep() {
+  const auto begin = std::chrono::steady_clock::now();
+  for (std::size_t i = 0; i < cell_.steps; ++i) Step(cell_.depth + i * cell_.tokens);
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+  return seconds.count() / static_cast<double>(cell_.steps);
+}
+
+// What the machine could do around one sample.
+struct Limits {
+  double read = 0;
+  double fma = 0;
+};
+
+Limits Probe(const BenchModel& model) {
+  return {.read = ReadBandwidth(model.matrices, model.executor), .fma = FmaPeak(model.executor)};
+}
+
+}  // namespace
+
+absl::StatusOr<Cell> FindCell(absl::string_view name) {
+  std::string known;
+  for (Cell& cell : AllCells()) {
+    if (cell.name == name) return std::move(cell);
+    absl::StrAppend(&known, known.empty() ? "" : ", ", cell.name);
+  }
+  return absl::InvalidArgumentError(absl::StrCat("--cells=", name, ": must be of ", known));
+}
+
+std::size_t BenchModel::WeightBytes() const {
+  std::size_t bytes = 0;
+  for (const std::span<const std::byte> matrix : matrices) bytes += matrix.size();
+  return bytes;
+}
+
+double BenchModel::ProductOperations(const Cell& cell) const {
+  const model::ModelConfig& config = gpt2.config();
+  const std::size_t block = config.n_embd * (4 * config.n_embd + 2 * config.n_inner);
+  const std::size_t head = config.n_embd * config.vocab_size;
+  return 2.0 * static_cast<double>(cell.rows() * config.n_layer * block + cell.sequences * head);
+}
+
+absl::StatusOr<CellResult> MeasureCell(const Cell& cell, std::size_t repetitions,
+                                       const BenchModel& model) {
+  absl::StatusOr<StepRunner> deep = StepRunner::Create(cell, cell.sequences, model.gpt2);
+  if (!deep.ok()) return deep.status();
+  absl::StatusOr<StepRunner> shallow =
+      StepRunner::Create(Shallow(cell), cell.sequences, model.gpt2);
+  if (!shallow.ok()) return shallow.status();
+  (void)deep->SecondsPerStep();
+  (void)shallow->SecondsPerStep();
+
+  const double bytes = static_cast<double>(model.WeightBytes());
+  const double operations = model.ProductOperations(cell);
+  CellResult result;
+  std::vector<double> attention;
+  std::vector<double> read;
+  std::vector<double> peak;
+  std::vector<double> bandwidths;
+  std::vector<double> peaks;
+  Limits before = Probe(model);
+  for (std::size_t i = 0; i < repetitions; ++i) {
+    const double seconds = deep->SecondsPerStep();
+    const Limits after = Probe(model);
+    bandwidths.push_back(std::max(before.read, after.read));
+    peaks.push_back(std::max(before.fma, after.fma));
+    result.tokens_per_second.push_back(static_cast<double>(cell.rows()) / seconds);
+    read.push_back(bytes / seconds / bandwidths.back());
+    peak.push_back(operations / seconds / peaks.back());
+    attention.push_back(std::max(0.0, 1 - shallow->SecondsPerStep() / seconds));
+    before = after;
+  }
+  result.attention_share = Median(attention);
+  result.read_share = Median(read);
+  result.peak_share = Median(peak);
+  result.read_bandwidth = Median(bandwidths);
+  result.fma_peak = Median(peaks);
+  return result;
+}
+
+}  // namespace cascade::bench

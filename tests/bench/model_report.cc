@@ -1,0 +1,68 @@
+#include "tests/bench/model_report.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <string>
+
+#include "absl/strings/str_format.h"
+#include "model/kernels/packed_matrix.h"
+#include "model/kernels/simd_target.h"
+#include "nlohmann/json.hpp"
+
+namespace cascade::bench {
+namespace {
+
+void PrintLine(const std::string& line) {
+  std::puts(line.c_str());
+  std::fflush(stdout);  // whoever reads a pipe sees each cell when it is done
+}
+
+std::string JsonLine(const ModelOptions& options, const Cell& cell, const BenchModel& model,
+                     const CellResult& result) {
+  const auto [min, max] = std::ranges::minmax(result.tokens_per_second);
+  nlohmann::ordered_json json;
+  json["model"] = options.model;
+  json["weights"] = std::string(model::kernels::Name(options.weights));
+  json["kv_type"] = options.kv_type;
+  json["threads"] = options.threads;
+  json["simd"] = model::kernels::SimdTargetName();
+  json["cell"] = cell.name;
+  json["unit"] = "tokens/s";
+  json["median"] = Median(result.tokens_per_second);
+  json["min"] = min;
+  json["max"] = max;
+  json["samples"] = result.tokens_per_second;
+  json["attention_share"] = result.attention_share;
+  json["weight_bytes"] = model.WeightBytes();
+  json["read_share"] = result.read_share;
+  json["peak_share"] = result.peak_share;
+  json["read_bytes_per_second"] = result.read_bandwidth;
+  json["peak_flops"] = result.fma_peak;
+  return json.dump();
+}
+
+std::string TableLine(const Cell& cell, const CellResult& result) {
+  const auto [min, max] = std::ranges::minmax(result.tokens_per_second);
+  return absl::StrFormat("%-11s %9.1f %9.1f %9.1f %9.0f%% %5.0f%% %5.0f%% %8.1f %8.0f", cell.name,
+                         Median(result.tokens_per_second), min, max, 100 * result.attention_share,
+                         100 * result.read_share, 100 * result.peak_share,
+                         result.read_bandwidth * 1e-9, result.fma_peak * 1e-9);
+}
+
+}  // namespace
+
+void PrintHeader(const ModelOptions& options) {
+  if (options.json) return;
+  PrintLine(absl::StrFormat("%s, weights %s, keys and values %s, %d threads, %s", options.model,
+                            std::string(model::kernels::Name(options.weights)), options.kv_type,
+                            options.threads, model::kernels::SimdTargetName()));
+  PrintLine(absl::StrFormat("%-11s %9s %9s %9s %10s %6s %6s %8s %8s", "cell", "tokens/s", "least",
+                            "most", "attention", "read", "peak", "GB/s", "GFLOP/s"));
+}
+
+void PrintCell(const ModelOptions& options, const Cell& cell, const BenchModel& model,
+               const CellResult& result) {
+  PrintLine(options.json ? JsonLine(options, cell, model, result) : TableLine(cell, result));
+}
+
+}  // namespace cascade::bench
