@@ -6,6 +6,7 @@
 
 #include "model/layers/embedding.h"
 #include "model/layers/lm_head.h"
+#include "model/layers/step_context.h"
 #include "model/layers/transformer_block.h"
 
 namespace cascade::model {
@@ -22,16 +23,20 @@ ConstMatF Gpt2::Forward(const Batch& batch, std::span<const std::size_t> logit_r
   const MatF hidden = hidden_.Rows(batch.rows());
   const ConstMatF wpe(weights_.wpe.data(), config_.n_ctx, config_.n_embd);
 
+  const StepContext step{.config = config_,
+                         .batch = batch,
+                         .cache = cache,
+                         .executor = executor_,
+                         .scratch = scratch_};
   Embed(weights_.wte, wpe, batch, executor_, hidden);
   for (std::size_t layer = 0; layer < config_.n_layer; ++layer) {
-    TransformerBlock(weights_.h[layer], config_, layer, batch, cache, executor_, scratch_, hidden);
+    TransformerBlock(weights_.h[layer], layer, step, hidden);
   }
 
   if (logit_rows.empty()) return {};
   if (logit_rows.size() > logits_.rows()) logits_ = Tensor(logit_rows.size(), config_.vocab_size);
   const MatF logits = logits_.Rows(logit_rows.size());
-  LmHead({.ln_f = weights_.ln_f, .head = weights_.Head()}, config_.layer_norm_epsilon, hidden,
-         logit_rows, executor_, scratch_, logits);
+  LmHead({.ln_f = weights_.ln_f, .head = weights_.Head()}, step, hidden, logit_rows, logits);
   return logits;
 }
 

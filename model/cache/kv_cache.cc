@@ -100,14 +100,10 @@ void KvCache::Write(const BlockTable& blocks, HeadIndex head, std::size_t start,
   }
 }
 
-kernels::HeadBlocks KvCache::Keys(const BlockTable& blocks, HeadIndex head) const {
-  return {.base = storage_.data() + Offset(head), .ids = blocks.ids(), .stride = block_floats_};
-}
-
-kernels::HeadBlocks KvCache::Values(const BlockTable& blocks, HeadIndex head) const {
-  return {.base = storage_.data() + Offset(head) + PlaneFloats(),
-          .ids = blocks.ids(),
-          .stride = block_floats_};
+HeadKeysValues KvCache::Read(const BlockTable& blocks, HeadIndex head) const {
+  const float* const keys = storage_.data() + Offset(head);
+  return {.keys = {.base = keys, .ids = blocks.ids(), .stride = block_floats_},
+          .values = {.base = keys + PlaneFloats(), .ids = blocks.ids(), .stride = block_floats_}};
 }
 
 std::size_t KvCache::Offset(HeadIndex head) const {

@@ -34,6 +34,12 @@ struct HeadIndex {
   std::size_t head = 0;
 };
 
+// One head of one sequence as the attention kernels read it. Borrows cache and block table.
+struct HeadKeysValues {
+  kernels::HeadBlocks keys;
+  kernels::HeadBlocks values;
+};
+
 // A sequence's blocks, in order of position. Move-only; gives its blocks back when it goes. Must
 // not outlive its cache.
 class BlockTable {
@@ -82,9 +88,7 @@ class KvCache {
   void Write(const BlockTable& blocks, HeadIndex head, std::size_t start, ConstMatF keys,
              ConstMatF values);
 
-  // One head's keys (values) as the attention kernels read them. Borrows the cache and `blocks`.
-  kernels::HeadBlocks Keys(const BlockTable& blocks, HeadIndex head) const;
-  kernels::HeadBlocks Values(const BlockTable& blocks, HeadIndex head) const;
+  HeadKeysValues Read(const BlockTable& blocks, HeadIndex head) const;
 
  private:
   KvCache(const ModelConfig& config, std::size_t num_blocks, kernels::AlignedBuffer<float> storage);

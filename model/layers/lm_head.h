@@ -8,10 +8,9 @@
 #include <cstddef>
 #include <span>
 
-#include "model/executor.h"
 #include "model/kernels/packed_matrix.h"
 #include "model/layers/layer_norm.h"
-#include "model/layers/scratch.h"
+#include "model/layers/step_context.h"
 #include "model/mat_view.h"
 
 namespace cascade::model {
@@ -22,11 +21,10 @@ struct LmHeadWeights {
 };
 
 //   hidden : [any, n_embd], the last block's output
-//   rows   : which of its rows, in any order; at most scratch's rows
+//   rows   : which of its rows, in any order; at most the scratch's rows
 //   logits : [rows.size(), vocab_size]
 // Uses scratch.merged (for the rows), scratch.normed and scratch.matmul.
-void LmHead(const LmHeadWeights& weights, float eps, ConstMatF hidden,
-            std::span<const std::size_t> rows, Executor& executor, LayerScratch& scratch,
-            MatF logits);
+void LmHead(const LmHeadWeights& weights, const StepContext& step, ConstMatF hidden,
+            std::span<const std::size_t> rows, MatF logits);
 
 }  // namespace cascade::model

@@ -2,14 +2,14 @@
 
 namespace cascade::model {
 
-void TransformerBlock(const TransformerBlockWeights& weights, const ModelConfig& config,
-                      std::size_t layer, const Batch& batch, KvCache& cache, Executor& executor,
-                      LayerScratch& scratch, MatF hidden) {
-  const MatF normed = scratch.normed.Rows(hidden.rows());
-  LayerNorm(weights.ln_1, hidden, config.layer_norm_epsilon, executor, normed);
-  Attention(weights.attn, config, layer, batch, normed, cache, executor, scratch, hidden);
-  LayerNorm(weights.ln_2, hidden, config.layer_norm_epsilon, executor, normed);
-  Ffn(weights.mlp, config.activation, normed, executor, scratch, hidden);
+void TransformerBlock(const TransformerBlockWeights& weights, std::size_t layer,
+                      const StepContext& step, MatF hidden) {
+  const float eps = step.config.layer_norm_epsilon;
+  const MatF normed = step.scratch.normed.Rows(hidden.rows());
+  LayerNorm(weights.ln_1, hidden, eps, step.executor, normed);
+  Attention(weights.attn, layer, step, normed, hidden);
+  LayerNorm(weights.ln_2, hidden, eps, step.executor, normed);
+  Ffn(weights.mlp, step.config.activation, normed, step.executor, step.scratch, hidden);
 }
 
 }  // namespace cascade::model

@@ -8,14 +8,10 @@
 
 #include <cstddef>
 
-#include "model/cache/kv_cache.h"
-#include "model/config.h"
-#include "model/executor.h"
 #include "model/layers/attention/attention.h"
-#include "model/layers/batch.h"
 #include "model/layers/ffn.h"
 #include "model/layers/layer_norm.h"
-#include "model/layers/scratch.h"
+#include "model/layers/step_context.h"
 #include "model/mat_view.h"
 
 namespace cascade::model {
@@ -27,10 +23,9 @@ struct TransformerBlockWeights {
   FfnWeights mlp;
 };
 
-// Updates `hidden`, [rows, n_embd], in place for block `layer`, and writes the keys and values of
-// the batch's rows to `cache`. `scratch` holds at least `hidden.rows()` rows.
-void TransformerBlock(const TransformerBlockWeights& weights, const ModelConfig& config,
-                      std::size_t layer, const Batch& batch, KvCache& cache, Executor& executor,
-                      LayerScratch& scratch, MatF hidden);
+// Updates `hidden`, [step.batch.rows(), n_embd], in place for block `layer`, and writes the keys
+// and values of the batch's rows to the cache.
+void TransformerBlock(const TransformerBlockWeights& weights, std::size_t layer,
+                      const StepContext& step, MatF hidden);
 
 }  // namespace cascade::model

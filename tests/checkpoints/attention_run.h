@@ -36,9 +36,7 @@ class AttentionRun {
   }
 
   std::size_t rows() const { return qkv_.rows(); }
-  model::KvCache& cache() { return cache_; }
-  const model::BlockTable& blocks() const { return blocks_; }
-  model::HeadIndex Index(std::size_t head) const { return {layer_, head}; }
+  model::HeadKeysValues Read(std::size_t head) const { return cache_.Read(blocks_, Index(head)); }
 
   // Writes `value` to keys and values of `head` at [start, the table's end).
   void Spoil(std::size_t head, std::size_t start, float value) {
@@ -53,13 +51,13 @@ class AttentionRun {
   // Scores of rows [start, start + count) of `head`, as the layer computes them.
   model::Tensor Scores(std::size_t head, std::size_t start, std::size_t count) {
     model::Tensor scores(count, ScoreColumns(start + count));
-    model::AttentionScores(Part(model::Queries(qkv_rows()), head).Rows(start, count), cache_,
-                           blocks_, Index(head), start, config_.AttentionScale(layer_),
-                           scores.Rows(count));
+    model::AttentionScores(Part(model::Queries(qkv_rows()), head).Rows(start, count), Read(head),
+                           start, config_.AttentionScale(layer_), scores.Rows(count));
     return scores;
   }
 
  private:
+  model::HeadIndex Index(std::size_t head) const { return {layer_, head}; }
   model::MatF qkv_rows() { return qkv_.Rows(qkv_.rows()); }
   model::MatF Part(model::MatF part, std::size_t head) const {
     return model::Head(part, head, config_.head_dim());

@@ -39,8 +39,8 @@ Tensor ReadBack(const KvCache& cache, const BlockTable& blocks, HeadIndex head,
   const MatF out = tensor.Rows(positions);
   for (std::size_t p = 0; p < positions; ++p) {
     for (std::size_t d = 0; d < head_dim; ++d) {
-      out.Row(p)[d] = KeyAt(cache.Keys(blocks, head), p, d);
-      out.Row(p)[head_dim + d] = ValueAt(cache.Values(blocks, head), p, d, head_dim);
+      out.Row(p)[d] = KeyAt(cache.Read(blocks, head).keys, p, d);
+      out.Row(p)[head_dim + d] = ValueAt(cache.Read(blocks, head).values, p, d, head_dim);
     }
   }
   return tensor;
@@ -126,7 +126,7 @@ class GuardedCache {
 
   // All floats, in memory order.
   std::vector<float> Floats() const {
-    const float* const base = cache_.Keys(blocks_, {0, 0}).base;
+    const float* const base = cache_.Read(blocks_, {0, 0}).keys.base;
     return std::vector<float>(base,
                               base + kBlocks * KvCache::BytesPerBlock(config_) / sizeof(float));
   }

@@ -31,7 +31,7 @@ Tensor Weighed(AttentionRun& run, std::size_t head, ConstMatF scores, std::size_
     std::ranges::copy(scores.Row(r).first(start + r + 1), rows.Row(r).begin());
   }
   Tensor out(scores.rows(), head_dim);
-  WeighValues(rows, run.cache(), run.blocks(), run.Index(head), start, out.Rows(scores.rows()));
+  WeighValues(rows, run.Read(head), start, out.Rows(scores.rows()));
   return out;
 }
 
@@ -81,8 +81,9 @@ class AttentionOutputProperties : public testing::GoldenModelTest {
       const std::size_t count = std::min(chunk, rows - start);
       Batch batch;
       batch.Add(blocks, start, std::span(tokens).subspan(start, count));
-      Attention(weights().h[layer].attn, config(), layer, batch, x.AsMat().Rows(start, count),
-                cache, executor, scratch, hidden.Rows(rows).Rows(start, count));
+      const StepContext step{config(), batch, cache, executor, scratch};
+      Attention(weights().h[layer].attn, layer, step, x.AsMat().Rows(start, count),
+                hidden.Rows(rows).Rows(start, count));
     }
     return hidden;
   }

@@ -31,7 +31,7 @@ Tensor BlockOutput(const ModelConfig& config, const Gpt2Weights& weights, std::s
     const std::size_t count = std::min(chunk, rows - start);
     Batch batch;
     batch.Add(blocks, start, std::span(tokens).subspan(start, count));
-    TransformerBlock(weights.h[layer], config, layer, batch, cache, executor, scratch,
+    TransformerBlock(weights.h[layer], layer, {config, batch, cache, executor, scratch},
                      out.Rows(rows).Rows(start, count));
   }
   return out;
@@ -85,7 +85,7 @@ TEST_P(TransformerBlockProperties, SequencesOfABatchDoNotSeeEachOther) {
   batch.Add(second_blocks, 0, std::span(tokens).last(second));
   LayerScratch scratch(config(), input.rows());
   Tensor together = CopyOf(input);
-  TransformerBlock(weights().h[0], config(), 0, batch, cache, executor_, scratch,
+  TransformerBlock(weights().h[0], 0, {config(), batch, cache, executor_, scratch},
                    together.Rows(input.rows()));
 
   const MatF rows = together.Rows(input.rows());

@@ -28,42 +28,41 @@ void AttendHead(const AttendContext& context, const Chunk& chunk, HeadIndex head
   const MatF out = rows_of(context.merged);
   context.cache.Write(*chunk.blocks, head, chunk.start, rows_of(Keys(context.qkv)),
                       rows_of(Values(context.qkv)));
+  const HeadKeysValues keys_values = context.cache.Read(*chunk.blocks, head);
   for (std::size_t row = 0; row < queries.rows(); row += kAttentionTileRows) {
     const std::size_t count = std::min(kAttentionTileRows, queries.rows() - row);
     const std::size_t start = chunk.start + row;
     const MatF tile = scores.Rows(0, count);
-    AttentionScores(queries.Rows(row, count), context.cache, *chunk.blocks, head, start,
-                    context.scale, tile);
-    WeighValues(tile, context.cache, *chunk.blocks, head, start, out.Rows(row, count));
+    AttentionScores(queries.Rows(row, count), keys_values, start, context.scale, tile);
+    WeighValues(tile, keys_values, start, out.Rows(row, count));
   }
 }
 
 }  // namespace
 
-void Attention(const AttentionWeights& weights, const ModelConfig& config, std::size_t layer,
-               const Batch& batch, ConstMatF x, KvCache& cache, Executor& executor,
-               LayerScratch& scratch, MatF hidden) {
-  const MatF qkv = scratch.qkv.Rows(x.rows());
-  const MatF merged = scratch.merged.Rows(x.rows());
-  ProjectQkv(weights.c_attn, x, executor, scratch.matmul, qkv);
+void Attention(const AttentionWeights& weights, std::size_t layer, const StepContext& step,
+               ConstMatF x, MatF hidden) {
+  const MatF qkv = step.scratch.qkv.Rows(x.rows());
+  const MatF merged = step.scratch.merged.Rows(x.rows());
+  ProjectQkv(weights.c_attn, x, step.executor, step.scratch.matmul, qkv);
 
-  const AttendContext context{.cache = cache,
+  const AttendContext context{.cache = step.cache,
                               .qkv = qkv,
                               .merged = merged,
-                              .head_dim = config.head_dim(),
-                              .scale = config.AttentionScale(layer)};
-  const MatF scores = scratch.scores.Rows(scratch.scores.rows());
-  executor.ForRanges(config.n_head, 1, [&](IndexRange heads) {
+                              .head_dim = step.config.head_dim(),
+                              .scale = step.config.AttentionScale(layer)};
+  const MatF scores = step.scratch.scores.Rows(step.scratch.scores.rows());
+  step.executor.ForRanges(step.config.n_head, 1, [&](IndexRange heads) {
     // Ranges are disjoint, so the scratch of a range's first head is this range's alone.
     const MatF own = scores.Rows(heads.begin * kAttentionTileRows, kAttentionTileRows);
-    for (const Chunk& chunk : batch.chunks()) {
+    for (const Chunk& chunk : step.batch.chunks()) {
       for (std::size_t head = heads.begin; head < heads.end; ++head) {
         AttendHead(context, chunk, {.layer = layer, .head = head}, own);
       }
     }
   });
 
-  ProjectHeads(weights.c_proj, merged, executor, scratch.matmul, hidden);
+  ProjectHeads(weights.c_proj, merged, step.executor, step.scratch.matmul, hidden);
 }
 
 }  // namespace cascade::model

@@ -5,12 +5,8 @@
 
 #include <cstddef>
 
-#include "model/cache/kv_cache.h"
-#include "model/config.h"
-#include "model/executor.h"
-#include "model/layers/batch.h"
 #include "model/layers/linear.h"
-#include "model/layers/scratch.h"
+#include "model/layers/step_context.h"
 #include "model/mat_view.h"
 
 namespace cascade::model {
@@ -24,10 +20,9 @@ struct AttentionWeights {
 // cache at the batch's positions; attend, head by head and chunk by chunk; project back. The middle
 // two are one loop, split over heads.
 //
-//   x      : [rows, n_embd], normalised
+//   x      : [rows, n_embd], normalised; the batch's rows
 //   hidden : [rows, n_embd]
-void Attention(const AttentionWeights& weights, const ModelConfig& config, std::size_t layer,
-               const Batch& batch, ConstMatF x, KvCache& cache, Executor& executor,
-               LayerScratch& scratch, MatF hidden);
+void Attention(const AttentionWeights& weights, std::size_t layer, const StepContext& step,
+               ConstMatF x, MatF hidden);
 
 }  // namespace cascade::model

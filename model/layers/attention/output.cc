@@ -8,13 +8,12 @@
 
 namespace cascade::model {
 
-void WeighValues(MatF scores, const KvCache& cache, const BlockTable& blocks, HeadIndex head,
-                 std::size_t start, MatF out) {
+void WeighValues(MatF scores, const HeadKeysValues& head, std::size_t start, MatF out) {
   assert(scores.rows() <= kAttentionTileRows);
   std::array<float, kAttentionTileRows> storage;
   const std::span<float> sums(storage.data(), scores.rows());
   kernels::AttentionExp(start, scores, sums);
-  kernels::AttentionValues(scores, cache.Values(blocks, head), start, sums, out);
+  kernels::AttentionValues(scores, head.values, start, sums, out);
 }
 
 void ProjectHeads(const LinearWeights& c_proj, ConstMatF merged, Executor& executor,

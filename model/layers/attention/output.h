@@ -17,12 +17,12 @@
 
 namespace cascade::model {
 
-// The weighted values of one head of one sequence in block `head.layer`, from the cache's values.
+// The weighted values of one head of one sequence, from the cache's values.
 //
 //   scores : [rows, ...] as AttentionScores leaves them; overwritten. At most kAttentionTileRows
-//   rows. out    : [rows, head_dim], any stride
-void WeighValues(MatF scores, const KvCache& cache, const BlockTable& blocks, HeadIndex head,
-                 std::size_t start, MatF out);
+//            rows.
+//   out    : [rows, head_dim], any stride
+void WeighValues(MatF scores, const HeadKeysValues& head, std::size_t start, MatF out);
 
 // hidden += merged * c_proj + b_proj.
 //   merged, hidden : [rows, n_embd]; they must not overlap

@@ -4,9 +4,9 @@
 
 namespace cascade::model {
 
-void AttentionScores(ConstMatF q, const KvCache& cache, const BlockTable& blocks, HeadIndex head,
-                     std::size_t start, float scale, MatF scores) {
-  kernels::AttentionScores(q, cache.Keys(blocks, head), start, scale, scores);
+void AttentionScores(ConstMatF q, const HeadKeysValues& head, std::size_t start, float scale,
+                     MatF scores) {
+  kernels::AttentionScores(q, head.keys, start, scale, scores);
 }
 
 }  // namespace cascade::model

@@ -12,12 +12,12 @@
 
 namespace cascade::model {
 
-// The scores of one head of one sequence in block `layer`, from the cache's keys.
+// The scores of one head of one sequence, from the cache's keys.
 //
 //   q      : [rows, head_dim], any stride; row r is position start + r
 //   scores : [rows, at least RoundUp(start + rows, 16)], rows aligned to 64 bytes; elements beyond
 //            start + r are unspecified
-void AttentionScores(ConstMatF q, const KvCache& cache, const BlockTable& blocks, HeadIndex head,
-                     std::size_t start, float scale, MatF scores);
+void AttentionScores(ConstMatF q, const HeadKeysValues& head, std::size_t start, float scale,
+                     MatF scores);
 
 }  // namespace cascade::model

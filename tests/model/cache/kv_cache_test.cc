@@ -1,6 +1,7 @@
 // What the cache promises beside checkpoint 3 (tests/checkpoints/checkpoint_03_kv_cache_test.cc).
 #include "model/cache/kv_cache.h"
 
+#include <cstddef>
 #include <limits>
 #include <optional>
 #include <utility>
@@ -13,7 +14,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-const ModelConfig kTiny = {.n_layer = 2, .n_head = 2, .n_embd = 6, .n_ctx = 64};
+ModelConfig TinyConfig() { return {.n_layer = 2, .n_head = 2, .n_embd = 6, .n_ctx = 64}; }
 
 TEST(KvCacheTest, CountsBlocksAndBytes) {
   EXPECT_EQ(KvCache::BlocksFor(0), 0U);
@@ -21,11 +22,11 @@ TEST(KvCacheTest, CountsBlocksAndBytes) {
   EXPECT_EQ(KvCache::BlocksFor(16), 1U);
   EXPECT_EQ(KvCache::BlocksFor(17), 2U);
   // 2 layers, keys and values, 6 floats a position, 16 positions.
-  EXPECT_EQ(KvCache::BytesPerBlock(kTiny), 2U * 2 * 6 * 16 * sizeof(float));
+  EXPECT_EQ(KvCache::BytesPerBlock(TinyConfig()), std::size_t{2} * 2 * 6 * 16 * sizeof(float));
 }
 
 TEST(KvCacheTest, GivesAllOfWhatIsAskedOrNothing) {
-  KvCache cache = *KvCache::Create(kTiny, 3);
+  KvCache cache = *KvCache::Create(TinyConfig(), 3);
   std::optional<BlockTable> two = cache.TryAllocate(17);
   ASSERT_TRUE(two.has_value());
   EXPECT_EQ(two->capacity(), 32U);
@@ -35,7 +36,7 @@ TEST(KvCacheTest, GivesAllOfWhatIsAskedOrNothing) {
 }
 
 TEST(KvCacheTest, ATableGivesItsBlocksBackExactlyOnce) {
-  KvCache cache = *KvCache::Create(kTiny, 4);
+  KvCache cache = *KvCache::Create(TinyConfig(), 4);
   {
     BlockTable table = *cache.TryAllocate(40);
     BlockTable moved = std::move(table);
@@ -53,7 +54,7 @@ TEST(KvCacheTest, ATableGivesItsBlocksBackExactlyOnce) {
 }
 
 TEST(KvCacheTest, TablesOutliveAMoveOfTheCache) {
-  KvCache cache = *KvCache::Create(kTiny, 2);
+  KvCache cache = *KvCache::Create(TinyConfig(), 2);
   BlockTable table = *cache.TryAllocate(32);
   const KvCache moved = std::move(cache);
   table.Reset();
@@ -61,7 +62,7 @@ TEST(KvCacheTest, TablesOutliveAMoveOfTheCache) {
 }
 
 TEST(KvCacheTest, MoreMemoryThanThereIsIsAnErrorWithTheNumbers) {
-  const auto cache = KvCache::Create(kTiny, std::numeric_limits<std::size_t>::max() / 8);
+  const auto cache = KvCache::Create(TinyConfig(), std::numeric_limits<std::size_t>::max() / 8);
   ASSERT_EQ(cache.status().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(cache.status().message(), HasSubstr("blocks of 1536 bytes"));
 }
