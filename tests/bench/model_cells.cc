@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "model/cache/kv_cache.h"
 #include "model/layers/batch.h"
+#include "tests/bench/median.h"
 
 namespace cascade::bench {
 namespace {

@@ -34,7 +34,7 @@ constexpr std::int32_t kMaxRepetitions = 1000;
 
 absl::StatusOr<WeightType> ParseWeights(absl::string_view name) {
   std::string known;
-  for (const WeightType type : {WeightType::kF32, WeightType::kBf16, WeightType::kF16}) {
+  for (const WeightType type : model::kernels::kWeightTypes) {
     const std::string_view own = model::kernels::Name(type);
     if (name == absl::string_view(own.data(), own.size())) return type;
     absl::StrAppend(&known, known.empty() ? "" : ", ", std::string(own));

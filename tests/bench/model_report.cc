@@ -8,6 +8,7 @@
 #include "model/kernels/packed_matrix.h"
 #include "model/kernels/simd_target.h"
 #include "nlohmann/json.hpp"
+#include "tests/bench/median.h"
 
 namespace cascade::bench {
 namespace {

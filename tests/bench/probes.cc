@@ -8,6 +8,7 @@
 
 #include "benchmark/benchmark.h"
 #include "model/kernels/highway_config.h"
+#include "tests/bench/median.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "tests/bench/probes.cc"
@@ -157,14 +158,6 @@ double ProbeSeconds(const model::Executor& executor, absl::FunctionRef<void()> b
   const double begin = Now(clock);
   body();
   return Now(clock) - begin;
-}
-
-double Median(std::span<const double> values) {
-  if (values.empty()) return 0;
-  std::vector<double> sorted(values.begin(), values.end());
-  const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
-  std::nth_element(sorted.begin(), middle, sorted.end());
-  return *middle;
 }
 
 void MeasureBesideProbes(benchmark::State& state, const Work& work, model::Executor& executor,

@@ -28,9 +28,6 @@ double ReadBandwidth(Pieces pieces, model::Executor& executor);
 // Seconds that `body`, which runs on `executor`, takes, as the probes are timed.
 double ProbeSeconds(const model::Executor& executor, absl::FunctionRef<void()> body);
 
-// The middle one of `values` (of an even number, the upper of the two); 0 if there is none.
-double Median(std::span<const double> values);
-
 // What one run of a kernel has to do at least.
 struct Work {
   double operations = 0;
