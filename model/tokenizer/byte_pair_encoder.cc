@@ -1,6 +1,7 @@
 #include "model/tokenizer/byte_pair_encoder.h"
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
 #include <functional>
 
@@ -15,6 +16,27 @@ constexpr std::uint64_t Pack(std::uint32_t high, std::uint32_t low) {
 std::size_t BytePair(char left, char right) {
   return static_cast<std::size_t>(static_cast<unsigned char>(left)) << 8 |
          static_cast<unsigned char>(right);
+}
+
+// As many bytes as a 64-bit mask has bits. Up to here, looking at every pair for the best one is
+// faster than keeping a heap of them (README.md, decision 5).
+constexpr std::size_t kShortWord = 64;
+
+// What of `mask` is below (above) bit `i`.
+std::uint64_t BitsBelow(std::uint64_t mask, std::size_t i) {
+  return mask & ((std::uint64_t{1} << i) - 1);
+}
+
+std::uint64_t BitsAbove(std::uint64_t mask, std::size_t i) {
+  return mask & (~std::uint64_t{1} << i);
+}
+
+std::size_t LowestBit(std::uint64_t mask) {
+  return static_cast<std::size_t>(std::countr_zero(mask));
+}
+
+std::size_t HighestBit(std::uint64_t mask) {
+  return static_cast<std::size_t>(std::bit_width(mask)) - 1;
 }
 
 }  // namespace
@@ -54,9 +76,51 @@ void BytePairEncoder::Encode(absl::string_view word, Scratch& scratch,
   }
 }
 
+void BytePairEncoder::MergeWord(absl::string_view word, Scratch& scratch,
+                                std::vector<TokenId>& ids) const {
+  if (word.empty()) return;
+  if (word.size() <= kShortWord) {
+    MergeShortWord(word, ids);
+  } else {
+    MergeLongWord(word, scratch, ids);
+  }
+}
+
 std::uint32_t BytePairEncoder::RankOf(TokenId left, TokenId right) const {
   const auto found = ranks_.find(Pack(left, right));
   return found == ranks_.end() ? kNoRank : found->second;
+}
+
+void BytePairEncoder::MergeShortWord(absl::string_view word, std::vector<TokenId>& ids) const {
+  const std::size_t size = word.size();
+  std::array<TokenId, kShortWord> tokens;       // each where its first byte was
+  std::array<std::uint32_t, kShortWord> ranks;  // of the merge with the next token
+  std::uint64_t begins = ~std::uint64_t{0} >> (kShortWord - size);  // a bit where a token begins
+  for (std::size_t i = 0; i < size; ++i) {
+    tokens[i] = byte_tokens_[static_cast<unsigned char>(word[i])];
+    ranks[i] = i + 1 < size ? byte_ranks_[BytePair(word[i], word[i + 1])] : kNoRank;
+  }
+  while (true) {
+    std::uint32_t best = kNoRank;
+    std::size_t left = 0;
+    for (std::size_t i = 0; i < size; ++i) {  // without branches: they would be guessed wrong
+      const bool better = ranks[i] < best;
+      best = better ? ranks[i] : best;
+      left = better ? i : left;
+    }
+    if (best == kNoRank) break;
+    const std::uint64_t before = BitsBelow(begins, left);
+    const std::uint64_t right = BitsAbove(begins, left);  // its lowest bit is the one that goes
+    const std::uint64_t after = right & (right - 1);
+    begins ^= right ^ after;
+    ranks[LowestBit(right)] = kNoRank;
+    tokens[left] = wholes_[best];
+    ranks[left] = after == 0 ? kNoRank : RankOf(tokens[left], tokens[LowestBit(after)]);
+    if (before == 0) continue;
+    const std::size_t previous = HighestBit(before);
+    ranks[previous] = RankOf(tokens[previous], tokens[left]);
+  }
+  for (; begins != 0; begins &= begins - 1) ids.push_back(tokens[LowestBit(begins)]);
 }
 
 void BytePairEncoder::Begin(absl::string_view word, Scratch& scratch) const {
@@ -97,8 +161,8 @@ void BytePairEncoder::Merge(std::uint32_t left, Scratch& scratch) const {
   if (left != 0) rank_again(symbol.previous);
 }
 
-void BytePairEncoder::MergeWord(absl::string_view word, Scratch& scratch,
-                                std::vector<TokenId>& ids) const {
+void BytePairEncoder::MergeLongWord(absl::string_view word, Scratch& scratch,
+                                    std::vector<TokenId>& ids) const {
   Begin(word, scratch);
   std::vector<std::uint64_t>& candidates = scratch.candidates_;
   while (!candidates.empty()) {

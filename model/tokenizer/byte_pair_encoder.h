@@ -48,6 +48,8 @@ class BytePairEncoder {
   void Begin(absl::string_view word, Scratch& scratch) const;
   void Merge(std::uint32_t left, Scratch& scratch) const;
   void MergeWord(absl::string_view word, Scratch& scratch, std::vector<TokenId>& ids) const;
+  void MergeShortWord(absl::string_view word, std::vector<TokenId>& ids) const;
+  void MergeLongWord(absl::string_view word, Scratch& scratch, std::vector<TokenId>& ids) const;
 
   std::array<TokenId, 256> byte_tokens_;
   absl::flat_hash_map<std::uint64_t, std::uint32_t> ranks_;  // of a pair, packed left:right

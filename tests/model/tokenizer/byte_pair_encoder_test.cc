@@ -101,7 +101,7 @@ TEST(BytePairEncoderTest, AgreesWithTheNaiveLoopOnRandomVocabularies) {
     std::shuffle(vocabulary.merges.begin(), vocabulary.merges.end(), generator);
     const BytePairEncoder encoder(vocabulary);
     for (int i = 0; i < 50; ++i) {
-      std::string word(generator() % 40, ' ');
+      std::string word(generator() % 100, ' ');  // short words and long ones
       for (char& byte : word) byte = "abc"[generator() % 3];
       EXPECT_THAT(Encode(encoder, word), ElementsAreArray(EncodeNaively(vocabulary, word))) << word;
     }
