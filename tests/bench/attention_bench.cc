@@ -1,82 +1,128 @@
 // Attention at a depth of 512 positions, over all heads of gpt2-medium (24 blocks of 16, head size
-// 64; 100 MB of keys and values), beside what the machine can do at best: one row, as in decoding,
-// or the last 64 rows of a prompt in tiles of eight, as the layers have it.
+// 64; 100 MB of float32 keys and values), on --threads=N threads, beside what as many threads can
+// do at best: one row, as in decoding, or the last 64 rows of a prompt in tiles of eight, as the
+// layers have it.
 #include <algorithm>
-#include <cstdint>
-#include <numeric>
+#include <random>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "benchmark/benchmark.h"
+#include "model/cache/kv_cache.h"
+#include "model/config.h"
 #include "model/kernels/aligned_buffer.h"
-#include "model/kernels/attention.h"
 #include "model/kernels/simd_target.h"
+#include "model/layers/attention/output.h"
+#include "model/layers/attention/scores.h"
+#include "model/layers/scratch.h"
+#include "tests/bench/kernel_main.h"
 #include "tests/bench/probes.h"
 
 namespace cascade::bench {
 namespace {
 
 using model::ConstMatF;
+using model::HeadIndex;
 using model::MatF;
 namespace kernels = model::kernels;
 
 constexpr std::size_t kDepth = 512;
 constexpr std::size_t kHeadDim = 64;
-constexpr std::size_t kTileRows = 8;
-constexpr std::size_t kHeads = std::size_t{24} * 16;
-constexpr std::size_t kBlocks = kDepth / kernels::kBlockPositions;
-constexpr std::size_t kBlockFloats = kHeadDim * kernels::kBlockPositions;
+constexpr std::size_t kLayers = 24;
+constexpr std::size_t kLayerHeads = 16;
+constexpr std::size_t kHeads = kLayers * kLayerHeads;
 
-void AttentionBench(benchmark::State& state, const std::string& target, std::size_t rows) {
-  if (!kernels::SetSimdTarget(target).ok()) return state.SkipWithError("no such target");
-  // As the cache has it: a block holds all heads' keys and values.
-  kernels::AlignedBuffer<float> cache(kBlocks * kHeads * 2 * kBlockFloats);
-  for (std::size_t i = 0; i < cache.size(); ++i) {
-    cache.data()[i] = static_cast<float>(i * 37 % 101) * 0.01f - 0.5f;
+// A cache full of random numbers, in one sequence.
+class FullCache {
+ public:
+  FullCache() : cache_(*model::KvCache::Create(Config(), model::KvCache::BlocksFor(kDepth))) {
+    blocks_ = *cache_.TryAllocate(kDepth);
+    std::minstd_rand random(1);
+    std::uniform_real_distribution<float> uniform(-0.5F, 0.5F);
+    std::vector<float> numbers(kDepth * kHeadDim);
+    for (float& number : numbers) number = uniform(random);
+    const ConstMatF rows(numbers.data(), kDepth, kHeadDim);
+    for (std::size_t head = 0; head < kHeads; ++head)
+      cache_.Write(blocks_, At(head), 0, rows, rows);
   }
-  std::vector<std::uint32_t> ids(kBlocks);
-  std::iota(ids.begin(), ids.end(), 0u);
-  const auto blocks = [&](std::size_t plane) {
-    return kernels::HeadBlocks{.base = cache.data() + plane * kBlockFloats,
-                               .ids = ids,
-                               .stride = kHeads * 2 * kBlockFloats};
-  };
-  const std::vector<float> q(kTileRows * kHeadDim, 0.1f);
-  std::vector<float> out(kTileRows * kHeadDim);
-  std::vector<float> sums(kTileRows);
-  kernels::AlignedBuffer<float> storage(kTileRows * kDepth);
-  const auto attend = [&](std::size_t head, std::size_t start, std::size_t count) {
-    const MatF scores(storage.data(), count, kDepth);
-    const std::span<float> own_sums(sums.data(), count);
-    kernels::AttentionScores(ConstMatF(q.data(), count, kHeadDim), blocks(2 * head), start, 0.125f,
-                             scores);
-    kernels::AttentionExp(start, scores, own_sums);
-    kernels::AttentionValues(scores, blocks(2 * head + 1), start, own_sums,
-                             MatF(out.data(), count, kHeadDim));
-    benchmark::ClobberMemory();
-  };
 
-  model::InlineExecutor executor;
+  model::HeadKeysValues Read(std::size_t head) const { return cache_.Read(blocks_, At(head)); }
+
+  std::span<const std::byte> bytes() const {
+    return {reinterpret_cast<const std::byte*>(Read(0).keys.base),
+            cache_.num_blocks() * model::KvCache::BytesPerBlock(Config())};
+  }
+
+ private:
+  static model::ModelConfig Config() {
+    model::ModelConfig config;
+    config.n_layer = kLayers;
+    config.n_head = kLayerHeads;
+    config.n_embd = kLayerHeads * kHeadDim;
+    return config;
+  }
+
+  static HeadIndex At(std::size_t head) {
+    return {.layer = head / kLayerHeads, .head = head % kLayerHeads};
+  }
+
+  model::KvCache cache_;
+  model::BlockTable blocks_;
+};
+
+// What one thread attends with.
+class Attender {
+ public:
+  // `rows` rows of head `head`, the first at position `start`.
+  void Attend(const FullCache& cache, std::size_t head, std::size_t start, std::size_t rows) {
+    const model::HeadKeysValues keys_values = cache.Read(head);
+    const MatF scores(scores_.data(), rows, kDepth);
+    model::AttentionScores(ConstMatF(q_.data(), rows, kHeadDim), keys_values, start, 0.125F,
+                           scores);
+    model::WeighValues(scores, keys_values, start, MatF(out_.data(), rows, kHeadDim));
+    benchmark::ClobberMemory();
+  }
+
+ private:
+  std::vector<float> q_ = std::vector<float>(model::kAttentionTileRows * kHeadDim, 0.1F);
+  std::vector<float> out_ = std::vector<float>(model::kAttentionTileRows * kHeadDim);
+  kernels::AlignedBuffer<float> scores_ =
+      kernels::AlignedBuffer<float>(model::kAttentionTileRows * kDepth);
+};
+
+void AttentionBench(benchmark::State& state, const std::string& target, std::size_t rows,
+                    model::Executor& executor) {
+  if (!kernels::SetSimdTarget(target).ok()) return state.SkipWithError("no such target");
+  const FullCache cache;
+  std::vector<Attender> attenders(kLayerHeads);  // a range uses its first head's
   const double products = static_cast<double>(rows * kDepth * kHeadDim * kHeads);
-  const Work work{.operations = 4 * products, .bytes = std::as_bytes(cache.span())};
+  const Work work{.operations = 4 * products, .bytes = cache.bytes()};
   MeasureBesideProbes(state, work, executor, [&] {
-    for (std::size_t head = 0; head < kHeads; ++head) {
-      for (std::size_t row = 0; row < rows; row += kTileRows) {
-        attend(head, kDepth - rows + row, std::min(kTileRows, rows));
-      }
+    for (std::size_t layer = 0; layer < kLayers; ++layer) {
+      executor.ForRanges(kLayerHeads, 1, [&](model::IndexRange heads) {
+        Attender& own = attenders[heads.begin];
+        for (std::size_t head = heads.begin; head < heads.end; ++head) {
+          for (std::size_t row = 0; row < rows; row += model::kAttentionTileRows) {
+            own.Attend(cache, layer * kLayerHeads + head, kDepth - rows + row,
+                       std::min(model::kAttentionTileRows, rows));
+          }
+        }
+      });
     }
   });
 }
 
-void RegisterAll() {
+void RegisterAll(model::Executor& executor) {
+  constexpr int kSamples = 15;
   for (const std::string& target : kernels::SupportedSimdTargets()) {
     if (target == "scalar") continue;  // there to be right, not to be fast
     for (const std::size_t rows : {1u, 64u}) {
       const std::string name = absl::StrCat("Attention/", target, "/rows:", rows);
-      benchmark::RegisterBenchmark(name.c_str(), AttentionBench, target, rows)
-          ->UseManualTime()
-          ->Unit(benchmark::kMillisecond);
+      const auto run = [=, &executor](benchmark::State& state) {
+        AttentionBench(state, target, rows, executor);
+      };
+      benchmark::RegisterBenchmark(name.c_str(), run)->UseManualTime()->Iterations(kSamples);
     }
   }
 }
@@ -85,9 +131,5 @@ void RegisterAll() {
 }  // namespace cascade::bench
 
 int main(int argc, char** argv) {
-  cascade::bench::RegisterAll();
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-  benchmark::RunSpecifiedBenchmarks();
-  return 0;
+  return cascade::bench::RunKernelBenchmarks(argc, argv, cascade::bench::RegisterAll);
 }

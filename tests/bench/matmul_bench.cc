@@ -1,5 +1,6 @@
-// The matrix product at the shapes of gpt2-medium, beside what the machine can do at best: of one
-// core's multiply-adds where there are many rows, of its reading of the same weights where few.
+// The matrix product at the shapes of gpt2-medium, on --threads=N threads, beside what as many
+// threads can do at best: of multiply-adds where there are many rows, of reading the same weights
+// where few.
 #include <random>
 #include <string>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "benchmark/benchmark.h"
 #include "model/kernels/matmul.h"
 #include "model/kernels/simd_target.h"
+#include "tests/bench/kernel_main.h"
 #include "tests/bench/probes.h"
 
 namespace cascade::bench {
@@ -43,12 +45,11 @@ kernels::PackedMatrix RandomMatrix(const Shape& shape, kernels::WeightType type)
 }
 
 void MatMulBench(benchmark::State& state, const std::string& target, kernels::WeightType type,
-                 const Shape& shape) {
+                 const Shape& shape, model::Executor& executor) {
   if (!kernels::SetSimdTarget(target).ok()) return state.SkipWithError("no such target");
   const kernels::PackedMatrix weights = RandomMatrix(shape, type);
   const std::vector<float> x = RandomFloats(shape.rows * shape.n_in);
   std::vector<float> y(shape.rows * shape.n_out);
-  InlineExecutor executor;
   kernels::MatMulScratch scratch;
   const Work work{.operations = 2.0 * static_cast<double>(shape.rows * shape.n_in * shape.n_out),
                   .bytes = {weights.Panel(0), weights.bytes()}};
@@ -59,25 +60,23 @@ void MatMulBench(benchmark::State& state, const std::string& target, kernels::We
   });
 }
 
-void Register(const std::string& target, kernels::WeightType type, const Shape& shape) {
-  const std::string name = absl::StrCat("MatMul/", target, "/", std::string(kernels::Name(type)),
-                                        "/rows:", shape.rows, "/", shape.n_in, "x", shape.n_out);
-  benchmark::RegisterBenchmark(name.c_str(), MatMulBench, target, type, shape)
-      ->UseManualTime()
-      ->Unit(benchmark::kMillisecond);
-}
-
-void RegisterAll() {
+void RegisterAll(model::Executor& executor) {
+  constexpr int kSamples = 15;
+  std::vector<Shape> shapes = {{1, 1024, 50257}, {4, 1024, 50257}};
+  for (const std::size_t rows : {1u, 8u, 16u, 32u, 512u}) shapes.push_back({rows, 1024, 4096});
+  for (const std::size_t rows : {1u, 512u}) shapes.push_back({rows, 4096, 1024});
   for (const std::string& target : kernels::SupportedSimdTargets()) {
     if (target == "scalar") continue;  // there to be right, not to be fast
-    for (const auto type :
-         {kernels::WeightType::kF32, kernels::WeightType::kBf16, kernels::WeightType::kF16}) {
-      Register(target, type, {1, 1024, 50257});
-      Register(target, type, {4, 1024, 50257});
-      for (const std::size_t rows : {8u, 16u, 32u, 256u}) {
-        Register(target, type, {rows, 1024, 4096});
+    for (const kernels::WeightType type : kernels::kWeightTypes) {
+      for (const Shape& shape : shapes) {
+        const std::string name =
+            absl::StrCat("MatMul/", target, "/", std::string(kernels::Name(type)),
+                         "/rows:", shape.rows, "/", shape.n_in, "x", shape.n_out);
+        const auto run = [=, &executor](benchmark::State& state) {
+          MatMulBench(state, target, type, shape, executor);
+        };
+        benchmark::RegisterBenchmark(name.c_str(), run)->UseManualTime()->Iterations(kSamples);
       }
-      Register(target, type, {256, 4096, 1024});
     }
   }
 }
@@ -86,9 +85,5 @@ void RegisterAll() {
 }  // namespace cascade::bench
 
 int main(int argc, char** argv) {
-  cascade::bench::RegisterAll();
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-  benchmark::RunSpecifiedBenchmarks();
-  return 0;
+  return cascade::bench::RunKernelBenchmarks(argc, argv, cascade::bench::RegisterAll);
 }

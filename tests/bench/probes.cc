@@ -1,6 +1,7 @@
 #include "tests/bench/probes.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <ctime>
 #include <numeric>
@@ -162,16 +163,22 @@ double ProbeSeconds(const model::Executor& executor, absl::FunctionRef<void()> b
 
 void MeasureBesideProbes(benchmark::State& state, const Work& work, model::Executor& executor,
                          absl::FunctionRef<void()> kernel) {
+  constexpr double kLeastSeconds = 3e-3;
   const double size = static_cast<double>(work.bytes.size());
   const Pieces pieces(&work.bytes, 1);
   std::vector<double> seconds;
   std::vector<double> of_peak;
   std::vector<double> of_read;
-  kernel();
+  kernel();  // warm
+  const double once = ProbeSeconds(executor, kernel);
+  const auto runs = static_cast<std::size_t>(std::max(1.0, std::ceil(kLeastSeconds / once)));
+  const auto run_all = [&] {
+    for (std::size_t i = 0; i < runs; ++i) kernel();
+  };
   while (state.KeepRunning()) {
     const double peak_before = FmaPeak(executor);
     const double read_before = ReadBandwidth(pieces, executor);
-    seconds.push_back(ProbeSeconds(executor, kernel));
+    seconds.push_back(ProbeSeconds(executor, run_all) / static_cast<double>(runs));
     const double read = std::max(read_before, ReadBandwidth(pieces, executor));
     const double peak = std::max(peak_before, FmaPeak(executor));
     state.SetIterationTime(seconds.back());
@@ -179,6 +186,7 @@ void MeasureBesideProbes(benchmark::State& state, const Work& work, model::Execu
     of_read.push_back(100 * size / seconds.back() / read);
   }
   const double median = Median(seconds);
+  state.counters["ms"] = median * 1e3;
   state.counters["gflops"] = work.operations / median * 1e-9;
   state.counters["gbytes"] = size / median * 1e-9;
   state.counters["pct_peak"] = Median(of_peak);

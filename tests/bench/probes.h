@@ -35,14 +35,15 @@ struct Work {
 };
 
 // Runs `kernel`, which uses `executor`, between two runs of each probe, as often as `state` says,
-// and reports
+// each time until a few milliseconds are over, and reports
 //
+//   ms                     : milliseconds of one run
 //   gflops                 : operations per second / 1e9
 //   gbytes                 : bytes per second / 1e9
 //   pct_peak               : operations per second, in percent of FmaPeak()
 //   pct_read               : bytes per second, in percent of ReadBandwidth(work.bytes)
 //
-// as medians over the runs; a percentage is of the better of the probes before and after its run.
+// as medians; a percentage is of the better of the probes before and after.
 void MeasureBesideProbes(benchmark::State& state, const Work& work, model::Executor& executor,
                          absl::FunctionRef<void()> kernel);
 
