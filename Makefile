@@ -46,11 +46,11 @@ asan tsan:
 	cmake --build --preset $@ --parallel $(JOBS)
 	ctest --preset $@ --parallel $(JOBS)
 
-bench:  ## Build and run the benchmarks
+bench:  ## Measure kernels and whole models, in about ten minutes (MODELS, WEIGHTS, THREADS)
 	@$(INSTALL) build test bench
 	@test -f build/bench/build.ninja || cmake --preset bench
-	cmake --build --preset bench --parallel $(JOBS)
-	@for bench in build/bench/bench/*_bench; do echo "== $$bench"; $$bench || exit 1; done
+	cmake --build --preset bench --parallel $(JOBS) --target benchmarks
+	scripts/bench.sh build/bench
 
 format:  ## Rewrite the C++ sources in the house's format
 	@$(INSTALL) lint

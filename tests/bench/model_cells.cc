@@ -42,8 +42,11 @@ class StepRunner {
   static absl::StatusOr<StepRunner> Create(const Cell& cell, std::size_t logit_rows,
                                            model::Gpt2& gpt2);
 
-  // Seconds of one step, on average.
-  double SecondsPerStep();
+  // Seconds of one step, on average, of the cell's steps.
+  double SecondsPerStep() { return SecondsPerStep(cell_.steps); }
+
+  // Of the first `steps` of them.
+  double SecondsPerStep(std::size_t steps);
 
  private:
   StepRunner(const Cell& cell, model::Gpt2& gpt2, model::KvCache cache)
@@ -112,11 +115,11 @@ void StepRunner::Step(std::size_t start) {
   gpt2_->Forward(batch, logit_rows_, cache_);
 }
 
-double StepRunner::SecondsPerStep() {
+double StepRunner::SecondsPerStep(std::size_t steps) {
   const auto begin = std::chrono::steady_clock::now();
-  for (std::size_t i = 0; i < cell_.steps; ++i) Step(cell_.depth + i * cell_.tokens);
+  for (std::size_t i = 0; i < steps; ++i) Step(cell_.depth + i * cell_.tokens);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-  return seconds.count() / static_cast<double>(cell_.steps);
+  return seconds.count() / static_cast<double>(steps);
 }
 
 // What the machine could do around one sample.
@@ -160,7 +163,8 @@ absl::StatusOr<CellResult> MeasureCell(const Cell& cell, std::size_t repetitions
   absl::StatusOr<StepRunner> shallow =
       StepRunner::Create(Shallow(cell), cell.sequences, model.gpt2);
   if (!shallow.ok()) return shallow.status();
-  (void)deep->SecondsPerStep();
+  constexpr std::size_t kWarmSteps = 16;
+  (void)deep->SecondsPerStep(std::min(cell.steps, kWarmSteps));
   (void)shallow->SecondsPerStep();
 
   const double bytes = static_cast<double>(model.WeightBytes());

@@ -53,7 +53,7 @@ struct CellResult {
   double fma_peak = 0;         // operations per second
 };
 
-// Measures a cell `repetitions` times, after one time that does not count, by the wall's clock.
+// Measures a cell `repetitions` times, after a few steps that do not count, by the wall's clock.
 // Positions before the first step hold seeded random keys and values.
 //
 // INVALID_ARGUMENT if the model has too few positions, RESOURCE_EXHAUSTED if there is no memory for

@@ -42,9 +42,13 @@ std::string JsonLine(const ModelOptions& options, const Cell& cell, const BenchM
   return json.dump();
 }
 
-std::string TableLine(const Cell& cell, const CellResult& result) {
+std::string TableLine(const ModelOptions& options, const Cell& cell, const CellResult& result) {
   const auto [min, max] = std::ranges::minmax(result.tokens_per_second);
-  return absl::StrFormat("%-11s %9.1f %9.1f %9.1f %9.0f%% %5.0f%% %5.0f%% %8.1f %8.0f", cell.name,
+  const std::string what =
+      absl::StrFormat("| %-11s | %-7s | %-3s | %7d | %-6s | %-10s |", options.model,
+                      std::string(model::kernels::Name(options.weights)), options.kv_type,
+                      options.threads, model::kernels::SimdTargetName(), cell.name);
+  return absl::StrFormat("%s %8.1f | %8.1f | %8.1f | %9.0f | %9.0f | %9.0f | %5.1f | %7.0f |", what,
                          Median(result.tokens_per_second), min, max, 100 * result.attention_share,
                          100 * result.read_share, 100 * result.peak_share,
                          result.read_bandwidth * 1e-9, result.fma_peak * 1e-9);
@@ -54,16 +58,16 @@ std::string TableLine(const Cell& cell, const CellResult& result) {
 
 void PrintHeader(const ModelOptions& options) {
   if (options.json) return;
-  PrintLine(absl::StrFormat("%s, weights %s, keys and values %s, %d threads, %s", options.model,
-                            std::string(model::kernels::Name(options.weights)), options.kv_type,
-                            options.threads, model::kernels::SimdTargetName()));
-  PrintLine(absl::StrFormat("%-11s %9s %9s %9s %10s %6s %6s %8s %8s", "cell", "tokens/s", "least",
-                            "most", "attention", "read", "peak", "GB/s", "GFLOP/s"));
+  PrintLine(
+      "| model       | weights | kv  | threads | simd   | cell       | tokens/s |    least |     "
+      "most | % depth   | % of read | % of peak |  GB/s | GFLOP/s |");
+  PrintLine("|---|---|---|---:|---|---|---:|---:|---:|---:|---:|---:|---:|---:|");
 }
 
 void PrintCell(const ModelOptions& options, const Cell& cell, const BenchModel& model,
                const CellResult& result) {
-  PrintLine(options.json ? JsonLine(options, cell, model, result) : TableLine(cell, result));
+  PrintLine(options.json ? JsonLine(options, cell, model, result)
+                         : TableLine(options, cell, result));
 }
 
 }  // namespace cascade::bench
