@@ -13,11 +13,11 @@ export CMAKE_CXX_COMPILER_LAUNCHER ?= ccache
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test checkpoints asan tsan bench format lint ci readme-test image-test \
+.PHONY: help build run test checkpoints asan tsan aarch64 bench format lint ci readme-test image-test \
         manifests-test fresh-test clean
 
 help:  ## Show this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo '  make run MODEL=folder LISTEN=host:port ARGS="--threads=4" serves something else.'
 
@@ -46,6 +46,10 @@ asan tsan:
 	cmake --build --preset $@ --parallel $(JOBS)
 	ctest --preset $@ --parallel $(JOBS)
 
+aarch64:  ## Cross-build model and engine for 64-bit ARM and test them under emulation
+	@$(INSTALL) build aarch64
+	JOBS=$(JOBS) scripts/aarch64_test.sh
+
 bench:  ## Measure kernels and whole models, in about ten minutes (MODELS, WEIGHTS, THREADS)
 	@$(INSTALL) build test bench
 	@test -f build/bench/build.ninja || cmake --preset bench
@@ -62,7 +66,7 @@ lint:  ## Check format, include direction and clang-tidy (FILES="a.cc b.cc", or 
 	cmake --build --preset release --parallel $(JOBS)  # for what is generated
 	scripts/lint.sh check $(FILES)
 
-ci:  ## All that a change must pass: format, includes, release, asan and tsan
+ci:  ## All that a change must pass: format, includes, release, asan, tsan and aarch64
 	.ci/run
 
 readme-test: build  ## Run every command of the README (Python and grpcurl need pip and go)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian 12 or Ubuntu 24.04 packages of some groups; does nothing, quickly, if all are there.
 #
-#   install_packages.sh GROUP...    build, test, sanitize, lint, bench
+#   install_packages.sh GROUP...    build, test, sanitize, lint, bench, aarch64
 set -eu
 
 say() { printf 'install_packages: %s\n' "$*" >&2; }
@@ -26,7 +26,8 @@ packages_of() {
       esac ;;
     lint) echo clang-format clang-tidy git ;;
     bench) echo libbenchmark-dev ;;
-    *) say "there is no group \"$1\": build, test, sanitize, lint, bench"; exit 2 ;;
+    aarch64) echo g++-aarch64-linux-gnu qemu-user ;;
+    *) say "there is no group \"$1\": build, test, sanitize, lint, bench, aarch64"; exit 2 ;;
   esac
 }
 

@@ -1,0 +1,48 @@
+// What the determinism tests ask of the engine, and what they compare: everything that a client
+// sees of an answer, to the last bit.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "model/config.h"
+#include "model/generation/decoding.h"
+#include "model/generation/generation_params.h"
+#include "model/token.h"
+
+namespace cascade::testing {
+
+struct TestRequest {
+  std::vector<model::TokenId> prompt;
+  model::GenerationParams params;
+};
+
+struct RequestMix {
+  std::size_t count = 2;           // at least 2
+  std::size_t longest_prompt = 1;  // below config.n_ctx
+  std::size_t most_new_tokens = 24;
+};
+
+// Greedy and seeded by turns, prompts of 1 to `longest_prompt` tokens, with and without log-
+// probabilities and stop strings. A pure function of its arguments, the same on every machine.
+std::vector<TestRequest> MixedRequests(const RequestMix& mix, const model::ModelConfig& config);
+
+// One answer, floats as their bits.
+struct Answer {
+  std::vector<model::TokenId> tokens;
+  std::vector<std::uint32_t> log_prob_bits;  // the chosen's; then id and bits of each candidate
+  std::string text;
+  model::FinishReason reason = model::FinishReason::kMaxTokens;
+
+  friend bool operator==(const Answer&, const Answer&) = default;
+};
+
+std::ostream& operator<<(std::ostream& out, const Answer& answer);
+
+Answer MakeAnswer(const std::vector<model::GeneratedToken>& tokens, const std::string& text,
+                  const model::Finish& finish);
+
+}  // namespace cascade::testing
