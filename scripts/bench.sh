@@ -16,7 +16,8 @@ REPETITIONS=${REPETITIONS:-3}
 
 results=$build/results.md
 part=$(mktemp)
-trap 'rm -f "$part"' EXIT
+errors=$(mktemp)
+trap 'rm -f "$part" "$errors"' EXIT
 
 # Prints standard input and keeps it.
 keep() { tee -a "$results"; }
@@ -25,7 +26,7 @@ keep() { tee -a "$results"; }
 run() {
   skip=$1 program=$2
   shift 2
-  "$build/bench/$program" "$@" > "$part"
+  "$build/bench/$program" "$@" > "$part" 2> "$errors" || { cat "$errors" >&2; exit 1; }
   tail -n +"$((skip + 1))" "$part" | keep
 }
 
@@ -77,5 +78,12 @@ for threads in $THREADS; do
   run 0 matmul_bench --threads="$threads"
   run 2 attention_bench --threads="$threads"
 done
+
+if [ -x "$build/bench/transport_bench" ]; then
+  title "Transport"
+  echo '```' | keep
+  run 0 transport_bench --benchmark_min_time=0.2
+  echo '```' | keep
+fi
 
 printf '\nLoad after: %s\n' "$(cut -d ' ' -f 1-3 /proc/loadavg)" | keep
