@@ -5,6 +5,7 @@
 #include <random>
 #include <utility>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "model/cache/kv_cache.h"
 #include "model/layers/batch.h"
@@ -122,7 +123,7 @@ double StepRunner::SecondsPerStep(std::size_t steps) {
   return seconds.count() / static_cast<double>(steps);
 }
 
-// What the machine could do around one sample.
+// What the machine can do now.
 struct Limits {
   double read = 0;
   double fma = 0;
@@ -130,6 +131,36 @@ struct Limits {
 
 Limits Probe(const BenchModel& model) {
   return {.read = ReadBandwidth(model.matrices, model.executor), .fma = FmaPeak(model.executor)};
+}
+
+struct Sample {
+  double seconds = 0;          // of a step
+  double shallow_seconds = 0;  // of a step with no depth
+  Limits limits;               // the better of before and after
+};
+
+std::vector<Sample> TakeSamples(std::size_t count, const BenchModel& model, StepRunner& deep,
+                                StepRunner& shallow) {
+  std::vector<Sample> samples;
+  Limits before = Probe(model);
+  for (std::size_t i = 0; i < count; ++i) {
+    const double seconds = deep.SecondsPerStep();
+    const Limits after = Probe(model);
+    samples.push_back({.seconds = seconds,
+                       .shallow_seconds = shallow.SecondsPerStep(),
+                       .limits = {.read = std::max(before.read, after.read),
+                                  .fma = std::max(before.fma, after.fma)}});
+    before = after;
+  }
+  return samples;
+}
+
+// The median of what `value` makes of each sample.
+double MedianOf(const std::vector<Sample>& samples,
+                absl::FunctionRef<double(const Sample&)> value) {
+  std::vector<double> values;
+  for (const Sample& sample : samples) values.push_back(value(sample));
+  return Median(values);
 }
 
 }  // namespace
@@ -166,32 +197,22 @@ absl::StatusOr<CellResult> MeasureCell(const Cell& cell, std::size_t repetitions
   constexpr std::size_t kWarmSteps = 16;
   (void)deep->SecondsPerStep(std::min(cell.steps, kWarmSteps));
   (void)shallow->SecondsPerStep();
+  const std::vector<Sample> samples = TakeSamples(repetitions, model, *deep, *shallow);
 
   const double bytes = static_cast<double>(model.WeightBytes());
   const double operations = model.ProductOperations(cell);
   CellResult result;
-  std::vector<double> attention;
-  std::vector<double> read;
-  std::vector<double> peak;
-  std::vector<double> bandwidths;
-  std::vector<double> peaks;
-  Limits before = Probe(model);
-  for (std::size_t i = 0; i < repetitions; ++i) {
-    const double seconds = deep->SecondsPerStep();
-    const Limits after = Probe(model);
-    bandwidths.push_back(std::max(before.read, after.read));
-    peaks.push_back(std::max(before.fma, after.fma));
-    result.tokens_per_second.push_back(static_cast<double>(cell.rows()) / seconds);
-    read.push_back(bytes / seconds / bandwidths.back());
-    peak.push_back(operations / seconds / peaks.back());
-    attention.push_back(std::max(0.0, 1 - shallow->SecondsPerStep() / seconds));
-    before = after;
+  for (const Sample& sample : samples) {
+    result.tokens_per_second.push_back(static_cast<double>(cell.rows()) / sample.seconds);
   }
-  result.attention_share = Median(attention);
-  result.read_share = Median(read);
-  result.peak_share = Median(peak);
-  result.read_bandwidth = Median(bandwidths);
-  result.fma_peak = Median(peaks);
+  result.attention_share = MedianOf(
+      samples, [](const Sample& s) { return std::max(0.0, 1 - s.shallow_seconds / s.seconds); });
+  result.read_share =
+      MedianOf(samples, [&](const Sample& s) { return bytes / s.seconds / s.limits.read; });
+  result.peak_share =
+      MedianOf(samples, [&](const Sample& s) { return operations / s.seconds / s.limits.fma; });
+  result.read_bandwidth = MedianOf(samples, [](const Sample& s) { return s.limits.read; });
+  result.fma_peak = MedianOf(samples, [](const Sample& s) { return s.limits.fma; });
   return result;
 }
 
