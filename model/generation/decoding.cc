@@ -54,20 +54,30 @@ absl::StatusOr<DecodingStep> Decoding::Next(std::span<const float> logits) {
   if (!token.ok()) return token.status();
   ++generated_;
 
-  DecodingStep step{.token = {.id = *token, .log_probs = {}}, .text = {}, .finish = {}};
+  GeneratedToken generated{.id = *token, .log_probs = {}};
   if (params_.output.logprobs) {
-    step.token.log_probs = ComputeLogProbs(logits, *token, params_.output.candidates);
+    generated.log_probs = ComputeLogProbs(logits, *token, params_.output.candidates);
   }
+  DecodingStep step{.token = std::move(generated), .text = {}, .finish = {}};
   step.finish = FinishByToken(*token);
   if (!step.finish) step.finish = AddText(*token, step.text);
   if (!step.finish) step.finish = FinishByLimit();
   finished_ = step.finish.has_value();
   if (finished_ && step.finish->reason != FinishReason::kStopString) {
-    step.text += stop_matcher_.Flush();
-    step.text += utf8_.Flush();
+    step.text += TakeHeldBackText();
   }
   return step;
 }
+
+DecodingStep Decoding::Stop(FinishReason reason) {
+  assert(!finished_);
+  finished_ = true;
+  return {.token = std::nullopt,
+          .text = TakeHeldBackText(),
+          .finish = Finish{.reason = reason, .matched_stop = {}, .matched_token = {}}};
+}
+
+std::string Decoding::TakeHeldBackText() { return stop_matcher_.Flush() + utf8_.Flush(); }
 
 absl::StatusOr<TokenId> Decoding::Choose(std::span<const float> logits) {
   const StoppingParams& stopping = params_.stopping;

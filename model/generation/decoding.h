@@ -26,6 +26,7 @@ enum class FinishReason : std::uint8_t {
   kStopString,   // the text reached a stop string
   kMaxTokens,    // max_new_tokens
   kContextFull,  // prompt and generated tokens together are n_ctx
+  kTimeLimit,    // whoever runs it said so: Decoding::Stop
 };
 
 // One generated token.
@@ -40,11 +41,11 @@ struct Finish {
   std::optional<TokenId> matched_token;  // for kEos and kStopToken
 };
 
-// What one token brought about.
+// What one token brought about, or a stop without one.
 struct DecodingStep {
-  GeneratedToken token;
-  std::string text;              // whole UTF-8 characters that may be sent now; often empty
-  std::optional<Finish> finish;  // set on the last token
+  std::optional<GeneratedToken> token;  // absent only from Decoding::Stop
+  std::string text;                     // whole UTF-8 characters that may be sent now; often empty
+  std::optional<Finish> finish;         // set on the last step
 };
 
 // Not thread-safe. The tokenizer is borrowed and must outlive it.
@@ -71,6 +72,10 @@ class Decoding {
   // REQUIRES: not finished.
   absl::StatusOr<DecodingStep> Next(std::span<const float> logits);
 
+  // Ends it where it stands, for a reason of the caller's: no token, and the text that was held
+  // back. REQUIRES: not finished.
+  DecodingStep Stop(FinishReason reason);
+
   bool finished() const { return finished_; }
   std::size_t generated_tokens() const { return generated_; }
 
@@ -81,6 +86,9 @@ class Decoding {
   // Adds to `text` what `token` frees; a finish if that reaches a stop string.
   std::optional<Finish> AddText(TokenId token, std::string& text);
   std::optional<Finish> FinishByLimit() const;
+
+  // The text that was held back: the beginning of a stop string, an incomplete character.
+  std::string TakeHeldBackText();
 
   GenerationParams params_;
   Sampler sampler_;

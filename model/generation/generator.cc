@@ -91,7 +91,7 @@ absl::StatusOr<Generation> Generator::Generate(
     if (!step.ok()) return step.status();
     on_step(*step);
     generation.text += step->text;
-    generation.tokens.push_back(std::move(step->token));
+    generation.tokens.push_back(*std::move(step->token));
     if (step->finish) {
       generation.finish = *std::move(step->finish);
       return generation;

@@ -17,8 +17,13 @@ struct GenerationRequest {
   std::string id;                      // for logs
   std::vector<model::TokenId> prompt;  // 1 to n_ctx - 1 tokens, each below vocab_size
   model::GenerationParams params;
-  absl::Time deadline = absl::InfiniteFuture();
-  TokenSink* sink = nullptr;  // not owned; alive until OnFinished or OnFailed
+  absl::Time deadline = absl::InfiniteFuture();   // DEADLINE_EXCEEDED if it is not done by then
+  absl::Time finish_by = absl::InfiniteFuture();  // finishes with kTimeLimit and what there is
+  int priority = 0;                               // higher ones start first
+  bool use_prefix_cache = true;                   // neither read nor feed it, if false
+  std::string cache_salt;                         // prefixes are shared among equal salts only
+  bool speculate = true;                          // may draft tokens ahead; never changes a result
+  TokenSink* sink = nullptr;                      // not owned; alive until OnFinished or OnFailed
   Admission::Permit permit;
 };
 

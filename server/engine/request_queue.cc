@@ -33,6 +33,12 @@ void RequestQueue::Close(absl::Status why) {
   changed_.notify_one();
 }
 
+void RequestQueue::Wake() {
+  const MutexLock lock(mu_);
+  woken_ = true;
+  changed_.notify_one();
+}
+
 std::size_t RequestQueue::size() const {
   const MutexLock lock(mu_);
   return size_;
@@ -41,8 +47,9 @@ std::size_t RequestQueue::size() const {
 bool RequestQueue::Receive(bool wait) {
   const MutexLock lock(mu_);
   if (wait) {
-    while (size_ == 0 && closed_.ok()) changed_.wait(mu_);
+    while (size_ == 0 && closed_.ok() && !woken_) changed_.wait(mu_);
   }
+  woken_ = false;
   waiting_.splice(waiting_.end(), arrivals_);
   return size_ > 0 || closed_.ok();
 }

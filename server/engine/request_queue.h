@@ -36,6 +36,9 @@ class RequestQueue {
   // Refuses with `why` from now on, and wakes the worker. The first call counts.
   void Close(absl::Status why) ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Ends a Receive that waits, now or the next time. Any thread.
+  void Wake() ABSL_LOCKS_EXCLUDED(mu_);
+
   // Both halves.
   std::size_t capacity() const { return capacity_; }
   std::size_t size() const ABSL_LOCKS_EXCLUDED(mu_);
@@ -65,6 +68,7 @@ class RequestQueue {
   std::list<QueuedRequest> arrivals_ ABSL_GUARDED_BY(mu_);
   std::size_t size_ ABSL_GUARDED_BY(mu_) = 0;
   absl::Status closed_ ABSL_GUARDED_BY(mu_);  // OK: open
+  bool woken_ ABSL_GUARDED_BY(mu_) = false;
 };
 
 }  // namespace cascade::server

@@ -31,7 +31,7 @@ void Sequence::Advance(std::size_t count) {
 absl::StatusOr<model::DecodingStep> Sequence::Next(std::span<const float> logits, absl::Time now) {
   absl::StatusOr<model::DecodingStep> step = decoding_.Next(logits);
   if (!step.ok()) return step;
-  last_token_ = step->token.id;
+  last_token_ = step->token->id;
   last_token_at_ = now;
   if (!first_token_at_) first_token_at_ = now;
   return step;

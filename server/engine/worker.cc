@@ -52,6 +52,7 @@ class Worker::Impl {
 
   void Submit(GenerationRequest request);
   void Drain(absl::Time deadline) ABSL_LOCKS_EXCLUDED(mu_);
+  void Wake() { queue_.Wake(); }
   WorkerStats stats() const ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
@@ -199,6 +200,14 @@ Worker::~Worker() = default;
 void Worker::Submit(GenerationRequest request) { impl_->Submit(std::move(request)); }
 
 void Worker::Drain(absl::Time deadline) { impl_->Drain(deadline); }
+
+void Worker::Wake() { impl_->Wake(); }
+
+absl::Duration Worker::RetryAfter() const { return absl::Seconds(1); }
+
+Worker::Pulse Worker::pulse() const { return {}; }
+
+std::string Worker::DescribeRunning() const { return ""; }
 
 WorkerStats Worker::stats() const { return impl_->stats(); }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/time/clock.h"
@@ -19,7 +20,13 @@ namespace cascade::server {
 struct WorkerOptions {
   std::size_t max_running = 64;   // sequences in one step
   std::size_t max_queued = 1024;  // requests beyond those; what Admission lets in is both together
+  std::size_t max_queued_tokens = 1 << 20;  // of their prompts together
   std::size_t step_tokens = 256;  // rows of one step: decode rows first, then prompt tokens
+  bool prefix_cache = true;       // keep what was computed, for prompts that begin the same
+  bool kv_overcommit = false;  // start more than can surely finish; preempt the youngest if need be
+  bool speculate = true;       // draft tokens ahead where that is nearly free
+  absl::Duration priority_ageing = absl::Seconds(10);       // of waiting that is worth one priority
+  absl::Duration stalled_reader_limit = absl::Seconds(30);  // then the sequence ends with ABORTED
   std::function<absl::Time()> clock = absl::Now;  // of deadlines and timings; any thread calls it
 };
 
@@ -70,8 +77,27 @@ class Worker {
   // thread but the worker's, several at once: the earliest deadline counts. Idempotent.
   void Drain(absl::Time deadline);
 
+  // Has the worker look at its sinks again: IsStalled became false, or IsCancelled true. Any
+  // thread.
+  void Wake();
+
+  // How long a caller that was refused for lack of a place should wait, from the rate at which
+  // requests were finished lately. Any thread.
+  absl::Duration RetryAfter() const;
+
   // Any thread.
   WorkerStats stats() const;
+
+  // The worker's pulse: counts every turn of its loop. If `busy` and the count stands still, a step
+  // hangs, or takes long. Any thread, without a lock.
+  struct Pulse {
+    std::uint64_t count = 0;
+    bool busy = false;
+  };
+  Pulse pulse() const;
+
+  // What runs, for a log: each request's id and how far it has come. Any thread.
+  std::string DescribeRunning() const;
 
  private:
   class Impl;

@@ -18,7 +18,7 @@ Answer::Answer(const PreparedRequest& request, const ModelInfo& info,
 }
 
 void Answer::Add(const model::DecodingStep& step) {
-  ++generated_tokens_;
+  if (step.token) ++generated_tokens_;
   AppendStep(step, report_token_ids_, tokenizer_, delta_);
   if (!step.finish.has_value()) return;
   finish_ = ToProto(*step.finish, generated_tokens_, seed_);

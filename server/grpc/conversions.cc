@@ -39,6 +39,8 @@ v1::FinishReason ToProto(model::FinishReason reason) {
       return v1::FINISH_REASON_MAX_TOKENS;
     case model::FinishReason::kContextFull:
       return v1::FINISH_REASON_CONTEXT_FULL;
+    case model::FinishReason::kTimeLimit:
+      return v1::FINISH_REASON_TIME_LIMIT;
   }
   return v1::FINISH_REASON_UNSPECIFIED;
 }
@@ -108,12 +110,13 @@ model::SpecialTokens ToSpecialTokens(bool parse_special_tokens) {
 void AppendStep(const model::DecodingStep& step, bool report_token_id,
                 const model::Tokenizer& tokenizer, v1::Delta& delta) {
   delta.mutable_text()->append(step.text);
-  if (report_token_id) delta.add_token_ids(step.token.id);
-  if (!step.token.log_probs.has_value()) return;
+  if (!step.token) return;
+  if (report_token_id) delta.add_token_ids(step.token->id);
+  if (!step.token->log_probs) return;
   v1::TokenLogProbs& log_probs = *delta.add_logprobs();
-  log_probs.set_token_id(step.token.id);
-  log_probs.set_logprob(step.token.log_probs->chosen);
-  for (const model::TokenLogProb& candidate : step.token.log_probs->candidates) {
+  log_probs.set_token_id(step.token->id);
+  log_probs.set_logprob(step.token->log_probs->chosen);
+  for (const model::TokenLogProb& candidate : step.token->log_probs->candidates) {
     v1::TokenLogProbs::Candidate& entry = *log_probs.add_candidates();
     entry.set_token_id(candidate.token);
     entry.set_logprob(candidate.log_prob);

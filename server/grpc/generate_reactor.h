@@ -43,10 +43,12 @@ class GenerateReactor final : public grpc::ServerWriteReactor<v1::GenerateEvent>
   void Begin() ABSL_LOCKS_EXCLUDED(mu_);
 
   // TokenSink; the worker's thread.
+  void OnStarted(std::size_t /*cached_tokens*/) override {}
   void OnStep(model::DecodingStep step) override ABSL_LOCKS_EXCLUDED(mu_);
   void OnFinished(const Timings& timings) override ABSL_LOCKS_EXCLUDED(mu_);
   void OnFailed(absl::Status status) override ABSL_LOCKS_EXCLUDED(mu_);
   bool IsCancelled() const override { return cancelled_.load(std::memory_order_relaxed); }
+  bool IsStalled() const override { return false; }
 
   // ServerWriteReactor; gRPC's threads. None of these waits.
   void OnWriteDone(bool ok) override ABSL_LOCKS_EXCLUDED(mu_);

@@ -28,10 +28,12 @@ class GenerateUnaryReactor final : public grpc::ServerUnaryReactor,
       : call_(calls), outbox_(outbox), answer_(std::move(answer)), response_(response) {}
 
   // TokenSink; the worker's thread.
+  void OnStarted(std::size_t /*cached_tokens*/) override {}
   void OnStep(model::DecodingStep step) override;
   void OnFinished(const Timings& timings) override;
   void OnFailed(absl::Status status) override;
   bool IsCancelled() const override { return cancelled_.load(std::memory_order_relaxed); }
+  bool IsStalled() const override { return false; }
 
   // ServerUnaryReactor; gRPC's threads.
   void OnCancel() override { cancelled_.store(true, std::memory_order_relaxed); }

@@ -62,7 +62,7 @@ class DecodingTest : public ::testing::Test {
       if (decoding.finished()) break;
       absl::StatusOr<DecodingStep> step = decoding.Next(Prefer({token}));
       EXPECT_TRUE(step.ok()) << step.status();
-      outcome.tokens.push_back(step->token.id);
+      outcome.tokens.push_back(step->token->id);
       outcome.pieces.push_back(step->text);
       outcome.text += step->text;
       outcome.finish = step->finish;
@@ -198,10 +198,10 @@ TEST_F(DecodingTest, MinNewTokensExcludesEosAndStopTokens) {
   params.stopping.stop_token_ids = {'s'};
   Decoding decoding = Start(params);
   const std::vector<float> logits = Prefer({kEndOfText, 's', 'a'});
-  EXPECT_EQ(decoding.Next(logits)->token.id, TokenId{'a'});
-  EXPECT_EQ(decoding.Next(logits)->token.id, TokenId{'a'});
+  EXPECT_EQ(decoding.Next(logits)->token->id, TokenId{'a'});
+  EXPECT_EQ(decoding.Next(logits)->token->id, TokenId{'a'});
   const absl::StatusOr<DecodingStep> last = decoding.Next(logits);
-  EXPECT_EQ(last->token.id, kEndOfText);
+  EXPECT_EQ(last->token->id, kEndOfText);
   EXPECT_EQ(last->finish->reason, FinishReason::kEos);
 }
 
@@ -211,7 +211,7 @@ TEST_F(DecodingTest, MinNewTokensHoldsForSampledTokensToo) {
   params.stopping.eos_token_ids = {kEndOfText};
   Decoding decoding = Start(params);
   for (int i = 0; i < 50; ++i) {
-    ASSERT_NE(decoding.Next(Prefer({kEndOfText}))->token.id, kEndOfText);
+    ASSERT_NE(decoding.Next(Prefer({kEndOfText}))->token->id, kEndOfText);
   }
 }
 
@@ -264,8 +264,22 @@ TEST_F(DecodingTest, RefusesLogitsThatAreNotFinite) {
   }
 }
 
+TEST_F(DecodingTest, StopsWhereItStandsWithTheTextThatWasHeldBack) {
+  GenerationParams params = Greedy();
+  params.stopping.stop = {"abc"};
+  Decoding decoding = Start(params);
+  EXPECT_EQ(decoding.Next(Prefer({'a'}))->text, "");
+  EXPECT_EQ(decoding.Next(Prefer({'b'}))->text, "");
+  const DecodingStep last = decoding.Stop(FinishReason::kTimeLimit);
+  EXPECT_FALSE(last.token.has_value());
+  EXPECT_EQ(last.text, "ab");
+  EXPECT_EQ(last.finish->reason, FinishReason::kTimeLimit);
+  EXPECT_TRUE(decoding.finished());
+  EXPECT_EQ(decoding.generated_tokens(), 2U);
+}
+
 TEST_F(DecodingTest, GivesLogProbsOnlyIfAskedFor) {
-  EXPECT_FALSE(Start(Greedy()).Next(Prefer({'a'}))->token.log_probs.has_value());
+  EXPECT_FALSE(Start(Greedy()).Next(Prefer({'a'}))->token->log_probs.has_value());
 }
 
 TEST_F(DecodingTest, LogProbsAreThoseOfTheRawLogits) {
@@ -276,10 +290,10 @@ TEST_F(DecodingTest, LogProbsAreThoseOfTheRawLogits) {
   params.output = {.logprobs = true, .candidates = 2};
   const std::vector<float> logits = Prefer({'e', 'a', 'b'});
   const absl::StatusOr<DecodingStep> step = Start(params).Next(logits);
-  EXPECT_EQ(step->token.id, TokenId{'a'});
+  EXPECT_EQ(step->token->id, TokenId{'a'});
   const LogProbs expected = ComputeLogProbs(logits, 'a', 2);
-  EXPECT_EQ(step->token.log_probs->chosen, expected.chosen);
-  EXPECT_EQ(step->token.log_probs->candidates, expected.candidates);
+  EXPECT_EQ(step->token->log_probs->chosen, expected.chosen);
+  EXPECT_EQ(step->token->log_probs->candidates, expected.candidates);
   EXPECT_EQ(expected.candidates[0].token, TokenId{'e'}) << "though it was excluded";
 }
 
@@ -291,7 +305,7 @@ TEST_F(DecodingTest, DrawsWithSeedChoiceAndThePositionAfterThePrompt) {
   Sampler sampler(params.sampling, 3);
   for (std::size_t t = 0; t < 20; ++t) {
     std::vector<float> copy = even;
-    EXPECT_EQ(decoding.Next(even)->token.id, sampler.Sample(copy, kPrompt + t));
+    EXPECT_EQ(decoding.Next(even)->token->id, sampler.Sample(copy, kPrompt + t));
   }
 }
 

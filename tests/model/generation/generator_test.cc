@@ -113,7 +113,7 @@ TEST_F(GeneratorTest, TellsEveryStepAsItIsMade) {
   std::vector<FinishReason> reasons;
   const absl::StatusOr<Generation> generation =
       Generator(model, tokenizer_, cache_).Generate(prompt_, Greedy(7), [&](const DecodingStep& s) {
-        ids.push_back(s.token.id);
+        ids.push_back(s.token->id);
         text += s.text;
         if (s.finish) reasons.push_back(s.finish->reason);
       });

@@ -21,6 +21,8 @@ namespace cascade::testing {
 struct SinkRecord {
   std::vector<model::GeneratedToken> tokens;
   std::string text;
+  std::size_t starts = 0;
+  std::size_t cached_tokens = 0;
   std::optional<model::Finish> finish;
   std::optional<absl::Status> end;  // OK: OnFinished
   server::Timings timings;
@@ -37,12 +39,19 @@ class RecordingSink final : public server::TokenSink {
   std::function<void(std::size_t)> on_step;
   std::function<void()> on_end;
 
+  void OnStarted(std::size_t cached_tokens) override ABSL_LOCKS_EXCLUDED(mu_) {
+    const server::MutexLock lock(mu_);
+    record_.called_after_end |= record_.ends > 0;
+    ++record_.starts;
+    record_.cached_tokens = cached_tokens;
+  }
+
   void OnStep(model::DecodingStep step) override ABSL_LOCKS_EXCLUDED(mu_) {
     std::size_t count = 0;
     {
       const server::MutexLock lock(mu_);
       record_.called_after_end |= record_.ends > 0 || record_.finish.has_value();
-      record_.tokens.push_back(step.token);
+      if (step.token) record_.tokens.push_back(*std::move(step.token));
       record_.text += step.text;
       record_.finish = step.finish;
       count = record_.tokens.size();
@@ -62,7 +71,10 @@ class RecordingSink final : public server::TokenSink {
 
   bool IsCancelled() const override { return cancelled_.load(); }
 
+  bool IsStalled() const override { return stalled_.load(); }
+
   void Cancel() { cancelled_.store(true); }
+  void SetStalled(bool stalled) { stalled_.store(stalled); }
 
   // What there is so far.
   SinkRecord record() const ABSL_LOCKS_EXCLUDED(mu_) {
@@ -89,6 +101,7 @@ class RecordingSink final : public server::TokenSink {
   }
 
   std::atomic<bool> cancelled_ = false;
+  std::atomic<bool> stalled_ = false;
   mutable server::Mutex mu_;
   mutable std::condition_variable_any ended_;
   SinkRecord record_ ABSL_GUARDED_BY(mu_);

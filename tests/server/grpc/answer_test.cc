@@ -35,7 +35,9 @@ class AnswerTest : public ::testing::Test {
   Answer MakeAnswer() const { return {request_, info_, tokenizer_}; }
 
   static model::DecodingStep Step(model::TokenId id, std::string text) {
-    return {.token = {.id = id, .log_probs = std::nullopt}, .text = std::move(text), .finish = {}};
+    return {.token = model::GeneratedToken{.id = id, .log_probs = std::nullopt},
+            .text = std::move(text),
+            .finish = {}};
   }
 
   static model::DecodingStep LastStep(model::TokenId id) {
@@ -120,7 +122,7 @@ TEST_F(AnswerTest, AnEventGivenTwiceDoesNotKeepWhatItHeld) {
 TEST_F(AnswerTest, ReportsLogProbabilitiesWithTheBytesOfTheCandidates) {
   Answer answer = MakeAnswer();
   model::DecodingStep step = Step(533, " time");
-  step.token.log_probs =
+  step.token->log_probs =
       model::LogProbs{.chosen = -0.5F, .candidates = {{533, -0.5F}, {258, -2.0F}}};
   answer.Add(step);
   const std::vector<v1::GenerateEvent> events = TakeEvents(answer);
@@ -139,7 +141,7 @@ TEST_F(AnswerTest, ReportsLogProbabilitiesWithTheBytesOfTheCandidates) {
 TEST_F(AnswerTest, ACandidateThatTheTokenizerDoesNotKnowHasNoBytes) {
   Answer answer = MakeAnswer();
   model::DecodingStep step = Step(1, "x");
-  step.token.log_probs = model::LogProbs{.chosen = -1.0F, .candidates = {{1'000'000, -1.0F}}};
+  step.token->log_probs = model::LogProbs{.chosen = -1.0F, .candidates = {{1'000'000, -1.0F}}};
   answer.Add(step);
   const v1::GenerateEvent event = TakeEvents(answer).back();
   EXPECT_EQ(event.delta().logprobs(0).candidates(0).token(), "");
@@ -157,7 +159,7 @@ TEST_F(AnswerTest, OneResponseHoldsWhatTheStreamWouldHaveSent) {
   };
   for (model::TokenId id = 20; id < 30; ++id) {
     model::DecodingStep step = Step(id, std::string(tokenizer_.Bytes(id)));
-    step.token.log_probs = model::LogProbs{.chosen = -1.0F, .candidates = {{id, -1.0F}}};
+    step.token->log_probs = model::LogProbs{.chosen = -1.0F, .candidates = {{id, -1.0F}}};
     if (id == 29) {
       step.finish = model::Finish{
           .reason = model::FinishReason::kMaxTokens, .matched_stop = "", .matched_token = {}};
