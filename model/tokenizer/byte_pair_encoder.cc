@@ -42,16 +42,15 @@ std::size_t HighestBit(std::uint64_t mask) {
 }  // namespace
 
 BytePairEncoder::BytePairEncoder(const Vocabulary& vocabulary)
-    : byte_tokens_(vocabulary.byte_tokens) {
-  ranks_.reserve(vocabulary.merges.size());
+    : byte_tokens_(vocabulary.byte_tokens), ranks_(vocabulary.merges.size()) {
   wholes_.reserve(vocabulary.merges.size());
   for (const struct Merge& merge : vocabulary.merges) {
-    ranks_[Pack(merge.left, merge.right)] = static_cast<std::uint32_t>(wholes_.size());
+    ranks_.Set(merge.left, merge.right, static_cast<std::uint32_t>(wholes_.size()));
     wholes_.push_back(merge.whole);
   }
   byte_ranks_.reserve(std::size_t{256} * 256);
   for (const TokenId left : byte_tokens_) {
-    for (const TokenId right : byte_tokens_) byte_ranks_.push_back(RankOf(left, right));
+    for (const TokenId right : byte_tokens_) byte_ranks_.push_back(ranks_.Find(left, right));
   }
   // That a token is what its own bytes merge to is true of the vocabularies that BPE training
   // makes, but a file may say otherwise: see for each one.
@@ -86,11 +85,6 @@ void BytePairEncoder::MergeWord(absl::string_view word, Scratch& scratch,
   }
 }
 
-std::uint32_t BytePairEncoder::RankOf(TokenId left, TokenId right) const {
-  const auto found = ranks_.find(Pack(left, right));
-  return found == ranks_.end() ? kNoRank : found->second;
-}
-
 void BytePairEncoder::MergeShortWord(absl::string_view word, std::vector<TokenId>& ids) const {
   const std::size_t size = word.size();
   std::array<TokenId, kShortWord> tokens;       // each where its first byte was
@@ -115,10 +109,10 @@ void BytePairEncoder::MergeShortWord(absl::string_view word, std::vector<TokenId
     begins ^= right ^ after;
     ranks[LowestBit(right)] = kNoRank;
     tokens[left] = wholes_[best];
-    ranks[left] = after == 0 ? kNoRank : RankOf(tokens[left], tokens[LowestBit(after)]);
+    ranks[left] = after == 0 ? kNoRank : ranks_.Find(tokens[left], tokens[LowestBit(after)]);
     if (before == 0) continue;
     const std::size_t previous = HighestBit(before);
-    ranks[previous] = RankOf(tokens[previous], tokens[left]);
+    ranks[previous] = ranks_.Find(tokens[previous], tokens[left]);
   }
   for (; begins != 0; begins &= begins - 1) ids.push_back(tokens[LowestBit(begins)]);
 }
@@ -143,7 +137,7 @@ void BytePairEncoder::Begin(absl::string_view word, Scratch& scratch) const {
 void BytePairEncoder::Merge(std::uint32_t left, Scratch& scratch) const {
   const auto rank_again = [&](std::uint32_t i) {
     Symbol& symbol = scratch.symbols_[i];
-    symbol.rank = RankOf(symbol.id, scratch.symbols_[symbol.next].id);
+    symbol.rank = ranks_.Find(symbol.id, scratch.symbols_[symbol.next].id);
     if (symbol.rank == kNoRank) return;
     scratch.candidates_.push_back(Pack(symbol.rank, i));
     std::push_heap(scratch.candidates_.begin(), scratch.candidates_.end(), std::greater<>());

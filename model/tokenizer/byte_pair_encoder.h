@@ -8,6 +8,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
 #include "model/token.h"
+#include "model/tokenizer/pair_ranks.h"
 #include "model/tokenizer/vocabulary.h"
 
 namespace cascade::model {
@@ -42,9 +43,8 @@ class BytePairEncoder {
   void Encode(absl::string_view word, Scratch& scratch, std::vector<TokenId>& ids) const;
 
  private:
-  static constexpr std::uint32_t kNoRank = UINT32_MAX;
+  static constexpr std::uint32_t kNoRank = PairRanks::kNone;
 
-  std::uint32_t RankOf(TokenId left, TokenId right) const;
   void Begin(absl::string_view word, Scratch& scratch) const;
   void Merge(std::uint32_t left, Scratch& scratch) const;
   void MergeWord(absl::string_view word, Scratch& scratch, std::vector<TokenId>& ids) const;
@@ -52,7 +52,7 @@ class BytePairEncoder {
   void MergeLongWord(absl::string_view word, Scratch& scratch, std::vector<TokenId>& ids) const;
 
   std::array<TokenId, 256> byte_tokens_;
-  absl::flat_hash_map<std::uint64_t, std::uint32_t> ranks_;  // of a pair, packed left:right
+  PairRanks ranks_;
   std::vector<std::uint32_t>
       byte_ranks_;               // [256 * 256] of a pair of bytes: most look-ups, made fast
   std::vector<TokenId> wholes_;  // by rank
