@@ -19,9 +19,6 @@ HWY_BEFORE_NAMESPACE();
 namespace cascade::model::kernels {
 namespace HWY_NAMESPACE {
 
-// Panels of any pass, at most.
-constexpr std::size_t kMaxPanels = PanelsPerPass(1);
-
 // How far ahead of the multiplication a few rows' weights are asked for, in bytes of all panels of
 // a pass: what memory delivers in its latency (20 GB/s times 100 ns), doubled.
 constexpr std::size_t kPrefetchBytes = 8192;
@@ -46,7 +43,7 @@ void MultiplyFewRows(const MatMulJob& job, std::size_t per_pass, IndexRange pane
   HWY_ALIGN float chains[kMaxTileRows * kMaxPanels * kPanelColumns];
   for (std::size_t p = panels.begin; p < panels.end; p += per_pass) {
     const OutputTile tile{.row = 0, .rows = job.rows, .panel = p, .panels = per_pass};
-    StartChains(job.epilogue, tile, start);
+    StartChains(job, tile, start);
     multiply({.x = job.x,
               .w = job.w.Panel(p),
               .panel_stride = job.w.panel_bytes(),
@@ -78,6 +75,8 @@ void MultiplyPanels(const MatMulJob& job, IndexRange panels) {
       return MultiplyPanelsOf<Bf16Panel>(job, panels);
     case WeightType::kF16:
       return MultiplyPanelsOf<F16Panel>(job, panels);
+    case WeightType::kInt8:
+      return MultiplyPanelsOf<Int8Panel>(job, panels);
   }
 }
 

@@ -32,12 +32,13 @@ struct MatMulScratch {
 //   Partition: by output panels, so `executor` decides who computes an element, never how.
 //   Order    : acc = bias[o]; acc = fma(x[r, i], w[i, o], acc), i ascending, in float32: one chain
 //              an output. Bit-identical for every batch, split, thread count and SIMD target.
+//   int8     : the chain starts at zero and takes whole numbers, q[i, o]; then, once,
+//              fma(acc, scale[o], bias[o]).
 //   Max error: |out - exact| <= n_in * 2^-23 * (|bias| + sum_i |x * w|) before the activation.
 //              MatMulTest.StaysWithinTheStatedError
 //   Inputs   : Inf and NaN propagate as in IEEE 754.
 //   Cost     : reads w once per row tile. Memory-bound at rows = 1 (decode), FMA-bound from about
-//   32
-//              rows on (prefill). tests/bench/matmul_bench.cc
+//              32 rows on (prefill). tests/bench/matmul_bench.cc
 void MatMul(ConstMatF x, const PackedMatrix& w, const Epilogue& epilogue, Executor& executor,
             MatMulScratch& scratch, MatF out);
 

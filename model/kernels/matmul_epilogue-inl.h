@@ -1,9 +1,11 @@
 // The two ends of a chain: it starts at the bias, and when it is finished the epilogue takes it to
-// the output.
+// the output. int8's chains are of whole numbers, start at zero, and meet scale and bias at the
+// end.
 #include <algorithm>
 
 #include "model/kernels/activations-inl.h"
 #include "model/kernels/matmul_job.h"
+#include "model/kernels/matmul_tile-inl.h"
 #include "model/kernels/simd-inl.h"
 
 #if defined(CASCADE_MODEL_KERNELS_MATMUL_EPILOGUE_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -17,12 +19,41 @@ HWY_BEFORE_NAMESPACE();
 namespace cascade::model::kernels {
 namespace HWY_NAMESPACE {
 
-// Writes where the chains of every row start, the bias or zero, to start[panels * 16].
-inline void StartChains(const Epilogue& epilogue, const OutputTile& tile, float* start) {
-  std::fill_n(start, tile.Columns(), 0.0f);
-  if (epilogue.bias.empty()) return;
-  const std::size_t count = std::min(tile.Columns(), epilogue.bias.size() - tile.FirstColumn());
-  std::copy_n(&epilogue.bias[tile.FirstColumn()], count, start);
+// Writes the bias, or zeros if there is none, to out[panels * 16].
+inline void CopyBias(const MatMulJob& job, const OutputTile& tile, float* out) {
+  std::fill_n(out, tile.Columns(), 0.0f);
+  const std::span<const float> bias = job.epilogue.bias;
+  if (bias.empty()) return;
+  const std::size_t count = std::min(tile.Columns(), bias.size() - tile.FirstColumn());
+  std::copy_n(&bias[tile.FirstColumn()], count, out);
+}
+
+// Writes where the chains of every row start to start[panels * 16]: at the bias, or at zero if they
+// are still to be scaled.
+inline void StartChains(const MatMulJob& job, const OutputTile& tile, float* start) {
+  if (job.w.type() == WeightType::kInt8) {
+    std::fill_n(start, tile.Columns(), 0.0f);
+  } else {
+    CopyBias(job, tile, start);
+  }
+}
+
+// int8: chains[r, c] = fma(chains[r, c], scale[c], bias[c]).
+inline void ScaleChains(const MatMulJob& job, const OutputTile& tile, float* chains) {
+  const FloatTag d;
+  HWY_ALIGN float bias[kMaxPanels * kPanelColumns];
+  CopyBias(job, tile, bias);
+  for (std::size_t p = 0; p < tile.panels; ++p) {
+    const float* scales = job.w.Scales(tile.panel + p);
+    for (std::size_t c = 0; c < kPanelColumns; c += kLanes) {
+      const FloatVector scale = hn::Load(d, scales + c);
+      const FloatVector start = hn::Load(d, bias + p * kPanelColumns + c);
+      for (std::size_t r = 0; r < tile.rows; ++r) {
+        float* chain = chains + r * tile.Columns() + p * kPanelColumns + c;
+        hn::Store(Fma(hn::Load(d, chain), scale, start), d, chain);
+      }
+    }
+  }
 }
 
 // Asks for the lines of the output that the tile will write, so that they are there by then.
@@ -69,7 +100,8 @@ void FinishChains(const MatMulJob& job, const OutputTile& tile, const float* cha
   }
 }
 
-inline void FinishChains(const MatMulJob& job, const OutputTile& tile, const float* chains) {
+inline void FinishChains(const MatMulJob& job, const OutputTile& tile, float* chains) {
+  if (job.w.type() == WeightType::kInt8) ScaleChains(job, tile, chains);
   switch (job.epilogue.activation) {
     case Activation::kNone:
       return FinishChains<Activation::kNone>(job, tile, chains);

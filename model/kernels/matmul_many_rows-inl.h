@@ -44,7 +44,7 @@ class ChunkProduct {
         panel_(panel),
         // While the tiles use one stretch, each asks for its share of the next.
         prefetch_step_(Panel::kBytes / Panel::kRows / (tiles.end - tiles.begin) + 1) {
-    StartChains(job.epilogue, {.row = 0, .rows = 1, .panel = panel, .panels = kPanels}, start_);
+    StartChains(job, {.row = 0, .rows = 1, .panel = panel, .panels = kPanels}, start_);
   }
 
   void Run() {

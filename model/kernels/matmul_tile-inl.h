@@ -51,6 +51,9 @@ constexpr std::size_t PanelsPerPass(std::size_t rows) {
   return panels;
 }
 
+// Panels of any pass, at most.
+inline constexpr std::size_t kMaxPanels = PanelsPerPass(1);
+
 // Memory that will be wanted soon: `step` bytes of every panel for each piece that is read now.
 struct PrefetchPlan {
   const std::byte* first;    // in the first panel
@@ -152,7 +155,7 @@ HWY_NOINLINE void MultiplyTile(const TileOperands& t) {
     piece += Panel::kBytes;
     soon += t.prefetch.step;
   }
-  if (t.depth % Panel::kRows != 0) step(0);
+  for (std::size_t row = 0; row < t.depth % Panel::kRows; ++row) step(row);
   CASCADE_UNROLL
   for (std::size_t r = 0; r < kRows; ++r) {
     CASCADE_UNROLL

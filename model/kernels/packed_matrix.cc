@@ -1,74 +1,26 @@
 #include "model/kernels/packed_matrix.h"
 
 #include <algorithm>
-#include <array>
-#include <bit>
 #include <cassert>
+#include <cmath>
 #include <cstring>
 
 #include "model/kernels/float_bits.h"
+#include "model/kernels/int8_panels.h"
+#include "model/kernels/source_tile.h"
 
 namespace cascade::model::kernels {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "weight files are little-endian");
-
-// Packing goes tile by tile: kTileRows rows of one panel, as floats. Even, since bf16 pairs rows.
-constexpr std::size_t kTileRows = 16;
-using Tile = std::array<std::array<float, kPanelColumns>, kTileRows>;
-
 // Neighbouring panels packed together, so that a row of an [n_in, n_out] source is read in long
 // pieces.
 constexpr std::size_t kGroupPanels = 16;
-
-struct TilePosition {
-  std::size_t row = 0;
-  std::size_t column = 0;
-  std::size_t rows = 0;
-  std::size_t columns = 0;
-};
 
 template <typename T>
 T ReadAs(const std::byte* p) {
   T value;
   std::memcpy(&value, p, sizeof(T));
   return value;
-}
-
-// Widens `count` elements, `stride` floats apart in `out`.
-void Widen(const std::byte* from, WeightType type, std::size_t count, float* out,
-           std::size_t stride) {
-  switch (type) {
-    case WeightType::kF32:
-      for (std::size_t i = 0; i < count; ++i) out[i * stride] = ReadAs<float>(from + 4 * i);
-      break;
-    case WeightType::kBf16:
-      for (std::size_t i = 0; i < count; ++i) {
-        out[i * stride] = FloatFromBf16(ReadAs<std::uint16_t>(from + 2 * i));
-      }
-      break;
-    case WeightType::kF16:
-      for (std::size_t i = 0; i < count; ++i) {
-        out[i * stride] = FloatFromF16(ReadAs<std::uint16_t>(from + 2 * i));
-      }
-      break;
-  }
-}
-
-void ReadTile(const SourceMatrix& source, const TilePosition& at, Tile& tile) {
-  tile = {};
-  const std::size_t bytes = BytesPerWeight(source.type);
-  if (source.layout == SourceMatrix::Layout::kInOut) {
-    for (std::size_t r = 0; r < at.rows; ++r) {
-      const std::size_t first = (at.row + r) * source.n_out + at.column;
-      Widen(&source.bytes[first * bytes], source.type, at.columns, tile[r].data(), 1);
-    }
-  } else {
-    for (std::size_t c = 0; c < at.columns; ++c) {
-      const std::size_t first = (at.column + c) * source.n_in + at.row;
-      Widen(&source.bytes[first * bytes], source.type, at.rows, &tile[0][c], kPanelColumns);
-    }
-  }
 }
 
 // Writes the first `rows` rows of a tile to `out`, where the panel's row of that number begins.
@@ -94,26 +46,26 @@ void WriteTile(const Tile& tile, std::size_t rows, WeightType type, std::byte* o
         }
       }
       break;
+    case WeightType::kInt8:  // PackInt8Panels
+      break;
   }
 }
 
-// Rows that a panel has room for.
-std::size_t PanelRows(std::size_t n_in, WeightType type) {
-  return type == WeightType::kBf16 ? n_in + n_in % 2 : n_in;
+std::size_t PanelBytes(std::size_t n_in, WeightType type) {
+  if (type == WeightType::kInt8) return Int8PanelBytes(n_in);
+  const std::size_t rows = type == WeightType::kBf16 ? n_in + n_in % 2 : n_in;
+  return rows * kPanelColumns * BytesPerWeight(type);
 }
 
 // Packs the panels [begin, end), at most kGroupPanels, to `out`, the first one's place.
 void PackGroup(const SourceMatrix& source, WeightType type, IndexRange panels, std::byte* out) {
+  if (type == WeightType::kInt8) return PackInt8Panels(source, panels, out);
   const std::size_t row_bytes = kPanelColumns * BytesPerWeight(type);
-  const std::size_t panel_bytes = PanelRows(source.n_in, type) * row_bytes;
+  const std::size_t panel_bytes = PanelBytes(source.n_in, type);
   Tile tile;
   for (std::size_t row = 0; row < source.n_in; row += kTileRows) {
     for (std::size_t p = panels.begin; p < panels.end; ++p) {
-      const std::size_t column = p * kPanelColumns;
-      const TilePosition at{.row = row,
-                            .column = column,
-                            .rows = std::min(kTileRows, source.n_in - row),
-                            .columns = std::min(kPanelColumns, source.n_out - column)};
+      const TilePosition at = TileAt(source, row, p);
       ReadTile(source, at, tile);
       WriteTile(tile, at.rows, type, out + (p - panels.begin) * panel_bytes + row * row_bytes);
     }
@@ -122,7 +74,18 @@ void PackGroup(const SourceMatrix& source, WeightType type, IndexRange panels, s
 
 }  // namespace
 
-std::size_t BytesPerWeight(WeightType type) { return type == WeightType::kF32 ? 4 : 2; }
+std::size_t BytesPerWeight(WeightType type) {
+  switch (type) {
+    case WeightType::kF32:
+      return 4;
+    case WeightType::kBf16:
+    case WeightType::kF16:
+      return 2;
+    case WeightType::kInt8:
+      return 1;
+  }
+  return 0;
+}
 
 std::string_view Name(WeightType type) {
   switch (type) {
@@ -132,8 +95,16 @@ std::string_view Name(WeightType type) {
       return "bf16";
     case WeightType::kF16:
       return "f16";
+    case WeightType::kInt8:
+      return "int8";
   }
   return "";
+}
+
+std::optional<WeightType> WeightTypeNamed(std::string_view name) {
+  const auto* found = std::ranges::find(kWeightTypes, name, Name);
+  if (found == kWeightTypes.end()) return std::nullopt;
+  return *found;
 }
 
 PackedMatrix PackedMatrix::Pack(const SourceMatrix& source, WeightType type, Executor& executor) {
@@ -142,7 +113,7 @@ PackedMatrix PackedMatrix::Pack(const SourceMatrix& source, WeightType type, Exe
   packed.n_in_ = source.n_in;
   packed.n_out_ = source.n_out;
   packed.type_ = type;
-  packed.panel_bytes_ = PanelRows(source.n_in, type) * kPanelColumns * BytesPerWeight(type);
+  packed.panel_bytes_ = PanelBytes(source.n_in, type);
   packed.data_ = AlignedBuffer<std::byte>(packed.panels() * packed.panel_bytes_);
   std::byte* out = packed.data_.data();
   executor.ForRanges(packed.panels(), kGroupPanels, [&](IndexRange range) {
@@ -152,6 +123,20 @@ PackedMatrix PackedMatrix::Pack(const SourceMatrix& source, WeightType type, Exe
     }
   });
   return packed;
+}
+
+const float* PackedMatrix::Scales(std::size_t p) const {
+  assert(type_ == WeightType::kInt8);
+  return Int8Scales(Panel(p), n_in_);
+}
+
+std::optional<std::size_t> PackedMatrix::FindNonFiniteScale() const {
+  if (type_ != WeightType::kInt8) return std::nullopt;
+  for (std::size_t column = 0; column < n_out_; ++column) {
+    const float scale = Scales(column / kPanelColumns)[column % kPanelColumns];
+    if (!std::isfinite(scale)) return column;
+  }
+  return std::nullopt;
 }
 
 void PackedMatrix::CopyColumn(std::size_t column, std::span<float> out) const {
@@ -174,6 +159,9 @@ void PackedMatrix::CopyColumn(std::size_t column, std::span<float> out) const {
       for (std::size_t k = 0; k < n_in_; ++k) {
         out[k] = FloatFromF16(ReadAs<std::uint16_t>(panel + 2 * (k * kPanelColumns + c)));
       }
+      break;
+    case WeightType::kInt8:
+      CopyInt8Column(panel, c, out);
       break;
   }
 }

@@ -59,6 +59,20 @@ struct F16Panel {
   }
 };
 
+// Whole numbers; their column's scale comes at the end of the chain.
+struct Int8Panel {
+  static constexpr std::size_t kRows = 4;
+  static constexpr std::size_t kBytes = kRows * kPanelColumns;
+
+  static HWY_INLINE FloatVector Load(const std::byte* piece, std::size_t row, std::size_t v) {
+    const FloatTag d;
+    const hn::RebindToSigned<FloatTag> di;
+    const hn::Rebind<std::int8_t, FloatTag> d8;
+    const auto* bytes = reinterpret_cast<const std::int8_t*>(piece) + row * kPanelColumns;
+    return hn::ConvertTo(d, hn::PromoteTo(di, hn::LoadU(d8, bytes + v * kLanes)));
+  }
+};
+
 }  // namespace HWY_NAMESPACE
 }  // namespace cascade::model::kernels
 HWY_AFTER_NAMESPACE();

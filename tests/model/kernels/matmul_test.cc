@@ -24,7 +24,8 @@ struct Shape {
   std::size_t n_out;
 };
 
-// One product's operands, the weights as they are after rounding to `type`.
+// One product's operands, the weights as they are after rounding to `type`: whole numbers and their
+// scales in int8.
 struct Operands {
   Operands(const Shape& s, WeightType type) : shape(s) {
     Numbers numbers(s.rows * 1'000'000 + s.n_in * 1'000 + s.n_out);
@@ -40,7 +41,26 @@ struct Operands {
                                  .n_out = s.n_out},
                                 type, executor);
     columns.resize(s.n_in * s.n_out);
-    for (std::size_t o = 0; o < s.n_out; ++o) packed.CopyColumn(o, Column(o));
+    for (std::size_t o = 0; o < s.n_out; ++o) {
+      if (type == WeightType::kInt8) {
+        const std::byte* panel = packed.Panel(o / kPanelColumns);
+        for (std::size_t i = 0; i < s.n_in; ++i) {
+          Column(o)[i] = std::to_integer<std::int8_t>(panel[i * kPanelColumns + o % kPanelColumns]);
+        }
+        scales.push_back(packed.Scales(o / kPanelColumns)[o % kPanelColumns]);
+      } else {
+        packed.CopyColumn(o, Column(o));
+      }
+    }
+  }
+
+  // Where the chain of output `o` starts, and what takes it to its end.
+  float Start(std::size_t o, const Epilogue& epilogue) const {
+    return epilogue.bias.empty() || !scales.empty() ? 0.0f : epilogue.bias[o];
+  }
+  float End(std::size_t o, float acc, const Epilogue& epilogue) const {
+    if (scales.empty()) return acc;
+    return std::fma(acc, scales[o], epilogue.bias.empty() ? 0.0f : epilogue.bias[o]);
   }
 
   std::span<float> Column(std::size_t o) {
@@ -54,6 +74,7 @@ struct Operands {
   std::vector<float> bias;
   std::vector<float> residual;
   std::vector<float> columns;  // [n_out, n_in]
+  std::vector<float> scales;   // [n_out], or empty for types without
   PackedMatrix packed;
 };
 
@@ -63,11 +84,11 @@ std::vector<float> NaiveProduct(const Operands& operands, const Epilogue& epilog
   std::vector<float> out(rows * n_out);
   for (std::size_t r = 0; r < rows; ++r) {
     for (std::size_t o = 0; o < n_out; ++o) {
-      float acc = epilogue.bias.empty() ? 0.0f : epilogue.bias[o];
+      float acc = operands.Start(o, epilogue);
       for (std::size_t i = 0; i < n_in; ++i) {
         acc = std::fma(operands.x[r * n_in + i], operands.columns[o * n_in + i], acc);
       }
-      out[r * n_out + o] = acc;
+      out[r * n_out + o] = operands.End(o, acc, epilogue);
     }
   }
   Activate(epilogue.activation, out);
@@ -117,20 +138,26 @@ TEST_P(MatMulTest, EqualsTheNaiveChainForAwkwardShapes) {
 
 // More rows than a chunk holds, more steps than a stretch has.
 TEST_P(MatMulTest, EqualsTheNaiveChainBeyondOneChunk) {
-  const Operands operands({.rows = 300, .n_in = 520, .n_out = 20}, WeightType::kBf16);
-  const Epilogue epilogue{.bias = operands.bias};
-  EXPECT_TRUE(SameBits(Product(operands, epilogue), NaiveProduct(operands, epilogue)));
+  for (const WeightType type : {WeightType::kBf16, WeightType::kInt8}) {
+    const Operands operands({.rows = 300, .n_in = 523, .n_out = 20}, type);
+    const Epilogue epilogue{.bias = operands.bias};
+    EXPECT_TRUE(SameBits(Product(operands, epilogue), NaiveProduct(operands, epilogue)))
+        << Name(type);
+  }
 }
 
 TEST_P(MatMulTest, AppliesActivationThenResidual) {
-  for (const Activation activation :
-       {Activation::kNone, Activation::kGeluNew, Activation::kGelu, Activation::kRelu}) {
-    for (const std::size_t rows : {1u, 5u, 20u}) {
-      const Operands operands({.rows = rows, .n_in = 20, .n_out = 37}, WeightType::kF32);
-      const Epilogue epilogue{
-          .bias = operands.bias, .activation = activation, .residual = operands.Residual()};
-      EXPECT_TRUE(SameBits(Product(operands, epilogue), NaiveProduct(operands, epilogue)))
-          << "activation " << static_cast<int>(activation) << ", " << rows << " rows";
+  for (const WeightType type : {WeightType::kF32, WeightType::kInt8}) {
+    for (const Activation activation :
+         {Activation::kNone, Activation::kGeluNew, Activation::kGelu, Activation::kRelu}) {
+      for (const std::size_t rows : {1u, 5u, 20u}) {
+        const Operands operands({.rows = rows, .n_in = 20, .n_out = 37}, type);
+        const Epilogue epilogue{
+            .bias = operands.bias, .activation = activation, .residual = operands.Residual()};
+        EXPECT_TRUE(SameBits(Product(operands, epilogue), NaiveProduct(operands, epilogue)))
+            << Name(type) << ", activation " << static_cast<int>(activation) << ", " << rows
+            << " rows";
+      }
     }
   }
 }
@@ -150,16 +177,18 @@ TEST_P(MatMulTest, ResidualMayBeTheOutput) {
 }
 
 TEST_P(MatMulTest, RowDoesNotDependOnTheBatch) {
-  const Operands operands({.rows = 40, .n_in = 96, .n_out = 50}, WeightType::kF16);
-  const std::vector<float> together = Product(operands, {});
-  InlineExecutor executor;
-  MatMulScratch scratch;
-  std::vector<float> alone(operands.shape.n_out);
-  for (std::size_t r = 0; r < operands.shape.rows; ++r) {
-    MatMul(operands.X().Rows(r, 1), operands.packed, {}, executor, scratch,
-           MatF(alone.data(), 1, alone.size()));
-    EXPECT_TRUE(SameBits(alone, std::span(together).subspan(r * alone.size(), alone.size())))
-        << "row " << r;
+  for (const WeightType type : kWeightTypes) {
+    const Operands operands({.rows = 40, .n_in = 97, .n_out = 50}, type);
+    const std::vector<float> together = Product(operands, {});
+    InlineExecutor executor;
+    MatMulScratch scratch;
+    std::vector<float> alone(operands.shape.n_out);
+    for (std::size_t r = 0; r < operands.shape.rows; ++r) {
+      MatMul(operands.X().Rows(r, 1), operands.packed, {}, executor, scratch,
+             MatF(alone.data(), 1, alone.size()));
+      EXPECT_TRUE(SameBits(alone, std::span(together).subspan(r * alone.size(), alone.size())))
+          << Name(type) << ", row " << r;
+    }
   }
 }
 
@@ -226,6 +255,58 @@ TEST_P(MatMulTest, WidensEveryWeightExactly) {
   }
 }
 
+// Every whole number, at every place among the four rows that lie together, by every path.
+TEST_P(MatMulTest, WidensEveryWholeNumberExactly) {
+  constexpr std::size_t kIn = 6;  // one piece of four rows, and a part of one
+  constexpr std::size_t kOut = 255;
+  for (std::size_t row = 0; row < kIn; ++row) {
+    std::vector<float> values(kIn * kOut, 0.0f);
+    for (std::size_t o = 0; o < kOut; ++o) {
+      values[row * kOut + o] = static_cast<float>(o) - 127.0f;
+      values[(row + 1) % kIn * kOut + o] = 127.0f;  // makes the scale 1
+    }
+    InlineExecutor executor;
+    const auto packed = PackedMatrix::Pack({.bytes = std::as_bytes(std::span(values)),
+                                            .type = WeightType::kF32,
+                                            .layout = SourceMatrix::Layout::kInOut,
+                                            .n_in = kIn,
+                                            .n_out = kOut},
+                                           WeightType::kInt8, executor);
+    for (const std::size_t rows : {1u, 14u}) {
+      std::vector<float> x(rows * kIn, 0.0f);
+      for (std::size_t r = 0; r < rows; ++r) x[r * kIn + row] = 1.0f;
+      std::vector<float> out(rows * kOut);
+      MatMulScratch scratch;
+      MatMul(ConstMatF(x.data(), rows, kIn), packed, {}, executor, scratch,
+             MatF(out.data(), rows, kOut));
+      for (std::size_t i = 0; i < out.size(); ++i) {
+        ASSERT_EQ(out[i], static_cast<float>(i % kOut) - 127.0f) << "row " << row;
+      }
+    }
+  }
+}
+
+TEST_P(MatMulTest, AColumnThatCannotBeScaledIsNaN) {
+  for (const float bad : {kNaN, kInf, -kInf}) {
+    std::vector<float> values(std::size_t{5} * 20, 1.0f);
+    values[3 * 20 + 17] = bad;
+    InlineExecutor executor;
+    const auto packed = PackedMatrix::Pack({.bytes = std::as_bytes(std::span(values)),
+                                            .type = WeightType::kF32,
+                                            .layout = SourceMatrix::Layout::kInOut,
+                                            .n_in = 5,
+                                            .n_out = 20},
+                                           WeightType::kInt8, executor);
+    const std::vector<float> x(5, 1.0f);
+    std::vector<float> out(20);
+    MatMulScratch scratch;
+    MatMul(ConstMatF(x.data(), 1, 5), packed, {}, executor, scratch, MatF(out.data(), 1, 20));
+    for (std::size_t o = 0; o < out.size(); ++o) {
+      EXPECT_EQ(std::isnan(out[o]), o == 17) << o;
+    }
+  }
+}
+
 TEST_P(MatMulTest, StaysWithinTheStatedError) {
   for (const WeightType type : kWeightTypes) {
     const Operands operands({.rows = 13, .n_in = 768, .n_out = 40}, type);
@@ -236,8 +317,9 @@ TEST_P(MatMulTest, StaysWithinTheStatedError) {
         double exact = static_cast<double>(operands.bias[o]);
         double magnitude = std::abs(exact);
         for (std::size_t i = 0; i < n_in; ++i) {
+          const double scale = operands.scales.empty() ? 1.0 : double{operands.scales[o]};
           const double product = static_cast<double>(operands.x[r * n_in + i]) *
-                                 static_cast<double>(operands.columns[o * n_in + i]);
+                                 static_cast<double>(operands.columns[o * n_in + i]) * scale;
           exact += product;
           magnitude += std::abs(product);
         }

@@ -1,0 +1,110 @@
+#include "model/kernels/int8_panels.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <vector>
+
+#include "model/kernels/source_tile.h"
+
+namespace cascade::model::kernels {
+namespace {
+
+constexpr std::size_t kRowsTogether = 4;  // 64 bytes: panels and scales stay aligned
+constexpr float kLargest = 127.0f;
+
+using PanelScales = std::array<float, kPanelColumns>;
+
+std::size_t RowBytes(std::size_t n_in) {
+  return (n_in + kRowsTogether - 1) / kRowsTogether * kRowsTogether * kPanelColumns;
+}
+
+// The larger magnitude, or infinity once either is no finite number.
+float LargerMagnitude(float largest, float value) {
+  const float magnitude = std::abs(value);
+  if (!(magnitude <= std::numeric_limits<float>::max())) {
+    return std::numeric_limits<float>::infinity();
+  }
+  return magnitude > largest ? magnitude : largest;
+}
+
+float ScaleOf(float largest) {
+  if (std::isinf(largest)) return std::numeric_limits<float>::quiet_NaN();
+  const float scale = largest / kLargest;
+  return scale < std::numeric_limits<float>::min() ? 0.0f : scale;
+}
+
+// At 1.5 * 2^23 the unit of the last place is one: adding that rounds to an integer, ties to even,
+// and leaves it, in two's complement, in the low bits.
+std::int8_t Quantise(float weight, float scale) {
+  constexpr float kRound = 0x1.8p23f;
+  const float quotient = scale > 0 ? weight / scale : 0.0f;
+  return static_cast<std::int8_t>(std::bit_cast<std::uint32_t>(quotient + kRound) & 0xffu);
+}
+
+// Calls visit(p, at, tile) for every tile of `panels`, along the rows, so that a row of an
+// [n_in, n_out] source is read in long pieces.
+template <typename Visit>
+void ForTiles(const SourceMatrix& source, IndexRange panels, const Visit& visit) {
+  Tile tile;
+  for (std::size_t row = 0; row < source.n_in; row += kTileRows) {
+    for (std::size_t p = panels.begin; p < panels.end; ++p) {
+      const TilePosition at = TileAt(source, row, p);
+      ReadTile(source, at, tile);
+      visit(p - panels.begin, at, tile);
+    }
+  }
+}
+
+std::vector<PanelScales> FindScales(const SourceMatrix& source, IndexRange panels) {
+  std::vector<PanelScales> scales(panels.end - panels.begin);
+  ForTiles(source, panels, [&](std::size_t p, const TilePosition& /*at*/, const Tile& tile) {
+    for (const auto& weights : tile) {
+      for (std::size_t c = 0; c < kPanelColumns; ++c) {
+        scales[p][c] = LargerMagnitude(scales[p][c], weights[c]);
+      }
+    }
+  });
+  for (PanelScales& panel : scales) std::ranges::transform(panel, panel.begin(), ScaleOf);
+  return scales;
+}
+
+}  // namespace
+
+std::size_t Int8PanelBytes(std::size_t n_in) {
+  return RowBytes(n_in) + kPanelColumns * sizeof(float);
+}
+
+void PackInt8Panels(const SourceMatrix& source, IndexRange panels, std::byte* out) {
+  const std::vector<PanelScales> scales = FindScales(source, panels);
+  const std::size_t panel_bytes = Int8PanelBytes(source.n_in);
+  ForTiles(source, panels, [&](std::size_t p, const TilePosition& at, const Tile& tile) {
+    auto* rows = reinterpret_cast<std::int8_t*>(out + p * panel_bytes) + at.row * kPanelColumns;
+    for (std::size_t r = 0; r < at.rows; ++r) {
+      for (std::size_t c = 0; c < kPanelColumns; ++c) {
+        rows[r * kPanelColumns + c] = Quantise(tile[r][c], scales[p][c]);
+      }
+    }
+  });
+  for (std::size_t p = 0; p < scales.size(); ++p) {
+    std::memcpy(out + p * panel_bytes + RowBytes(source.n_in), &scales[p], sizeof(PanelScales));
+  }
+}
+
+const float* Int8Scales(const std::byte* panel, std::size_t n_in) {
+  return reinterpret_cast<const float*>(panel + RowBytes(n_in));
+}
+
+void CopyInt8Column(const std::byte* panel, std::size_t column, std::span<float> out) {
+  const auto* weights = reinterpret_cast<const std::int8_t*>(panel) + column;
+  const float scale = Int8Scales(panel, out.size())[column];
+  for (std::size_t k = 0; k < out.size(); ++k) {
+    out[k] = static_cast<float>(weights[k * kPanelColumns]) * scale;
+  }
+}
+
+}  // namespace cascade::model::kernels

@@ -1,0 +1,33 @@
+// Weights as 8-bit integers with one float32 scale an output column:
+//
+//   scale[n] = max_k |w[k, n]| / 127        q[k, n] = round(w[k, n] / scale[n]), ties to even
+//
+// and the weight stands for q * scale, at most scale / 2 from what it was. Symmetric: zero stays
+// zero, and -128 is never used. Private to this room.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "model/executor.h"
+#include "model/kernels/packed_matrix.h"
+
+namespace cascade::model::kernels {
+
+// Bytes of one panel: its rows, [n_in rounded up to 4][16] of int8, then its 16 scales.
+std::size_t Int8PanelBytes(std::size_t n_in);
+
+// Packs the panels `panels` of `source` to `out`, the first one's place.
+//
+//   A column of zeros, or so small that its scale would be no normal float (below 1.5e-36), is
+//   stored as zeros with a scale of zero. A column with a NaN or an infinity has no scale: it is
+//   stored as zeros with a scale of NaN, so that everything computed with it is NaN.
+void PackInt8Panels(const SourceMatrix& source, IndexRange panels, std::byte* out);
+
+// The 16 scales of the panel at `panel`.
+const float* Int8Scales(const std::byte* panel, std::size_t n_in);
+
+// Writes column `column` of the panel at `panel` as floats, each q * scale rounded once.
+void CopyInt8Column(const std::byte* panel, std::size_t column, std::span<float> out);
+
+}  // namespace cascade::model::kernels

@@ -1,0 +1,30 @@
+// Reading a matrix as a weight file stores it, a tile at a time. Private to this room.
+#pragma once
+
+#include <array>
+#include <cstddef>
+
+#include "model/kernels/packed_matrix.h"
+
+namespace cascade::model::kernels {
+
+// Packing goes tile by tile: kTileRows rows of one panel, as floats. A multiple of the rows that
+// any type stores together.
+inline constexpr std::size_t kTileRows = 16;
+using Tile = std::array<std::array<float, kPanelColumns>, kTileRows>;
+
+// Where a tile lies, and how much of it the matrix has: at the edges fewer rows or columns.
+struct TilePosition {
+  std::size_t row = 0;
+  std::size_t column = 0;
+  std::size_t rows = 0;
+  std::size_t columns = 0;
+};
+
+// The tile of panel `panel` whose first row is `row`.
+TilePosition TileAt(const SourceMatrix& source, std::size_t row, std::size_t panel);
+
+// Fills `tile` with the source's elements, exactly, and with zeros where the source has none.
+void ReadTile(const SourceMatrix& source, const TilePosition& at, Tile& tile);
+
+}  // namespace cascade::model::kernels
