@@ -10,7 +10,7 @@ set -eu
 
 build=${1:?usage: bench.sh BUILD}
 MODELS=${MODELS:-gpt2 gpt2-medium}
-WEIGHTS=${WEIGHTS:-f32 bf16}
+WEIGHTS=${WEIGHTS:-f32 bf16 int8}
 THREADS=${THREADS:-$(printf '1\n%s\n' "$(nproc)" | sort -un | tr '\n' ' ')}
 REPETITIONS=${REPETITIONS:-3}
 
