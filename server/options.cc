@@ -29,8 +29,9 @@ ABSL_FLAG(std::string, listen, "localhost:50051",
           "Where to listen: HOST:PORT or unix:PATH. 0.0.0.0:50051 is every interface, and anybody\n"
           "who reaches it may use it. Port 0 takes a free one and prints it on stdout.");
 ABSL_FLAG(std::string, weights, "auto",
-          "How weights lie in memory: auto (as they are stored), f32, bf16 or f16. Half the bytes\n"
-          "make tokens nearly twice as fast. Arithmetic is always float32.");
+          "How weights lie in memory: auto (as they are stored), f32, bf16, f16 or int8. Half the\n"
+          "bytes make tokens nearly twice as fast. Arithmetic is always float32. int8 is an\n"
+          "approximation: whole numbers with a scale for each output of a matrix.");
 ABSL_FLAG(std::string, threads, "1",
           "Threads that run the model: a number, or auto for one for each CPU. Never changes a\n"
           "result.");
@@ -164,15 +165,18 @@ absl::Status SetSizes(Options& options) {
   return status;
 }
 
-absl::Status SetChoices(Options& options) {
+absl::Status SetWeights(Options& options) {
   using model::kernels::WeightType;
-  absl::Status status =
-      SetChoice<std::optional<WeightType>>("weights", absl::GetFlag(FLAGS_weights),
-                                           {{"auto", std::nullopt},
-                                            {"f32", WeightType::kF32},
-                                            {"bf16", WeightType::kBf16},
-                                            {"f16", WeightType::kF16}},
-                                           options.weights);
+  Choices<std::optional<WeightType>> choices = {{"auto", std::nullopt}};
+  for (const WeightType type : model::kernels::kWeightTypes) {
+    const std::string_view name = Name(type);
+    choices.push_back({absl::string_view(name.data(), name.size()), type});
+  }
+  return SetChoice("weights", absl::GetFlag(FLAGS_weights), choices, options.weights);
+}
+
+absl::Status SetChoices(Options& options) {
+  absl::Status status = SetWeights(options);
   status.Update(SetChoice<bool>("generation_config", absl::GetFlag(FLAGS_generation_config),
                                 {{"auto", true}, {"none", false}}, options.use_generation_config));
   status.Update(SetChoice<std::string>("simd", absl::GetFlag(FLAGS_simd),

@@ -93,10 +93,20 @@ std::string Mathematics(const ModelConfig& config) {
       " inverse_layer_scale=", config.scale_attn_by_inverse_layer_idx);
 }
 
+// int8 has no number for what is not finite, and no scale for the numbers beside it.
+absl::Status CheckQuantised(const Gpt2Tensor& row, const WeightFiles& files,
+                            const WeightFiles::Entry& entry) {
+  const std::optional<std::size_t> column = row.matrix->FindNonFiniteScale();
+  if (!column) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      files.PathOf(entry), ": tensor \"", row.name, "\": int8 needs finite weights, found NaN or ",
+      "infinity among those of output ", *column, "; f32, bf16 and f16 can hold them"));
+}
+
 // Reads, hashes and converts tensor after tensor, and lets go of each before the next: beside the
 // result, memory holds one stored tensor at a time.
-void ReadAll(const std::vector<Gpt2Tensor>& table, const ModelConfig& config,
-             const WeightFiles& files, Executor& executor, WeightsReport& report) {
+absl::Status ReadAll(const std::vector<Gpt2Tensor>& table, const ModelConfig& config,
+                     const WeightFiles& files, Executor& executor, WeightsReport& report) {
   WeightsDigest digest;
   digest.AddText(Mathematics(config));
   for (const Gpt2Tensor& row : table) {
@@ -106,6 +116,8 @@ void ReadAll(const std::vector<Gpt2Tensor>& table, const ModelConfig& config,
     if (row.matrix != nullptr) {
       *row.matrix = kernels::PackedMatrix::Pack(row.Source(tensor.bytes, TypeOf(entry)),
                                                 report.memory_type, executor);
+      absl::Status quantised = CheckQuantised(row, files, entry);
+      if (!quantised.ok()) return quantised;
       report.memory_bytes += row.matrix->bytes();
     } else {
       *row.values = Widen(tensor.bytes, TypeOf(entry));
@@ -116,6 +128,7 @@ void ReadAll(const std::vector<Gpt2Tensor>& table, const ModelConfig& config,
   }
   report.nan_count = digest.nan_count();
   report.fingerprint = digest.Hex();
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -134,7 +147,8 @@ absl::StatusOr<LoadedWeights> LoadGpt2Weights(const std::string& folder, const M
   loaded.report.stored_type = StoredType(table, *files);
   loaded.report.memory_type = type.value_or(loaded.report.stored_type);
   loaded.report.stored_bytes = files->bytes();
-  ReadAll(table, config, *files, executor, loaded.report);
+  absl::Status read = ReadAll(table, config, *files, executor, loaded.report);
+  if (!read.ok()) return read;
   return loaded;
 }
 

@@ -1,4 +1,6 @@
 // What is no GPT-2: each malformed folder by what its refusal says.
+#include <cstring>
+#include <limits>
 #include <random>
 #include <string>
 #include <utility>
@@ -62,6 +64,19 @@ TEST(Gpt2WeightsRefusalsTest, NamesTheTensorWhoseShapeIsWrong) {
                 IsInvalid({folder.path(), absl::StrCat("tensor \"", tensor.name, "\""),
                            absl::StrCat("expected shape [", tensor.shape[0]),
                            absl::StrCat("found [", wrong.shape[0])}));
+  }
+}
+
+TEST(Gpt2WeightsRefusalsTest, Int8NamesTheMatrixThatIsNotFinite) {
+  for (const float bad :
+       {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
+    ModelFolder folder;
+    TensorSpec& tensor = folder.Tensor("h.0.mlp.c_fc.weight");
+    const std::size_t n_out = tensor.shape[1];
+    std::memcpy(&tensor.bytes[(2 * n_out + 5) * sizeof(float)], &bad, sizeof(float));
+    EXPECT_THAT(folder.Load(WeightType::kInt8),
+                IsInvalid({folder.path(), "\"h.0.mlp.c_fc.weight\"", "finite", "output 5"}));
+    EXPECT_THAT(folder.Load(WeightType::kBf16), IsOk());
   }
 }
 

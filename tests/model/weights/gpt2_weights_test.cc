@@ -129,6 +129,20 @@ TEST(Gpt2WeightsTest, PacksAsTheTypeAskedFor) {
   EXPECT_EQ(loaded->report.fingerprint, folder.LoadAsIs()->report.fingerprint);
 }
 
+TEST(Gpt2WeightsTest, RoundsEveryMatrixToInt8AndNoVector) {
+  const ModelFolder folder(SmallConfig(), WeightType::kF16);
+  const LoadedWeights exact = folder.Load(WeightType::kF32).value();
+  const auto loaded = folder.Load(WeightType::kInt8);
+  ASSERT_THAT(loaded, IsOk());
+  EXPECT_EQ(loaded->report.memory_type, WeightType::kInt8);
+  EXPECT_EQ(loaded->report.stored_type, WeightType::kF16);
+  EXPECT_EQ(loaded->report.fingerprint, exact.report.fingerprint);
+  EXPECT_EQ(loaded->weights.wte.type(), WeightType::kInt8);
+  EXPECT_EQ(loaded->weights.h[0].mlp.c_proj.weight.type(), WeightType::kInt8);
+  EXPECT_EQ(loaded->weights.wpe, exact.weights.wpe);
+  EXPECT_EQ(loaded->weights.h[0].attn.c_attn.bias, exact.weights.h[0].attn.c_attn.bias);
+}
+
 TEST(Gpt2WeightsTest, MatricesOfSeveralTypesBecomeFloat32) {
   ModelFolder folder(SmallConfig(), WeightType::kF16);
   TensorSpec& tensor = folder.Tensor("h.0.mlp.c_fc.weight");

@@ -73,6 +73,16 @@ TEST(OptionsTest, NamesTheModelAfterItsFolder) {
   EXPECT_EQ(Parse({"--model=tales"})->model_name, "tales");
 }
 
+TEST(OptionsTest, WeightsMayBeOfEveryType) {
+  for (const auto type : model::kernels::kWeightTypes) {
+    const auto options =
+        Parse({"--model=m", "--weights=" + std::string(model::kernels::Name(type))});
+    ASSERT_TRUE(options.ok()) << options.status();
+    EXPECT_EQ(options->weights, type);
+  }
+  EXPECT_EQ(Parse({"--model=m", "--weights=auto"})->weights, std::nullopt);
+}
+
 TEST(OptionsTest, ThreadsMayBeAsManyAsThereAreCpus) {
   EXPECT_GE(Parse({"--model=m", "--threads=auto"})->threads, 1U);
 }
@@ -89,7 +99,7 @@ TEST(OptionsTest, SaysWhichFlagIsWrongAndWhatIsAllowed) {
     std::vector<std::string> message;
   } cases[] = {
       {"--listen=50051", {"--listen", "'50051'", "HOST:PORT"}},
-      {"--weights=int8", {"--weights=int8", "one of auto, f32, bf16, f16"}},
+      {"--weights=int9", {"--weights=int9", "one of auto, f32, bf16, f16, int8"}},
       {"--threads=0", {"--threads=0", "1 to 1024"}},
       {"--threads=many", {"--threads=many", "auto"}},
       {"--kv_cache_bytes=1GB", {"--kv_cache_bytes=1GB", "256MiB"}},

@@ -187,6 +187,27 @@ TEST_F(ProcessTest, TheStartUpLogSaysWhatIsServedAndHowToCallIt) {
             HasSubstr(child.address() + " cascade.v1.TextGeneration/GenerateStream")));
 }
 
+TEST_F(ProcessTest, ServesInt8) {
+  Child child(folder_.path(), {"--weights=int8"});
+  child.WaitFor(HealthCheckResponse::SERVING);
+  grpc::ClientContext context;
+  v1::GetModelResponse model;
+  ASSERT_TRUE(child.stub().GetModel(&context, v1::GetModelRequest(), &model).ok());
+  EXPECT_EQ(model.weights().stored_type(), "f32");
+  EXPECT_EQ(model.weights().memory_type(), "int8");
+  EXPECT_THAT(model.fingerprint(), HasSubstr("-int8-n"));
+  const Stream first = GenerateStream(child.stub(), Request(8));
+  ASSERT_TRUE(first.status.ok());
+  EXPECT_EQ(first.Answer().text(), GenerateStream(child.stub(), Request(8)).Answer().text());
+}
+
+TEST_F(ProcessTest, Int8RefusesWeightsThatAreNotFinite) {
+  folder_.SpoilWeights();
+  ServerProcess process({"--model=" + folder_.path(), "--listen=127.0.0.1:0", "--weights=int8"});
+  EXPECT_EQ(process.Wait(), 1);
+  EXPECT_THAT(process.StandardError(), HasSubstr("int8 needs finite weights"));
+}
+
 TEST_F(ProcessTest, AFinishedRequestIsOneJsonLineWithoutItsText) {
   Child child(folder_.path(), {"--log_format=json"});
   child.WaitFor(HealthCheckResponse::SERVING);
