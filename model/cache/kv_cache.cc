@@ -12,10 +12,9 @@ namespace cascade::model {
 namespace {
 
 using kernels::kBlockPositions;
-
-std::size_t BlockFloats(const ModelConfig& config) {
-  return config.n_layer * 2 * config.n_embd * kBlockPositions;
-}
+using kernels::KeyBytes;
+using kernels::KvType;
+using kernels::ValueBytes;
 
 }  // namespace
 
@@ -37,8 +36,9 @@ void BlockTable::Reset() {
   pool_ = nullptr;
 }
 
-absl::StatusOr<KvCache> KvCache::Create(const ModelConfig& config, std::size_t num_blocks) {
-  const std::size_t bytes_per_block = BytesPerBlock(config);
+absl::StatusOr<KvCache> KvCache::Create(const ModelConfig& config, std::size_t num_blocks,
+                                        KvType type) {
+  const std::size_t bytes_per_block = BytesPerBlock(config, type);
   const auto refuse = [&] {
     return absl::ResourceExhaustedError(absl::StrCat("the KV cache's ", num_blocks, " blocks of ",
                                                      bytes_per_block,
@@ -50,23 +50,25 @@ absl::StatusOr<KvCache> KvCache::Create(const ModelConfig& config, std::size_t n
     return refuse();
   }
   try {
-    kernels::AlignedBuffer<float> storage(num_blocks * BlockFloats(config));
-    return KvCache(config, num_blocks, std::move(storage));
+    kernels::AlignedBuffer<std::byte> storage(num_blocks * bytes_per_block);
+    return KvCache(config, num_blocks, type, std::move(storage));
   } catch (const std::bad_alloc&) {
     return refuse();
   }
 }
 
-KvCache::KvCache(const ModelConfig& config, std::size_t num_blocks,
-                 kernels::AlignedBuffer<float> storage)
-    : n_head_(config.n_head),
+KvCache::KvCache(const ModelConfig& config, std::size_t num_blocks, KvType type,
+                 kernels::AlignedBuffer<std::byte> storage)
+    : type_(type),
+      n_head_(config.n_head),
       head_dim_(config.head_dim()),
-      block_floats_(BlockFloats(config)),
+      block_bytes_(BytesPerBlock(config, type)),
       pool_(std::make_unique<BlockPool>(num_blocks)),
       storage_(std::move(storage)) {}
 
-std::size_t KvCache::BytesPerBlock(const ModelConfig& config) {
-  return BlockFloats(config) * sizeof(float);
+std::size_t KvCache::BytesPerBlock(const ModelConfig& config, KvType type) {
+  const std::size_t head_dim = config.head_dim();
+  return config.n_layer * config.n_head * (KeyBytes(type, head_dim) + ValueBytes(type, head_dim));
 }
 
 std::size_t KvCache::BlocksFor(std::size_t positions) {
@@ -86,28 +88,37 @@ void KvCache::Write(const BlockTable& blocks, HeadIndex head, std::size_t start,
                     ConstMatF values) {
   assert(start + keys.rows() <= blocks.capacity());
   assert(keys.rows() == values.rows() && keys.cols() == head_dim_ && values.cols() == head_dim_);
-  const std::size_t offset = Offset(head);
   for (std::size_t r = 0; r < keys.rows(); ++r) {
     const std::size_t position = start + r;
     const std::size_t slot = position % kBlockPositions;
-    float* const key_block =
-        storage_.data() + blocks.ids()[position / kBlockPositions] * block_floats_ + offset;
-    float* const value_row = key_block + PlaneFloats() + slot * head_dim_;
-    for (std::size_t d = 0; d < head_dim_; ++d) {
-      key_block[d * kBlockPositions + slot] = keys.Row(r)[d];
-      value_row[d] = values.Row(r)[d];
-    }
+    std::byte* const block =
+        storage_.data() + blocks.ids()[position / kBlockPositions] * block_bytes_;
+    kernels::WriteKey(type_, keys.Row(r), slot, block + KeyOffset(head));
+    kernels::WriteValue(type_, values.Row(r), slot, block + ValueOffset(head));
   }
 }
 
 HeadKeysValues KvCache::Read(const BlockTable& blocks, HeadIndex head) const {
-  const float* const keys = storage_.data() + Offset(head);
-  return {.keys = {.base = keys, .ids = blocks.ids(), .stride = block_floats_},
-          .values = {.base = keys + PlaneFloats(), .ids = blocks.ids(), .stride = block_floats_}};
+  const auto at = [&](std::size_t offset) {
+    return kernels::HeadBlocks{.type = type_,
+                               .base = storage_.data() + offset,
+                               .ids = blocks.ids(),
+                               .stride = block_bytes_};
+  };
+  return {.keys = at(KeyOffset(head)), .values = at(ValueOffset(head))};
 }
 
-std::size_t KvCache::Offset(HeadIndex head) const {
-  return head.layer * 2 * PlaneFloats() + head.head * head_dim_ * kBlockPositions;
+std::size_t KvCache::KeyOffset(HeadIndex head) const {
+  const std::size_t key_bytes = KeyBytes(type_, head_dim_);
+  const std::size_t value_bytes = ValueBytes(type_, head_dim_);
+  return head.layer * n_head_ * (key_bytes + value_bytes) + head.head * key_bytes;
+}
+
+std::size_t KvCache::ValueOffset(HeadIndex head) const {
+  const std::size_t key_bytes = KeyBytes(type_, head_dim_);
+  const std::size_t value_bytes = ValueBytes(type_, head_dim_);
+  return head.layer * n_head_ * (key_bytes + value_bytes) + n_head_ * key_bytes +
+         head.head * value_bytes;
 }
 
 }  // namespace cascade::model

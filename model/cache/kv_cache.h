@@ -1,11 +1,8 @@
 // Key/value cache: checkpoint 3.
 //
-// A pool of fixed blocks of 16 positions, allocated once. A block holds, for every layer and head,
-//
-//   keys   : [head_dim][16]    transposed, so that a score's lanes run along positions
-//   values : [16][head_dim]    so that a value's lanes run along head_dim
-//
-// and lies in one piece: [layer][keys, values][head][head_dim * 16]. A sequence is a table of block
+// A pool of fixed blocks of 16 positions, allocated once. A block holds the keys and values of
+// every layer and head in one piece, [layer][keys, values][head], each as kernels/kv_block.h has it
+// and of one type: float32, or 16 bits, which a write rounds to. A sequence is a table of block
 // ids; position p is row p % 16 of its block p / 16. Blocks are reference-counted, so that
 // sequences can share a common prefix.
 //
@@ -23,7 +20,7 @@
 #include "model/cache/block_pool.h"
 #include "model/config.h"
 #include "model/kernels/aligned_buffer.h"
-#include "model/kernels/attention.h"
+#include "model/kernels/kv_block.h"
 #include "model/mat_view.h"
 
 namespace cascade::model {
@@ -69,9 +66,11 @@ class KvCache {
  public:
   // Allocates `num_blocks` blocks for a model of this shape. RESOURCE_EXHAUSTED, with the bytes, if
   // the memory is not to be had.
-  static absl::StatusOr<KvCache> Create(const ModelConfig& config, std::size_t num_blocks);
+  static absl::StatusOr<KvCache> Create(const ModelConfig& config, std::size_t num_blocks,
+                                        kernels::KvType type = kernels::KvType::kF32);
 
-  static std::size_t BytesPerBlock(const ModelConfig& config);
+  static std::size_t BytesPerBlock(const ModelConfig& config,
+                                   kernels::KvType type = kernels::KvType::kF32);
 
   // Blocks that hold `positions` positions.
   static std::size_t BlocksFor(std::size_t positions);
@@ -79,10 +78,12 @@ class KvCache {
   // A table that covers `positions` positions, or nothing if not enough blocks are free.
   std::optional<BlockTable> TryAllocate(std::size_t positions);
 
+  kernels::KvType type() const { return type_; }
   std::size_t num_blocks() const { return pool_->num_blocks(); }
   std::size_t free_blocks() const { return pool_->free_blocks(); }
 
-  // Writes one head's keys and values for positions [start, start + keys.rows()).
+  // Writes one head's keys and values for positions [start, start + keys.rows()), rounded to the
+  // cache's type.
   //   keys, values : [rows, head_dim], any stride
   // Touches nothing else. REQUIRES: `blocks` covers the positions.
   void Write(const BlockTable& blocks, HeadIndex head, std::size_t start, ConstMatF keys,
@@ -91,17 +92,19 @@ class KvCache {
   HeadKeysValues Read(const BlockTable& blocks, HeadIndex head) const;
 
  private:
-  KvCache(const ModelConfig& config, std::size_t num_blocks, kernels::AlignedBuffer<float> storage);
+  KvCache(const ModelConfig& config, std::size_t num_blocks, kernels::KvType type,
+          kernels::AlignedBuffer<std::byte> storage);
 
-  // Floats from a block's beginning to the keys of `head`; the values are PlaneFloats() further on.
-  std::size_t Offset(HeadIndex head) const;
-  std::size_t PlaneFloats() const { return n_head_ * head_dim_ * kernels::kBlockPositions; }
+  // Bytes from a block's beginning to the keys (values) of `head`.
+  std::size_t KeyOffset(HeadIndex head) const;
+  std::size_t ValueOffset(HeadIndex head) const;
 
+  kernels::KvType type_;
   std::size_t n_head_;
   std::size_t head_dim_;
-  std::size_t block_floats_;
+  std::size_t block_bytes_;
   std::unique_ptr<BlockPool> pool_;  // on the heap: tables point to it when the cache moves
-  kernels::AlignedBuffer<float> storage_;
+  kernels::AlignedBuffer<std::byte> storage_;
 };
 
 }  // namespace cascade::model

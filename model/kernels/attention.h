@@ -3,48 +3,66 @@
 // its own and on nothing else, so neither the tile nor the chunking of a prompt can change it.
 #pragma once
 
+#include <cassert>
 #include <cstddef>
-#include <cstdint>
 #include <span>
 
+#include "model/kernels/kv_block.h"
 #include "model/mat_view.h"
 
 namespace cascade::model::kernels {
 
-// Positions of one KV block: one panel of lanes.
-inline constexpr std::size_t kBlockPositions = 16;
+// Rows of a tile, at most: they share each pass over the keys and values.
+inline constexpr std::size_t kTileRows = 12;
 
-// The keys, or the values, of one head of one sequence: block b of the sequence lies at
-// base + ids[b] * stride floats.
-//   keys   : [head_dim][16]   lanes along positions
-//   values : [16][head_dim]   lanes along head_dim
-struct HeadBlocks {
-  const float* base = nullptr;
-  std::span<const std::uint32_t> ids;
-  std::size_t stride = 0;
+// The scores of a tile's rows: [blocks][kTileRows][16], so that what one block of keys gives, and
+// one block of values takes, lies in one piece. Does not own its memory.
+class ScoreTile {
+ public:
+  // Floats of memory for rows that see at most `positions` positions.
+  static std::size_t Floats(std::size_t positions) {
+    return (positions + kBlockPositions - 1) / kBlockPositions * kBlockFloats;
+  }
 
-  const float* Block(std::size_t b) const { return base + ids[b] * stride; }
+  // `data` is aligned to 64 bytes.
+  ScoreTile(float* data, std::size_t rows) : data_(data), rows_(rows) { assert(rows <= kTileRows); }
+
+  std::size_t rows() const { return rows_; }
+
+  // The 16 scores of row `r` for block `b`; row r's for block b + 1 are kBlockFloats further on.
+  float* Row(std::size_t r, std::size_t b) const {
+    return data_ + b * kBlockFloats + r * kBlockPositions;
+  }
+  float& At(std::size_t r, std::size_t position) const {
+    return Row(r, position / kBlockPositions)[position % kBlockPositions];
+  }
+
+  static constexpr std::size_t kBlockFloats = kTileRows * kBlockPositions;
+
+ private:
+  float* data_;
+  std::size_t rows_;
 };
 
 // scores[r, p] = scale * sum_d q[r, d] * keys[p, d]    for p in [0, start + r]
 //
-//   q      : [rows, head_dim], any stride; row r is position start + r
-//   scores : [rows, at least RoundUp(start + rows, 16)], 64-byte aligned rows. Elements beyond
-//            start + r are unspecified.
+//   q      : [scores.rows(), head_dim], any stride; row r is position start + r
+//   scores : elements beyond a row's own position are unspecified
 //   Order  : one chain over d ascending from zero, then one multiplication by `scale`.
 void AttentionScores(ConstMatF q, const HeadBlocks& keys, std::size_t start, float scale,
-                     MatF scores);
+                     ScoreTile scores);
 
 // Row r becomes exp(scores - max) over [0, start + r]: not yet divided by the sum. sums[r] is the
-// sum, in 16 virtual lanes (position % 16) and a fixed tree. Elements beyond are unspecified.
-void AttentionExp(std::size_t start, MatF scores, std::span<float> sums);
+// sum, in 16 virtual lanes (position % 16) and a fixed tree; NaN if a score is NaN or the largest
+// is infinite. Elements beyond are unspecified.
+void AttentionExp(std::size_t start, ScoreTile scores, std::span<float> sums);
 
 // out[r, d] = (sum_p weights[r, p] * values[p, d]) / sums[r]    for p in [0, start + r]
 //
-//   out   : [rows, head_dim], any stride
+//   out   : [weights.rows(), head_dim], any stride
 //   Order : one chain over p ascending from zero, then one multiplication by 1 / sums[r]. Positions
-//           beyond a row's own are never touched: what lies there may be anything, NaN included.
-void AttentionValues(ConstMatF weights, const HeadBlocks& values, std::size_t start,
+//           beyond a row's own never reach it: what lies there may be anything, NaN included.
+void AttentionValues(ScoreTile weights, const HeadBlocks& values, std::size_t start,
                      std::span<const float> sums, MatF out);
 
 }  // namespace cascade::model::kernels

@@ -24,6 +24,6 @@ LayerScratch::LayerScratch(const ModelConfig& config, std::size_t max_rows)
       qkv(max_rows, 3 * config.n_embd),
       merged(max_rows, config.n_embd),
       inner(max_rows, config.n_inner),
-      scores(config.n_head * kAttentionTileRows, RoundUp(config.n_ctx, kernels::kBlockPositions)) {}
+      scores(config.n_head, kernels::ScoreTile::Floats(config.n_ctx)) {}
 
 }  // namespace cascade::model

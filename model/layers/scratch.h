@@ -32,10 +32,6 @@ class Tensor {
   std::size_t stride_ = 0;
 };
 
-// Rows of one sequence that attend together: they share each pass over the keys and values, and
-// their scores, 4 KiB a row at 1,024 positions, stay in the first-level cache.
-inline constexpr std::size_t kAttentionTileRows = 8;
-
 // One user at a time.
 struct LayerScratch {
   // For steps of at most `max_rows` rows.
@@ -45,7 +41,7 @@ struct LayerScratch {
   Tensor qkv;     // [max_rows, 3 * n_embd]
   Tensor merged;  // [max_rows, n_embd]   the heads' outputs side by side
   Tensor inner;   // [max_rows, n_inner]
-  Tensor scores;  // [n_head * kAttentionTileRows, n_ctx rounded up to blocks]
+  Tensor scores;  // [n_head, kernels::ScoreTile::Floats(n_ctx)]
   kernels::MatMulScratch matmul;
 };
 

@@ -1,7 +1,8 @@
 // Attention at a depth of 512 positions, over all heads of gpt2-medium (24 blocks of 16, head size
 // 64; 100 MB of float32 keys and values), on --threads=N threads, beside what as many threads can
-// do at best: one row, as in decoding, or the last 64 rows of a prompt in tiles of eight, as the
-// layers have it.
+// do at best, for every type of the cache: one row, as in decoding (--benchmark_filter=rows:1/),
+// there at a depth of 1,000 positions too, or the last 240 rows of a prompt in tiles, as the layers
+// have it.
 #include <algorithm>
 #include <random>
 #include <string>
@@ -12,10 +13,10 @@
 #include "model/cache/kv_cache.h"
 #include "model/config.h"
 #include "model/kernels/aligned_buffer.h"
+#include "model/kernels/kv_block.h"
 #include "model/kernels/simd_target.h"
 #include "model/layers/attention/output.h"
 #include "model/layers/attention/scores.h"
-#include "model/layers/scratch.h"
 #include "tests/bench/kernel_main.h"
 #include "tests/bench/probes.h"
 
@@ -27,7 +28,6 @@ using model::HeadIndex;
 using model::MatF;
 namespace kernels = model::kernels;
 
-constexpr std::size_t kDepth = 512;
 constexpr std::size_t kHeadDim = 64;
 constexpr std::size_t kLayers = 24;
 constexpr std::size_t kLayerHeads = 16;
@@ -36,13 +36,14 @@ constexpr std::size_t kHeads = kLayers * kLayerHeads;
 // A cache full of random numbers, in one sequence.
 class FullCache {
  public:
-  FullCache() : cache_(*model::KvCache::Create(Config(), model::KvCache::BlocksFor(kDepth))) {
-    blocks_ = *cache_.TryAllocate(kDepth);
+  FullCache(kernels::KvType type, std::size_t depth)
+      : cache_(*model::KvCache::Create(Config(), model::KvCache::BlocksFor(depth), type)) {
+    blocks_ = *cache_.TryAllocate(depth);
     std::minstd_rand random(1);
     std::uniform_real_distribution<float> uniform(-0.5F, 0.5F);
-    std::vector<float> numbers(kDepth * kHeadDim);
+    std::vector<float> numbers(depth * kHeadDim);
     for (float& number : numbers) number = uniform(random);
-    const ConstMatF rows(numbers.data(), kDepth, kHeadDim);
+    const ConstMatF rows(numbers.data(), depth, kHeadDim);
     for (std::size_t head = 0; head < kHeads; ++head)
       cache_.Write(blocks_, At(head), 0, rows, rows);
   }
@@ -50,8 +51,8 @@ class FullCache {
   model::HeadKeysValues Read(std::size_t head) const { return cache_.Read(blocks_, At(head)); }
 
   std::span<const std::byte> bytes() const {
-    return {reinterpret_cast<const std::byte*>(Read(0).keys.base),
-            cache_.num_blocks() * model::KvCache::BytesPerBlock(Config())};
+    return {Read(0).keys.base,
+            cache_.num_blocks() * model::KvCache::BytesPerBlock(Config(), cache_.type())};
   }
 
  private:
@@ -74,10 +75,12 @@ class FullCache {
 // What one thread attends with.
 class Attender {
  public:
+  explicit Attender(std::size_t depth) : scores_(kernels::ScoreTile::Floats(depth)) {}
+
   // `rows` rows of head `head`, the first at position `start`.
   void Attend(const FullCache& cache, std::size_t head, std::size_t start, std::size_t rows) {
     const model::HeadKeysValues keys_values = cache.Read(head);
-    const MatF scores(scores_.data(), rows, kDepth);
+    const kernels::ScoreTile scores(scores_.data(), rows);
     model::AttentionScores(ConstMatF(q_.data(), rows, kHeadDim), keys_values, start, 0.125F,
                            scores);
     model::WeighValues(scores, keys_values, start, MatF(out_.data(), rows, kHeadDim));
@@ -85,27 +88,35 @@ class Attender {
   }
 
  private:
-  std::vector<float> q_ = std::vector<float>(model::kAttentionTileRows * kHeadDim, 0.1F);
-  std::vector<float> out_ = std::vector<float>(model::kAttentionTileRows * kHeadDim);
-  kernels::AlignedBuffer<float> scores_ =
-      kernels::AlignedBuffer<float>(model::kAttentionTileRows * kDepth);
+  std::vector<float> q_ = std::vector<float>(kernels::kTileRows * kHeadDim, 0.1F);
+  std::vector<float> out_ = std::vector<float>(kernels::kTileRows * kHeadDim);
+  kernels::AlignedBuffer<float> scores_;
 };
 
-void AttentionBench(benchmark::State& state, const std::string& target, std::size_t rows,
+struct Case {
+  kernels::KvType type;
+  std::size_t rows;
+  std::size_t depth;
+};
+
+void AttentionBench(benchmark::State& state, const std::string& target, const Case& what,
                     model::Executor& executor) {
   if (!kernels::SetSimdTarget(target).ok()) return state.SkipWithError("no such target");
-  const FullCache cache;
-  std::vector<Attender> attenders(kLayerHeads);  // a range uses its first head's
-  const double products = static_cast<double>(rows * kDepth * kHeadDim * kHeads);
+  const FullCache cache(what.type, what.depth);
+  std::vector<Attender> attenders;  // a range uses its first head's
+  for (std::size_t i = 0; i < kLayerHeads; ++i) attenders.emplace_back(what.depth);
+  // A row sees the positions up to its own.
+  const std::size_t pairs = what.rows * what.depth - what.rows * (what.rows - 1) / 2;
+  const double products = static_cast<double>(pairs * kHeadDim * kHeads);
   const Work work{.operations = 4 * products, .bytes = cache.bytes()};
   MeasureBesideProbes(state, work, executor, [&] {
     for (std::size_t layer = 0; layer < kLayers; ++layer) {
       executor.ForRanges(kLayerHeads, 1, [&](model::IndexRange heads) {
         Attender& own = attenders[heads.begin];
         for (std::size_t head = heads.begin; head < heads.end; ++head) {
-          for (std::size_t row = 0; row < rows; row += model::kAttentionTileRows) {
-            own.Attend(cache, layer * kLayerHeads + head, kDepth - rows + row,
-                       std::min(model::kAttentionTileRows, rows));
+          for (std::size_t row = 0; row < what.rows; row += kernels::kTileRows) {
+            own.Attend(cache, layer * kLayerHeads + head, what.depth - what.rows + row,
+                       std::min(kernels::kTileRows, what.rows - row));
           }
         }
       });
@@ -113,14 +124,25 @@ void AttentionBench(benchmark::State& state, const std::string& target, std::siz
   });
 }
 
+std::vector<Case> AllCases() {
+  std::vector<Case> cases;
+  for (const kernels::KvType type : kernels::kKvTypes) {
+    cases.push_back({type, 1, 512});
+    cases.push_back({type, 1, 1000});
+    cases.push_back({type, 240, 512});
+  }
+  return cases;
+}
+
 void RegisterAll(model::Executor& executor) {
   constexpr int kSamples = 15;
   for (const std::string& target : kernels::SupportedSimdTargets()) {
     if (target == "scalar") continue;  // there to be right, not to be fast
-    for (const std::size_t rows : {1u, 64u}) {
-      const std::string name = absl::StrCat("Attention/", target, "/rows:", rows);
+    for (const Case& what : AllCases()) {
+      const std::string name = absl::StrCat("Attention/", target, "/", std::string(Name(what.type)),
+                                            "/rows:", what.rows, "/depth:", what.depth);
       const auto run = [=, &executor](benchmark::State& state) {
-        AttentionBench(state, target, rows, executor);
+        AttentionBench(state, target, what, executor);
       };
       benchmark::RegisterBenchmark(name.c_str(), run)->UseManualTime()->Iterations(kSamples);
     }

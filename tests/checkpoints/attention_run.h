@@ -1,7 +1,9 @@
 // One block's attention on golden activations: what checkpoints 4 and 5 have in common.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <span>
 
 #include "model/cache/kv_cache.h"
 #include "model/config.h"
@@ -13,9 +15,17 @@
 
 namespace cascade::testing {
 
-// Positions rounded up to whole blocks: the columns that a row of scores needs.
-inline std::size_t ScoreColumns(std::size_t positions) {
-  return model::KvCache::BlocksFor(positions) * model::kernels::kBlockPositions;
+// Calls `body` for the tiles of rows [start, start + count): body(first, rows), `first` from 0.
+template <typename Body>
+void ForTiles(std::size_t count, Body body) {
+  for (std::size_t first = 0; first < count; first += model::kernels::kTileRows) {
+    body(first, std::min(model::kernels::kTileRows, count - first));
+  }
+}
+
+// Memory for the scores of one tile whose rows see at most `positions` positions.
+inline model::Tensor ScoreMemory(std::size_t positions) {
+  return model::Tensor(1, model::kernels::ScoreTile::Floats(positions));
 }
 
 // A golden qkv buffer, [T, 3 * n_embd], and a cache of `positions` >= T positions into which its
@@ -48,12 +58,22 @@ class AttentionRun {
     cache_.Write(blocks_, Index(head), start, spoiled, spoiled);
   }
 
-  // Scores of rows [start, start + count) of `head`, as the layer computes them.
+  // Scores of rows [start, start + count) of `head`, as the layer computes them: [count, rows()].
+  // The causal part; zero beyond, as the golden scores have it.
   model::Tensor Scores(std::size_t head, std::size_t start, std::size_t count) {
-    model::Tensor scores(count, ScoreColumns(start + count));
-    model::AttentionScores(Part(model::Queries(qkv_rows()), head).Rows(start, count), Read(head),
-                           start, config_.AttentionScale(layer_), scores.Rows(count));
-    return scores;
+    model::Tensor causal(count, rows());
+    model::Tensor memory = ScoreMemory(start + count);
+    ForTiles(count, [&](std::size_t first, std::size_t tile_rows) {
+      const model::kernels::ScoreTile tile(memory.Rows(1).data(), tile_rows);
+      const std::size_t position = start + first;
+      model::AttentionScores(Part(model::Queries(qkv_rows()), head).Rows(position, tile_rows),
+                             Read(head), position, config_.AttentionScale(layer_), tile);
+      for (std::size_t r = 0; r < tile_rows; ++r) {
+        const std::span<float> row = causal.Rows(count).Row(first + r);
+        for (std::size_t p = 0; p <= position + r; ++p) row[p] = tile.At(r, p);
+      }
+    });
+    return causal;
   }
 
  private:

@@ -3,6 +3,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <iterator>
 #include <optional>
 #include <span>
@@ -12,7 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "model/cache/kv_cache.h"
-#include "model/kernels/attention.h"
+#include "model/kernels/kv_block.h"
 #include "model/layers/attention/qkv.h"
 #include "tests/checkpoints/golden_model.h"
 
@@ -23,25 +24,17 @@ using ::cascade::testing::CopyOf;
 using ::cascade::testing::GoldenTensor;
 using kernels::kBlockPositions;
 
-// Position `p`, element `d` of what lies transposed, and of what does not.
-float KeyAt(const kernels::HeadBlocks& keys, std::size_t p, std::size_t d) {
-  return keys.Block(p / kBlockPositions)[d * kBlockPositions + p % kBlockPositions];
-}
-float ValueAt(const kernels::HeadBlocks& values, std::size_t p, std::size_t d,
-              std::size_t head_dim) {
-  return values.Block(p / kBlockPositions)[p % kBlockPositions * head_dim + d];
-}
-
 // Keys and values of `head`, [positions, 2 * head_dim], as the cache has them.
 Tensor ReadBack(const KvCache& cache, const BlockTable& blocks, HeadIndex head,
                 std::size_t positions, std::size_t head_dim) {
   Tensor tensor(positions, 2 * head_dim);
   const MatF out = tensor.Rows(positions);
+  const HeadKeysValues read = cache.Read(blocks, head);
   for (std::size_t p = 0; p < positions; ++p) {
-    for (std::size_t d = 0; d < head_dim; ++d) {
-      out.Row(p)[d] = KeyAt(cache.Read(blocks, head).keys, p, d);
-      out.Row(p)[head_dim + d] = ValueAt(cache.Read(blocks, head).values, p, d, head_dim);
-    }
+    const std::size_t b = p / kBlockPositions;
+    const std::size_t slot = p % kBlockPositions;
+    kernels::ReadKey(cache.type(), read.keys.Block(b), slot, out.Row(p).first(head_dim));
+    kernels::ReadValue(cache.type(), read.values.Block(b), slot, out.Row(p).subspan(head_dim));
   }
   return tensor;
 }
@@ -126,9 +119,10 @@ class GuardedCache {
 
   // All floats, in memory order.
   std::vector<float> Floats() const {
-    const float* const base = cache_.Read(blocks_, {0, 0}).keys.base;
-    return std::vector<float>(base,
-                              base + kBlocks * KvCache::BytesPerBlock(config_) / sizeof(float));
+    std::vector<float> floats(kBlocks * KvCache::BytesPerBlock(config_) / sizeof(float));
+    std::memcpy(floats.data(), cache_.Read(blocks_, {0, 0}).keys.base,
+                floats.size() * sizeof(float));
+    return floats;
   }
 
   template <typename Body>

@@ -18,20 +18,21 @@ namespace {
 using ::cascade::testing::AttentionRun;
 using ::cascade::testing::BackwardsExecutor;
 using ::cascade::testing::CopyOf;
+using ::cascade::testing::ForTiles;
 using ::cascade::testing::GoldenTensor;
 using ::cascade::testing::HasTheBitsOf;
-using ::cascade::testing::ScoreColumns;
+using ::cascade::testing::ScoreMemory;
 
-// Weighs the values of one head by scores of rows [start, start + scores.rows()).
+// Weighs the values of one head by scores of rows [start, start + scores.rows()), one tile.
 Tensor Weighed(AttentionRun& run, std::size_t head, ConstMatF scores, std::size_t start,
                std::size_t head_dim) {
-  Tensor padded(scores.rows(), ScoreColumns(start + scores.rows()));
-  const MatF rows = padded.Rows(scores.rows());
-  for (std::size_t r = 0; r < rows.rows(); ++r) {
-    std::ranges::copy(scores.Row(r).first(start + r + 1), rows.Row(r).begin());
+  Tensor memory = ScoreMemory(start + scores.rows());
+  const kernels::ScoreTile tile(memory.Rows(1).data(), scores.rows());
+  for (std::size_t r = 0; r < scores.rows(); ++r) {
+    for (std::size_t p = 0; p <= start + r; ++p) tile.At(r, p) = scores.Row(r)[p];
   }
   Tensor out(scores.rows(), head_dim);
-  WeighValues(rows, run.Read(head), start, out.Rows(scores.rows()));
+  WeighValues(tile, run.Read(head), start, out.Rows(scores.rows()));
   return out;
 }
 
@@ -48,14 +49,13 @@ TEST_P(Checkpoint05AttentionOutput, MatchesHuggingFace) {
     AttentionRun run(config(), layer, qkv, qkv.AsMat().rows());
     Tensor merged(run.rows(), config().n_embd);
     for (std::size_t head = 0; head < config().n_head; ++head) {
-      for (std::size_t start = 0; start < run.rows(); start += kAttentionTileRows) {
-        const std::size_t count = std::min(kAttentionTileRows, run.rows() - start);
+      ForTiles(run.rows(), [&](std::size_t start, std::size_t count) {
         Tensor out = Weighed(run, head, scores.At(head).Rows(start, count), start, head_dim);
         for (std::size_t r = 0; r < count; ++r) {
           std::ranges::copy(out.Rows(count).Row(r),
                             Head(merged.Rows(run.rows()), head, head_dim).Row(start + r).begin());
         }
-      }
+      });
     }
     kernels::MatMulScratch scratch;
     Tensor hidden(run.rows(), config().n_embd);  // zeros: the residual is checkpoint 7's

@@ -2,11 +2,14 @@
 #include <algorithm>
 #include <cstddef>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "gtest/gtest.h"
 #include "model/gpt2.h"
+#include "model/kernels/kv_block.h"
 #include "model/kernels/simd_target.h"
 #include "tests/checkpoints/golden_model.h"
 #include "tests/checkpoints/whole_model.h"
@@ -157,6 +160,31 @@ TEST_P(LogitsProperties, EverySimdTargetGivesTheSameBits) {
     EXPECT_TRUE(HasTheBitsOf(actual.Rows(1), expected.Rows(1))) << target;
   }
   ASSERT_TRUE(kernels::SetSimdTarget("auto").ok());
+}
+
+TEST_P(LogitsProperties, EveryKvTypeGivesTheSameBitsForAnyChunksThreadsAndSimdTarget) {
+  const Tokens tokens = GoldenInts("trace/tokens");
+  const std::vector<std::size_t> all = FirstPositions(tokens.size());
+  BackwardsExecutor backwards;
+  Gpt2 model = MakeModel();
+  Gpt2 split = MakeModel(config().n_ctx, backwards);
+  for (const kernels::KvType type : kernels::kKvTypes) {
+    KvCache cache = *KvCache::Create(config(), KvCache::BlocksFor(tokens.size()), type);
+    Tensor expected = LogitsAt(model, cache, tokens, all, config().n_ctx);
+    const auto expect_same = [&](Tensor actual, absl::string_view what) {
+      EXPECT_TRUE(HasTheBitsOf(actual.Rows(all.size()), expected.Rows(all.size())))
+          << std::string(Name(type)) << ", " << what;
+    };
+    for (const std::size_t chunk : {1U, 5U, 12U, 17U}) {
+      expect_same(LogitsAt(model, cache, tokens, all, chunk), absl::StrCat("chunks of ", chunk));
+    }
+    expect_same(LogitsAt(split, cache, tokens, all, config().n_ctx), "split");
+    for (const std::string& target : kernels::SupportedSimdTargets()) {
+      ASSERT_TRUE(kernels::SetSimdTarget(target).ok());
+      expect_same(LogitsAt(model, cache, tokens, all, config().n_ctx), target);
+    }
+    ASSERT_TRUE(kernels::SetSimdTarget("auto").ok());
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(, Checkpoint08Logits, testing::AllGoldenModels(), testing::NameOf);

@@ -19,8 +19,8 @@ struct AttendContext {
 };
 
 // One head of one chunk, tile by tile: writes its keys and values, then lets its rows attend to all
-// positions up to their own. `scores` is scratch of kAttentionTileRows rows.
-void AttendHead(const AttendContext& context, const Chunk& chunk, HeadIndex head, MatF scores) {
+// positions up to their own. `scores` is scratch for one tile.
+void AttendHead(const AttendContext& context, const Chunk& chunk, HeadIndex head, float* scores) {
   const auto rows_of = [&](MatF heads) {
     return Head(heads, head.head, context.head_dim).Rows(chunk.row, chunk.tokens.size());
   };
@@ -29,10 +29,10 @@ void AttendHead(const AttendContext& context, const Chunk& chunk, HeadIndex head
   context.cache.Write(*chunk.blocks, head, chunk.start, rows_of(Keys(context.qkv)),
                       rows_of(Values(context.qkv)));
   const HeadKeysValues keys_values = context.cache.Read(*chunk.blocks, head);
-  for (std::size_t row = 0; row < queries.rows(); row += kAttentionTileRows) {
-    const std::size_t count = std::min(kAttentionTileRows, queries.rows() - row);
+  for (std::size_t row = 0; row < queries.rows(); row += kernels::kTileRows) {
+    const std::size_t count = std::min(kernels::kTileRows, queries.rows() - row);
     const std::size_t start = chunk.start + row;
-    const MatF tile = scores.Rows(0, count);
+    const kernels::ScoreTile tile(scores, count);
     AttentionScores(queries.Rows(row, count), keys_values, start, context.scale, tile);
     WeighValues(tile, keys_values, start, out.Rows(row, count));
   }
@@ -54,7 +54,7 @@ void Attention(const AttentionWeights& weights, std::size_t layer, const StepCon
   const MatF scores = step.scratch.scores.Rows(step.scratch.scores.rows());
   step.executor.ForRanges(step.config.n_head, 1, [&](IndexRange heads) {
     // Ranges are disjoint, so the scratch of a range's first head is this range's alone.
-    const MatF own = scores.Rows(heads.begin * kAttentionTileRows, kAttentionTileRows);
+    float* const own = scores.Row(heads.begin).data();
     for (const Chunk& chunk : step.batch.chunks()) {
       for (std::size_t head = heads.begin; head < heads.end; ++head) {
         AttendHead(context, chunk, {.layer = layer, .head = head}, own);

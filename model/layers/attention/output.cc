@@ -1,16 +1,12 @@
 #include "model/layers/attention/output.h"
 
 #include <array>
-#include <cassert>
-
-#include "model/kernels/attention.h"
-#include "model/layers/scratch.h"
 
 namespace cascade::model {
 
-void WeighValues(MatF scores, const HeadKeysValues& head, std::size_t start, MatF out) {
-  assert(scores.rows() <= kAttentionTileRows);
-  std::array<float, kAttentionTileRows> storage;
+void WeighValues(kernels::ScoreTile scores, const HeadKeysValues& head, std::size_t start,
+                 MatF out) {
+  std::array<float, kernels::kTileRows> storage;
   const std::span<float> sums(storage.data(), scores.rows());
   kernels::AttentionExp(start, scores, sums);
   kernels::AttentionValues(scores, head.values, start, sums, out);

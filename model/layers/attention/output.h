@@ -11,6 +11,7 @@
 
 #include "model/cache/kv_cache.h"
 #include "model/executor.h"
+#include "model/kernels/attention.h"
 #include "model/kernels/matmul.h"
 #include "model/layers/linear.h"
 #include "model/mat_view.h"
@@ -19,10 +20,10 @@ namespace cascade::model {
 
 // The weighted values of one head of one sequence, from the cache's values.
 //
-//   scores : [rows, ...] as AttentionScores leaves them; overwritten. At most kAttentionTileRows
-//            rows.
-//   out    : [rows, head_dim], any stride
-void WeighValues(MatF scores, const HeadKeysValues& head, std::size_t start, MatF out);
+//   scores : as AttentionScores leaves them; overwritten
+//   out    : [scores.rows(), head_dim], any stride
+void WeighValues(kernels::ScoreTile scores, const HeadKeysValues& head, std::size_t start,
+                 MatF out);
 
 // hidden += merged * c_proj + b_proj.
 //   merged, hidden : [rows, n_embd]; they must not overlap

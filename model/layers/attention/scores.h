@@ -8,16 +8,16 @@
 #include <cstddef>
 
 #include "model/cache/kv_cache.h"
+#include "model/kernels/attention.h"
 #include "model/mat_view.h"
 
 namespace cascade::model {
 
 // The scores of one head of one sequence, from the cache's keys.
 //
-//   q      : [rows, head_dim], any stride; row r is position start + r
-//   scores : [rows, at least RoundUp(start + rows, 16)], rows aligned to 64 bytes; elements beyond
-//            start + r are unspecified
+//   q      : [scores.rows(), head_dim], any stride; row r is position start + r
+//   scores : elements beyond start + r are unspecified
 void AttentionScores(ConstMatF q, const HeadKeysValues& head, std::size_t start, float scale,
-                     MatF scores);
+                     kernels::ScoreTile scores);
 
 }  // namespace cascade::model

@@ -1,0 +1,54 @@
+// How keys and values lie in the cache: one head's part of a block of 16 positions.
+//
+//   keys   : [head_dim][16]    transposed, so that a score's lanes run along positions
+//   values : [16][head_dim]    so that a value's lanes run along head_dim
+//
+// Elements are of a KvType, rounded to nearest, ties to even, when they are written and widened
+// exactly when they are read. In bf16 rows come in pairs, as in PackedMatrix, an odd last one
+// padded: 32-bit word c of pair j is element [2j, c] below [2j + 1, c], which widens with one
+// operation.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace cascade::model::kernels {
+
+// Positions of one KV block: one panel of lanes.
+inline constexpr std::size_t kBlockPositions = 16;
+
+enum class KvType : std::uint8_t { kF32, kBf16, kF16 };
+
+// All of them, for who offers or tests each.
+inline constexpr std::array kKvTypes = {KvType::kF32, KvType::kBf16, KvType::kF16};
+
+std::size_t BytesPerElement(KvType type);
+std::string_view Name(KvType type);  // "f32", "bf16", "f16"
+
+// Bytes of one head's keys (values) in one block.
+std::size_t KeyBytes(KvType type, std::size_t head_dim);
+std::size_t ValueBytes(KvType type, std::size_t head_dim);
+
+// Writes the key (value) of one position, [head_dim], to row `slot` of the 16.
+void WriteKey(KvType type, std::span<const float> key, std::size_t slot, std::byte* block);
+void WriteValue(KvType type, std::span<const float> value, std::size_t slot, std::byte* block);
+
+// Reads it back.
+void ReadKey(KvType type, const std::byte* block, std::size_t slot, std::span<float> key);
+void ReadValue(KvType type, const std::byte* block, std::size_t slot, std::span<float> value);
+
+// The keys, or the values, of one head of one sequence: block b of the sequence lies at
+// base + ids[b] * stride.
+struct HeadBlocks {
+  KvType type = KvType::kF32;
+  const std::byte* base = nullptr;
+  std::span<const std::uint32_t> ids;
+  std::size_t stride = 0;  // bytes
+
+  const std::byte* Block(std::size_t b) const { return base + ids[b] * stride; }
+};
+
+}  // namespace cascade::model::kernels
