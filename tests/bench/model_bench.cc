@@ -28,7 +28,8 @@ absl::Status Measure(const ModelOptions& options, SourcedModel source, model::Ex
   std::size_t max_rows = 1;
   for (const Cell& cell : options.cells) max_rows = std::max(max_rows, cell.rows());
   model::Gpt2 gpt2(source.config, std::move(source.weights), max_rows, executor);
-  const BenchModel model{.gpt2 = gpt2, .executor = executor, .matrices = matrices};
+  const BenchModel model{
+      .gpt2 = gpt2, .executor = executor, .kv_type = options.kv_type, .matrices = matrices};
   PrintHeader(options);
   for (const Cell& cell : options.cells) {
     const absl::StatusOr<CellResult> result = MeasureCell(cell, options.repetitions, model);
@@ -65,8 +66,8 @@ absl::Status WriteLogits(const ModelOptions& options, SourcedModel source,
                          model::Executor& executor) {
   const auto tokens = ReadPrompt(options.prompt, source.config);
   if (!tokens.ok()) return tokens.status();
-  absl::StatusOr<model::KvCache> cache =
-      model::KvCache::Create(source.config, model::KvCache::BlocksFor(tokens->size()));
+  absl::StatusOr<model::KvCache> cache = model::KvCache::Create(
+      source.config, model::KvCache::BlocksFor(tokens->size()), options.kv_type);
   if (!cache.ok()) return cache.status();
   model::Gpt2 gpt2(source.config, std::move(source.weights), tokens->size(), executor);
   const model::BlockTable blocks = *cache->TryAllocate(tokens->size());

@@ -41,7 +41,7 @@ class StepRunner {
  public:
   // Logits of `logit_rows` rows, spread evenly over the batch.
   static absl::StatusOr<StepRunner> Create(const Cell& cell, std::size_t logit_rows,
-                                           model::Gpt2& gpt2);
+                                           const BenchModel& model);
 
   // Seconds of one step, on average, of the cell's steps.
   double SecondsPerStep() { return SecondsPerStep(cell_.steps); }
@@ -65,16 +65,16 @@ class StepRunner {
 };
 
 absl::StatusOr<StepRunner> StepRunner::Create(const Cell& cell, std::size_t logit_rows,
-                                              model::Gpt2& gpt2) {
-  const model::ModelConfig& config = gpt2.config();
+                                              const BenchModel& model) {
+  const model::ModelConfig& config = model.gpt2.config();
   if (cell.positions() > config.n_ctx) {
     return absl::InvalidArgumentError(absl::StrCat(cell.name, " needs ", cell.positions(),
                                                    " positions; the model has ", config.n_ctx));
   }
   const std::size_t blocks = cell.sequences * model::KvCache::BlocksFor(cell.positions());
-  absl::StatusOr<model::KvCache> cache = model::KvCache::Create(config, blocks);
+  absl::StatusOr<model::KvCache> cache = model::KvCache::Create(config, blocks, model.kv_type);
   if (!cache.ok()) return cache.status();
-  StepRunner runner(cell, gpt2, *std::move(cache));
+  StepRunner runner(cell, model.gpt2, *std::move(cache));
   for (std::size_t i = 0; i < cell.sequences; ++i) {
     runner.tables_.push_back(*runner.cache_.TryAllocate(cell.positions()));
   }
@@ -189,10 +189,9 @@ double BenchModel::ProductOperations(const Cell& cell) const {
 
 absl::StatusOr<CellResult> MeasureCell(const Cell& cell, std::size_t repetitions,
                                        const BenchModel& model) {
-  absl::StatusOr<StepRunner> deep = StepRunner::Create(cell, cell.sequences, model.gpt2);
+  absl::StatusOr<StepRunner> deep = StepRunner::Create(cell, cell.sequences, model);
   if (!deep.ok()) return deep.status();
-  absl::StatusOr<StepRunner> shallow =
-      StepRunner::Create(Shallow(cell), cell.sequences, model.gpt2);
+  absl::StatusOr<StepRunner> shallow = StepRunner::Create(Shallow(cell), cell.sequences, model);
   if (!shallow.ok()) return shallow.status();
   constexpr std::size_t kWarmSteps = 16;
   (void)deep->SecondsPerStep(std::min(cell.steps, kWarmSteps));

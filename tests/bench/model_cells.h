@@ -10,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "model/executor.h"
 #include "model/gpt2.h"
+#include "model/kernels/kv_block.h"
 #include "tests/bench/probes.h"
 
 namespace cascade::bench {
@@ -34,6 +35,7 @@ absl::StatusOr<Cell> FindCell(absl::string_view name);
 struct BenchModel {
   model::Gpt2& gpt2;
   model::Executor& executor;
+  model::kernels::KvType kv_type;
   Pieces matrices;  // all that a step multiplies with: the blocks' matrices and the head
 
   // Bytes that a step reads at least.

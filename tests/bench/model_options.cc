@@ -27,19 +27,21 @@ ABSL_FLAG(std::string, prompt, "", "A text file of token ids, for --logits.");
 namespace cascade::bench {
 namespace {
 
-using model::kernels::WeightType;
-
 constexpr std::int32_t kMaxThreads = 1024;
 constexpr std::int32_t kMaxRepetitions = 1000;
 
-absl::StatusOr<WeightType> ParseWeights(absl::string_view name) {
+// The one of `types` that `name` names.
+template <typename Types>
+absl::StatusOr<typename Types::value_type> ParseType(absl::string_view flag, absl::string_view name,
+                                                     const Types& types) {
   std::string known;
-  for (const WeightType type : model::kernels::kWeightTypes) {
-    const std::string_view own = model::kernels::Name(type);
-    if (name == absl::string_view(own.data(), own.size())) return type;
-    absl::StrAppend(&known, known.empty() ? "" : ", ", std::string(own));
+  for (const auto type : types) {
+    const std::string own(model::kernels::Name(type));
+    if (name == own) return type;
+    absl::StrAppend(&known, known.empty() ? "" : ", ", own);
   }
-  return absl::InvalidArgumentError(absl::StrCat("--weights=", name, ": must be one of ", known));
+  return absl::InvalidArgumentError(
+      absl::StrCat("--", flag, "=", name, ": must be one of ", known));
 }
 
 absl::StatusOr<std::size_t> Count(absl::string_view flag, std::int32_t value, std::int32_t most) {
@@ -58,13 +60,15 @@ absl::StatusOr<ModelOptions> ParseModelOptions(int argc, char** argv) {
         absl::StrCat("unexpected argument '", positional[1], "': flags are --name=value"));
   }
   ModelOptions options{.model = absl::GetFlag(FLAGS_model),
-                       .kv_type = absl::GetFlag(FLAGS_kv_type),
                        .simd = absl::GetFlag(FLAGS_simd),
                        .json = absl::GetFlag(FLAGS_json),
                        .logits = absl::GetFlag(FLAGS_logits),
                        .prompt = absl::GetFlag(FLAGS_prompt)};
-  const auto weights = ParseWeights(absl::GetFlag(FLAGS_weights));
+  const auto weights =
+      ParseType("weights", absl::GetFlag(FLAGS_weights), model::kernels::kWeightTypes);
   if (!weights.ok()) return weights.status();
+  const auto kv_type = ParseType("kv_type", absl::GetFlag(FLAGS_kv_type), model::kernels::kKvTypes);
+  if (!kv_type.ok()) return kv_type.status();
   const auto threads = Count("threads", absl::GetFlag(FLAGS_threads), kMaxThreads);
   if (!threads.ok()) return threads.status();
   const auto repetitions = Count("repetitions", absl::GetFlag(FLAGS_repetitions), kMaxRepetitions);
@@ -74,15 +78,12 @@ absl::StatusOr<ModelOptions> ParseModelOptions(int argc, char** argv) {
     if (!cell.ok()) return cell.status();
     options.cells.push_back(*cell);
   }
-  if (options.kv_type != "f32") {
-    return absl::InvalidArgumentError(absl::StrCat("--kv_type=", options.kv_type, ": must be f32"));
-  }
   if (options.logits.empty() != options.prompt.empty()) {
     return absl::InvalidArgumentError(
-        "--logits and --prompt go together: the one says where to "
-        "write, the other what to read");
+        "--logits and --prompt go together: the one says where to write, the other what to read");
   }
   options.weights = *weights;
+  options.kv_type = *kv_type;
   options.threads = *threads;
   options.repetitions = *repetitions;
   return options;

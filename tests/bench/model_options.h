@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "model/kernels/kv_block.h"
 #include "model/kernels/packed_matrix.h"
 #include "tests/bench/model_cells.h"
 
@@ -14,7 +15,7 @@ namespace cascade::bench {
 struct ModelOptions {
   std::string model;  // a name that KnownShape knows, or a Hugging Face folder
   model::kernels::WeightType weights = model::kernels::WeightType::kF32;
-  std::string kv_type = "f32";
+  model::kernels::KvType kv_type = model::kernels::KvType::kF32;
   std::size_t threads = 1;
   std::string simd = "auto";
   std::vector<Cell> cells = {};
