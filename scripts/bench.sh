@@ -4,13 +4,14 @@
 #
 #   bench.sh BUILD    a build folder with the target "benchmarks"; leaves the section in BUILD/results.md
 #
-# From the environment: MODELS, WEIGHTS, THREADS (lists of words), REPETITIONS. What stands here takes about ten
+# From the environment: MODELS, WEIGHTS, KV_TYPES, THREADS (lists of words), REPETITIONS. What stands here takes about ten
 # minutes on four cores.
 set -eu
 
 build=${1:?usage: bench.sh BUILD}
 MODELS=${MODELS:-gpt2 gpt2-medium}
 WEIGHTS=${WEIGHTS:-f32 bf16 int8}
+KV_TYPES=${KV_TYPES:-f32 bf16 f16}
 THREADS=${THREADS:-$(printf '1\n%s\n' "$(nproc)" | sort -un | tr '\n' ' ')}
 REPETITIONS=${REPETITIONS:-3}
 
@@ -70,6 +71,16 @@ for model in $MODELS; do
       run "$skip" model_bench --model="$model" --weights="$weights" --threads="$threads" --repetitions="$REPETITIONS"
       skip=2  # one table, one head
     done
+  done
+done
+
+title "Types of keys and values, medians of $REPETITIONS"
+skip=0
+for model in $MODELS; do
+  for kv_type in $KV_TYPES; do
+    run "$skip" model_bench --model="$model" --weights=bf16 --kv_type="$kv_type" --cells=decode512,decode1000 \
+      --repetitions="$REPETITIONS"
+    skip=2
   done
 done
 
