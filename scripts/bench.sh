@@ -4,8 +4,8 @@
 #
 #   bench.sh BUILD    a build folder with the target "benchmarks"; leaves the section in BUILD/results.md
 #
-# From the environment: MODELS, WEIGHTS, KV_TYPES, THREADS (lists of words), REPETITIONS. What stands here takes about ten
-# minutes on four cores.
+# From the environment: MODELS, WEIGHTS, KV_TYPES, THREADS (lists of words), REPETITIONS. What stands here takes
+# about ten minutes on four cores.
 set -eu
 
 build=${1:?usage: bench.sh BUILD}
@@ -51,7 +51,8 @@ system_name() {
 describe() {
   echo "## $(date -u +%F): commit $(commit)"
   echo
-  echo "- CPU: $(of_cpu 'Model name'), family $(of_cpu 'CPU family'), model $(of_cpu Model); $(nproc) CPUs; L2 $(of_cpu 'L2 cache'), L3 $(of_cpu 'L3 cache')"
+  echo "- CPU: $(of_cpu 'Model name'), family $(of_cpu 'CPU family'), model $(of_cpu Model); $(nproc) CPUs"
+  echo "- caches: L2 $(of_cpu 'L2 cache'), L3 $(of_cpu 'L3 cache')"
   echo "- flags: $(vector_flags)"
   echo "- system: $(system_name), Linux $(uname -r), $(sed -n 's/MemTotal: *//p' /proc/meminfo) of memory"
   echo "- compiler: $(of_compiler ID) $(of_compiler VERSION), -O3 -ffp-contract=off"
