@@ -51,6 +51,8 @@ absl::StatusOr<KvCache> KvCache::Create(const ModelConfig& config, std::size_t n
   }
   try {
     kernels::AlignedBuffer<std::byte> storage(num_blocks * bytes_per_block);
+    // Now, while the server starts: a process that grows under load is one that is killed there.
+    kernels::TouchPages(storage.data(), storage.size());
     return KvCache(config, num_blocks, type, std::move(storage));
   } catch (const std::bad_alloc&) {
     return refuse();
@@ -62,7 +64,8 @@ KvCache::KvCache(const ModelConfig& config, std::size_t num_blocks, KvType type,
     : type_(type),
       n_head_(config.n_head),
       head_dim_(config.head_dim()),
-      block_bytes_(BytesPerBlock(config, type)),
+      key_bytes_(KeyBytes(type, head_dim_)),
+      value_bytes_(ValueBytes(type, head_dim_)),
       pool_(std::make_unique<BlockPool>(num_blocks)),
       storage_(std::move(storage)) {}
 
@@ -88,37 +91,34 @@ void KvCache::Write(const BlockTable& blocks, HeadIndex head, std::size_t start,
                     ConstMatF values) {
   assert(start + keys.rows() <= blocks.capacity());
   assert(keys.rows() == values.rows() && keys.cols() == head_dim_ && values.cols() == head_dim_);
+  std::byte* const first_key = storage_.data() + KeyOffset(head);
+  std::byte* const first_value = storage_.data() + ValueOffset(head);
   for (std::size_t r = 0; r < keys.rows(); ++r) {
     const std::size_t position = start + r;
     const std::size_t slot = position % kBlockPositions;
-    std::byte* const block =
-        storage_.data() + blocks.ids()[position / kBlockPositions] * block_bytes_;
-    kernels::WriteKey(type_, keys.Row(r), slot, block + KeyOffset(head));
-    kernels::WriteValue(type_, values.Row(r), slot, block + ValueOffset(head));
+    const std::size_t id = blocks.ids()[position / kBlockPositions];
+    kernels::WriteKey(type_, keys.Row(r), slot, first_key + id * key_bytes_);
+    kernels::WriteValue(type_, values.Row(r), slot, first_value + id * value_bytes_);
   }
 }
 
 HeadKeysValues KvCache::Read(const BlockTable& blocks, HeadIndex head) const {
-  const auto at = [&](std::size_t offset) {
-    return kernels::HeadBlocks{.type = type_,
-                               .base = storage_.data() + offset,
-                               .ids = blocks.ids(),
-                               .stride = block_bytes_};
-  };
-  return {.keys = at(KeyOffset(head)), .values = at(ValueOffset(head))};
+  return {.keys = {.type = type_,
+                   .base = storage_.data() + KeyOffset(head),
+                   .ids = blocks.ids(),
+                   .stride = key_bytes_},
+          .values = {.type = type_,
+                     .base = storage_.data() + ValueOffset(head),
+                     .ids = blocks.ids(),
+                     .stride = value_bytes_}};
 }
 
 std::size_t KvCache::KeyOffset(HeadIndex head) const {
-  const std::size_t key_bytes = KeyBytes(type_, head_dim_);
-  const std::size_t value_bytes = ValueBytes(type_, head_dim_);
-  return head.layer * n_head_ * (key_bytes + value_bytes) + head.head * key_bytes;
+  return (head.layer * n_head_ + head.head) * num_blocks() * (key_bytes_ + value_bytes_);
 }
 
 std::size_t KvCache::ValueOffset(HeadIndex head) const {
-  const std::size_t key_bytes = KeyBytes(type_, head_dim_);
-  const std::size_t value_bytes = ValueBytes(type_, head_dim_);
-  return head.layer * n_head_ * (key_bytes + value_bytes) + n_head_ * key_bytes +
-         head.head * value_bytes;
+  return KeyOffset(head) + num_blocks() * key_bytes_;
 }
 
 }  // namespace cascade::model

@@ -1,10 +1,11 @@
 // Key/value cache: checkpoint 3.
 //
-// A pool of fixed blocks of 16 positions, allocated once. A block holds the keys and values of
-// every layer and head in one piece, [layer][keys, values][head], each as kernels/kv_block.h has it
-// and of one type: float32, or 16 bits, which a write rounds to. A sequence is a table of block
-// ids; position p is row p % 16 of its block p / 16. Blocks are reference-counted, so that
-// sequences can share a common prefix.
+// A pool of fixed blocks of 16 positions, allocated once. A block is the keys and values of every
+// layer and head, each as kernels/kv_block.h has it and of one type: float32, or 16 bits, which a
+// write rounds to. What one head has in all blocks lies together, [layer][head][keys,
+// values][block], so that a sequence whose blocks are neighbours is read in long pieces. A sequence
+// is a table of block ids; position p is row p % 16 of its block p / 16. Blocks are
+// reference-counted, so that sequences can share a common prefix.
 //
 // Not thread-safe but for what a step does: while Write and reads run, several threads may call
 // them for different (layer, head, sequence) at once.
@@ -95,14 +96,15 @@ class KvCache {
   KvCache(const ModelConfig& config, std::size_t num_blocks, kernels::KvType type,
           kernels::AlignedBuffer<std::byte> storage);
 
-  // Bytes from a block's beginning to the keys (values) of `head`.
+  // Bytes before the keys (values) that `head` has in block 0.
   std::size_t KeyOffset(HeadIndex head) const;
   std::size_t ValueOffset(HeadIndex head) const;
 
   kernels::KvType type_;
   std::size_t n_head_;
   std::size_t head_dim_;
-  std::size_t block_bytes_;
+  std::size_t key_bytes_;            // of one head in one block
+  std::size_t value_bytes_;          // likewise
   std::unique_ptr<BlockPool> pool_;  // on the heap: tables point to it when the cache moves
   kernels::AlignedBuffer<std::byte> storage_;
 };
