@@ -1,9 +1,9 @@
 #include "model/kernels/aligned_buffer.h"
 
-#ifdef __linux__
 #include <sys/mman.h>
-#endif
+#include <unistd.h>
 
+#include <cstdint>
 #include <cstring>
 #include <new>
 
@@ -11,29 +11,59 @@ namespace cascade::model::kernels {
 namespace {
 
 constexpr std::align_val_t kCacheLine{64};
-constexpr std::align_val_t kHugePage{std::size_t{2} << 20};
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
 
 // Smaller buffers would waste too much of their last huge page.
-constexpr std::size_t kHugeBytes = std::size_t{4} << 20;
+constexpr std::size_t kHugeBytes = 2 * kHugePage;
 
-std::align_val_t AlignmentFor(std::size_t bytes) {
-  return bytes >= kHugeBytes ? kHugePage : kCacheLine;
+std::size_t RoundUp(std::size_t bytes, std::size_t unit) {
+  return (bytes + unit - 1) / unit * unit;
+}
+
+std::size_t PageBytes() { return static_cast<std::size_t>(sysconf(_SC_PAGESIZE)); }
+
+std::size_t WholePages(std::size_t bytes) { return RoundUp(bytes, PageBytes()); }
+
+// Fresh pages from the system: zero, and made when they are first touched, by the thread that does.
+// Maps a huge page too much and gives back what lies before and behind.
+std::byte* MapHuge(std::size_t bytes) {
+  const std::size_t wanted = WholePages(bytes);
+  if (wanted + kHugePage < bytes) throw std::bad_alloc();
+  void* const mapped =
+      mmap(nullptr, wanted + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapped == MAP_FAILED) throw std::bad_alloc();
+  auto* const begin = static_cast<std::byte*>(mapped);
+  const auto address = reinterpret_cast<std::uintptr_t>(mapped);
+  const std::size_t before = RoundUp(address, kHugePage) - address;
+  if (before > 0) munmap(begin, before);
+  munmap(begin + before + wanted, kHugePage - before);
+#ifdef MADV_HUGEPAGE
+  // Advice: where it cannot be taken, ordinary pages do.
+  (void)madvise(begin + before, wanted, MADV_HUGEPAGE);
+#endif
+  return begin + before;
 }
 
 }  // namespace
 
 void* AllocateZeroed(std::size_t bytes) {
-  void* memory = ::operator new(bytes, AlignmentFor(bytes));
-#ifdef MADV_HUGEPAGE
-  // Advice: where it cannot be taken, ordinary pages do.
-  if (bytes >= kHugeBytes) (void)madvise(memory, bytes, MADV_HUGEPAGE);
-#endif
+  if (bytes >= kHugeBytes) return MapHuge(bytes);
+  void* memory = ::operator new(bytes, kCacheLine);
   std::memset(memory, 0, bytes);
   return memory;
 }
 
 void FreeZeroed(void* memory, std::size_t bytes) noexcept {
-  ::operator delete(memory, AlignmentFor(bytes));
+  if (bytes >= kHugeBytes) {
+    munmap(memory, WholePages(bytes));
+  } else {
+    ::operator delete(memory, kCacheLine);
+  }
+}
+
+void TouchPages(void* memory, std::size_t bytes) {
+  volatile std::byte* const begin = static_cast<std::byte*>(memory);
+  for (std::size_t i = 0; i < bytes; i += PageBytes()) begin[i] = begin[i];
 }
 
 }  // namespace cascade::model::kernels

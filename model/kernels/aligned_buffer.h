@@ -10,9 +10,13 @@ namespace cascade::model::kernels {
 
 // Zeroed memory aligned to a cache line; from 4 MiB on to 2 MiB, in huge pages where Linux has them
 // on offer (transparent_hugepage "always" or "madvise"): weights and cache are read in several
-// streams at once, each in pages of its own. Throws std::bad_alloc.
+// streams at once, each in pages of its own. The system makes the pages of large memory when they
+// are first touched, which several threads then do at once. Throws std::bad_alloc.
 void* AllocateZeroed(std::size_t bytes);
 void FreeZeroed(void* memory, std::size_t bytes) noexcept;
+
+// Touches every page and changes nothing: what the system cannot give shows here, not later.
+void TouchPages(void* memory, std::size_t bytes);
 
 // A fixed number of trivial elements, aligned to a cache line and zeroed when made. Move-only.
 template <typename T>

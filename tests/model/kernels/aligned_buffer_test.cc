@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
+#include <new>
 #include <utility>
 
 #include "gtest/gtest.h"
@@ -39,6 +41,22 @@ TEST(AlignedBufferTest, MovingLeavesNothingBehind) {
     assigned = std::move(to);
     EXPECT_EQ(to.size(), 0u);  // NOLINT(bugprone-use-after-move,clang-analyzer-cplusplus.Move)
     EXPECT_EQ(assigned.span().back(), 3.0f);
+  }
+}
+
+TEST(AlignedBufferTest, TouchingChangesNothing) {
+  for (const std::size_t size : {std::size_t{1}, std::size_t{9000}, kHuge}) {
+    AlignedBuffer<std::byte> buffer(size);
+    std::ranges::fill(buffer.span(), std::byte{7});
+    TouchPages(buffer.data(), size);
+    EXPECT_TRUE(std::ranges::all_of(buffer.span(), [](std::byte b) { return b == std::byte{7}; }));
+  }
+}
+
+TEST(AlignedBufferTest, MoreThanThereIsIsBadAlloc) {
+  constexpr std::size_t kMost = std::numeric_limits<std::size_t>::max();
+  for (const std::size_t size : {kMost, kMost - (std::size_t{1} << 20), kMost / 2}) {
+    EXPECT_THROW(AlignedBuffer<std::byte>{size}, std::bad_alloc);
   }
 }
 
