@@ -5,9 +5,9 @@
 #include <fstream>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -18,27 +18,34 @@ namespace {
 
 using nlohmann::json;
 
-// Looks at a text's events before anything is built from it, and keeps the first complaint.
-class Inspector final : public nlohmann::json_sax<json> {
+// Builds a document from a text's events and keeps the first complaint, at which it stops.
+class Builder final : public nlohmann::json_sax<json> {
  public:
   const std::string& complaint() const { return complaint_; }
+  json Take() { return std::move(document_); }
 
-  bool null() override { return true; }
-  bool boolean(bool /*value*/) override { return true; }
-  bool number_integer(number_integer_t /*value*/) override { return true; }
-  bool number_unsigned(number_unsigned_t /*value*/) override { return true; }
-  bool number_float(number_float_t /*value*/, const string_t& /*text*/) override { return true; }
-  bool string(string_t& /*value*/) override { return true; }
-  bool binary(binary_t& /*value*/) override { return true; }
-  bool start_object(std::size_t /*elements*/) override { return Enter(); }
-  bool start_array(std::size_t /*elements*/) override { return Enter(); }
+  bool null() override { return Place(nullptr); }
+  bool boolean(bool value) override { return Place(value); }
+  bool number_integer(number_integer_t value) override { return Place(value); }
+  bool number_unsigned(number_unsigned_t value) override { return Place(value); }
+  bool number_float(number_float_t value, const string_t& /*text*/) override {
+    return Place(value);
+  }
+  bool string(string_t& value) override { return Place(std::move(value)); }
+  bool binary(binary_t& value) override { return Place(std::move(value)); }
+  bool start_object(std::size_t /*elements*/) override { return Enter(json::value_t::object); }
+  bool start_array(std::size_t /*elements*/) override { return Enter(json::value_t::array); }
   bool end_object() override { return Leave(); }
   bool end_array() override { return Leave(); }
 
   bool key(string_t& name) override {
-    if (keys_.back().insert(name).second) return true;
-    complaint_ = absl::StrCat("key ", Quoted(name), " stands twice in one object");
-    return false;
+    auto& members = open_.back()->get_ref<json::object_t&>();
+    const auto [member, is_new] = members.emplace(std::move(name), nullptr);
+    member_ = &member->second;
+    if (!is_new) {
+      complaint_ = absl::StrCat("key ", Quoted(member->first), " stands twice in one object");
+    }
+    return is_new;
   }
 
   bool parse_error(std::size_t position, const std::string& /*token*/,
@@ -48,30 +55,46 @@ class Inspector final : public nlohmann::json_sax<json> {
   }
 
  private:
-  bool Enter() {
-    keys_.emplace_back();
-    if (keys_.size() <= kMaxJsonDepth) return true;
+  // Puts a value where the text has come to: the last key's, the end of an array, or the whole.
+  bool Place(json value) {
+    last_ = &document_;
+    if (!open_.empty()) {
+      auto* const elements = open_.back()->get_ptr<json::array_t*>();
+      last_ = elements == nullptr ? member_ : &elements->emplace_back();
+    }
+    *last_ = std::move(value);
+    return true;
+  }
+
+  // What is open never moves: an array grows only while none of its elements is open.
+  bool Enter(json::value_t kind) {
+    Place(json(kind));
+    open_.push_back(last_);
+    if (open_.size() <= kMaxJsonDepth) return true;
     complaint_ = absl::StrCat("JSON nested deeper than ", kMaxJsonDepth);
     return false;
   }
 
   bool Leave() {
-    keys_.pop_back();
+    open_.pop_back();
     return true;
   }
 
-  std::vector<absl::flat_hash_set<std::string>> keys_;  // of the objects and arrays that are open
+  json document_;
+  std::vector<json*> open_;  // objects and arrays around the place that the text has come to
+  json* member_ = nullptr;   // of the last key
+  json* last_ = nullptr;     // what was placed last
   std::string complaint_;
 };
 
 }  // namespace
 
 absl::StatusOr<json> ParseJsonObject(absl::string_view text, absl::string_view file) {
-  Inspector inspector;
-  if (!json::sax_parse(text.begin(), text.end(), &inspector)) {
-    return absl::InvalidArgumentError(absl::StrCat(file, ": ", inspector.complaint()));
+  Builder builder;
+  if (!json::sax_parse(text.begin(), text.end(), &builder)) {
+    return absl::InvalidArgumentError(absl::StrCat(file, ": ", builder.complaint()));
   }
-  json document = json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
+  json document = builder.Take();
   if (!document.is_object()) {
     return absl::InvalidArgumentError(
         absl::StrCat(file, ": expected a JSON object, found ", Shown(document)));
