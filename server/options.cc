@@ -38,7 +38,14 @@ ABSL_FLAG(std::string, threads, "1",
 ABSL_FLAG(
     std::string, kv_cache_bytes, "auto",
     "Memory for keys and values, such as 256MiB or 2GiB. auto: what --max_running sequences\n"
-    "of full length need, but at most 1GiB. The start-up log says how many tokens that holds.");
+    "of full length need, but at most 1GiB and a quarter of the memory that this process may use\n"
+    "(its container's limit included); room for one at least. The start-up log says how many\n"
+    "tokens that holds.");
+ABSL_FLAG(
+    std::string, kv_cache_type, "f32",
+    "How keys and values lie in memory: f32, bf16 or f16. 16 bits hold twice the tokens in the\n"
+    "same bytes and halve what attention costs at length, for results that differ a little: f16\n"
+    "less than bf16. Arithmetic is always float32.");
 ABSL_FLAG(std::int32_t, max_running, 64, "Sequences that are generated at the same time.");
 ABSL_FLAG(std::int32_t, max_queued, 256,
           "Requests that may wait beyond those; more are refused with RESOURCE_EXHAUSTED.");
@@ -64,10 +71,11 @@ ABSL_FLAG(std::string, log_format, "text", "Log lines on stderr: text or json.")
 namespace cascade::server {
 namespace {
 
-constexpr std::array kFlagNames = {
-    "model",          "model_name",    "listen",     "weights",     "threads",
-    "kv_cache_bytes", "max_running",   "max_queued", "step_tokens", "generation_config",
-    "simd",           "drain_seconds", "log_level",  "log_format"};
+constexpr std::array kFlagNames = {"model",         "model_name",        "listen",
+                                   "weights",       "threads",           "kv_cache_bytes",
+                                   "kv_cache_type", "max_running",       "max_queued",
+                                   "step_tokens",   "generation_config", "simd",
+                                   "drain_seconds", "log_level",         "log_format"};
 
 constexpr std::size_t kMaxThreads = 1024;
 constexpr std::int32_t kMaxRows = 16384;  // of a step: its scratch is 100 KiB a row on gpt2-xl
@@ -175,8 +183,19 @@ absl::Status SetWeights(Options& options) {
   return SetChoice("weights", absl::GetFlag(FLAGS_weights), choices, options.weights);
 }
 
+absl::Status SetKvCacheType(Options& options) {
+  Choices<model::kernels::KvType> choices;
+  for (const model::kernels::KvType type : model::kernels::kKvTypes) {
+    const std::string_view name = Name(type);
+    choices.push_back({absl::string_view(name.data(), name.size()), type});
+  }
+  return SetChoice("kv_cache_type", absl::GetFlag(FLAGS_kv_cache_type), choices,
+                   options.kv_cache_type);
+}
+
 absl::Status SetChoices(Options& options) {
   absl::Status status = SetWeights(options);
+  status.Update(SetKvCacheType(options));
   status.Update(SetChoice<bool>("generation_config", absl::GetFlag(FLAGS_generation_config),
                                 {{"auto", true}, {"none", false}}, options.use_generation_config));
   status.Update(SetChoice<std::string>("simd", absl::GetFlag(FLAGS_simd),

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "model/kernels/kv_block.h"
 #include "model/kernels/packed_matrix.h"
 #include "server/observability/logs.h"
 
@@ -22,6 +23,7 @@ struct Options {
   std::optional<model::kernels::WeightType> weights;  // absent: as stored
   std::size_t threads = 1;                            // that run the model
   std::optional<std::uint64_t> kv_cache_bytes;        // absent: what max_running needs, bounded
+  model::kernels::KvType kv_cache_type = model::kernels::KvType::kF32;
   std::size_t max_running = 64;
   std::size_t max_queued = 256;
   std::size_t step_tokens = 256;  // at least max_running

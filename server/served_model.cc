@@ -16,23 +16,29 @@
 #include "model/gpt2.h"
 #include "model/kernels/simd_target.h"
 #include "model/weights/gpt2_weights.h"
+#include "server/cgroup.h"
 #include "server/engine/thread_pool.h"
 #include "server/observability/logs.h"
 
 namespace cascade::server {
 namespace {
 
-// Upper bound of the KV cache's size when no flag says it.
-constexpr std::uint64_t kDefaultKvCacheBytes = std::uint64_t{1} << 30;
+// Upper bounds of the KV cache's size when no flag says it: it is touched at start-up, so that no
+// process grows under load and is killed there.
+constexpr std::uint64_t kMostKvCacheBytes = std::uint64_t{1} << 30;
+constexpr std::uint64_t kKvCacheShareOfMemory = 4;  // a quarter
 
 constexpr std::uint32_t kDefaultMaxNewTokens = 128;
 
 // Enough hex digits of the weights' hash to tell any two models apart.
 constexpr std::size_t kFingerprintDigits = 16;
 
-std::string Fingerprint(const model::WeightsReport& weights) {
+std::string Fingerprint(const model::WeightsReport& weights, model::kernels::KvType kv_type) {
+  const std::string rounded = kv_type == model::kernels::KvType::kF32
+                                  ? ""
+                                  : absl::StrCat("-kv_", std::string(Name(kv_type)));
   return absl::StrCat(weights.fingerprint.substr(0, kFingerprintDigits), "-",
-                      std::string(model::kernels::Name(weights.memory_type)), "-n",
+                      std::string(model::kernels::Name(weights.memory_type)), rounded, "-n",
                       kNumericsVersion);
 }
 
@@ -58,7 +64,7 @@ absl::StatusOr<model::GenerationConfig> LoadDefaults(const Options& options,
 }
 
 absl::StatusOr<std::size_t> NumKvBlocks(const Options& options, const model::ModelConfig& config) {
-  const std::uint64_t block_bytes = model::KvCache::BytesPerBlock(config);
+  const std::uint64_t block_bytes = model::KvCache::BytesPerBlock(config, options.kv_cache_type);
   if (options.kv_cache_bytes.has_value()) {
     const std::uint64_t blocks = *options.kv_cache_bytes / block_bytes;
     if (blocks > 0 && blocks <= std::numeric_limits<model::BlockId>::max()) return blocks;
@@ -67,10 +73,10 @@ absl::StatusOr<std::size_t> NumKvBlocks(const Options& options, const model::Mod
                      " (one block of this model) to ", std::numeric_limits<model::BlockId>::max(),
                      " times that"));
   }
-  const std::size_t one_sequence = model::KvCache::BlocksFor(config.n_ctx);
-  return std::clamp<std::uint64_t>(
-      options.max_running * one_sequence, one_sequence,
-      std::max<std::uint64_t>(one_sequence, kDefaultKvCacheBytes / block_bytes));
+  const std::uint64_t one_sequence = model::KvCache::BlocksFor(config.n_ctx);
+  const std::uint64_t most = std::min(kMostKvCacheBytes, MemoryLimit() / kKvCacheShareOfMemory);
+  return std::clamp(options.max_running * one_sequence, one_sequence,
+                    std::max(one_sequence, most / block_bytes));
 }
 
 std::unique_ptr<model::Executor> MakeExecutor(std::size_t threads) {
@@ -91,6 +97,7 @@ void LogLoaded(const ModelInfo& info, const Options& options, std::size_t cache_
        {"fingerprint", info.fingerprint},
        {"simd", model::kernels::SimdTargetName()},
        {"threads", options.threads},
+       {"kv_cache_type", std::string(Name(options.kv_cache_type))},
        {"kv_cache_bytes", cache_bytes},
        {"kv_cache_tokens", info.cache_positions},
        {"n_ctx", info.config.n_ctx}});
@@ -140,20 +147,23 @@ absl::StatusOr<std::unique_ptr<ServedModel>> ServedModel::Load(const Options& op
   absl::StatusOr<model::LoadedWeights> loaded =
       model::LoadGpt2Weights(options.model, *config, options.weights, *executor);
   if (!loaded.ok()) return loaded.status();
-  absl::StatusOr<model::KvCache> cache = model::KvCache::Create(*config, *blocks);
+  absl::StatusOr<model::KvCache> cache =
+      model::KvCache::Create(*config, *blocks, options.kv_cache_type, *executor);
   if (!cache.ok()) return cache.status();
 
   ModelInfo info = {.name = options.model_name,
-                    .fingerprint = Fingerprint(loaded->report),
+                    .fingerprint = Fingerprint(loaded->report, options.kv_cache_type),
                     .config = *config,
                     .defaults = *std::move(defaults),
                     .weights = loaded->report,
+                    .cache_type = options.kv_cache_type,
                     .cache_positions = *blocks * model::kernels::kBlockPositions,
                     .max_running = options.max_running,
                     .max_queued = options.max_queued};
   auto gpt2 = std::make_unique<model::Gpt2>(*config, std::move(loaded->weights),
                                             options.step_tokens, *executor);
-  LogLoaded(info, options, *blocks * model::KvCache::BytesPerBlock(*config), absl::Now() - begin);
+  LogLoaded(info, options, *blocks * model::KvCache::BytesPerBlock(*config, options.kv_cache_type),
+            absl::Now() - begin);
   return std::unique_ptr<ServedModel>(new ServedModel({std::move(info),
                                                        *std::move(tokenizer),
                                                        std::move(executor),

@@ -16,6 +16,9 @@ using kernels::KeyBytes;
 using kernels::KvType;
 using kernels::ValueBytes;
 
+// What a thread touches at a time, at least: whole huge pages.
+constexpr std::size_t kTouchBytes = std::size_t{16} << 20;
+
 }  // namespace
 
 BlockTable::BlockTable(BlockTable&& other) noexcept
@@ -38,6 +41,12 @@ void BlockTable::Reset() {
 
 absl::StatusOr<KvCache> KvCache::Create(const ModelConfig& config, std::size_t num_blocks,
                                         KvType type) {
+  InlineExecutor executor;
+  return Create(config, num_blocks, type, executor);
+}
+
+absl::StatusOr<KvCache> KvCache::Create(const ModelConfig& config, std::size_t num_blocks,
+                                        KvType type, Executor& executor) {
   const std::size_t bytes_per_block = BytesPerBlock(config, type);
   const auto refuse = [&] {
     return absl::ResourceExhaustedError(absl::StrCat("the KV cache's ", num_blocks, " blocks of ",
@@ -52,7 +61,9 @@ absl::StatusOr<KvCache> KvCache::Create(const ModelConfig& config, std::size_t n
   try {
     kernels::AlignedBuffer<std::byte> storage(num_blocks * bytes_per_block);
     // Now, while the server starts: a process that grows under load is one that is killed there.
-    kernels::TouchPages(storage.data(), storage.size());
+    executor.ForRanges(storage.size(), kTouchBytes, [&](IndexRange range) {
+      kernels::TouchPages(storage.data() + range.begin, range.end - range.begin);
+    });
     return KvCache(config, num_blocks, type, std::move(storage));
   } catch (const std::bad_alloc&) {
     return refuse();

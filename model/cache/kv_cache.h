@@ -20,6 +20,7 @@
 #include "absl/status/statusor.h"
 #include "model/cache/block_pool.h"
 #include "model/config.h"
+#include "model/executor.h"
 #include "model/kernels/aligned_buffer.h"
 #include "model/kernels/kv_block.h"
 #include "model/mat_view.h"
@@ -67,6 +68,10 @@ class KvCache {
  public:
   // Allocates `num_blocks` blocks for a model of this shape. RESOURCE_EXHAUSTED, with the bytes, if
   // the memory is not to be had.
+  // All of it is touched now, so that the process does not grow under load: by the executor's
+  // threads, or by this one.
+  static absl::StatusOr<KvCache> Create(const ModelConfig& config, std::size_t num_blocks,
+                                        kernels::KvType type, Executor& executor);
   static absl::StatusOr<KvCache> Create(const ModelConfig& config, std::size_t num_blocks,
                                         kernels::KvType type = kernels::KvType::kF32);
 

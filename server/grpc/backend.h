@@ -7,6 +7,7 @@
 
 #include "model/config.h"
 #include "model/generation_config.h"
+#include "model/kernels/kv_block.h"
 #include "model/tokenizer/tokenizer.h"
 #include "model/weights/gpt2_weights.h"
 #include "server/engine/admission.h"
@@ -21,6 +22,7 @@ struct ModelInfo {
   model::ModelConfig config;
   model::GenerationConfig defaults;  // max_new_tokens and eos_token_ids resolved
   model::WeightsReport weights;
+  model::kernels::KvType cache_type = model::kernels::KvType::kF32;
   std::size_t cache_positions = 0;  // that the whole KV cache holds
   std::size_t max_running = 0;
   std::size_t max_queued = 0;

@@ -164,6 +164,9 @@ v1::GetModelResponse ToProto(const ModelInfo& info) {
   weights.set_memory_type(ToString(model::kernels::Name(info.weights.memory_type)));
   weights.set_memory_bytes(info.weights.memory_bytes);
 
+  out.mutable_kv_cache()->set_type(ToString(model::kernels::Name(info.cache_type)));
+  out.mutable_kv_cache()->set_tokens(info.cache_positions);
+
   FillDefaults(info.defaults, *out.mutable_defaults());
   FillLimits(info, *out.mutable_limits());
   return out;

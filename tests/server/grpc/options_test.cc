@@ -35,6 +35,7 @@ TEST(OptionsTest, AModelIsAWholeCommandLine) {
   EXPECT_EQ(options->weights, std::nullopt);
   EXPECT_EQ(options->threads, 1U);
   EXPECT_EQ(options->kv_cache_bytes, std::nullopt);
+  EXPECT_EQ(options->kv_cache_type, model::kernels::KvType::kF32);
   EXPECT_EQ(options->max_running, 64U);
   EXPECT_EQ(options->max_queued, 256U);
   EXPECT_EQ(options->step_tokens, 256U);
@@ -48,8 +49,8 @@ TEST(OptionsTest, AModelIsAWholeCommandLine) {
 TEST(OptionsTest, TakesEveryFlag) {
   const absl::StatusOr<Options> options =
       Parse({"--model=m", "--model_name=n", "--listen=[::]:80", "--weights=bf16", "--threads=4",
-             "--kv_cache_bytes=2GiB", "--max_running=3", "--max_queued=0", "--step_tokens=3",
-             "--generation_config=none", "--simd=scalar", "--drain_seconds=0",
+             "--kv_cache_bytes=2GiB", "--kv_cache_type=f16", "--max_running=3", "--max_queued=0",
+             "--step_tokens=3", "--generation_config=none", "--simd=scalar", "--drain_seconds=0",
              "--log_level=warning", "--log_format=json"});
   ASSERT_THAT(options, IsOk());
   EXPECT_EQ(options->model_name, "n");
@@ -57,6 +58,7 @@ TEST(OptionsTest, TakesEveryFlag) {
   EXPECT_EQ(options->weights, model::kernels::WeightType::kBf16);
   EXPECT_EQ(options->threads, 4U);
   EXPECT_EQ(options->kv_cache_bytes, std::uint64_t{2} << 30);
+  EXPECT_EQ(options->kv_cache_type, model::kernels::KvType::kF16);
   EXPECT_EQ(options->max_running, 3U);
   EXPECT_EQ(options->max_queued, 0U);
   EXPECT_EQ(options->step_tokens, 3U);
@@ -102,6 +104,7 @@ TEST(OptionsTest, SaysWhichFlagIsWrongAndWhatIsAllowed) {
       {"--weights=int9", {"--weights=int9", "one of auto, f32, bf16, f16, int8"}},
       {"--threads=0", {"--threads=0", "1 to 1024"}},
       {"--threads=many", {"--threads=many", "auto"}},
+      {"--kv_cache_type=int8", {"--kv_cache_type=int8", "one of f32, bf16, f16"}},
       {"--kv_cache_bytes=1GB", {"--kv_cache_bytes=1GB", "256MiB"}},
       {"--max_running=0", {"--max_running=0", "from 1 to 16384"}},
       {"--step_tokens=16385", {"--step_tokens=16385", "from 1 to 16384"}},

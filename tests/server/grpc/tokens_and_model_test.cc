@@ -93,6 +93,8 @@ TEST_F(TokensAndModelTest, GetModelTellsWhatIsServed) {
   EXPECT_EQ(model.weights().stored_type(), "f32");
   EXPECT_EQ(model.weights().memory_type(), "f32");
   EXPECT_GT(model.weights().memory_bytes(), 0U);
+  EXPECT_EQ(model.kv_cache().type(), "f32");
+  EXPECT_GE(model.kv_cache().tokens(), kEndless);
   EXPECT_EQ(model.defaults().sampling().temperature(), 0.0F);
   EXPECT_EQ(model.defaults().max_new_tokens(), 128U);
   EXPECT_THAT(model.defaults().eos_token_ids(), ElementsAre(4095));
@@ -101,6 +103,23 @@ TEST_F(TokensAndModelTest, GetModelTellsWhatIsServed) {
   EXPECT_EQ(model.limits().max_running_requests(), 64U);
   EXPECT_EQ(model.limits().max_queued_requests(), 256U);
   EXPECT_EQ(model.limits().max_text_bytes(), 1U << 19);
+}
+
+TEST(KvCacheTypeTest, IsToldServedAndPartOfTheFingerprint) {
+  const ModelFolder folder;
+  for (const auto type : {model::kernels::KvType::kBf16, model::kernels::KvType::kF16}) {
+    Served served(folder.path(), [type](Options& options) { options.kv_cache_type = type; });
+    const std::string name(Name(type));
+    grpc::ClientContext context;
+    v1::GetModelResponse model;
+    ASSERT_TRUE(served.stub().GetModel(&context, v1::GetModelRequest(), &model).ok());
+    EXPECT_EQ(model.kv_cache().type(), name);
+    EXPECT_THAT(model.fingerprint(),
+                ::testing::MatchesRegex("[0-9a-f]{16}-f32-kv_" + name + "-n[0-9]+"));
+    const testing::Stream stream = testing::GenerateStream(served.stub(), testing::Request(5));
+    EXPECT_TRUE(stream.status.ok()) << stream.status.error_message();
+    EXPECT_EQ(stream.events.back().summary().fingerprint(), model.fingerprint());
+  }
 }
 
 }  // namespace

@@ -1,0 +1,69 @@
+#include "server/cgroup.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <optional>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+
+namespace cascade::server {
+namespace {
+
+std::optional<std::string> FirstLine(const std::string& path) {
+  std::ifstream in(path);
+  std::string line;
+  if (!std::getline(in, line)) return std::nullopt;
+  return line;
+}
+
+// Reads `name` in `mount` + `group` and in every group above. Inside a container `group` may be
+// named as the host sees it, while `mount` begins with the container's own: then only the top
+// exists.
+void ReadUpwards(const std::string& mount, std::string group, absl::string_view name,
+                 std::vector<std::string>& lines) {
+  while (true) {
+    const std::optional<std::string> line = FirstLine(absl::StrCat(mount, group, "/", name));
+    if (line) lines.push_back(*line);
+    if (group.empty()) return;
+    group.erase(group.rfind('/'));
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> ReadCgroupFiles(const CgroupFile& file, const std::string& root) {
+  std::vector<std::string> lines;
+  std::ifstream groups(absl::StrCat(root, "/proc/self/cgroup"));
+  for (std::string entry; std::getline(groups, entry);) {  // hierarchy:controllers:/path
+    const std::vector<std::string> parts = absl::StrSplit(entry, absl::MaxSplits(':', 2));
+    if (parts.size() != 3 || !parts[2].starts_with('/')) continue;
+    const std::string group = parts[2] == "/" ? "" : parts[2];
+    const std::string mount = absl::StrCat(root, "/sys/fs/cgroup");
+    if (parts[1].empty()) {
+      ReadUpwards(mount, group, file.v2_name, lines);
+      continue;
+    }
+    for (const absl::string_view controller : absl::StrSplit(parts[1], ',')) {
+      if (controller != file.controller) continue;
+      ReadUpwards(absl::StrCat(mount, "/", parts[1]), group, file.v1_name, lines);
+    }
+  }
+  return lines;
+}
+
+std::uint64_t MemoryLimit(const std::string& root) {
+  std::uint64_t limit = static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) *
+                        static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  for (const std::string& line :
+       ReadCgroupFiles({"memory", "memory.limit_in_bytes", "memory.max"}, root)) {
+    std::uint64_t bytes = 0;  // version 2 says "max" for no limit
+    if (absl::SimpleAtoi(line, &bytes)) limit = std::min(limit, bytes);
+  }
+  return limit;
+}
+
+}  // namespace cascade::server

@@ -1,0 +1,27 @@
+// What Linux's control groups, and so containers, allow this process.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+
+namespace cascade::server {
+
+// A limit as the two versions of control groups have it.
+struct CgroupFile {
+  absl::string_view controller;  // of version 1, as "memory"
+  absl::string_view v1_name;     // as "memory.limit_in_bytes"
+  absl::string_view v2_name;     // as "memory.max"
+};
+
+// The first lines of `file` in this process's group and in each above it, nearest first: all of
+// them bind. Empty where there are no control groups. `root` is where the file system begins; tests
+// have one of their own.
+std::vector<std::string> ReadCgroupFiles(const CgroupFile& file, const std::string& root = "");
+
+// Bytes of memory that this process may use: the machine's, or fewer if a control group says so.
+std::uint64_t MemoryLimit(const std::string& root = "");
+
+}  // namespace cascade::server
