@@ -4,27 +4,51 @@
 
 namespace cascade::model {
 
-BlockPool::BlockPool(std::size_t num_blocks) : references_(num_blocks, 0) {
-  free_.reserve(num_blocks);
-  for (std::size_t id = num_blocks; id-- > 0;) free_.push_back(static_cast<BlockId>(id));
+BlockPool::BlockPool(std::size_t num_blocks) : blocks_(num_blocks) {
+  empty_.reserve(num_blocks);
+  for (std::size_t i = num_blocks; i-- > 0;) {
+    const auto id = static_cast<BlockId>(i);
+    empty_.push_back(id);
+    blocks_[id].node = not_idle_.insert(not_idle_.end(), id);
+  }
 }
 
-BlockId BlockPool::Acquire() {
-  assert(!free_.empty());
-  const BlockId id = free_.back();
-  free_.pop_back();
-  references_[id] = 1;
-  return id;
+BlockPool::Acquired BlockPool::Acquire() {
+  assert(free_blocks() > 0);
+  const bool was_idle = empty_.empty();
+  const BlockId id = was_idle ? idle_.front() : empty_.back();
+  Block& block = blocks_[id];
+  if (was_idle) {
+    not_idle_.splice(not_idle_.end(), idle_, block.node);
+  } else {
+    empty_.pop_back();
+  }
+  block.references = 1;
+  block.kept = false;
+  return {.id = id, .was_idle = was_idle};
 }
 
 void BlockPool::AddReference(BlockId id) {
-  assert(references_[id] > 0);
-  ++references_[id];
+  Block& block = blocks_[id];
+  assert(block.references > 0 || block.kept);
+  if (block.references == 0) not_idle_.splice(not_idle_.end(), idle_, block.node);
+  ++block.references;
 }
 
 void BlockPool::Release(BlockId id) {
-  assert(references_[id] > 0);
-  if (--references_[id] == 0) free_.push_back(id);
+  Block& block = blocks_[id];
+  assert(block.references > 0);
+  if (--block.references > 0) return;
+  if (block.kept) {
+    idle_.splice(idle_.end(), not_idle_, block.node);
+  } else {
+    empty_.push_back(id);
+  }
+}
+
+void BlockPool::Keep(BlockId id) {
+  assert(blocks_[id].references > 0);
+  blocks_[id].kept = true;
 }
 
 }  // namespace cascade::model

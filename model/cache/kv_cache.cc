@@ -21,24 +21,6 @@ constexpr std::size_t kTouchBytes = std::size_t{16} << 20;
 
 }  // namespace
 
-BlockTable::BlockTable(BlockTable&& other) noexcept
-    : pool_(std::exchange(other.pool_, nullptr)), ids_(std::exchange(other.ids_, {})) {}
-
-BlockTable& BlockTable::operator=(BlockTable&& other) noexcept {
-  if (this != &other) {
-    Reset();
-    pool_ = std::exchange(other.pool_, nullptr);
-    ids_ = std::exchange(other.ids_, {});
-  }
-  return *this;
-}
-
-void BlockTable::Reset() {
-  for (const BlockId id : ids_) pool_->Release(id);
-  ids_.clear();
-  pool_ = nullptr;
-}
-
 absl::StatusOr<KvCache> KvCache::Create(const ModelConfig& config, std::size_t num_blocks,
                                         KvType type) {
   InlineExecutor executor;
@@ -77,25 +59,12 @@ KvCache::KvCache(const ModelConfig& config, std::size_t num_blocks, KvType type,
       head_dim_(config.head_dim()),
       key_bytes_(KeyBytes(type, head_dim_)),
       value_bytes_(ValueBytes(type, head_dim_)),
-      pool_(std::make_unique<BlockPool>(num_blocks)),
+      blocks_(num_blocks),
       storage_(std::move(storage)) {}
 
 std::size_t KvCache::BytesPerBlock(const ModelConfig& config, KvType type) {
   const std::size_t head_dim = config.head_dim();
   return config.n_layer * config.n_head * (KeyBytes(type, head_dim) + ValueBytes(type, head_dim));
-}
-
-std::size_t KvCache::BlocksFor(std::size_t positions) {
-  return (positions + kBlockPositions - 1) / kBlockPositions;
-}
-
-std::optional<BlockTable> KvCache::TryAllocate(std::size_t positions) {
-  const std::size_t count = BlocksFor(positions);
-  if (count > pool_->free_blocks()) return std::nullopt;
-  std::vector<BlockId> ids;
-  ids.reserve(count);
-  for (std::size_t i = 0; i < count; ++i) ids.push_back(pool_->Acquire());
-  return BlockTable(pool_.get(), std::move(ids));
 }
 
 void KvCache::Write(const BlockTable& blocks, HeadIndex head, std::size_t start, ConstMatF keys,

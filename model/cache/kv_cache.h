@@ -12,13 +12,10 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
 #include <optional>
-#include <span>
-#include <vector>
 
 #include "absl/status/statusor.h"
-#include "model/cache/block_pool.h"
+#include "model/cache/block_allocator.h"
 #include "model/config.h"
 #include "model/executor.h"
 #include "model/kernels/aligned_buffer.h"
@@ -39,31 +36,6 @@ struct HeadKeysValues {
   kernels::HeadBlocks values;
 };
 
-// A sequence's blocks, in order of position. Move-only; gives its blocks back when it goes. Must
-// not outlive its cache.
-class BlockTable {
- public:
-  BlockTable() = default;
-  BlockTable(BlockTable&& other) noexcept;
-  BlockTable& operator=(BlockTable&& other) noexcept;
-  ~BlockTable() { Reset(); }
-
-  // Gives the blocks back now.
-  void Reset();
-
-  std::span<const BlockId> ids() const { return ids_; }
-
-  // Positions that the blocks cover.
-  std::size_t capacity() const { return ids_.size() * kernels::kBlockPositions; }
-
- private:
-  friend class KvCache;
-  BlockTable(BlockPool* pool, std::vector<BlockId> ids) : pool_(pool), ids_(std::move(ids)) {}
-
-  BlockPool* pool_ = nullptr;
-  std::vector<BlockId> ids_;
-};
-
 class KvCache {
  public:
   // Allocates `num_blocks` blocks for a model of this shape. RESOURCE_EXHAUSTED, with the bytes, if
@@ -78,15 +50,21 @@ class KvCache {
   static std::size_t BytesPerBlock(const ModelConfig& config,
                                    kernels::KvType type = kernels::KvType::kF32);
 
-  // Blocks that hold `positions` positions.
-  static std::size_t BlocksFor(std::size_t positions);
-
-  // A table that covers `positions` positions, or nothing if not enough blocks are free.
-  std::optional<BlockTable> TryAllocate(std::size_t positions);
-
   kernels::KvType type() const { return type_; }
-  std::size_t num_blocks() const { return pool_->num_blocks(); }
-  std::size_t free_blocks() const { return pool_->free_blocks(); }
+
+  // Who has which block.
+  BlockAllocator& blocks() { return blocks_; }
+  const BlockAllocator& blocks() const { return blocks_; }
+
+  // Of blocks(), what a sequence needs that shares nothing.
+  static std::size_t BlocksFor(std::size_t positions) {
+    return BlockAllocator::BlocksFor(positions);
+  }
+  std::optional<BlockTable> TryAllocate(std::size_t positions) {
+    return blocks_.TryAllocate(positions);
+  }
+  std::size_t num_blocks() const { return blocks_.num_blocks(); }
+  std::size_t free_blocks() const { return blocks_.free_blocks(); }
 
   // Writes one head's keys and values for positions [start, start + keys.rows()), rounded to the
   // cache's type.
@@ -108,9 +86,9 @@ class KvCache {
   kernels::KvType type_;
   std::size_t n_head_;
   std::size_t head_dim_;
-  std::size_t key_bytes_;            // of one head in one block
-  std::size_t value_bytes_;          // likewise
-  std::unique_ptr<BlockPool> pool_;  // on the heap: tables point to it when the cache moves
+  std::size_t key_bytes_;    // of one head in one block
+  std::size_t value_bytes_;  // likewise
+  BlockAllocator blocks_;
   kernels::AlignedBuffer<std::byte> storage_;
 };
 

@@ -1,11 +1,26 @@
 #include "server/engine/request_queue.h"
 
+#include <cassert>
+#include <chrono>
+#include <cstdint>
 #include <new>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 
 namespace cascade::server {
+namespace {
+
+constexpr std::chrono::milliseconds kBriefWait{20};
+
+// The priority that a request has come to.
+std::int64_t PriorityNow(const QueuedRequest& queued, absl::Time now, absl::Duration ageing) {
+  if (ageing == absl::InfiniteDuration()) return queued.request.priority;
+  absl::Duration rest;
+  return queued.request.priority + absl::IDivDuration(now - queued.submitted, ageing, &rest);
+}
+
+}  // namespace
 
 absl::Status RequestQueue::TryPush(QueuedRequest& request) {
   std::list<QueuedRequest> node;  // allocated before the lock is taken
@@ -14,15 +29,22 @@ absl::Status RequestQueue::TryPush(QueuedRequest& request) {
   } catch (const std::bad_alloc&) {
     return absl::ResourceExhaustedError("there is no memory for one more request");
   }
+  const std::size_t tokens = request.request.prompt.size();
   const MutexLock lock(mu_);
   if (!closed_.ok()) return closed_;
-  if (size_ >= capacity_) {
+  if (size_.requests >= options_.max_requests) {
     return absl::ResourceExhaustedError(
-        absl::StrCat("the queue is full: ", capacity_, " requests wait"));
+        absl::StrCat("the queue is full: ", size_.requests, " requests wait"));
+  }
+  if (tokens > options_.max_tokens - size_.prompt_tokens) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the queue is full: ", size_.prompt_tokens, " prompt tokens wait, of at most ",
+                     options_.max_tokens, "; the prompt has ", tokens));
   }
   node.front() = std::move(request);
   arrivals_.splice(arrivals_.end(), node);
-  ++size_;
+  ++size_.requests;
+  size_.prompt_tokens += tokens;
   changed_.notify_one();
   return absl::OkStatus();
 }
@@ -39,33 +61,61 @@ void RequestQueue::Wake() {
   changed_.notify_one();
 }
 
-std::size_t RequestQueue::size() const {
+RequestQueue::Size RequestQueue::size() const {
   const MutexLock lock(mu_);
   return size_;
 }
 
-bool RequestQueue::Receive(bool wait) {
+bool RequestQueue::Receive(Wait wait) {
   const MutexLock lock(mu_);
-  if (wait) {
-    while (size_ == 0 && closed_.ok() && !woken_) changed_.wait(mu_);
+  if (wait == Wait::kUntilSomethingHappens) {
+    while (size_.requests == 0 && closed_.ok() && !woken_) changed_.wait(mu_);
+  } else if (wait == Wait::kBriefly && arrivals_.empty() && !woken_) {
+    changed_.wait_for(mu_, kBriefWait);  // whatever wakes it: the caller looks again
   }
   woken_ = false;
   waiting_.splice(waiting_.end(), arrivals_);
-  return size_ > 0 || closed_.ok();
+  return size_.requests > 0 || closed_.ok();
 }
 
-void RequestQueue::PopFront() {
-  waiting_.pop_front();
-  Left(1);
+QueuedRequest* RequestQueue::Next(absl::Time now) {
+  next_ = waiting_.begin();
+  for (auto it = waiting_.begin(); it != waiting_.end(); ++it) {
+    if (PriorityNow(*it, now, options_.ageing) > PriorityNow(*next_, now, options_.ageing)) {
+      next_ = it;
+    }
+  }
+  if (next_ == waiting_.end()) return nullptr;
+  next_tokens_ = next_->request.prompt.size();
+  return &*next_;
+}
+
+void RequestQueue::Pop() {
+  assert(next_ != waiting_.end());
+  waiting_.erase(next_);
+  next_ = waiting_.end();
+  Left({.requests = 1, .prompt_tokens = next_tokens_});
 }
 
 void RequestQueue::RemoveIf(absl::FunctionRef<bool(const QueuedRequest&)> gone) {
-  if (const std::size_t removed = waiting_.remove_if(gone); removed > 0) Left(removed);
+  Size left;
+  for (auto it = waiting_.begin(); it != waiting_.end();) {
+    if (!gone(*it)) {
+      ++it;
+      continue;
+    }
+    ++left.requests;
+    left.prompt_tokens += it->request.prompt.size();
+    it = waiting_.erase(it);
+  }
+  next_ = waiting_.end();
+  if (left.requests > 0) Left(left);
 }
 
-void RequestQueue::Left(std::size_t count) {
+void RequestQueue::Left(const Size& left) {
   const MutexLock lock(mu_);
-  size_ -= count;
+  size_.requests -= left.requests;
+  size_.prompt_tokens -= left.prompt_tokens;
 }
 
 }  // namespace cascade::server

@@ -1,13 +1,17 @@
 #include "server/engine/running_batch.h"
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "server/engine/limits.h"
 
 namespace cascade::server {
 namespace {
+
+using Shared = model::BlockAllocator::Shared;
 
 // Ends `sequence`: its blocks and its permit are back when this returns.
 void Fail(std::unique_ptr<Sequence>& sequence, absl::Status status,
@@ -17,72 +21,224 @@ void Fail(std::unique_ptr<Sequence>& sequence, absl::Status status,
   farewells.push_back({.sink = sink, .status = std::move(status)});
 }
 
-void Finish(std::unique_ptr<Sequence>& sequence, model::DecodingStep last_step,
-            std::vector<Farewell>& farewells) {
-  TokenSink* const sink = sequence->request().sink;
-  const Timings timings = sequence->timings();
-  sequence.reset();
-  farewells.push_back({.sink = sink, .last_step = std::move(last_step), .timings = timings});
+absl::Status ReaderTooSlow(absl::Duration limit) {
+  return absl::AbortedError(
+      absl::StrCat("the stream was not read for ", absl::FormatDuration(limit),
+                   " while there was more to send; read it, or ask for less"));
 }
 
 }  // namespace
 
 RunningBatch::RunningBatch(std::unique_ptr<model::Gpt2> model, model::KvCache cache,
                            const model::Tokenizer& tokenizer, Scheduler scheduler,
-                           const std::function<absl::Time()>& clock)
+                           const Options& options, const std::function<absl::Time()>& clock)
     : model_(std::move(model)),
       cache_(std::move(cache)),
       tokenizer_(tokenizer),
       scheduler_(std::move(scheduler)),
+      options_(options),
       clock_(clock) {
-  sequences_.reserve(scheduler_.max_running());
+  ready_.reserve(scheduler_.max_running());
   states_.reserve(scheduler_.max_running());
-  logit_rows_.reserve(scheduler_.max_running());
+  logit_rows_.reserve(scheduler_.max_running() + Scheduler::kDraftRows);
 }
 
-bool RunningBatch::HasBlocksFor(const GenerationRequest& request) const {
-  const std::size_t positions = PositionsNeeded(request, model_->config().n_ctx);
-  return model::KvCache::BlocksFor(positions) <= cache_.free_blocks();
+std::size_t RunningBatch::CountPreempted() const {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      sequences_, [](const SequencePtr& sequence) { return !sequence->has_blocks(); }));
 }
 
-void RunningBatch::Start(QueuedRequest request, std::vector<Farewell>& farewells) {
-  const std::size_t n_ctx = model_->config().n_ctx;
-  TokenSink* const sink = request.request.sink;
+std::size_t RunningBatch::CountStalled() const {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      sequences_, [](const SequencePtr& sequence) { return sequence->stalled(); }));
+}
+
+std::size_t RunningBatch::PendingTokens() const {
+  std::size_t pending = 0;
+  for (const SequencePtr& sequence : sequences_) pending += sequence->pending();
+  return pending;
+}
+
+// --- Ends
+// -----------------------------------------------------------------------------------------
+
+void RunningBatch::EndIf(absl::FunctionRef<absl::Status(const GenerationRequest&)> why,
+                         absl::Time now, std::vector<Farewell>& farewells) {
+  for (SequencePtr& sequence : sequences_) {
+    absl::Status status = why(sequence->request());
+    if (status.ok() && sequence->StalledFor(now) > options_.stalled_reader_limit) {
+      status = ReaderTooSlow(options_.stalled_reader_limit);
+    }
+    if (!status.ok()) {
+      Fail(sequence, std::move(status), farewells);
+    } else if (now >= sequence->request().finish_by) {
+      Finish(sequence, sequence->Stop(model::FinishReason::kTimeLimit), now, farewells);
+    }
+  }
+  ForgetEnded();
+}
+
+void RunningBatch::Finish(SequencePtr& sequence, model::DecodingStep last_step, absl::Time now,
+                          std::vector<Farewell>& farewells) {
+  TokenSink* const sink = sequence->request().sink;
+  const Timings timings = sequence->timings(now);
+  sequence.reset();
+  ++counts_.finished;
+  farewells.push_back({.sink = sink, .last_step = std::move(last_step), .timings = timings});
+}
+
+void RunningBatch::ForgetEnded() {
+  std::erase(sequences_, nullptr);
+  ready_.clear();  // its indices are no longer good
+}
+
+// --- Starts, and blocks
+// ---------------------------------------------------------------------------
+
+bool RunningBatch::Shares(const GenerationRequest& request) const {
+  return options_.prefix_cache && request.use_prefix_cache;
+}
+
+std::optional<Shared> RunningBatch::TryAllocate(const GenerationRequest& request,
+                                                std::span<const model::TokenId> tokens,
+                                                std::size_t positions) {
+  if (Shares(request)) return cache_.blocks().TryAllocate(tokens, request.cache_salt, positions);
+  std::optional<model::BlockTable> table = cache_.blocks().TryAllocate(positions);
+  if (!table) return std::nullopt;
+  return Shared{.table = *std::move(table), .cached_tokens = 0};
+}
+
+std::optional<Shared> RunningBatch::TryAllocateFromStalled(const GenerationRequest& request,
+                                                           std::span<const model::TokenId> tokens,
+                                                           std::size_t positions) {
+  std::optional<Shared> shared = TryAllocate(request, tokens, positions);
+  if (shared) return shared;
+  std::size_t obtainable = cache_.blocks().free_blocks();
+  for (const SequencePtr& sequence : sequences_) {
+    if (sequence->stalled()) obtainable += sequence->blocks().ids().size();
+  }
+  if (obtainable < model::BlockAllocator::BlocksFor(positions)) return std::nullopt;
+  for (auto sequence = sequences_.rbegin(); sequence != sequences_.rend() && !shared; ++sequence) {
+    if (!(*sequence)->stalled() || !(*sequence)->has_blocks()) continue;
+    Preempt(**sequence);
+    shared = TryAllocate(request, tokens, positions);
+  }
+  return shared;
+}
+
+void RunningBatch::Preempt(Sequence& sequence) {
+  sequence.Preempt();
+  ++counts_.preemptions;
+}
+
+void RunningBatch::Refresh(absl::Time now) {
+  ready_.clear();
+  for (const SequencePtr& sequence : sequences_) sequence->LookAtReader(now);
+  bool blocks_are_short = false;
+  for (std::size_t i = 0; i < sequences_.size(); ++i) {
+    Sequence& sequence = *sequences_[i];
+    if (sequence.stalled()) continue;
+    if (!sequence.has_blocks() && !blocks_are_short) {
+      std::optional<Shared> shared =
+          TryAllocateFromStalled(sequence.request(), sequence.tokens(),
+                                 PositionsNeeded(sequence.request(), model_->config().n_ctx));
+      if (shared) sequence.Place(std::move(shared->table), shared->cached_tokens);
+      blocks_are_short = !shared;
+    }
+    if (sequence.has_blocks() && ready_.size() < scheduler_.max_running()) ready_.push_back(i);
+  }
+}
+
+bool RunningBatch::TryStart(QueuedRequest& queued, std::vector<Farewell>& farewells) {
+  if (ready_.size() >= scheduler_.max_running()) return false;
+  for (const SequencePtr& sequence : sequences_) {
+    if (!sequence->has_blocks() && !sequence->stalled()) return false;
+  }
+  const GenerationRequest& request = queued.request;
+  const std::size_t positions = options_.kv_overcommit
+                                    ? request.prompt.size()
+                                    : PositionsNeeded(request, model_->config().n_ctx);
+  TokenSink* const sink = request.sink;
   try {
-    std::optional<model::BlockTable> blocks =
-        cache_.TryAllocate(PositionsNeeded(request.request, n_ctx));
-    assert(blocks.has_value());
-    sequences_.push_back(
-        std::make_unique<Sequence>(std::move(request), *std::move(blocks), n_ctx, tokenizer_));
+    std::optional<Shared> shared = TryAllocateFromStalled(request, request.prompt, positions);
+    if (!shared) return false;
+    auto sequence =
+        std::make_unique<Sequence>(std::move(queued), model_->config().n_ctx, tokenizer_);
+    sequence->Place(std::move(shared->table), shared->cached_tokens);
+    counts_.cached_tokens += shared->cached_tokens;
+    sequences_.push_back(std::move(sequence));
+    ready_.push_back(sequences_.size() - 1);
   } catch (...) {
     farewells.push_back({.sink = sink, .status = StatusOfException()});
   }
+  return true;
 }
 
-void RunningBatch::EndIf(absl::FunctionRef<absl::Status(const GenerationRequest&)> why,
-                         std::vector<Farewell>& farewells) {
-  for (SequencePtr& sequence : sequences_) {
-    absl::Status status = why(sequence->request());
-    if (!status.ok()) Fail(sequence, std::move(status), farewells);
+Sequence& RunningBatch::ChooseVictim() {
+  Sequence* victim = nullptr;
+  for (const SequencePtr& sequence : sequences_) {  // the last one counts: the youngest
+    if (!sequence->has_blocks()) continue;
+    if (victim == nullptr || sequence->stalled() || !victim->stalled()) victim = sequence.get();
   }
-  ForgetEnded();
+  assert(victim != nullptr);
+  return *victim;
 }
 
-void RunningBatch::Step(std::vector<Farewell>& farewells) {
-  ++counts_.steps;
-  states_.clear();
-  for (const SequencePtr& sequence : sequences_) states_.push_back({sequence->prompt_left()});
-  const std::span<const PlannedChunk> plan = scheduler_.Plan(states_);
+// Under overcommit, a decoder may come to the end of its blocks.
+void RunningBatch::MakeRoomForDecoders() {
+  if (!options_.kv_overcommit) return;
+  for (const std::size_t i : ready_) {
+    Sequence& sequence = *sequences_[i];
+    while (sequence.has_blocks() &&
+           !cache_.blocks().TryExtend(sequence.blocks(), sequence.tokens().size())) {
+      Preempt(ChooseVictim());
+    }
+  }
+  std::erase_if(ready_, [this](std::size_t i) { return !sequences_[i]->has_blocks(); });
+}
+
+// --- Steps
+// ----------------------------------------------------------------------------------------
+
+std::size_t RunningBatch::Step(std::vector<Farewell>& farewells) {
+  std::span<const PlannedChunk> plan;
   model::ConstMatF logits;
   try {
+    MakeRoomForDecoders();
+    plan = Plan();
     logits = RunModel(plan);
   } catch (...) {
-    const absl::Status status = StatusOfException();
-    for (const PlannedChunk& chunk : plan) Fail(sequences_[chunk.sequence], status, farewells);
-    return ForgetEnded();
+    FailStep(plan, StatusOfException(), farewells);
+    return 0;
   }
+  ++counts_.steps;
   TakeTokens(plan, logits, farewells);
   ForgetEnded();
+  return batch_.rows();
+}
+
+// Ends the sequences of the step, or, if it was not even planned, all that would have been in it.
+void RunningBatch::FailStep(std::span<const PlannedChunk> plan, const absl::Status& status,
+                            std::vector<Farewell>& farewells) {
+  for (const PlannedChunk& chunk : plan)
+    Fail(sequences_[ready_[chunk.sequence]], status, farewells);
+  for (const std::size_t i : ready_) {
+    if (plan.empty()) Fail(sequences_[i], status, farewells);
+  }
+  ForgetEnded();
+}
+
+std::span<const PlannedChunk> RunningBatch::Plan() {
+  states_.clear();
+  for (const std::size_t i : ready_) {
+    Sequence& sequence = *sequences_[i];
+    SequenceState state{.pending = sequence.pending(), .draft = 0};
+    if (state.pending == 1 && options_.speculate && sequence.request().speculate) {
+      state.draft = sequence.Draft(sequence.speculation().length());
+    }
+    states_.push_back(state);
+  }
+  return scheduler_.Plan(states_);
 }
 
 model::ConstMatF RunningBatch::RunModel(std::span<const PlannedChunk> plan) {
@@ -90,10 +246,13 @@ model::ConstMatF RunningBatch::RunModel(std::span<const PlannedChunk> plan) {
   batch_.Clear();
   logit_rows_.clear();
   for (const PlannedChunk& chunk : plan) {
-    Sequence& sequence = *sequences_[chunk.sequence];
+    Sequence& sequence = Of(chunk);
     sequence.MarkStarted(now);
-    batch_.Add(sequence.blocks(), sequence.position(), sequence.NextTokens(chunk.tokens));
-    if (chunk.wants_logits) logit_rows_.push_back(batch_.rows() - 1);
+    batch_.Add(sequence.blocks(), sequence.position(), sequence.NextTokens(chunk.rows()));
+    if (!chunk.wants_logits) continue;
+    for (std::size_t left = chunk.draft + 1; left > 0; --left) {
+      logit_rows_.push_back(batch_.rows() - left);
+    }
   }
   return model_->Forward(batch_, logit_rows_, cache_);
 }
@@ -103,26 +262,76 @@ void RunningBatch::TakeTokens(std::span<const PlannedChunk> plan, model::ConstMa
   const absl::Time now = clock_();
   std::size_t row = 0;
   for (const PlannedChunk& chunk : plan) {
-    SequencePtr& sequence = sequences_[chunk.sequence];
-    if (sequence->prompt_left() > 0) counts_.prompt_tokens += chunk.tokens;
-    sequence->Advance(chunk.tokens);
-    if (chunk.wants_logits) TakeToken(sequence, logits.Row(row++), now, farewells);
+    SequencePtr& sequence = sequences_[ready_[chunk.sequence]];
+    const std::size_t rows = chunk.wants_logits ? chunk.draft + 1 : 0;
+    TakeTokensOf(sequence, chunk, logits.Rows(row, rows), now, farewells);
+    row += rows;
   }
 }
 
-void RunningBatch::TakeToken(SequencePtr& sequence, std::span<const float> logits, absl::Time now,
+// `logits`: one row for the chunk's own last token, if it wants that, and one for each of its
+// draft.
+void RunningBatch::TakeTokensOf(SequencePtr& sequence, const PlannedChunk& chunk,
+                                model::ConstMatF logits, absl::Time now,
+                                std::vector<Farewell>& farewells) {
+  Advance(*sequence, chunk.tokens);
+  Publish(*sequence);
+  std::size_t accepted = 0;
+  for (std::size_t row = 0; row < logits.rows(); ++row) {
+    if (!TakeToken(sequence, logits.Row(row), now, farewells)) return;
+    if (accepted == chunk.draft || !sequence->AcceptDrafted()) break;
+    ++accepted;
+  }
+  counts_.drafted_tokens += chunk.draft;
+  counts_.accepted_tokens += accepted;
+  if (chunk.wants_logits) sequence->speculation().Learn(chunk.draft, accepted);
+}
+
+void RunningBatch::Advance(Sequence& sequence, std::size_t tokens) {
+  const std::size_t prompt = sequence.request().prompt.size();
+  const std::size_t prompt_left = prompt - std::min(prompt, sequence.position());
+  const std::size_t first_time = sequence.Advance(tokens);
+  counts_.recomputed_tokens += tokens - first_time;
+  counts_.prompt_tokens += std::min(first_time, prompt_left);
+}
+
+void RunningBatch::Publish(Sequence& sequence) {
+  if (Shares(sequence.request())) {
+    cache_.blocks().Publish(sequence.blocks(), sequence.run_tokens());
+  }
+}
+
+// Chooses one token. False if that ended the sequence.
+bool RunningBatch::TakeToken(SequencePtr& sequence, std::span<const float> logits, absl::Time now,
                              std::vector<Farewell>& farewells) {
   try {
     absl::StatusOr<model::DecodingStep> step = sequence->Next(logits, now);
-    if (!step.ok()) return Fail(sequence, step.status(), farewells);
+    if (!step.ok()) {
+      Fail(sequence, step.status(), farewells);
+      return false;
+    }
     ++counts_.generated_tokens;
-    if (step->finish) return Finish(sequence, *std::move(step), farewells);
+    if (step->finish) {
+      Publish(*sequence);
+      Finish(sequence, *std::move(step), now, farewells);
+      return false;
+    }
     sequence->request().sink->OnStep(*std::move(step));
+    return true;
   } catch (...) {
     Fail(sequence, StatusOfException(), farewells);
+    return false;
   }
 }
 
-void RunningBatch::ForgetEnded() { std::erase(sequences_, nullptr); }
+std::string RunningBatch::Describe() const {
+  std::string text;
+  for (const SequencePtr& sequence : sequences_) {
+    const GenerationRequest& request = sequence->request();
+    absl::StrAppend(&text, text.empty() ? "" : "; ", request.id, " (prompt ", request.prompt.size(),
+                    ", at most ", request.params.stopping.max_new_tokens, " new)");
+  }
+  return text;
+}
 
 }  // namespace cascade::server

@@ -15,19 +15,34 @@ std::span<const PlannedChunk> Scheduler::Plan(std::span<const SequenceState> run
   assert(running.size() <= max_running_);
   plan_.clear();
   for (std::size_t i = 0; i < running.size(); ++i) {
-    if (running[i].prompt_left == 0) {
-      plan_.push_back({.sequence = i, .tokens = 1, .wants_logits = true});
+    assert(running[i].pending > 0);
+    if (running[i].pending == 1) {
+      plan_.push_back({.sequence = i, .tokens = 1, .draft = 0, .wants_logits = true});
     }
+  }
+  if (plan_.size() == running.size()) {
+    AddDrafts(running);
+    return plan_;
   }
   std::size_t budget = step_tokens_ - plan_.size();
   for (std::size_t i = 0; i < running.size() && budget > 0; ++i) {
-    const std::size_t left = running[i].prompt_left;
-    if (left == 0) continue;
-    const std::size_t tokens = std::min(left, budget);
-    plan_.push_back({.sequence = i, .tokens = tokens, .wants_logits = tokens == left});
+    const std::size_t pending = running[i].pending;
+    if (pending == 1) continue;
+    const std::size_t tokens = std::min(pending, budget);
+    plan_.push_back(
+        {.sequence = i, .tokens = tokens, .draft = 0, .wants_logits = tokens == pending});
     budget -= tokens;
   }
   return plan_;
+}
+
+void Scheduler::AddDrafts(std::span<const SequenceState> running) {
+  const std::size_t rows = std::min(kDraftRows, step_tokens_);
+  std::size_t budget = rows - std::min(rows, plan_.size());
+  for (PlannedChunk& chunk : plan_) {
+    chunk.draft = std::min(running[chunk.sequence].draft, budget);
+    budget -= chunk.draft;
+  }
 }
 
 }  // namespace cascade::server

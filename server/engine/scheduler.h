@@ -7,17 +7,20 @@
 
 namespace cascade::server {
 
-// What the scheduler must know of a running sequence.
+// What the scheduler must know of a sequence that can run.
 struct SequenceState {
-  std::size_t prompt_left = 0;  // prompt tokens still to run; 0: ready to decode
+  std::size_t pending = 0;  // tokens to run before the next one can be chosen; 1: it is decoding
+  std::size_t draft = 0;    // tokens that it would like to try ahead, if it is decoding
 };
 
-// A sequence's part of a step.
+// A sequence's part of a step: `tokens` of its own, then `draft` of its draft.
 struct PlannedChunk {
   std::size_t sequence = 0;   // index into `running`
   std::size_t tokens = 0;     // at least 1
-  bool wants_logits = false;  // its last row yields a token: a decode row, or the prompt's end
+  std::size_t draft = 0;      // only with wants_logits
+  bool wants_logits = false;  // its last token and its draft yield tokens
 
+  std::size_t rows() const { return tokens + draft; }
   friend bool operator==(const PlannedChunk&, const PlannedChunk&) = default;
 };
 
@@ -29,11 +32,15 @@ class Scheduler {
   Scheduler(std::size_t max_running, std::size_t step_tokens);
 
   std::size_t max_running() const { return max_running_; }
+  std::size_t step_tokens() const { return step_tokens_; }
 
-  // The chunks of the next step for `running`, which is in order of arrival; valid until the next
-  // call. Every sequence that is ready to decode gets its one row. What is left goes to prompts,
+  // The chunks of the next step for `running`, the first of which has started first; valid until
+  // the next call. Every sequence that is decoding gets its one row. What is left goes to prompts,
   // first come first served, so only the last of them can get less than the rest of its prompt.
   // Decode rows come first, and no sequence comes twice.
+  //
+  // Drafts get rows only where rows are nearly free: in a step of decode rows alone, and up to
+  // kDraftRows rows in all, since few rows cost hardly more than one: the weights are read once.
   //
   // Nothing waits for ever: decoders step each time, and the oldest prompt gets at least
   // step_tokens - max_running + 1 rows, or all it needs.
@@ -41,7 +48,11 @@ class Scheduler {
   // REQUIRES: running.size() <= max_running. Cost: no allocation.
   std::span<const PlannedChunk> Plan(std::span<const SequenceState> running);
 
+  static constexpr std::size_t kDraftRows = 8;
+
  private:
+  void AddDrafts(std::span<const SequenceState> running);
+
   std::size_t max_running_;
   std::size_t step_tokens_;
   std::vector<PlannedChunk> plan_;

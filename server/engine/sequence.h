@@ -1,65 +1,114 @@
-// One running request.
+// One request on its way through the model.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "model/cache/kv_cache.h"
+#include "model/cache/block_allocator.h"
 #include "model/generation/decoding.h"
 #include "model/token.h"
 #include "model/tokenizer/tokenizer.h"
 #include "server/engine/generation_request.h"
 #include "server/engine/request_queue.h"
+#include "server/engine/speculation.h"
 #include "server/engine/token_sink.h"
 
 namespace cascade::server {
 
-// A request with its blocks, its decoding and how far it has come: first its prompt is run, in one
-// or more chunks, then each token it generated but the last. Not thread-safe: the worker's.
+// A request with its tokens (the prompt, then what was generated), its blocks, and how many of its
+// tokens have run, that is, have their keys and values in the blocks. Without blocks it was
+// preempted: nothing of it has run, and it runs again when it gets blocks.
+//
+// Not thread-safe: the worker's.
 class Sequence {
  public:
-  // `blocks` covers PositionsNeeded. `tokenizer` is borrowed.
-  Sequence(QueuedRequest queued, model::BlockTable blocks, std::size_t n_ctx,
-           const model::Tokenizer& tokenizer);
+  // `tokenizer` is borrowed.
+  Sequence(QueuedRequest queued, std::size_t n_ctx, const model::Tokenizer& tokenizer);
 
   // Chunks refer to it.
   Sequence(const Sequence&) = delete;
   Sequence& operator=(const Sequence&) = delete;
 
   const GenerationRequest& request() const { return queued_.request; }
+
+  // ---- Blocks.
+
+  bool has_blocks() const { return !blocks_.ids().empty(); }
   const model::BlockTable& blocks() const { return blocks_; }
+  model::BlockTable& blocks() { return blocks_; }
 
-  // Prompt tokens still to run; 0: ready to decode.
-  std::size_t prompt_left() const { return request().prompt.size() - prompt_run_; }
+  // Gets blocks that cover tokens(); the first `cached_tokens` need not run. The first time, the
+  // sink hears that it starts.
+  void Place(model::BlockTable blocks, std::size_t cached_tokens);
 
-  // The next `count` tokens to run, which begin at position(): of the prompt, or the token that was
-  // generated last. Valid until Next.
+  // Gives its blocks back.
+  void Preempt();
+
+  // ---- Tokens.
+
+  std::span<const model::TokenId> tokens() const { return tokens_; }
+  std::span<const model::TokenId> run_tokens() const { return {tokens_.data(), run_}; }
+
+  // Tokens to run before the next one can be chosen; 1: it is decoding. Never 0 between steps.
+  std::size_t pending() const { return tokens_.size() - run_; }
+
+  // Tokens that it may still generate, at least 1 until it has finished.
+  std::size_t new_tokens_left() const;
+
+  // Drafts what may come after tokens(), at most `limit` tokens and what the blocks hold; returns
+  // how many. REQUIRES: pending() == 1.
+  std::size_t Draft(std::size_t limit);
+
+  // The next `count` tokens to run, from position() on: pending ones, then the draft's. Valid until
+  // the next call that is not const.
   std::span<const model::TokenId> NextTokens(std::size_t count) const;
-  std::size_t position() const { return prompt_run_ + decoded_run_; }
+  std::size_t position() const { return run_; }
+
+  // `count` pending tokens were run. Returns how many of them never were before: the others had
+  // been run when it was preempted.
+  std::size_t Advance(std::size_t count);
+
+  // Chooses the next token, at `now`, from the logits of the last one that was run: as
+  // model::Decoding::Next. REQUIRES: pending() == 0.
+  absl::StatusOr<model::DecodingStep> Next(std::span<const float> logits, absl::Time now);
+
+  // If Next chose the token that was drafted for its place, it has run already: takes that into
+  // account and returns true, and the logits after it are good. REQUIRES: the draft was run.
+  bool AcceptDrafted();
+
+  // Ends it where it stands. As model::Decoding::Stop.
+  model::DecodingStep Stop(model::FinishReason reason) { return decoding_.Stop(reason); }
+
+  // ---- Pace.
+
+  Speculation& speculation() { return speculation_; }
+
+  // Asks its sink whether it is stalled, at `now`.
+  void LookAtReader(absl::Time now);
+  bool stalled() const { return stalled_since_.has_value(); }
+  absl::Duration StalledFor(absl::Time now) const;  // zero if it is not
 
   // A step with some of its tokens begins at `now`; the first one counts.
   void MarkStarted(absl::Time now);
-
-  // The `count` next tokens were run.
-  void Advance(std::size_t count);
-
-  // Chooses the next token, at `now`, from the logits of the last one that was run: as
-  // model::Decoding::Next.
-  absl::StatusOr<model::DecodingStep> Next(std::span<const float> logits, absl::Time now);
-
-  // REQUIRES: Next was called.
-  Timings timings() const;
+  Timings timings(absl::Time now) const;
 
  private:
   QueuedRequest queued_;
   model::BlockTable blocks_;
   model::Decoding decoding_;
-  std::size_t prompt_run_ = 0;   // tokens of the prompt whose keys and values are in the cache
-  std::size_t decoded_run_ = 0;  // and generated ones
-  model::TokenId last_token_ = 0;
+  Speculation speculation_;
+  std::size_t n_ctx_;
+  std::vector<model::TokenId> tokens_;
+  std::size_t run_ = 0;
+  std::size_t furthest_ = 0;  // that run_ ever was
+  std::size_t draft_ = 0;     // the draft is a piece of tokens_, from here on: the next token of it
+  bool told_start_ = false;
+  std::optional<absl::Time> stalled_since_;
   std::optional<absl::Time> started_;
   std::optional<absl::Time> first_token_at_;
   absl::Time last_token_at_;

@@ -1,9 +1,11 @@
 #include "server/engine/worker.h"
 
 #include <algorithm>
-#include <cassert>
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -16,9 +18,15 @@
 #include "server/engine/request_queue.h"
 #include "server/engine/running_batch.h"
 #include "server/engine/scheduler.h"
+#include "server/engine/service_rate.h"
 
 namespace cascade::server {
 namespace {
+
+// What RetryAfter says before anything has finished, and its limits.
+constexpr absl::Duration kUnknownRetry = absl::Seconds(1);
+constexpr absl::Duration kShortestRetry = absl::Milliseconds(50);
+constexpr absl::Duration kLongestRetry = absl::Seconds(60);
 
 absl::Status ShuttingDown() { return absl::UnavailableError("the server is shutting down"); }
 
@@ -29,6 +37,18 @@ absl::Status WhyEnd(const GenerationRequest& request, absl::Time now) {
     return absl::DeadlineExceededError("the request's deadline has passed");
   }
   return absl::OkStatus();
+}
+
+// The end of a request whose time limit passed while it waited.
+Farewell UnstartedAtTimeLimit(const QueuedRequest& queued, absl::Time now) {
+  Farewell farewell{.sink = queued.request.sink};
+  farewell.last_step = model::DecodingStep{
+      .token = std::nullopt,
+      .text = {},
+      .finish = model::Finish{
+          .reason = model::FinishReason::kTimeLimit, .matched_stop = {}, .matched_token = {}}};
+  farewell.timings.queue = std::max(now - queued.submitted, absl::ZeroDuration());
+  return farewell;
 }
 
 }  // namespace
@@ -50,33 +70,47 @@ class Worker::Impl {
        const WorkerOptions& options);
   ~Impl();
 
-  void Submit(GenerationRequest request);
+  void Submit(GenerationRequest request) ABSL_LOCKS_EXCLUDED(mu_);
   void Drain(absl::Time deadline) ABSL_LOCKS_EXCLUDED(mu_);
   void Wake() { queue_.Wake(); }
   WorkerStats stats() const ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Duration RetryAfter() const ABSL_LOCKS_EXCLUDED(mu_);
+  std::string DescribeRunning() const ABSL_LOCKS_EXCLUDED(mu_);
+  Pulse pulse() const { return {.count = beats_.load(), .busy = busy_.load()}; }
 
  private:
+  absl::Status CheckDeadline(const GenerationRequest& request) const ABSL_LOCKS_EXCLUDED(mu_);
+
   // All on the worker's thread.
   void Run() ABSL_LOCKS_EXCLUDED(mu_);
+  bool Receive();
+  void Turn(absl::Time now);
   bool DrainDeadlinePassed(absl::Time now) const ABSL_LOCKS_EXCLUDED(mu_);
-  void EndIf(absl::FunctionRef<absl::Status(const GenerationRequest&)> why);
-  void StartWhatFits();
+  void EndIf(absl::FunctionRef<absl::Status(const GenerationRequest&)> why, absl::Time now);
+  void StartWhatFits(absl::Time now);
+  void Step() ABSL_LOCKS_EXCLUDED(mu_);
   void SayFarewells();
   void PublishStats() ABSL_LOCKS_EXCLUDED(mu_);
 
   const WorkerOptions options_;
   const EngineLimits limits_;
   RequestQueue queue_;
+  std::atomic<std::uint64_t> beats_ = 0;
+  std::atomic<bool> busy_ = false;
 
   mutable Mutex mu_;
   std::condition_variable_any ended_;
-  WorkerStats stats_ ABSL_GUARDED_BY(mu_);  // all but `queued`, which is the queue's to say
+  WorkerStats stats_ ABSL_GUARDED_BY(mu_);  // but for the queue's part, which is its own to say
+  ServiceRate rate_ ABSL_GUARDED_BY(mu_);
+  std::size_t pending_tokens_ ABSL_GUARDED_BY(mu_) = 0;  // of the sequences that run
+  std::string description_ ABSL_GUARDED_BY(mu_);
   absl::Time drain_deadline_ ABSL_GUARDED_BY(mu_) = absl::InfiniteFuture();
   bool has_ended_ ABSL_GUARDED_BY(mu_) = false;
 
   // The worker's thread's own.
   RunningBatch batch_;
   std::vector<Farewell> farewells_;  // with room for every request there can be: it never grows
+  bool stepped_ = false;             // the last turn had a step
 
   std::thread thread_;  // last: the rest is there before it starts
 };
@@ -86,11 +120,18 @@ Worker::Impl::Impl(std::unique_ptr<model::Gpt2> model, model::KvCache cache,
     : options_(options),
       limits_({.n_ctx = model->config().n_ctx,
                .vocab_size = model->config().vocab_size,
-               .total_blocks = cache.num_blocks()}),
-      queue_(options.max_queued + options.max_running),
+               .total_blocks = cache.blocks().num_blocks()}),
+      queue_({.max_requests = options.max_queued + options.max_running,
+              .max_tokens = options.max_queued_tokens,
+              .ageing = options.priority_ageing}),
       batch_(std::move(model), std::move(cache), tokenizer,
-             Scheduler(options.max_running, options.step_tokens), options_.clock) {
-  farewells_.reserve(queue_.capacity() + options.max_running);
+             Scheduler(options.max_running, options.step_tokens),
+             {.prefix_cache = options.prefix_cache,
+              .kv_overcommit = options.kv_overcommit,
+              .speculate = options.speculate,
+              .stalled_reader_limit = options.stalled_reader_limit},
+             options_.clock) {
+  farewells_.reserve(queue_.max_requests() + options.max_running);
   PublishStats();
   thread_ = std::thread([this] { Run(); });
 }
@@ -100,14 +141,41 @@ Worker::Impl::~Impl() {
   thread_.join();
 }
 
+// --- Any thread
+// -----------------------------------------------------------------------------------
+
 void Worker::Impl::Submit(GenerationRequest request) {
   absl::Status refusal = CheckRunnable(request, limits_);
+  if (refusal.ok()) refusal = CheckDeadline(request);
   QueuedRequest queued = {.request = std::move(request), .submitted = options_.clock()};
   if (refusal.ok()) refusal = queue_.TryPush(queued);
   if (refusal.ok()) return;
   TokenSink* const sink = queued.request.sink;
   queued.request.permit = {};
   sink->OnFailed(std::move(refusal));
+}
+
+absl::Status Worker::Impl::CheckDeadline(const GenerationRequest& request) const {
+  if (request.deadline == absl::InfiniteFuture()) return absl::OkStatus();
+  const RequestQueue::Size queued = queue_.size();
+  absl::Duration estimate;
+  {
+    const MutexLock lock(mu_);
+    // Those before it: their prompts, and a finish for each that waits for a place in the batch.
+    const bool full = stats_.running >= options_.max_running;
+    const absl::Duration prompts = rate_.TimeFor(
+        pending_tokens_ + queued.prompt_tokens + request.prompt.size(), options_.step_tokens);
+    const absl::Duration places =
+        full ? rate_.TimePerRequest() * static_cast<double>(queued.requests + 1)
+             : absl::ZeroDuration();
+    estimate = std::max(prompts, places);
+  }
+  const absl::Duration left = request.deadline - options_.clock();
+  if (estimate / 2 <= left) return absl::OkStatus();
+  return absl::DeadlineExceededError(
+      absl::StrCat("the deadline is in ", absl::FormatDuration(left), ", but with ",
+                   queued.requests, " requests waiting the first token is to be expected in about ",
+                   absl::FormatDuration(estimate)));
 }
 
 void Worker::Impl::Drain(absl::Time deadline) {
@@ -121,29 +189,66 @@ void Worker::Impl::Drain(absl::Time deadline) {
 }
 
 WorkerStats Worker::Impl::stats() const {
-  const std::size_t queued = queue_.size();  // first: what has left it is counted in stats_ already
+  const RequestQueue::Size queued = queue_.size();  // first: what has left it is in stats_ already
   const MutexLock lock(mu_);
   WorkerStats stats = stats_;
-  stats.queued = queued;
+  stats.queued = queued.requests;
+  stats.queued_tokens = queued.prompt_tokens;
   return stats;
 }
 
+absl::Duration Worker::Impl::RetryAfter() const {
+  const std::size_t queued = queue_.size().requests;
+  const MutexLock lock(mu_);
+  const absl::Duration per_request = rate_.TimePerRequest();
+  if (per_request == absl::ZeroDuration()) return kUnknownRetry;
+  // By then half of those that wait now will have left the line.
+  const auto ahead = static_cast<double>(std::max<std::size_t>(1, queued / 2));
+  return std::clamp(per_request * ahead, kShortestRetry, kLongestRetry);
+}
+
+std::string Worker::Impl::DescribeRunning() const {
+  const MutexLock lock(mu_);
+  return description_;
+}
+
+// --- The worker's thread
+// --------------------------------------------------------------------------
+
 void Worker::Impl::Run() {
-  while (queue_.Receive(/*wait=*/batch_.size() == 0) || batch_.size() > 0) {
-    const absl::Time now = options_.clock();
-    if (DrainDeadlinePassed(now)) {
-      EndIf([](const GenerationRequest&) { return ShuttingDown(); });
-      continue;
-    }
-    EndIf([now](const GenerationRequest& request) { return WhyEnd(request, now); });
-    StartWhatFits();
-    if (batch_.size() == 0) continue;
-    batch_.Step(farewells_);
-    SayFarewells();
-  }
+  while (Receive()) Turn(options_.clock());
   const MutexLock lock(mu_);
   has_ended_ = true;
   ended_.notify_all();
+}
+
+// Waits for work. False when there will be none any more.
+bool Worker::Impl::Receive() {
+  using Wait = RequestQueue::Wait;
+  Wait wait = Wait::kNo;
+  if (batch_.size() == 0) {
+    wait = Wait::kUntilSomethingHappens;
+  } else if (!stepped_) {  // all are stalled
+    wait = Wait::kBriefly;
+  }
+  busy_.store(false);
+  const bool more = queue_.Receive(wait);
+  busy_.store(true);
+  beats_.fetch_add(1);
+  return more || batch_.size() > 0;
+}
+
+// All that happens between two steps, and the step.
+void Worker::Impl::Turn(absl::Time now) {
+  if (DrainDeadlinePassed(now)) {
+    EndIf([](const GenerationRequest&) { return ShuttingDown(); }, now);
+    return;
+  }
+  EndIf([now](const GenerationRequest& request) { return WhyEnd(request, now); }, now);
+  batch_.Refresh(now);
+  StartWhatFits(now);
+  stepped_ = batch_.CanStep();
+  if (stepped_) Step();
 }
 
 bool Worker::Impl::DrainDeadlinePassed(absl::Time now) const {
@@ -151,24 +256,39 @@ bool Worker::Impl::DrainDeadlinePassed(absl::Time now) const {
   return now >= drain_deadline_;
 }
 
-// Ends every request, running or queued, for which `why` gives a status that is not OK.
-void Worker::Impl::EndIf(absl::FunctionRef<absl::Status(const GenerationRequest&)> why) {
-  batch_.EndIf(why, farewells_);
+// Ends every request, running or queued, for which `why` gives a status that is not OK, and those
+// whose time is up.
+void Worker::Impl::EndIf(absl::FunctionRef<absl::Status(const GenerationRequest&)> why,
+                         absl::Time now) {
+  batch_.EndIf(why, now, farewells_);
   queue_.RemoveIf([&](const QueuedRequest& queued) {
     absl::Status status = why(queued.request);
-    if (status.ok()) return false;
-    farewells_.push_back({.sink = queued.request.sink, .status = std::move(status)});
+    const bool time_is_up = now >= queued.request.finish_by;
+    if (status.ok() && !time_is_up) return false;
+    Farewell farewell{.sink = queued.request.sink, .status = std::move(status)};
+    if (farewell.status.ok()) farewell = UnstartedAtTimeLimit(queued, now);
+    farewells_.push_back(std::move(farewell));
     return true;
   });
   SayFarewells();
 }
 
-void Worker::Impl::StartWhatFits() {
-  while (queue_.waiting() > 0 && batch_.size() < options_.max_running &&
-         batch_.HasBlocksFor(queue_.Front().request)) {
-    batch_.Start(std::move(queue_.Front()), farewells_);
+void Worker::Impl::StartWhatFits(absl::Time now) {
+  while (QueuedRequest* const next = queue_.Next(now)) {
+    if (!batch_.TryStart(*next, farewells_)) break;
     PublishStats();  // before it leaves the queue, so that it is always counted
-    queue_.PopFront();
+    queue_.Pop();
+  }
+  SayFarewells();
+}
+
+void Worker::Impl::Step() {
+  const absl::Time begin = options_.clock();
+  const std::uint64_t finished = batch_.counts().finished;
+  const std::size_t rows = batch_.Step(farewells_);
+  if (rows > 0) {
+    const MutexLock lock(mu_);
+    rate_.AddStep(rows, options_.clock() - begin, batch_.counts().finished - finished);
   }
   SayFarewells();
 }
@@ -180,15 +300,17 @@ void Worker::Impl::SayFarewells() {
 }
 
 void Worker::Impl::PublishStats() {
-  const RunningBatch::Counts& counts = batch_.counts();
+  const model::BlockAllocator& blocks = batch_.blocks();
   const MutexLock lock(mu_);
-  stats_ = {.queued = 0,
-            .running = batch_.size(),
-            .free_blocks = batch_.free_blocks(),
+  if (stats_.running != batch_.size() || !farewells_.empty()) description_ = batch_.Describe();
+  stats_ = {.running = batch_.size(),
+            .stalled = batch_.CountStalled(),
+            .preempted = batch_.CountPreempted(),
+            .free_blocks = blocks.free_blocks(),
+            .cached_blocks = blocks.cached_blocks(),
             .total_blocks = limits_.total_blocks,
-            .steps = counts.steps,
-            .prompt_tokens = counts.prompt_tokens,
-            .generated_tokens = counts.generated_tokens};
+            .counts = batch_.counts()};
+  pending_tokens_ = batch_.PendingTokens();
 }
 
 Worker::Worker(std::unique_ptr<model::Gpt2> model, model::KvCache cache,
@@ -203,11 +325,11 @@ void Worker::Drain(absl::Time deadline) { impl_->Drain(deadline); }
 
 void Worker::Wake() { impl_->Wake(); }
 
-absl::Duration Worker::RetryAfter() const { return absl::Seconds(1); }
+absl::Duration Worker::RetryAfter() const { return impl_->RetryAfter(); }
 
-Worker::Pulse Worker::pulse() const { return {}; }
+Worker::Pulse Worker::pulse() const { return impl_->pulse(); }
 
-std::string Worker::DescribeRunning() const { return ""; }
+std::string Worker::DescribeRunning() const { return impl_->DescribeRunning(); }
 
 WorkerStats Worker::stats() const { return impl_->stats(); }
 

@@ -14,6 +14,7 @@
 #include "model/gpt2.h"
 #include "model/tokenizer/tokenizer.h"
 #include "server/engine/generation_request.h"
+#include "server/engine/running_batch.h"
 
 namespace cascade::server {
 
@@ -37,20 +38,22 @@ absl::Status CheckWorkerOptions(const WorkerOptions& options, std::size_t max_ro
 // A snapshot of the worker, for status, metrics and tests. A request that moves from the queue into
 // the batch may for a moment be counted in both, but never in neither.
 struct WorkerStats {
-  std::size_t queued = 0;       // requests waiting
-  std::size_t running = 0;      // sequences in the batch
-  std::size_t free_blocks = 0;  // of the KV cache
+  std::size_t queued = 0;         // requests waiting
+  std::size_t queued_tokens = 0;  // of their prompts
+  std::size_t running = 0;        // sequences that were started and have not ended
+  std::size_t stalled = 0;        // of those, the ones whose reader is too slow
+  std::size_t preempted = 0;      // and the ones whose blocks were taken
+  std::size_t free_blocks = 0;    // of the KV cache: held by no sequence
+  std::size_t cached_blocks = 0;  // of those, the ones that keep a prefix
   std::size_t total_blocks = 0;
-  std::uint64_t steps = 0;             // model steps done
-  std::uint64_t prompt_tokens = 0;     // run
-  std::uint64_t generated_tokens = 0;  // chosen
+  RunningBatch::Counts counts;  // since the start
 };
 
 // Owns the model, the cache and every running sequence; nobody else ever touches them. Steps as
 // long as there is work, sleeps when there is none. Continuous batching: between two steps it
-// drains the queue, ends what was cancelled or has expired, and starts what fits, first come first
-// served: when the KV cache cannot hold prompt + max_new_tokens of the next request, it and all
-// behind it wait.
+// drains the queue, ends what was cancelled or has expired, and starts what fits, in the order of
+// RequestQueue: when the KV cache cannot hold prompt + max_new_tokens of the next request, it and
+// all behind it wait.
 //
 // An exception within a step (memory ran out) ends the requests of that step and no others; a
 // request whose own sampling fails ends alone. The worker goes on.
@@ -67,9 +70,11 @@ class Worker {
 
   // Takes a request; any thread; never blocks. What could never run, even alone (prompt +
   // max_new_tokens beyond what the whole cache holds), fails at once with INVALID_ARGUMENT and the
-  // numbers; beyond max_queued + max_running waiting requests, RESOURCE_EXHAUSTED; after Drain,
-  // UNAVAILABLE. The outcome, these included, comes through the sink; for refusals OnFailed is
-  // called on the calling thread before Submit returns.
+  // numbers; beyond max_queued + max_running waiting requests, or max_queued_tokens,
+  // RESOURCE_EXHAUSTED; if its first token would surely come after its deadline (in half the time
+  // that the measured rate gives, it would be too late), DEADLINE_EXCEEDED and the estimate; after
+  // Drain, UNAVAILABLE. The outcome, these included, comes through the sink; for refusals OnFailed
+  // is called on the calling thread before Submit returns.
   void Submit(GenerationRequest request);
 
   // Refuses new requests from now on and returns when all accepted ones have ended and their sinks

@@ -13,14 +13,14 @@ namespace {
 TEST(BlockPoolTest, HandsOutEveryBlockOnce) {
   BlockPool pool(5);
   std::set<BlockId> ids;
-  while (pool.free_blocks() > 0) ids.insert(pool.Acquire());
+  while (pool.free_blocks() > 0) ids.insert(pool.Acquire().id);
   EXPECT_EQ(ids.size(), 5U);
   EXPECT_EQ(*ids.rbegin(), 4U);
 }
 
 TEST(BlockPoolTest, ASharedBlockIsFreeOnlyAfterItsLastHolder) {
   BlockPool pool(1);
-  const BlockId id = pool.Acquire();
+  const BlockId id = pool.Acquire().id;
   pool.AddReference(id);
   EXPECT_EQ(pool.references(id), 2U);
   pool.Release(id);
@@ -31,12 +31,12 @@ TEST(BlockPoolTest, ASharedBlockIsFreeOnlyAfterItsLastHolder) {
 
 TEST(BlockPoolTest, TheLastFreedIsTheNextGiven) {
   BlockPool pool(3);
-  const BlockId first = pool.Acquire();
-  const BlockId second = pool.Acquire();
+  const BlockId first = pool.Acquire().id;
+  const BlockId second = pool.Acquire().id;
   pool.Release(second);
   pool.Release(first);
-  EXPECT_EQ(pool.Acquire(), first);
-  EXPECT_EQ(pool.Acquire(), second);
+  EXPECT_EQ(pool.Acquire().id, first);
+  EXPECT_EQ(pool.Acquire().id, second);
 }
 
 TEST(BlockPoolTest, BlocksAreConservedByAnyHistory) {
@@ -46,7 +46,7 @@ TEST(BlockPoolTest, BlocksAreConservedByAnyHistory) {
   for (int step = 0; step < 20000; ++step) {
     const auto what = rng() % 3;
     if (what == 0 && pool.free_blocks() > 0) {
-      holds.push_back(pool.Acquire());
+      holds.push_back(pool.Acquire().id);
       ASSERT_EQ(pool.references(holds.back()), 1U);
     } else if (what == 1 && !holds.empty()) {
       holds.push_back(holds[rng() % holds.size()]);

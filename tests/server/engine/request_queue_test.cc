@@ -17,6 +17,12 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
+using Wait = RequestQueue::Wait;
+
+RequestQueue::Options Holding(std::size_t requests) {
+  return {.max_requests = requests, .max_tokens = 1000, .ageing = absl::Seconds(10)};
+}
+
 QueuedRequest Named(const std::string& id) {
   QueuedRequest queued;
   queued.request.id = id;
@@ -30,37 +36,40 @@ absl::Status Push(RequestQueue& queue, const std::string& id) {
 
 std::vector<std::string> PopAll(RequestQueue& queue) {
   std::vector<std::string> ids;
-  for (; queue.waiting() > 0; queue.PopFront()) ids.push_back(queue.Front().request.id);
+  for (; const QueuedRequest* next = queue.Next(absl::UnixEpoch()); queue.Pop()) {
+    ids.push_back(next->request.id);
+  }
   return ids;
 }
 
 TEST(RequestQueueTest, KeepsTheOrderOfArrival) {
-  RequestQueue queue(8);
+  RequestQueue queue(Holding(8));
   ASSERT_TRUE(Push(queue, "a").ok());
   ASSERT_TRUE(Push(queue, "b").ok());
-  EXPECT_TRUE(queue.Receive(/*wait=*/true));
+  EXPECT_TRUE(queue.Receive(Wait::kUntilSomethingHappens));
   ASSERT_TRUE(Push(queue, "c").ok());
-  EXPECT_TRUE(queue.Receive(/*wait=*/false));
+  EXPECT_TRUE(queue.Receive(Wait::kNo));
   EXPECT_THAT(PopAll(queue), ElementsAre("a", "b", "c"));
-  EXPECT_EQ(queue.size(), 0U);
+  EXPECT_EQ(queue.size().requests, 0U);
 }
 
 TEST(RequestQueueTest, BothHalvesCountAgainstTheCapacity) {
-  RequestQueue queue(2);
+  RequestQueue queue(Holding(2));
   ASSERT_TRUE(Push(queue, "a").ok());
-  queue.Receive(/*wait=*/false);
+  queue.Receive(Wait::kNo);
   ASSERT_TRUE(Push(queue, "b").ok());
-  EXPECT_EQ(queue.size(), 2U);
+  EXPECT_EQ(queue.size().requests, 2U);
   const absl::Status full = Push(queue, "c");
   EXPECT_EQ(full.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(full.message(), HasSubstr("2 requests"));
-  queue.PopFront();
+  ASSERT_NE(queue.Next(absl::UnixEpoch()), nullptr);
+  queue.Pop();
   EXPECT_TRUE(Push(queue, "d").ok());
 }
 
 TEST(RequestQueueTest, ARefusedRequestIsLeftAsItIs) {
   Admission admission(1);
-  RequestQueue queue(0);
+  RequestQueue queue(Holding(0));
   QueuedRequest queued = Named("a");
   queued.request.permit = admission.TryEnter();
   EXPECT_FALSE(queue.TryPush(queued).ok());
@@ -69,42 +78,42 @@ TEST(RequestQueueTest, ARefusedRequestIsLeftAsItIs) {
 }
 
 TEST(RequestQueueTest, AfterCloseItRefusesWithTheReasonAndKeepsWhatItHas) {
-  RequestQueue queue(8);
+  RequestQueue queue(Holding(8));
   ASSERT_TRUE(Push(queue, "a").ok());
   queue.Close(absl::UnavailableError("first"));
   queue.Close(absl::UnavailableError("second"));
   EXPECT_EQ(Push(queue, "b"), absl::UnavailableError("first"));
-  EXPECT_TRUE(queue.Receive(/*wait=*/true));
+  EXPECT_TRUE(queue.Receive(Wait::kUntilSomethingHappens));
   EXPECT_THAT(PopAll(queue), ElementsAre("a"));
-  EXPECT_FALSE(queue.Receive(/*wait=*/true));
+  EXPECT_FALSE(queue.Receive(Wait::kUntilSomethingHappens));
 }
 
 TEST(RequestQueueTest, AnEmptyOpenQueueIsNotTheEnd) {
-  RequestQueue queue(8);
-  EXPECT_TRUE(queue.Receive(/*wait=*/false));
+  RequestQueue queue(Holding(8));
+  EXPECT_TRUE(queue.Receive(Wait::kNo));
 }
 
 TEST(RequestQueueTest, SomebodyInLineIsReasonEnoughNotToSleep) {
-  RequestQueue queue(8);
+  RequestQueue queue(Holding(8));
   ASSERT_TRUE(Push(queue, "a").ok());
-  queue.Receive(/*wait=*/false);
-  EXPECT_TRUE(queue.Receive(/*wait=*/true));  // would hang
-  EXPECT_EQ(queue.waiting(), 1U);
+  queue.Receive(Wait::kNo);
+  EXPECT_TRUE(queue.Receive(Wait::kUntilSomethingHappens));  // would hang
+  EXPECT_NE(queue.Next(absl::UnixEpoch()), nullptr);
 }
 
 TEST(RequestQueueTest, RemovesFromTheMiddleAndGivesThePlacesBack) {
   Admission admission(4);
-  RequestQueue queue(4);
+  RequestQueue queue(Holding(4));
   for (const char* id : {"a", "b", "c", "d"}) {
     QueuedRequest queued = Named(id);
     queued.request.permit = admission.TryEnter();
     ASSERT_TRUE(queue.TryPush(queued).ok());
   }
-  queue.Receive(/*wait=*/false);
+  queue.Receive(Wait::kNo);
   queue.RemoveIf([](const QueuedRequest& queued) {
     return queued.request.id == "b" || queued.request.id == "d";
   });
-  EXPECT_EQ(queue.size(), 2U);
+  EXPECT_EQ(queue.size().requests, 2U);
   EXPECT_EQ(admission.held(), 2U);
   EXPECT_THAT(PopAll(queue), ElementsAre("a", "c"));
 }
@@ -112,7 +121,7 @@ TEST(RequestQueueTest, RemovesFromTheMiddleAndGivesThePlacesBack) {
 TEST(RequestQueueTest, LosesNothingBetweenThreads) {
   constexpr std::size_t kThreads = 4;
   constexpr std::size_t kEach = 2000;
-  RequestQueue queue(kThreads * kEach);
+  RequestQueue queue({.max_requests = kThreads * kEach, .max_tokens = kThreads * kEach * kEach});
   std::vector<std::thread> senders;
   for (std::size_t t = 0; t < kThreads; ++t) {
     senders.emplace_back([&queue, t] {
@@ -126,13 +135,69 @@ TEST(RequestQueueTest, LosesNothingBetweenThreads) {
   }
   std::vector<std::size_t> next(kThreads, 0);  // of each sender, in its order
   for (std::size_t received = 0; received < kThreads * kEach; ++received) {
-    if (queue.waiting() == 0) queue.Receive(/*wait=*/true);
-    const GenerationRequest& request = queue.Front().request;
-    ASSERT_EQ(request.prompt.size(), next[std::stoul(request.id)]++);
-    queue.PopFront();
+    const QueuedRequest* first = queue.Next(absl::UnixEpoch());
+    while (first == nullptr) {
+      queue.Receive(Wait::kUntilSomethingHappens);
+      first = queue.Next(absl::UnixEpoch());
+    }
+    ASSERT_EQ(first->request.prompt.size(), next[std::stoul(first->request.id)]++);
+    queue.Pop();
   }
   for (std::thread& sender : senders) sender.join();
-  EXPECT_EQ(queue.size(), 0U);
+  EXPECT_EQ(queue.size().requests, 0U);
+  EXPECT_EQ(queue.size().prompt_tokens, 0U);
+}
+
+TEST(RequestQueueTest, CountsThePromptsOfThoseThatWait) {
+  RequestQueue queue({.max_requests = 9, .max_tokens = 10});
+  QueuedRequest six = Named("six");
+  six.request.prompt.resize(6);
+  QueuedRequest five = Named("five");
+  five.request.prompt.resize(5);
+  ASSERT_TRUE(queue.TryPush(six).ok());
+  const absl::Status full = queue.TryPush(five);
+  EXPECT_EQ(full.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(full.message(), HasSubstr("6 prompt tokens wait, of at most 10; the prompt has 5"));
+  EXPECT_EQ(five.request.prompt.size(), 5U) << "a request that is refused stays whole";
+  queue.Receive(Wait::kNo);
+  queue.RemoveIf([](const QueuedRequest&) { return true; });
+  EXPECT_TRUE(queue.TryPush(five).ok());
+}
+
+TEST(RequestQueueTest, HigherPrioritiesComeFirstAndEqualsInOrder) {
+  RequestQueue queue(Holding(8));
+  for (const auto& [id, priority] : {std::pair("low", -1), {"a", 0}, {"high", 3}, {"b", 0}}) {
+    QueuedRequest queued = Named(id);
+    queued.request.priority = priority;
+    queued.submitted = absl::UnixEpoch();
+    ASSERT_TRUE(queue.TryPush(queued).ok());
+  }
+  queue.Receive(Wait::kNo);
+  EXPECT_THAT(PopAll(queue), ElementsAre("high", "a", "b", "low"));
+}
+
+TEST(RequestQueueTest, WaitingRaisesThePrioritySoThatNoneWaitsForEver) {
+  RequestQueue queue(Holding(8));  // ages by one in 10 s
+  QueuedRequest old = Named("old");
+  old.request.priority = -2;
+  old.submitted = absl::UnixEpoch();
+  QueuedRequest fresh = Named("fresh");
+  fresh.submitted = absl::UnixEpoch() + absl::Seconds(15);
+  ASSERT_TRUE(queue.TryPush(fresh).ok());
+  ASSERT_TRUE(queue.TryPush(old).ok());
+  queue.Receive(Wait::kNo);
+  EXPECT_EQ(queue.Next(absl::UnixEpoch() + absl::Seconds(19))->request.id, "fresh");
+  EXPECT_EQ(queue.Next(absl::UnixEpoch() + absl::Seconds(31))->request.id, "fresh") << "3 - 2 = 1";
+  EXPECT_EQ(queue.Next(absl::UnixEpoch() + absl::Seconds(50))->request.id, "fresh") << "equal";
+  EXPECT_EQ(queue.Next(absl::UnixEpoch() + absl::Seconds(44))->request.id, "fresh");
+}
+
+TEST(RequestQueueTest, AWakeEndsAWaitEvenIfItCameBefore) {
+  RequestQueue queue(Holding(1));
+  queue.Wake();
+  EXPECT_TRUE(queue.Receive(Wait::kUntilSomethingHappens));  // would hang
+  queue.Wake();
+  EXPECT_TRUE(queue.Receive(Wait::kBriefly));
 }
 
 }  // namespace

@@ -12,40 +12,41 @@
 namespace cascade::server {
 
 std::ostream& operator<<(std::ostream& out, const PlannedChunk& chunk) {
-  return out << "{" << chunk.sequence << ", " << chunk.tokens << ", " << chunk.wants_logits << "}";
+  return out << "{" << chunk.sequence << ", " << chunk.tokens << ", " << chunk.draft << ", "
+             << chunk.wants_logits << "}";
 }
 
 namespace {
 
 using ::testing::ElementsAre;
 
-std::vector<SequenceState> PromptsLeft(const std::vector<std::size_t>& prompts_left) {
+std::vector<SequenceState> Pending(const std::vector<std::size_t>& pending) {
   std::vector<SequenceState> states;
-  for (const std::size_t left : prompts_left) states.push_back({left});
+  for (const std::size_t left : pending) states.push_back({.pending = left, .draft = 0});
   return states;
 }
 
 TEST(SchedulerTest, DecodersComeFirstAndPromptsGetWhatIsLeft) {
   Scheduler scheduler(4, 10);
-  EXPECT_THAT(scheduler.Plan(PromptsLeft({5, 0, 20, 0})),
-              ElementsAre(PlannedChunk{1, 1, true}, PlannedChunk{3, 1, true},
-                          PlannedChunk{0, 5, true}, PlannedChunk{2, 3, false}));
+  EXPECT_THAT(scheduler.Plan(Pending({5, 1, 20, 1})),
+              ElementsAre(PlannedChunk{1, 1, 0, true}, PlannedChunk{3, 1, 0, true},
+                          PlannedChunk{0, 5, 0, true}, PlannedChunk{2, 3, 0, false}));
 }
 
 TEST(SchedulerTest, ALaterPromptWaitsForTheEarlierOnes) {
   Scheduler scheduler(3, 8);
-  EXPECT_THAT(scheduler.Plan(PromptsLeft({30, 1, 1})), ElementsAre(PlannedChunk{0, 8, false}));
+  EXPECT_THAT(scheduler.Plan(Pending({30, 2, 2})), ElementsAre(PlannedChunk{0, 8, 0, false}));
 }
 
 TEST(SchedulerTest, APromptThatJustFitsYieldsItsToken) {
   Scheduler scheduler(2, 8);
-  EXPECT_THAT(scheduler.Plan(PromptsLeft({8, 1})), ElementsAre(PlannedChunk{0, 8, true}));
+  EXPECT_THAT(scheduler.Plan(Pending({8, 2})), ElementsAre(PlannedChunk{0, 8, 0, true}));
 }
 
 TEST(SchedulerTest, DecodersAloneMayFillTheStep) {
   Scheduler scheduler(2, 2);
-  EXPECT_THAT(scheduler.Plan(PromptsLeft({0, 0})),
-              ElementsAre(PlannedChunk{0, 1, true}, PlannedChunk{1, 1, true}));
+  EXPECT_THAT(scheduler.Plan(Pending({1, 1})),
+              ElementsAre(PlannedChunk{0, 1, 0, true}, PlannedChunk{1, 1, 0, true}));
 }
 
 TEST(SchedulerTest, NothingRunningIsAnEmptyPlan) {
@@ -53,37 +54,58 @@ TEST(SchedulerTest, NothingRunningIsAnEmptyPlan) {
   EXPECT_TRUE(scheduler.Plan({}).empty());
 }
 
+TEST(SchedulerTest, DraftsGetTheRowsThatAreNearlyFree) {
+  Scheduler scheduler(4, 16);
+  const std::vector<SequenceState> running = {
+      {.pending = 1, .draft = 3}, {.pending = 1, .draft = 0}, {.pending = 1, .draft = 8}};
+  EXPECT_THAT(scheduler.Plan(running),
+              ElementsAre(PlannedChunk{0, 1, 3, true}, PlannedChunk{1, 1, 0, true},
+                          PlannedChunk{2, 1, 2, true}));
+}
+
+TEST(SchedulerTest, NobodyDraftsBesideAPrompt) {
+  Scheduler scheduler(4, 16);
+  const std::vector<SequenceState> running = {{.pending = 1, .draft = 3},
+                                              {.pending = 5, .draft = 0}};
+  EXPECT_THAT(scheduler.Plan(running),
+              ElementsAre(PlannedChunk{0, 1, 0, true}, PlannedChunk{1, 5, 0, true}));
+}
+
 // Everything the header says of a plan.
 void CheckPlan(std::span<const SequenceState> running, std::size_t step_tokens,
                std::span<const PlannedChunk> plan) {
   std::vector<std::size_t> given(running.size(), 0);
   std::size_t rows = 0;
+  std::size_t drafted = 0;
   bool prompts_began = false;
   for (const PlannedChunk& chunk : plan) {
     ASSERT_LT(chunk.sequence, running.size());
     ASSERT_GE(chunk.tokens, 1U);
     ASSERT_EQ(given[chunk.sequence], 0U) << "sequence " << chunk.sequence << " comes twice";
     given[chunk.sequence] = chunk.tokens;
-    rows += chunk.tokens;
-    const std::size_t left = running[chunk.sequence].prompt_left;
-    prompts_began |= left > 0;
-    ASSERT_EQ(left > 0, prompts_began) << "a decode row after a prompt";
-    ASSERT_LE(chunk.tokens, std::max<std::size_t>(left, 1));
-    ASSERT_EQ(chunk.wants_logits, left == 0 || chunk.tokens == left);
+    rows += chunk.rows();
+    const SequenceState& state = running[chunk.sequence];
+    prompts_began |= state.pending > 1;
+    ASSERT_EQ(state.pending > 1, prompts_began) << "a decode row after a prompt";
+    ASSERT_LE(chunk.tokens, state.pending);
+    ASSERT_EQ(chunk.wants_logits, chunk.tokens == state.pending);
+    ASSERT_LE(chunk.draft, state.pending == 1 ? state.draft : 0);
+    drafted += chunk.draft;
   }
   ASSERT_LE(rows, step_tokens);
   bool budget_ended = false;
   for (std::size_t i = 0; i < running.size(); ++i) {
-    if (running[i].prompt_left == 0) {
+    if (running[i].pending == 1) {
       ASSERT_EQ(given[i], 1U) << "decoder " << i << " has no row";
       continue;
     }
     if (budget_ended) {
       ASSERT_EQ(given[i], 0U) << "prompt " << i << " overtook";
     }
-    budget_ended |= given[i] < running[i].prompt_left;
+    budget_ended |= given[i] < running[i].pending;
   }
   ASSERT_TRUE(!budget_ended || rows == step_tokens) << "rows were left over";
+  ASSERT_TRUE(drafted == 0 || (!prompts_began && rows <= Scheduler::kDraftRows));
 }
 
 TEST(SchedulerTest, EveryPlanKeepsThePromises) {
@@ -92,7 +114,11 @@ TEST(SchedulerTest, EveryPlanKeepsThePromises) {
     const std::size_t max_running = 1 + rng() % 12;
     const std::size_t step_tokens = max_running + rng() % 40;
     std::vector<SequenceState> running(rng() % (max_running + 1));
-    for (SequenceState& state : running) state.prompt_left = rng() % 3 == 0 ? 0 : rng() % 60;
+    const bool only_decoders = rng() % 3 == 0;
+    for (SequenceState& state : running) {
+      state.pending = only_decoders || rng() % 3 == 0 ? 1 : 1 + rng() % 60;
+      state.draft = rng() % 9;
+    }
     Scheduler scheduler(max_running, step_tokens);
     CheckPlan(running, step_tokens, scheduler.Plan(running));
     if (HasFatalFailure()) FAIL() << "in round " << round;
@@ -107,15 +133,15 @@ TEST(SchedulerTest, EveryPromptEndsWithinTheStepsThatItsTokensTake) {
     Scheduler scheduler(max_running, step_tokens);
     std::vector<SequenceState> running(max_running);
     std::size_t tokens = 0;
-    for (SequenceState& state : running) tokens += state.prompt_left = 1 + rng() % 100;
+    for (SequenceState& state : running) tokens += state.pending = 2 + rng() % 100;
     // Decoders take at most max_running - 1 rows from the prompts, as long as there are prompts.
     const std::size_t least_rows = step_tokens - max_running + 1;
     const std::size_t most_steps = (tokens + least_rows - 1) / least_rows;
     std::size_t steps = 0;
-    while (std::any_of(running.begin(), running.end(), [](auto& s) { return s.prompt_left > 0; })) {
+    while (std::any_of(running.begin(), running.end(), [](auto& s) { return s.pending > 1; })) {
       for (const PlannedChunk& chunk : scheduler.Plan(running)) {
-        std::size_t& left = running[chunk.sequence].prompt_left;
-        left -= std::min(left, chunk.tokens);
+        std::size_t& pending = running[chunk.sequence].pending;
+        pending = std::max<std::size_t>(1, pending - chunk.tokens);  // run, or the next token
       }
       ASSERT_LE(++steps, most_steps);
     }

@@ -67,9 +67,9 @@ TEST_F(WorkerCancelTest, DuringPrefillFreesItsBlocksBeforeTheNextStep) {
   cancelled.Cancel();
   gate_.Next();  // in step 3
   EXPECT_EQ(cancelled.record().end->code(), absl::StatusCode::kCancelled);
-  EXPECT_EQ(at_end.steps, 2U);
+  EXPECT_EQ(at_end.counts.steps, 2U);
   EXPECT_EQ(at_end.free_blocks, 7U);
-  EXPECT_EQ(at_end.prompt_tokens, 3U + 7U);
+  EXPECT_EQ(at_end.counts.prompt_tokens, 3U + 7U);
   gate_.Open();
 }
 
@@ -90,7 +90,7 @@ TEST_F(WorkerCancelTest, DuringDecodeFreesItsBlocksBeforeTheNextStep) {
   const SinkRecord record = cancelled.record();
   EXPECT_EQ(record.end->code(), absl::StatusCode::kCancelled);
   EXPECT_EQ(record.tokens.size(), 2U);
-  EXPECT_EQ(at_end.steps, 3U);
+  EXPECT_EQ(at_end.counts.steps, 3U);
   EXPECT_EQ(at_end.free_blocks, 7U);
   gate_.Open();
 }
@@ -104,7 +104,7 @@ TEST_F(WorkerCancelTest, ADeadlineThatHasPassedNeverTouchesTheModel) {
   request.deadline = clock.now();
   worker->Submit(std::move(request));
   EXPECT_EQ(sink.Await().end->code(), absl::StatusCode::kDeadlineExceeded);
-  EXPECT_EQ(worker->stats().steps, 0U);
+  EXPECT_EQ(worker->stats().counts.steps, 0U);
 }
 
 TEST_F(WorkerCancelTest, ADeadlineEndsWhatRunsAndWhatWaitsBeforeTheNextStep) {

@@ -127,7 +127,7 @@ TEST(IdleWorkerDrainTest, ReturnsAtOnce) {
   const model::Tokenizer tokenizer = testing::BundledTokenizer();
   const auto worker = MakeTinyWorker(tokenizer, {});
   worker->Drain(absl::InfiniteFuture());
-  EXPECT_EQ(worker->stats().steps, 0U);
+  EXPECT_EQ(worker->stats().counts.steps, 0U);
 }
 
 }  // namespace

@@ -192,14 +192,16 @@ TEST_F(WorkerTest, SaysWhereTheTimeWent) {
 
 TEST_F(WorkerTest, CountsWhatItDoes) {
   RecordingSink sink;
-  const auto worker =
-      MakeTinyWorker(tokenizer_, {.blocks = 5, .worker = {.max_running = 1, .step_tokens = 4}});
+  const auto worker = MakeTinyWorker(
+      tokenizer_,
+      {.blocks = 5, .worker = {.max_running = 1, .step_tokens = 4, .speculate = false}});
   worker->Submit(Request(10, 6, sink));
   sink.Await();
   const WorkerStats stats = worker->stats();
-  EXPECT_EQ(stats.prompt_tokens, 10U);
-  EXPECT_EQ(stats.generated_tokens, 6U);
-  EXPECT_EQ(stats.steps, 3U + 5U);  // 3 chunks, the last of which makes a token, and 5 decode rows
+  EXPECT_EQ(stats.counts.prompt_tokens, 10U);
+  EXPECT_EQ(stats.counts.generated_tokens, 6U);
+  EXPECT_EQ(stats.counts.steps,
+            3U + 5U);  // 3 chunks, the last of which makes a token, and 5 decode rows
   EXPECT_EQ(stats.queued + stats.running, 0U);
   EXPECT_EQ(stats.free_blocks, 5U);
   EXPECT_EQ(stats.total_blocks, 5U);

@@ -206,7 +206,7 @@ TEST(DrainTest, ShutdownDoesNotWaitForeverForAClientThatDoesNotRead) {
   v1::GenerateEvent event;
   ASSERT_TRUE(reader->Read(&event));
   // More than the connection's windows hold.
-  while (served.server().backend().worker.stats().generated_tokens < 2'000) {
+  while (served.server().backend().worker.stats().counts.generated_tokens < 2'000) {
     std::this_thread::yield();
   }
   served.server().Shutdown();  // a hang is the failure

@@ -1,0 +1,123 @@
+#include "model/cache/block_allocator.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cstdint>
+#include <random>
+
+namespace cascade::model {
+namespace {
+
+using kernels::kBlockPositions;
+
+std::uint64_t RandomSecret() {
+  std::random_device device;
+  return (std::uint64_t{device()} << 32) | device();
+}
+
+BlockTokens TokensOf(std::span<const TokenId> tokens, std::size_t block) {
+  return BlockTokens(tokens.subspan(block * kBlockPositions, kBlockPositions));
+}
+
+}  // namespace
+
+BlockTable::BlockTable(BlockTable&& other) noexcept
+    : pool_(std::exchange(other.pool_, nullptr)),
+      ids_(std::exchange(other.ids_, {})),
+      published_(std::exchange(other.published_, 0)),
+      prefix_(other.prefix_) {}
+
+BlockTable& BlockTable::operator=(BlockTable&& other) noexcept {
+  if (this != &other) {
+    Reset();
+    pool_ = std::exchange(other.pool_, nullptr);
+    ids_ = std::exchange(other.ids_, {});
+    published_ = std::exchange(other.published_, 0);
+    prefix_ = other.prefix_;
+  }
+  return *this;
+}
+
+void BlockTable::Reset() {
+  // The last first: of a prefix that nobody holds, its end is given up before its beginning.
+  for (auto id = ids_.rbegin(); id != ids_.rend(); ++id) pool_->Release(*id);
+  ids_.clear();
+  published_ = 0;
+  pool_ = nullptr;
+}
+
+BlockAllocator::BlockAllocator(std::size_t num_blocks)
+    : pool_(std::make_unique<BlockPool>(num_blocks)), index_(num_blocks, RandomSecret()) {}
+
+std::size_t BlockAllocator::BlocksFor(std::size_t positions) {
+  return (positions + kBlockPositions - 1) / kBlockPositions;
+}
+
+std::optional<BlockTable> BlockAllocator::TryAllocate(std::size_t positions) {
+  BlockTable table(pool_.get());
+  if (!TryExtend(table, positions)) return std::nullopt;
+  return table;
+}
+
+std::optional<BlockAllocator::Shared> BlockAllocator::TryAllocate(std::span<const TokenId> tokens,
+                                                                  absl::string_view salt,
+                                                                  std::size_t positions) {
+  assert(positions >= tokens.size() && !tokens.empty());
+  Prefix prefix = FindPrefix(tokens, salt, (tokens.size() - 1) / kBlockPositions);
+  const std::size_t own_blocks = BlocksFor(positions) - prefix.ids.size();
+  if (own_blocks + prefix.idle > pool_->free_blocks()) return std::nullopt;
+  BlockTable table(pool_.get());
+  table.ids_.reserve(BlocksFor(positions));
+  for (const BlockId id : prefix.ids) {
+    pool_->AddReference(id);
+    table.ids_.push_back(id);
+  }
+  table.published_ = prefix.ids.size();
+  table.prefix_ = prefix.hash;
+  for (std::size_t i = 0; i < own_blocks; ++i) table.ids_.push_back(Acquire());
+  return Shared{.table = std::move(table), .cached_tokens = prefix.ids.size() * kBlockPositions};
+}
+
+bool BlockAllocator::TryExtend(BlockTable& table, std::size_t positions) {
+  const std::size_t blocks = BlocksFor(positions);
+  if (blocks <= table.ids_.size()) return true;
+  if (blocks - table.ids_.size() > pool_->free_blocks()) return false;
+  table.ids_.reserve(blocks);
+  while (table.ids_.size() < blocks) table.ids_.push_back(Acquire());
+  return true;
+}
+
+void BlockAllocator::Publish(BlockTable& table, std::span<const TokenId> tokens) {
+  assert(tokens.size() <= table.capacity());
+  for (; (table.published_ + 1) * kBlockPositions <= tokens.size(); ++table.published_) {
+    const BlockTokens block_tokens = TokensOf(tokens, table.published_);
+    const PrefixHash parent =
+        std::exchange(table.prefix_, index_.Extend(table.prefix_, block_tokens));
+    const BlockId id = table.ids_[table.published_];
+    // Another sequence may have published the same tokens first; this block then stays unshared.
+    if (index_.Insert(table.prefix_, parent, block_tokens, id)) pool_->Keep(id);
+  }
+}
+
+BlockAllocator::Prefix BlockAllocator::FindPrefix(std::span<const TokenId> tokens,
+                                                  absl::string_view salt, std::size_t limit) const {
+  Prefix prefix{.ids = {}, .hash = index_.Root(salt), .idle = 0};
+  for (std::size_t block = 0; block < limit; ++block) {
+    const BlockTokens block_tokens = TokensOf(tokens, block);
+    const PrefixHash extended = index_.Extend(prefix.hash, block_tokens);
+    const std::optional<BlockId> id = index_.Find(extended, prefix.hash, block_tokens);
+    if (!id) break;
+    prefix.ids.push_back(*id);
+    prefix.hash = extended;
+    if (pool_->references(*id) == 0) ++prefix.idle;
+  }
+  return prefix;
+}
+
+BlockId BlockAllocator::Acquire() {
+  const BlockPool::Acquired acquired = pool_->Acquire();
+  if (acquired.was_idle) index_.Erase(acquired.id);
+  return acquired.id;
+}
+
+}  // namespace cascade::model

@@ -1,0 +1,102 @@
+// Gives sequences their blocks, shared where their beginnings are the same.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "model/cache/block_pool.h"
+#include "model/cache/prefix_index.h"
+#include "model/token.h"
+
+namespace cascade::model {
+
+// A sequence's blocks, in order of position. Move-only; gives its blocks back when it goes. Must
+// not outlive its allocator.
+class BlockTable {
+ public:
+  BlockTable() = default;
+  BlockTable(BlockTable&& other) noexcept;
+  BlockTable& operator=(BlockTable&& other) noexcept;
+  ~BlockTable() { Reset(); }
+
+  // Gives the blocks back now.
+  void Reset();
+
+  std::span<const BlockId> ids() const { return ids_; }
+
+  // Positions that the blocks cover.
+  std::size_t capacity() const { return ids_.size() * kernels::kBlockPositions; }
+
+ private:
+  friend class BlockAllocator;
+  explicit BlockTable(BlockPool* pool) : pool_(pool) {}
+
+  BlockPool* pool_ = nullptr;
+  std::vector<BlockId> ids_;
+  std::size_t published_ = 0;  // blocks, from the first on, that are shared or offered for sharing
+  PrefixHash prefix_;          // of those
+};
+
+// Hands out the blocks of a pool. A block whose 16 positions are all written can be published; it
+// then serves every later sequence that begins with the same tokens under the same salt, also after
+// its last holder has left, until the place is needed. Who shares a block only reads it: positions
+// that are still to be written always lie in a block of the sequence's own.
+//
+// Not thread-safe: the worker's alone.
+class BlockAllocator {
+ public:
+  explicit BlockAllocator(std::size_t num_blocks);
+
+  // Blocks that hold `positions` positions.
+  static std::size_t BlocksFor(std::size_t positions);
+
+  std::size_t num_blocks() const { return pool_->num_blocks(); }
+
+  // Blocks that no sequence holds, those that keep a prefix included.
+  std::size_t free_blocks() const { return pool_->free_blocks(); }
+  std::size_t cached_blocks() const { return pool_->idle_blocks(); }  // the latter alone
+
+  // A table that covers `positions` positions, or nothing if not enough blocks are free.
+  std::optional<BlockTable> TryAllocate(std::size_t positions);
+
+  // A table for a sequence that begins with `tokens`, to be run under `salt`: it begins with the
+  // published blocks of the longest prefix that there is, short of the last token, whose logits are
+  // wanted; those positions need not be run. Covers `positions` positions; nothing, and nothing
+  // changes, if not enough blocks are free. REQUIRES: positions >= tokens.size() > 0.
+  struct Shared {
+    BlockTable table;
+    std::size_t cached_tokens = 0;  // a multiple of 16
+  };
+  std::optional<Shared> TryAllocate(std::span<const TokenId> tokens, absl::string_view salt,
+                                    std::size_t positions);
+
+  // Has `table` cover `positions` positions. False, and nothing changes, if not enough blocks are
+  // free.
+  bool TryExtend(BlockTable& table, std::size_t positions);
+
+  // Offers the blocks of `table` that are full for sharing: `tokens` are those whose keys and
+  // values are written. REQUIRES: the table came from the TryAllocate with a salt, and `tokens`
+  // begins with the tokens that it was given.
+  void Publish(BlockTable& table, std::span<const TokenId> tokens);
+
+ private:
+  // The published blocks that `tokens` begin with, at most `limit`.
+  struct Prefix {
+    std::vector<BlockId> ids;
+    PrefixHash hash;
+    std::size_t idle = 0;  // of the blocks, those that nobody holds
+  };
+  Prefix FindPrefix(std::span<const TokenId> tokens, absl::string_view salt,
+                    std::size_t limit) const;
+  BlockId Acquire();
+
+  std::unique_ptr<BlockPool> pool_;  // on the heap: tables point to it when this object moves
+  PrefixIndex index_;
+};
+
+}  // namespace cascade::model

@@ -1,0 +1,47 @@
+#include "server/engine/service_rate.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace cascade::server {
+namespace {
+
+// Busy time after which a step counts for 1/e.
+constexpr double kMemorySeconds = 10;
+
+}  // namespace
+
+void ServiceRate::AddStep(std::size_t rows, absl::Duration took, std::size_t finished) {
+  const double seconds = std::max(0.0, absl::ToDoubleSeconds(took));
+  const double n = static_cast<double>(rows);
+  const double decay = std::exp(-seconds / kMemorySeconds);
+  for (double* sum : {&weight_, &rows_, &rows_squared_, &seconds_, &rows_seconds_, &finished_}) {
+    *sum *= decay;
+  }
+  weight_ += 1;
+  rows_ += n;
+  rows_squared_ += n * n;
+  seconds_ += seconds;
+  rows_seconds_ += n * seconds;
+  finished_ += static_cast<double>(finished);
+}
+
+absl::Duration ServiceRate::TimeFor(std::size_t rows, std::size_t step_rows) const {
+  if (rows == 0 || weight_ == 0) return absl::ZeroDuration();
+  // Steps that were all of one size do not tell a row's cost: then only the steps are counted.
+  const double spread = weight_ * rows_squared_ - rows_ * rows_;
+  double per_row = 0;
+  if (spread > 1e-6 * weight_ * rows_squared_) {
+    per_row = std::max(0.0, (weight_ * rows_seconds_ - rows_ * seconds_) / spread);
+  }
+  const double per_step = std::max(0.0, (seconds_ - per_row * rows_) / weight_);
+  const std::size_t steps = (rows + step_rows - 1) / step_rows;
+  return absl::Seconds(static_cast<double>(steps) * per_step + static_cast<double>(rows) * per_row);
+}
+
+absl::Duration ServiceRate::TimePerRequest() const {
+  if (finished_ <= 0) return absl::ZeroDuration();
+  return absl::Seconds(seconds_ / finished_);
+}
+
+}  // namespace cascade::server
