@@ -1,13 +1,22 @@
 #include "server/engine/thread_pool.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <cassert>
+#include <chrono>
+
+#include "server/engine/affinity.h"
 
 namespace cascade::server {
 namespace {
 
-// About 20 microseconds: a pause is some 40 cycles (Zen, Skylake and later: up to 140).
-constexpr int kSpins = 1024;
+// Covers what the worker does by itself between two products of a step, and mostly between two
+// steps: a sleeping thread takes some 40 microseconds to be back.
+constexpr std::chrono::microseconds kSpinTime(100);
+
+// Between two looks at the clock, which cost as much as several looks at the number.
+constexpr int kLooks = 32;
 
 // Tells the core that this is a spin loop.
 void Pause() {
@@ -20,30 +29,25 @@ void Pause() {
 
 }  // namespace
 
-// Sleeper and waker each write one of (sleepers_, value_) and then read the other, sequentially
-// consistent, so at least one sees the other: a sleeper that misses the new value has been counted
-// by a waker, who then notifies under the lock.
-std::uint32_t Signal::Add(std::uint32_t delta) {
-  const std::uint32_t now = value_.fetch_add(delta) + delta;
-  if (sleepers_.load() > 0) {
-    const MutexLock lock(mu_);
-    changed_.notify_all();
-  }
-  return now;
+void Signal::Raise() {
+  value_.fetch_add(1);
+  value_.notify_all();  // no system call if nobody sleeps
 }
 
-void Signal::WaitWhile(std::uint32_t old) {
-  for (int i = 0; i < kSpins; ++i) {
-    if (value() != old) return;
-    Pause();
+void Signal::WaitFor(std::uint32_t wanted, Patience patience) const {
+  if (patience == Patience::kSpin) {
+    const auto end = std::chrono::steady_clock::now() + kSpinTime;
+    do {
+      for (int i = 0; i < kLooks; ++i) {
+        if (value() == wanted) return;
+        Pause();
+      }
+    } while (std::chrono::steady_clock::now() < end);
   }
-  const MutexLock lock(mu_);
-  sleepers_.fetch_add(1);
-  while (value_.load() == old) changed_.wait(mu_);
-  sleepers_.fetch_sub(1);
+  for (std::uint32_t now = value(); now != wanted; now = value()) value_.wait(now);
 }
 
-ThreadPool::ThreadPool(std::size_t threads) {
+ThreadPool::ThreadPool(std::size_t threads, Patience patience) : patience_(patience) {
   assert(threads >= 1);
   threads_.reserve(threads - 1);
   for (std::size_t i = 1; i < threads; ++i) threads_.emplace_back([this, i] { Serve(i); });
@@ -54,33 +58,42 @@ ThreadPool::~ThreadPool() {
   for (std::thread& thread : threads_) thread.join();
 }
 
+absl::Status ThreadPool::Pin(std::span<const int> cpus) {
+  assert(cpus.size() >= threads());
+  absl::Status status;
+  for (std::size_t i = 1; i < threads(); ++i) {
+    status.Update(PinThread(threads_[i - 1].native_handle(), cpus[i]));
+  }
+  return status;
+}
+
 void ThreadPool::ForRanges(std::size_t count, std::size_t grain, Body body) {
   if (count == 0) return;
   const std::size_t units = (count + grain - 1) / grain;
   const Job job = {
-      .body = &body, .count = count, .grain = grain, .ranges = std::min(units, concurrency())};
+      .body = &body, .count = count, .grain = grain, .ranges = std::min(units, threads())};
   if (job.ranges == 1) {
     body({0, count});
     return;
   }
-  const std::uint32_t before = finished_.value();
   Announce(job);
   RunRange(job, 0);
-  finished_.WaitWhile(before);
+  finished_.WaitFor(all_finished_, patience_);
 }
 
 void ThreadPool::Announce(const Job& job) {
   job_ = job;
-  unfinished_.store(threads_.size(), std::memory_order_relaxed);
-  round_.Add(1);
+  all_finished_ += static_cast<std::uint32_t>(threads_.size());
+  round_.Raise();
 }
 
 void ThreadPool::Serve(std::size_t index) {
-  for (std::uint32_t round = 0;; ++round) {
-    round_.WaitWhile(round);
+  pthread_setname_np(pthread_self(), "cascade-pool");
+  for (std::uint32_t round = 1;; ++round) {
+    round_.WaitFor(round, patience_);
     if (job_.body == nullptr) return;
     RunRange(job_, index);
-    if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1) finished_.Add(1);
+    finished_.Raise();
   }
 }
 

@@ -1,28 +1,52 @@
 #include "server/engine/thread_pool.h"
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
 #include <random>
 #include <set>
+#include <string>
 #include <thread>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/engine/affinity.h"
 #include "server/engine/mutex.h"
+#include "tests/support/status_matchers.h"
 
 namespace cascade::server {
 namespace {
 
+using cascade::testing::IsInvalid;
+using cascade::testing::IsOk;
 using model::IndexRange;
 
-class ThreadPoolTest : public ::testing::TestWithParam<std::size_t> {
- protected:
-  ThreadPool pool_{GetParam()};
+struct PoolShape {
+  std::size_t threads;
+  Patience patience = Patience::kSpin;
 };
 
-INSTANTIATE_TEST_SUITE_P(Threads, ThreadPoolTest, ::testing::Values(1, 2, 3, 4, 8));
+class ThreadPoolTest : public ::testing::TestWithParam<PoolShape> {
+ protected:
+  static std::size_t Threads() { return GetParam().threads; }
 
-TEST_P(ThreadPoolTest, SaysHowManyMayRunAtOnce) { EXPECT_EQ(pool_.concurrency(), GetParam()); }
+  ThreadPool pool_{GetParam().threads, GetParam().patience};
+};
+
+INSTANTIATE_TEST_SUITE_P(Threads, ThreadPoolTest,
+                         ::testing::Values(PoolShape{1}, PoolShape{2}, PoolShape{3}, PoolShape{4},
+                                           PoolShape{8}, PoolShape{4, Patience::kSleep}),
+                         [](const auto& shape) {
+                           const bool spins = shape.param.patience == Patience::kSpin;
+                           return absl::StrCat(shape.param.threads, spins ? "Spin" : "Sleep");
+                         });
+
+TEST_P(ThreadPoolTest, CountsItsCaller) { EXPECT_EQ(pool_.threads(), Threads()); }
 
 TEST_P(ThreadPoolTest, RangesCoverEveryIndexOnceAndBeginAtMultiplesOfTheGrain) {
   for (const std::size_t grain : {1U, 2U, 3U, 16U, 1000U}) {
@@ -39,7 +63,7 @@ TEST_P(ThreadPoolTest, RangesCoverEveryIndexOnceAndBeginAtMultiplesOfTheGrain) {
         ASSERT_TRUE(begins[i] == 0 || i % grain == 0) << "a range begins at " << i;
         ranges += begins[i];
       }
-      ASSERT_LE(ranges, pool_.concurrency());
+      ASSERT_LE(ranges, pool_.threads());
     }
   }
 }
@@ -58,13 +82,13 @@ TEST_P(ThreadPoolTest, EveryThreadTakesItsRangeAtTheSameTime) {
   Mutex mu;
   std::condition_variable_any all_here;
   std::set<std::thread::id> here;
-  pool_.ForRanges(GetParam(), 1, [&](IndexRange) {
+  pool_.ForRanges(Threads(), 1, [&](IndexRange) {
     const MutexLock lock(mu);  // each waits for all: fewer threads than ranges would hang
     here.insert(std::this_thread::get_id());
     all_here.notify_all();
-    while (here.size() < GetParam()) all_here.wait(mu);
+    while (here.size() < Threads()) all_here.wait(mu);
   });
-  EXPECT_EQ(here.size(), GetParam());
+  EXPECT_EQ(here.size(), Threads());
   EXPECT_TRUE(here.contains(std::this_thread::get_id()));
 }
 
@@ -86,8 +110,72 @@ TEST_P(ThreadPoolTest, WhatABodyWroteIsSeenByTheCallerAndTheNextRound) {
   for (const std::size_t value : values) ASSERT_EQ(value, kRounds);
 }
 
+// One letter for each of the pool's threads in this process: 'S' is asleep, 'R' runs.
+std::string StatesOfPoolThreads() {
+  std::string states;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::string stat;
+    std::getline(std::ifstream(task.path() / "stat"), stat);
+    const std::size_t name = stat.find("(cascade-pool) ");
+    if (name != std::string::npos) states += stat[stat.find(')') + 2];
+  }
+  return states;
+}
+
 TEST(ThreadPoolLifeTest, PoolsComeAndGoUnused) {
   for (int i = 0; i < 50; ++i) const ThreadPool pool(4);
+}
+
+TEST(ThreadPoolLifeTest, AnIdlePoolSleeps) {
+  ThreadPool pool(4);
+  std::atomic<std::size_t> ranges = 0;
+  pool.ForRanges(4, 1, [&](IndexRange) { ++ranges; });
+  while (StatesOfPoolThreads() != "SSS") std::this_thread::yield();  // a spinning pool hangs here
+  pool.ForRanges(4, 1, [&](IndexRange) { ++ranges; });
+  EXPECT_EQ(ranges, 8U);
+}
+
+TEST(ThreadPoolLifeTest, PinsEachThreadToItsOwnCpu) {
+  const std::vector<int> allowed = AllowedCpus();
+  ThreadPool pool(4);
+  std::vector<int> cpus(4);
+  for (std::size_t i = 0; i < cpus.size(); ++i) cpus[i] = allowed[i % allowed.size()];
+  ASSERT_THAT(pool.Pin(cpus), IsOk());
+  std::vector<std::vector<int>> seen(4);
+  pool.ForRanges(4, 1, [&](IndexRange range) { seen[range.begin] = AllowedCpus(); });
+  EXPECT_EQ(seen[0], allowed);  // the caller's own affair
+  for (std::size_t i = 1; i < 4; ++i) EXPECT_EQ(seen[i], std::vector<int>{cpus[i]});
+}
+
+TEST(ThreadPoolLifeTest, APinThatFailsNamesTheCpuAndLeavesAPoolThatWorks) {
+  ThreadPool pool(2);
+  const std::vector<int> nowhere = {0, 8191};
+  EXPECT_THAT(pool.Pin(nowhere), IsInvalid({"CPU 8191"}));
+  std::atomic<std::size_t> ranges = 0;
+  pool.ForRanges(2, 1, [&](IndexRange) { ++ranges; });
+  EXPECT_EQ(ranges, 2U);
+}
+
+TEST(SignalTest, WaitsForTheValueAndPassesOnWhatWasWrittenBefore) {
+  for (const Patience patience : {Patience::kSpin, Patience::kSleep}) {
+    Signal ping;
+    Signal pong;
+    int ball = 0;  // each side writes it in turn
+    std::thread other([&] {
+      for (std::uint32_t i = 1; i <= 1000; ++i) {
+        ping.WaitFor(i, patience);
+        ++ball;
+        pong.Raise();
+      }
+    });
+    for (std::uint32_t i = 1; i <= 1000; ++i) {
+      ++ball;
+      ping.Raise();
+      pong.WaitFor(i, patience);
+      ASSERT_EQ(ball, 2 * static_cast<int>(i));
+    }
+    other.join();
+  }
 }
 
 }  // namespace

@@ -1,0 +1,19 @@
+// Threads and CPUs.
+#pragma once
+
+#include <pthread.h>
+
+#include <vector>
+
+#include "absl/status/status.h"
+
+namespace cascade::server {
+
+// The CPUs that the calling thread may run on, in ascending order; at least one. What taskset,
+// Kubernetes' CPU manager or a cpuset gave the process; a quota does not show here.
+std::vector<int> AllowedCpus();
+
+// Ties a thread to one CPU. An error, naming the CPU, leaves it as it was.
+absl::Status PinThread(pthread_t thread, int cpu);
+
+}  // namespace cascade::server
