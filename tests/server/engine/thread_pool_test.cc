@@ -40,7 +40,8 @@ class ThreadPoolTest : public ::testing::TestWithParam<PoolShape> {
 
 INSTANTIATE_TEST_SUITE_P(Threads, ThreadPoolTest,
                          ::testing::Values(PoolShape{1}, PoolShape{2}, PoolShape{3}, PoolShape{4},
-                                           PoolShape{8}, PoolShape{4, Patience::kSleep}),
+                                           PoolShape{4, Patience::kSleep},
+                                           PoolShape{8, Patience::kSleep}),
                          [](const auto& shape) {
                            const bool spins = shape.param.patience == Patience::kSpin;
                            return absl::StrCat(shape.param.threads, spins ? "Spin" : "Sleep");
