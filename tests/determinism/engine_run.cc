@@ -31,7 +31,7 @@ absl::StatusOr<std::unique_ptr<model::Gpt2>> MakeModel(const Subject& subject, s
 }
 
 absl::StatusOr<model::KvCache> MakeCache(const Subject& subject, std::size_t blocks) {
-  return model::KvCache::Create(subject.model.config, blocks);
+  return model::KvCache::Create(subject.model.config, blocks, subject.types.kv);
 }
 
 std::vector<std::size_t> OrderOfArrival(std::size_t count, const Schedule& schedule) {

@@ -18,6 +18,12 @@ bool IsDigest(absl::string_view text) {
          text.find_first_not_of("0123456789abcdef") == absl::string_view::npos;
 }
 
+bool BelongsTo(absl::string_view name, const std::vector<std::string>& sets) {
+  return std::any_of(sets.begin(), sets.end(), [&](const std::string& set) {
+    return absl::StartsWith(name, absl::StrCat(set, " "));
+  });
+}
+
 }  // namespace
 
 absl::StatusOr<Digests> ParseDigests(absl::string_view text) {
@@ -57,10 +63,7 @@ std::vector<std::string> DifferencesOf(const Digests& actual, const Digests& exp
     }
   }
   for (const auto& [name, digest] : expected) {
-    const bool counts = std::any_of(sets.begin(), sets.end(), [&](const std::string& set) {
-      return absl::StartsWith(name, set + " ");
-    });
-    if (counts && actual.count(name) == 0) {
+    if (BelongsTo(name, sets) && actual.count(name) == 0) {
       differences.push_back(absl::StrCat(name, ": expected ", digest, ", but it did not run"));
     }
   }

@@ -10,6 +10,7 @@ namespace cascade::testing {
 namespace {
 
 using model::kernels::Activation;
+using model::kernels::KvType;
 using model::kernels::WeightType;
 
 constexpr std::uint64_t kSeed = 5;
@@ -20,12 +21,16 @@ std::string BundledFolder(const std::string& root) { return root + "/deploy/mode
 
 std::vector<StorageTypes> AllStorageTypes() {
   std::vector<StorageTypes> all;
-  for (const WeightType weights : model::kernels::kWeightTypes) all.push_back({weights});
+  for (const WeightType type : model::kernels::kWeightTypes) all.push_back({.weights = type});
+  for (const KvType type : model::kernels::kKvTypes) {
+    if (type != KvType::kF32) all.push_back({.kv = type});
+  }
   return all;
 }
 
 std::string Name(const StorageTypes& types) {
-  return absl::StrCat("weights=", std::string(model::kernels::Name(types.weights)));
+  return absl::StrCat("weights=", std::string(model::kernels::Name(types.weights)),
+                      " kv=", std::string(model::kernels::Name(types.kv)));
 }
 
 absl::StatusOr<TestModel> BundledModel(const std::string& root) {

@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "model/config.h"
 #include "model/executor.h"
+#include "model/kernels/kv_block.h"
 #include "model/kernels/packed_matrix.h"
 #include "model/tokenizer/tokenizer.h"
 #include "model/weights/gpt2_weights.h"
@@ -16,12 +17,14 @@ namespace cascade::testing {
 // What a result may depend on, besides model and request: each combination has its own bits.
 struct StorageTypes {
   model::kernels::WeightType weights = model::kernels::WeightType::kF32;
+  model::kernels::KvType kv = model::kernels::KvType::kF32;
 };
 
-// Every type that there is; a new one appears by itself.
+// Every type that there is, a new one by itself. Weights and cache vary one at a time: no kernel
+// reads both.
 std::vector<StorageTypes> AllStorageTypes();
 
-std::string Name(const StorageTypes& types);  // "weights=f32"
+std::string Name(const StorageTypes& types);  // "weights=f32 kv=f32"
 
 // All models use the bundled tokenizer; a smaller vocabulary uses its beginning.
 struct TestModel {
