@@ -1,5 +1,6 @@
 #include "model/cache/kv_cache.h"
 
+#include <algorithm>
 #include <cassert>
 #include <limits>
 #include <new>
@@ -73,12 +74,13 @@ void KvCache::Write(const BlockTable& blocks, HeadIndex head, std::size_t start,
   assert(keys.rows() == values.rows() && keys.cols() == head_dim_ && values.cols() == head_dim_);
   std::byte* const first_key = storage_.data() + KeyOffset(head);
   std::byte* const first_value = storage_.data() + ValueOffset(head);
-  for (std::size_t r = 0; r < keys.rows(); ++r) {
-    const std::size_t position = start + r;
-    const std::size_t slot = position % kBlockPositions;
-    const std::size_t id = blocks.ids()[position / kBlockPositions];
-    kernels::WriteKey(type_, keys.Row(r), slot, first_key + id * key_bytes_);
-    kernels::WriteValue(type_, values.Row(r), slot, first_value + id * value_bytes_);
+  for (std::size_t r = 0; r < keys.rows();) {  // what lies in one block at a time
+    const std::size_t slot = (start + r) % kBlockPositions;
+    const std::size_t rows = std::min(kBlockPositions - slot, keys.rows() - r);
+    const std::size_t id = blocks.ids()[(start + r) / kBlockPositions];
+    kernels::WriteKeys(type_, keys.Rows(r, rows), slot, first_key + id * key_bytes_);
+    kernels::WriteValues(type_, values.Rows(r, rows), slot, first_value + id * value_bytes_);
+    r += rows;
   }
 }
 

@@ -1,5 +1,7 @@
 #include "model/kernels/kv_block.h"
 
+#include <algorithm>
+#include <cassert>
 #include <cstring>
 
 #include "model/kernels/float_bits.h"
@@ -7,9 +9,14 @@
 namespace cascade::model::kernels {
 namespace {
 
-// Element `row`, `column` of a matrix of rows of `columns` elements of each type.
+// Elements of a row that are transposed together.
+constexpr std::size_t kTransposed = 16;
+
+// Where each type has element `row`, `column` of a matrix of rows of `columns` elements; the next
+// column is kStep further on.
 struct F32 {
   using Bits = float;
+  static constexpr std::size_t kStep = 1;
   static Bits Round(float value) { return value; }
   static float Widen(Bits bits) { return bits; }
   static std::size_t Index(std::size_t row, std::size_t column, std::size_t columns) {
@@ -19,6 +26,7 @@ struct F32 {
 
 struct Bf16 {
   using Bits = std::uint16_t;
+  static constexpr std::size_t kStep = 2;
   static Bits Round(float value) { return Bf16FromFloat(value); }
   static float Widen(Bits bits) { return FloatFromBf16(bits); }
   static std::size_t Index(std::size_t row, std::size_t column, std::size_t columns) {
@@ -28,6 +36,7 @@ struct Bf16 {
 
 struct F16 {
   using Bits = std::uint16_t;
+  static constexpr std::size_t kStep = 1;
   static Bits Round(float value) { return F16FromFloat(value); }
   static float Widen(Bits bits) { return FloatFromF16(bits); }
   static std::size_t Index(std::size_t row, std::size_t column, std::size_t columns) {
@@ -48,10 +57,11 @@ void WithType(KvType type, Body body) {
   }
 }
 
+// Elements of one row from `index` on.
 template <typename Type>
-void Store(float value, std::size_t index, std::byte* block) {
-  const typename Type::Bits bits = Type::Round(value);
-  std::memcpy(block + index * sizeof(bits), &bits, sizeof(bits));
+void StoreRow(std::span<const float> values, std::size_t index, std::byte* block) {
+  auto* out = reinterpret_cast<typename Type::Bits*>(block) + index;
+  for (std::size_t i = 0; i < values.size(); ++i) out[i * Type::kStep] = Type::Round(values[i]);
 }
 
 template <typename Type>
@@ -86,18 +96,29 @@ std::size_t ValueBytes(KvType type, std::size_t head_dim) {
   return kBlockPositions * head_dim * BytesPerElement(type);
 }
 
-void WriteKey(KvType type, std::span<const float> key, std::size_t slot, std::byte* block) {
+void WriteKeys(KvType type, ConstMatF keys, std::size_t slot, std::byte* block) {
+  assert(slot + keys.rows() <= kBlockPositions);
   WithType(type, [&]<typename Type>(Type) {
-    for (std::size_t d = 0; d < key.size(); ++d) {
-      Store<Type>(key[d], Type::Index(d, slot, kBlockPositions), block);
+    for (std::size_t d = 0; d < keys.cols(); d += kTransposed) {
+      const std::size_t columns = std::min(kTransposed, keys.cols() - d);
+      float transposed[kTransposed][kBlockPositions];
+      for (std::size_t r = 0; r < keys.rows(); ++r) {
+        const float* key = keys.Row(r).data() + d;
+        for (std::size_t c = 0; c < columns; ++c) transposed[c][r] = key[c];
+      }
+      for (std::size_t c = 0; c < columns; ++c) {
+        StoreRow<Type>({transposed[c], keys.rows()}, Type::Index(d + c, slot, kBlockPositions),
+                       block);
+      }
     }
   });
 }
 
-void WriteValue(KvType type, std::span<const float> value, std::size_t slot, std::byte* block) {
+void WriteValues(KvType type, ConstMatF values, std::size_t slot, std::byte* block) {
+  assert(slot + values.rows() <= kBlockPositions);
   WithType(type, [&]<typename Type>(Type) {
-    for (std::size_t d = 0; d < value.size(); ++d) {
-      Store<Type>(value[d], Type::Index(slot, d, value.size()), block);
+    for (std::size_t r = 0; r < values.rows(); ++r) {
+      StoreRow<Type>(values.Row(r), Type::Index(slot + r, 0, values.cols()), block);
     }
   });
 }

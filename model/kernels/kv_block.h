@@ -15,6 +15,8 @@
 #include <span>
 #include <string_view>
 
+#include "model/mat_view.h"
+
 namespace cascade::model::kernels {
 
 // Positions of one KV block: one panel of lanes.
@@ -32,11 +34,12 @@ std::string_view Name(KvType type);  // "f32", "bf16", "f16"
 std::size_t KeyBytes(KvType type, std::size_t head_dim);
 std::size_t ValueBytes(KvType type, std::size_t head_dim);
 
-// Writes the key (value) of one position, [head_dim], to row `slot` of the 16.
-void WriteKey(KvType type, std::span<const float> key, std::size_t slot, std::byte* block);
-void WriteValue(KvType type, std::span<const float> value, std::size_t slot, std::byte* block);
+// Writes the keys (values) of consecutive positions, [rows, head_dim], any stride, to the places of
+// positions [slot, slot + rows) of the 16.
+void WriteKeys(KvType type, ConstMatF keys, std::size_t slot, std::byte* block);
+void WriteValues(KvType type, ConstMatF values, std::size_t slot, std::byte* block);
 
-// Reads it back.
+// Reads one back.
 void ReadKey(KvType type, const std::byte* block, std::size_t slot, std::span<float> key);
 void ReadValue(KvType type, const std::byte* block, std::size_t slot, std::span<float> value);
 

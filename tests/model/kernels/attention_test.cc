@@ -40,8 +40,10 @@ class Head {
   void Write(std::size_t p, std::span<const float> key, std::span<const float> value) {
     const std::size_t block = ids_[p / kBlockPositions];
     const std::size_t slot = p % kBlockPositions;
-    WriteKey(type_, key, slot, keys_.data() + block * KeyBytes(type_, head_dim_));
-    WriteValue(type_, value, slot, values_.data() + block * ValueBytes(type_, head_dim_));
+    WriteKeys(type_, ConstMatF(key.data(), 1, head_dim_), slot,
+              keys_.data() + block * KeyBytes(type_, head_dim_));
+    WriteValues(type_, ConstMatF(value.data(), 1, head_dim_), slot,
+                values_.data() + block * ValueBytes(type_, head_dim_));
   }
 
   // As they are after rounding.

@@ -40,25 +40,38 @@ std::vector<float> Awkward(std::size_t count, std::uint64_t seed) {
 
 constexpr std::size_t kHeadSizes[] = {1, 5, 16, 33, 64};
 
+// Sixteen keys (values) written in pieces of `rows`, then read back.
+void ExpectReadsBackRounded(KvType type, std::size_t head_dim, std::size_t rows) {
+  const std::vector<float> keys = Awkward(kBlockPositions * head_dim, rows);
+  const std::vector<float> values = Awkward(kBlockPositions * head_dim, 100 + rows);
+  std::vector<std::byte> key_block(KeyBytes(type, head_dim));
+  std::vector<std::byte> value_block(ValueBytes(type, head_dim));
+  for (std::size_t slot = 0; slot < kBlockPositions; slot += rows) {
+    const std::size_t count = std::min(rows, kBlockPositions - slot);
+    WriteKeys(type, ConstMatF(&keys[slot * head_dim], count, head_dim), slot, key_block.data());
+    WriteValues(type, ConstMatF(&values[slot * head_dim], count, head_dim), slot,
+                value_block.data());
+  }
+  std::vector<float> read(head_dim);
+  for (std::size_t slot = 0; slot < kBlockPositions; ++slot) {
+    ReadKey(type, key_block.data(), slot, read);
+    for (std::size_t d = 0; d < head_dim; ++d) {
+      ASSERT_TRUE(SameBits(read[d], Rounded(type, keys[slot * head_dim + d])));
+    }
+    ReadValue(type, value_block.data(), slot, read);
+    for (std::size_t d = 0; d < head_dim; ++d) {
+      ASSERT_TRUE(SameBits(read[d], Rounded(type, values[slot * head_dim + d])));
+    }
+  }
+}
+
 TEST(KvBlockTest, GivesBackEveryElementRoundedToItsType) {
   for (const KvType type : kKvTypes) {
     for (const std::size_t head_dim : kHeadSizes) {
-      std::vector<std::byte> keys(KeyBytes(type, head_dim));
-      std::vector<std::byte> values(ValueBytes(type, head_dim));
-      for (std::size_t slot = 0; slot < kBlockPositions; ++slot) {
-        WriteKey(type, Awkward(head_dim, slot), slot, keys.data());
-        WriteValue(type, Awkward(head_dim, 100 + slot), slot, values.data());
-      }
-      std::vector<float> read(head_dim);
-      for (std::size_t slot = 0; slot < kBlockPositions; ++slot) {
-        std::vector<float> key = Awkward(head_dim, slot);
-        std::vector<float> value = Awkward(head_dim, 100 + slot);
-        for (float& element : key) element = Rounded(type, element);
-        for (float& element : value) element = Rounded(type, element);
-        ReadKey(type, keys.data(), slot, read);
-        EXPECT_TRUE(SameBits(read, key)) << Name(type) << ", " << head_dim << ", slot " << slot;
-        ReadValue(type, values.data(), slot, read);
-        EXPECT_TRUE(SameBits(read, value)) << Name(type) << ", " << head_dim << ", slot " << slot;
+      for (const std::size_t rows : {1u, 5u, 16u}) {
+        SCOPED_TRACE(::testing::Message()
+                     << Name(type) << ", head_dim " << head_dim << ", " << rows << " at a time");
+        ASSERT_NO_FATAL_FAILURE(ExpectReadsBackRounded(type, head_dim, rows));
       }
     }
   }
@@ -76,18 +89,28 @@ std::size_t BytesWritten(std::size_t bytes, Write write) {
   return written;
 }
 
+void ExpectTouchesItsOwnAlone(KvType type, std::size_t head_dim, std::size_t slot,
+                              std::size_t rows) {
+  const std::vector<float> numbers = Numbers(head_dim).Next(rows * head_dim);
+  const ConstMatF matrix(numbers.data(), rows, head_dim);
+  const std::size_t own = rows * head_dim * BytesPerElement(type);
+  EXPECT_EQ(BytesWritten(KeyBytes(type, head_dim),
+                         [&](std::byte* block) { WriteKeys(type, matrix, slot, block); }),
+            own)
+      << Name(type) << ", head_dim " << head_dim << ", slot " << slot;
+  EXPECT_EQ(BytesWritten(ValueBytes(type, head_dim),
+                         [&](std::byte* block) { WriteValues(type, matrix, slot, block); }),
+            own)
+      << Name(type) << ", head_dim " << head_dim << ", slot " << slot;
+}
+
 TEST(KvBlockTest, AWriteTouchesItsOwnElementsAlone) {
   for (const KvType type : kKvTypes) {
     for (const std::size_t head_dim : kHeadSizes) {
-      const std::vector<float> row = Numbers(head_dim).Next(head_dim);
       for (std::size_t slot = 0; slot < kBlockPositions; ++slot) {
-        EXPECT_EQ(BytesWritten(KeyBytes(type, head_dim),
-                               [&](std::byte* block) { WriteKey(type, row, slot, block); }),
-                  head_dim * BytesPerElement(type));
-        EXPECT_EQ(BytesWritten(ValueBytes(type, head_dim),
-                               [&](std::byte* block) { WriteValue(type, row, slot, block); }),
-                  head_dim * BytesPerElement(type));
+        ExpectTouchesItsOwnAlone(type, head_dim, slot, 1);
       }
+      ExpectTouchesItsOwnAlone(type, head_dim, 3, 11);
     }
   }
 }
