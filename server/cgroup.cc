@@ -6,9 +6,11 @@
 #include <fstream>
 #include <optional>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "server/engine/affinity.h"
 
 namespace cascade::server {
 namespace {
@@ -33,6 +35,18 @@ void ReadUpwards(const std::string& mount, std::string group, absl::string_view 
   }
 }
 
+// The whole CPUs of "quota period", at least 1; nothing if there is no limit.
+std::optional<std::size_t> WholeCpus(absl::string_view limit) {
+  const std::vector<absl::string_view> parts = absl::StrSplit(limit, ' ');
+  std::uint64_t quota = 0;  // no number: version 2 says "max", version 1 says -1
+  std::uint64_t period = 0;
+  if (parts.size() != 2 || !absl::SimpleAtoi(parts[0], &quota) ||
+      !absl::SimpleAtoi(parts[1], &period) || period == 0) {
+    return std::nullopt;
+  }
+  return std::max<std::size_t>(1, quota / period);
+}
+
 }  // namespace
 
 std::vector<std::string> ReadCgroupFiles(const CgroupFile& file, const std::string& root) {
@@ -53,6 +67,22 @@ std::vector<std::string> ReadCgroupFiles(const CgroupFile& file, const std::stri
     }
   }
   return lines;
+}
+
+std::size_t CpuLimit(const std::string& root) {
+  const std::vector<std::string> quotas =
+      ReadCgroupFiles({"cpu", "cpu.cfs_quota_us", "cpu.max"}, root);
+  const std::vector<std::string> periods =
+      ReadCgroupFiles({"cpu", "cpu.cfs_period_us", "cpu.max"}, root);
+  std::size_t limit = AllowedCpus().size();
+  for (std::size_t i = 0; i < std::min(quotas.size(), periods.size()); ++i) {
+    // Version 2 has both numbers in one file, version 1 in two.
+    const bool is_whole = absl::StrContains(quotas[i], ' ');
+    const std::optional<std::size_t> cpus =
+        WholeCpus(is_whole ? quotas[i] : absl::StrCat(quotas[i], " ", periods[i]));
+    if (cpus) limit = std::min(limit, *cpus);
+  }
+  return limit;
 }
 
 std::uint64_t MemoryLimit(const std::string& root) {

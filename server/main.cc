@@ -1,9 +1,13 @@
 // cascade-server: flags, signals, and how it ends.
 //
-// Exit status: 0 after SIGTERM or SIGINT, 1 if it cannot start; then the reason is one line on
-// stderr.
+// Exit status: 0 after SIGTERM or SIGINT, while the model loads too; 1 if it cannot start: then the
+// reason is one line on stderr.
 
+#include <pthread.h>
+
+#include <atomic>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -46,6 +50,54 @@ int Fail(const absl::Status& status) {
   return EXIT_FAILURE;
 }
 
+// Loads the model in a thread of its own, so that signals are heard meanwhile.
+class Loading {
+ public:
+  explicit Loading(Server& server)
+      : starter_(pthread_self()), thread_([this, &server] { Run(server); }) {}
+  ~Loading() { thread_.join(); }
+  Loading(const Loading&) = delete;
+  Loading& operator=(const Loading&) = delete;
+
+  // After the starter's signal. Ends the process if the model was not there yet: nothing has been
+  // accepted and nothing is half-done that the next start would mind, and waiting for a slow disk
+  // would be for nothing. Else the result of loading.
+  absl::Status AwaitOrExit() {
+    if (state_.exchange(State::kInterrupted) == State::kLoading) {
+      Log(LogLevel::kInfo, "shut down while loading");
+      std::_Exit(EXIT_SUCCESS);
+    }
+    finished_.wait(false);
+    return status_;
+  }
+
+ private:
+  enum class State : std::uint8_t { kLoading, kLoaded, kInterrupted };
+
+  void Run(Server& server) {
+    status_ = LoadModel(server);
+    const bool interrupted = state_.exchange(State::kLoaded) == State::kInterrupted;
+    if (status_.ok() && !interrupted) server.StartServing();
+    finished_.store(true);
+    finished_.notify_all();
+    if (!status_.ok()) pthread_kill(starter_, SIGTERM);  // who waits for a signal need not
+  }
+
+  static absl::Status LoadModel(Server& server) {
+    try {
+      return server.LoadModel();
+    } catch (const std::exception& error) {  // memory, above all: a model that does not fit
+      return absl::InternalError(error.what());
+    }
+  }
+
+  const pthread_t starter_;
+  std::atomic<State> state_ = State::kLoading;
+  std::atomic<bool> finished_ = false;
+  absl::Status status_;  // the thread's, until finished_
+  std::thread thread_;   // last: the rest is there before it starts
+};
+
 // Lets running streams finish for `grace`, or until a second signal.
 void DrainUnlessInterrupted(Server& server, const ShutdownSignals& signals, absl::Duration grace) {
   std::thread impatience([&server, &signals] {
@@ -69,8 +121,11 @@ int Serve(const Options& options) {
     std::printf("%s\n", server.address().c_str());
     std::fflush(stdout);
   }
-  if (absl::Status status = server.LoadModel(); !status.ok()) return Fail(status);
-  signals.Wait();
+  {
+    Loading loading(server);
+    signals.Wait();
+    if (absl::Status status = loading.AwaitOrExit(); !status.ok()) return Fail(status);
+  }
   Log(LogLevel::kInfo, "draining", {{"seconds", absl::ToInt64Seconds(options.drain)}});
   DrainUnlessInterrupted(server, signals, options.drain);
   server.Shutdown();

@@ -3,7 +3,6 @@
 #include <array>
 #include <filesystem>
 #include <limits>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -18,6 +17,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
+#include "server/cgroup.h"
 #include "server/listen_address.h"
 
 ABSL_FLAG(std::string, model, "",
@@ -28,13 +28,18 @@ ABSL_FLAG(std::string, model_name, "",
 ABSL_FLAG(std::string, listen, "localhost:50051",
           "Where to listen: HOST:PORT or unix:PATH. 0.0.0.0:50051 is every interface, and anybody\n"
           "who reaches it may use it. Port 0 takes a free one and prints it on stdout.");
-ABSL_FLAG(std::string, weights, "auto",
-          "How weights lie in memory: auto (as they are stored), f32, bf16, f16 or int8. Half the\n"
-          "bytes make tokens nearly twice as fast. Arithmetic is always float32. int8 is an\n"
-          "approximation: whole numbers with a scale for each output of a matrix.");
-ABSL_FLAG(std::string, threads, "1",
-          "Threads that run the model: a number, or auto for one for each CPU. Never changes a\n"
-          "result.");
+ABSL_FLAG(
+    std::string, weights, "auto",
+    "How weights lie in memory: auto (as they are stored), f32, bf16, f16, int8 or int4. Half\n"
+    "the bytes make tokens nearly twice as fast. Arithmetic is always float32. int8 and int4\n"
+    "are approximations; int4 pays where memory is slow for its threads.");
+ABSL_FLAG(
+    std::string, threads, "1",
+    "Threads that run the model: a number, or auto for one for each CPU that this process may\n"
+    "use (its affinity and its container's quota counted). Never changes a result.");
+ABSL_FLAG(bool, pin_threads, false,
+          "Ties each of them to a CPU of its own: steadier times where nothing else wants these\n"
+          "CPUs, worse ones where something does.");
 ABSL_FLAG(
     std::string, kv_cache_bytes, "auto",
     "Memory for keys and values, such as 256MiB or 2GiB. auto: what --max_running sequences\n"
@@ -71,11 +76,11 @@ ABSL_FLAG(std::string, log_format, "text", "Log lines on stderr: text or json.")
 namespace cascade::server {
 namespace {
 
-constexpr std::array kFlagNames = {"model",         "model_name",        "listen",
-                                   "weights",       "threads",           "kv_cache_bytes",
-                                   "kv_cache_type", "max_running",       "max_queued",
-                                   "step_tokens",   "generation_config", "simd",
-                                   "drain_seconds", "log_level",         "log_format"};
+constexpr std::array kFlagNames = {
+    "model",       "model_name",    "listen",         "weights",
+    "threads",     "pin_threads",   "kv_cache_bytes", "kv_cache_type",
+    "max_running", "max_queued",    "step_tokens",    "generation_config",
+    "simd",        "drain_seconds", "log_level",      "log_format"};
 
 constexpr std::size_t kMaxThreads = 1024;
 constexpr std::int32_t kMaxRows = 16384;  // of a step: its scratch is 100 KiB a row on gpt2-xl
@@ -121,7 +126,7 @@ absl::Status SetCount(absl::string_view flag, std::int32_t value, CountRange ran
 
 absl::Status SetThreads(const std::string& text, std::size_t& out) {
   if (text == "auto") {
-    out = std::max(1U, std::thread::hardware_concurrency());
+    out = CpuLimit();
     return absl::OkStatus();
   }
   if (!absl::SimpleAtoi(text, &out) || out < 1 || out > kMaxThreads) {
@@ -155,6 +160,7 @@ absl::Status SetModel(Options& options) {
 
 absl::Status SetSizes(Options& options) {
   absl::Status status = SetThreads(absl::GetFlag(FLAGS_threads), options.threads);
+  options.pin_threads = absl::GetFlag(FLAGS_pin_threads);
   status.Update(SetKvCacheBytes(absl::GetFlag(FLAGS_kv_cache_bytes), options.kv_cache_bytes));
   status.Update(SetCount("max_running", absl::GetFlag(FLAGS_max_running), {1, kMaxRows},
                          options.max_running));

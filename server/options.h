@@ -22,7 +22,8 @@ struct Options {
   std::string listen = "localhost:50051";             // HOST:PORT or unix:PATH
   std::optional<model::kernels::WeightType> weights;  // absent: as stored
   std::size_t threads = 1;                            // that run the model
-  std::optional<std::uint64_t> kv_cache_bytes;        // absent: what max_running needs, bounded
+  bool pin_threads = false;
+  std::optional<std::uint64_t> kv_cache_bytes;  // absent: what max_running needs, bounded
   model::kernels::KvType kv_cache_type = model::kernels::KvType::kF32;
   std::size_t max_running = 64;
   std::size_t max_queued = 256;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -17,7 +18,8 @@
 #include "model/kernels/simd_target.h"
 #include "model/weights/gpt2_weights.h"
 #include "server/cgroup.h"
-#include "server/engine/thread_pool.h"
+#include "server/engine/affinity.h"
+#include "server/model_threads.h"
 #include "server/observability/logs.h"
 
 namespace cascade::server {
@@ -79,11 +81,6 @@ absl::StatusOr<std::size_t> NumKvBlocks(const Options& options, const model::Mod
                     std::max(one_sequence, most / block_bytes));
 }
 
-std::unique_ptr<model::Executor> MakeExecutor(std::size_t threads) {
-  if (threads == 1) return std::make_unique<model::InlineExecutor>();
-  return std::make_unique<ThreadPool>(threads);
-}
-
 void LogLoaded(const ModelInfo& info, const Options& options, std::size_t cache_bytes,
                absl::Duration took) {
   const model::WeightsReport& weights = info.weights;
@@ -143,12 +140,13 @@ absl::StatusOr<std::unique_ptr<ServedModel>> ServedModel::Load(const Options& op
   if (!tokenizer.ok()) return tokenizer.status();
   if (absl::Status status = CheckVocabulary(*tokenizer, *config); !status.ok()) return status;
 
-  std::unique_ptr<model::Executor> executor = MakeExecutor(options.threads);
+  ModelThreads threads = StartModelThreads(options);
+  model::Executor& executor = *threads.executor;
   absl::StatusOr<model::LoadedWeights> loaded =
-      model::LoadGpt2Weights(options.model, *config, options.weights, *executor);
+      model::LoadGpt2Weights(options.model, *config, options.weights, executor);
   if (!loaded.ok()) return loaded.status();
   absl::StatusOr<model::KvCache> cache =
-      model::KvCache::Create(*config, *blocks, options.kv_cache_type, *executor);
+      model::KvCache::Create(*config, *blocks, options.kv_cache_type, executor);
   if (!cache.ok()) return cache.status();
 
   ModelInfo info = {.name = options.model_name,
@@ -161,12 +159,14 @@ absl::StatusOr<std::unique_ptr<ServedModel>> ServedModel::Load(const Options& op
                     .max_running = options.max_running,
                     .max_queued = options.max_queued};
   auto gpt2 = std::make_unique<model::Gpt2>(*config, std::move(loaded->weights),
-                                            options.step_tokens, *executor);
+                                            options.step_tokens, executor);
   LogLoaded(info, options, *blocks * model::KvCache::BytesPerBlock(*config, options.kv_cache_type),
             absl::Now() - begin);
+  std::optional<AffinityScope> tied;  // the worker's thread is made within it
+  if (threads.worker_cpu) tied.emplace(*threads.worker_cpu);
   return std::unique_ptr<ServedModel>(new ServedModel({std::move(info),
                                                        *std::move(tokenizer),
-                                                       std::move(executor),
+                                                       std::move(threads.executor),
                                                        std::move(gpt2),
                                                        *std::move(cache),
                                                        {.max_running = options.max_running,

@@ -67,12 +67,15 @@ absl::Status Server::LoadModel() {
   absl::StatusOr<std::unique_ptr<ServedModel>> model = ServedModel::Load(options_);
   if (!model.ok()) return model.status();
   model_ = *std::move(model);
+  return absl::OkStatus();
+}
+
+void Server::StartServing() {
   text_generation_.Serve(model_->backend());
   health_.SetServing(true);
   Log(LogLevel::kInfo,
       absl::StrCat("serving; try: grpcurl -plaintext -d '{\"text\": \"Once upon a time\"}' ",
                    address_, " cascade.v1.TextGeneration/GenerateStream"));
-  return absl::OkStatus();
 }
 
 void Server::Drain(absl::Time deadline) {

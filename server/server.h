@@ -15,7 +15,7 @@
 
 namespace cascade::server {
 
-// In this order, on one thread: Listen, LoadModel, Drain, Shutdown. Drain also from a second
+// One after the other: Listen, LoadModel, StartServing, Drain, Shutdown. Drain also from a second
 // thread.
 //
 //   state        health        a new request gets
@@ -32,8 +32,11 @@ class Server {
   // cannot be had.
   absl::Status Listen();
 
-  // Loads the model and serves it.
+  // Loads the model; nobody is served yet.
   absl::Status LoadModel();
+
+  // Serves the model. REQUIRES: LoadModel was OK.
+  void StartServing();
 
   // Health turns NOT_SERVING and new requests are refused, before anything else. Returns when those
   // that were admitted have ended, at `deadline` by force.

@@ -14,6 +14,13 @@ namespace {
 
 constexpr std::size_t kMostCpus = 8192;  // Linux' own limit
 
+int SetCpus(pthread_t thread, const std::vector<int>& cpus) {
+  std::vector<cpu_set_t> mask(kMostCpus / CPU_SETSIZE);
+  const std::size_t bytes = mask.size() * sizeof(cpu_set_t);
+  for (const int cpu : cpus) CPU_SET_S(static_cast<std::size_t>(cpu), bytes, mask.data());
+  return pthread_setaffinity_np(thread, bytes, mask.data());
+}
+
 }  // namespace
 
 std::vector<int> AllowedCpus() {
@@ -33,12 +40,14 @@ std::vector<int> AllowedCpus() {
 }
 
 absl::Status PinThread(pthread_t thread, int cpu) {
-  std::vector<cpu_set_t> mask(kMostCpus / CPU_SETSIZE);
-  const std::size_t bytes = mask.size() * sizeof(cpu_set_t);
-  CPU_SET_S(static_cast<std::size_t>(cpu), bytes, mask.data());
-  const int error = pthread_setaffinity_np(thread, bytes, mask.data());
+  const int error = SetCpus(thread, {cpu});
   if (error == 0) return absl::OkStatus();
   return absl::ErrnoToStatus(error, absl::StrCat("cannot tie a thread to CPU ", cpu));
 }
+
+AffinityScope::AffinityScope(int cpu)
+    : before_(AllowedCpus()), status_(PinThread(pthread_self(), cpu)) {}
+
+AffinityScope::~AffinityScope() { SetCpus(pthread_self(), before_); }
 
 }  // namespace cascade::server

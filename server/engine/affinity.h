@@ -16,4 +16,20 @@ std::vector<int> AllowedCpus();
 // Ties a thread to one CPU. An error, naming the CPU, leaves it as it was.
 absl::Status PinThread(pthread_t thread, int cpu);
 
+// Ties the calling thread to one CPU for as long as it lives. Threads that are made meanwhile
+// inherit that and keep it.
+class AffinityScope {
+ public:
+  explicit AffinityScope(int cpu);
+  ~AffinityScope();
+  AffinityScope(const AffinityScope&) = delete;
+  AffinityScope& operator=(const AffinityScope&) = delete;
+
+  const absl::Status& status() const { return status_; }  // PinThread's
+
+ private:
+  const std::vector<int> before_;
+  const absl::Status status_;
+};
+
 }  // namespace cascade::server

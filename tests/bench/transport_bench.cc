@@ -228,6 +228,7 @@ class WholeServer {
   WholeServer() : server_(BenchOptions()) {
     StartLogging({.level = LogLevel::kOff});
     if (!server_.Listen().ok() || !server_.LoadModel().ok()) std::abort();
+    server_.StartServing();
     stub_ = v1::TextGeneration::NewStub(
         grpc::CreateChannel(server_.address(), grpc::InsecureChannelCredentials()));
   }

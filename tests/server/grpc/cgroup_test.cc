@@ -1,11 +1,15 @@
 #include "server/cgroup.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <string>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/engine/affinity.h"
+#include "tests/support/status_matchers.h"
 #include "tests/support/temp_dir.h"
 
 namespace cascade::server {
@@ -55,6 +59,44 @@ TEST_F(CgroupTest, ReadsVersionOneWhoseGroupMayBeNamedAsTheHostSeesIt) {
   Write("sys/fs/cgroup/cpu,cpuacct/memory.limit_in_bytes", "1\n");
   EXPECT_THAT(ReadCgroupFiles(kMemory, root_.path()), ElementsAre("100663296"));
   EXPECT_EQ(MemoryLimit(root_.path()), 96 * kMiB);
+}
+
+TEST_F(CgroupTest, AQuotaCountsInWholeCpus) {
+  const std::size_t allowed = AllowedCpus().size();
+  const struct {
+    std::string limit;
+    std::size_t cpus;
+  } cases[] = {{"100000 100000", 1},  {"199999 100000", 1},  {"200000 100000", 2},
+               {"250000 100000", 2},  {"30000 100000", 1},   {"max 100000", allowed},
+               {"no limit", allowed}, {"100000 0", allowed}, {"", allowed}};
+  Write("proc/self/cgroup", "0::/a\n");
+  for (const auto& c : cases) {
+    Write("sys/fs/cgroup/a/cpu.max", c.limit + "\n");
+    EXPECT_EQ(CpuLimit(root_.path()), std::min(allowed, c.cpus)) << c.limit;
+  }
+}
+
+TEST_F(CgroupTest, TheSmallestQuotaBinds) {
+  Write("proc/self/cgroup", "0::/pod/container\n");
+  Write("sys/fs/cgroup/pod/container/cpu.max", "max 100000\n");
+  Write("sys/fs/cgroup/pod/cpu.max", "100000 100000\n");
+  EXPECT_EQ(CpuLimit(root_.path()), 1U);
+}
+
+TEST_F(CgroupTest, ReadsAQuotaOfVersionOne) {
+  Write("proc/self/cgroup", "5:cpu,cpuacct:/docker/1234\n0::/\n");
+  Write("sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", "-1\n");
+  Write("sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us", "50000\n");
+  EXPECT_EQ(CpuLimit(root_.path()), AllowedCpus().size());
+  Write("sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", "50000\n");
+  EXPECT_EQ(CpuLimit(root_.path()), 1U);
+}
+
+TEST_F(CgroupTest, WithoutAQuotaTheAffinityMaskIsTheLimit) {
+  EXPECT_EQ(CpuLimit(root_.path()), AllowedCpus().size());
+  const AffinityScope one(AllowedCpus().back());
+  ASSERT_THAT(one.status(), testing::IsOk());
+  EXPECT_EQ(CpuLimit(root_.path()), 1U);
 }
 
 TEST_F(CgroupTest, WithoutGroupsTheMachineIsTheLimit) {

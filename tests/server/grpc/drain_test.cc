@@ -88,6 +88,8 @@ TEST(StartUpTest, ListensBeforeTheModelIsThere) {
   EXPECT_EQ(early.status.error_message(), "the model is still loading");
 
   ASSERT_THAT(server.LoadModel(), IsOk());
+  EXPECT_EQ(GenerateStream(*stub, Request(1)).status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  server.StartServing();
   EXPECT_TRUE(watch.WaitFor(HealthCheckResponse::SERVING));
   EXPECT_TRUE(GenerateStream(*stub, Request(1)).status.ok());
   server.Shutdown();

@@ -11,6 +11,7 @@
 #include "grpcpp/security/credentials.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "server/cgroup.h"
 #include "tests/server/grpc/model_folder.h"
 #include "tests/server/grpc/served.h"
 #include "tests/server/grpc/server_process.h"
@@ -185,6 +186,27 @@ TEST_F(ProcessTest, TheStartUpLogSaysWhatIsServedAndHowToCallIt) {
             HasSubstr(" fingerprint="), HasSubstr(" simd="), HasSubstr(" threads=1"),
             HasSubstr(" kv_cache_tokens=1048576"), HasSubstr("grpcurl -plaintext -d '{"),
             HasSubstr(child.address() + " cascade.v1.TextGeneration/GenerateStream")));
+}
+
+TEST_F(ProcessTest, WarnsOfMoreThreadsThanCpusAndServesAllTheSame) {
+  const std::string threads = absl::StrCat("--threads=", CpuLimit() + 1);
+  Child child(folder_.path(), {threads, "--pin_threads"});
+  child.WaitFor(HealthCheckResponse::SERVING);
+  EXPECT_TRUE(GenerateStream(child.stub(), Request(3)).status.ok());
+  child.process().Signal(SIGTERM);
+  EXPECT_EQ(child.process().Wait(), 0);
+  EXPECT_THAT(child.process().StandardError(),
+              AllOf(HasSubstr("warning --threads is more than the CPUs"),
+                    HasSubstr("warning --pin_threads: not all threads are tied")));
+}
+
+TEST_F(ProcessTest, ServesOnThreadsThatAreTied) {
+  Child child(folder_.path(), {"--threads=auto", "--pin_threads"});
+  child.WaitFor(HealthCheckResponse::SERVING);
+  EXPECT_TRUE(GenerateStream(child.stub(), Request(3)).status.ok());
+  child.process().Signal(SIGTERM);
+  EXPECT_EQ(child.process().Wait(), 0);
+  EXPECT_THAT(child.process().StandardError(), Not(HasSubstr("warning")));
 }
 
 TEST_F(ProcessTest, ServesInt8) {

@@ -38,6 +38,7 @@ Served::Served(const std::string& folder, const std::function<void(server::Optio
   server_ = std::make_unique<server::Server>(std::move(options));
   MustBeOk(server_->Listen());
   MustBeOk(server_->LoadModel());
+  server_->StartServing();
   const std::shared_ptr<grpc::Channel> channel = NewChannel();
   stub_ = v1::TextGeneration::NewStub(channel);
   health_ = grpc::health::v1::Health::NewStub(channel);
