@@ -60,11 +60,11 @@ format:  ## Rewrite the C++ sources in the house's format
 	@$(INSTALL) lint
 	scripts/lint.sh format
 
-lint:  ## Check format, include direction and clang-tidy (FILES="a.cc b.cc", or all)
+lint:  ## Check format, include direction and clang-tidy (FILES="a.cc b.cc", SINCE=commit, or all)
 	@$(INSTALL) build test lint
 	@test -f build/build.ninja || cmake --preset release
 	cmake --build --preset release --parallel $(JOBS)  # for what is generated
-	scripts/lint.sh check $(FILES)
+	JOBS=$(JOBS) scripts/lint.sh $(if $(SINCE),since $(SINCE),check $(FILES))
 
 ci:  ## All that a change must pass: format, includes, release, asan, tsan and aarch64
 	.ci/run
