@@ -77,6 +77,8 @@ void MultiplyPanels(const MatMulJob& job, IndexRange panels) {
       return MultiplyPanelsOf<F16Panel>(job, panels);
     case WeightType::kInt8:
       return MultiplyPanelsOf<Int8Panel>(job, panels);
+    case WeightType::kInt4:
+      return MultiplyPanelsOf<Int4Panel>(job, panels);
   }
 }
 

@@ -33,7 +33,7 @@ struct MatMulScratch {
 //   Order    : acc = bias[o]; acc = fma(x[r, i], w[i, o], acc), i ascending, in float32: one chain
 //              an output. Bit-identical for every batch, split, thread count and SIMD target.
 //   int8     : the chain starts at zero and takes whole numbers, q[i, o]; then, once,
-//              fma(acc, scale[o], bias[o]).
+//              fma(acc, scale[o], bias[o]). int4 is as floats are, w[i, o] being q * scale.
 //   Max error: |out - exact| <= n_in * 2^-23 * (|bias| + sum_i |x * w|) before the activation.
 //              MatMulTest.StaysWithinTheStatedError
 //   Inputs   : Inf and NaN propagate as in IEEE 754.

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "model/kernels/float_bits.h"
+#include "model/kernels/int4_panels.h"
 #include "model/kernels/int8_panels.h"
 #include "model/kernels/source_tile.h"
 
@@ -47,12 +48,14 @@ void WriteTile(const Tile& tile, std::size_t rows, WeightType type, std::byte* o
       }
       break;
     case WeightType::kInt8:  // PackInt8Panels
+    case WeightType::kInt4:  // PackInt4Panels
       break;
   }
 }
 
 std::size_t PanelBytes(std::size_t n_in, WeightType type) {
   if (type == WeightType::kInt8) return Int8PanelBytes(n_in);
+  if (type == WeightType::kInt4) return Int4PanelBytes(n_in);
   const std::size_t rows = type == WeightType::kBf16 ? n_in + n_in % 2 : n_in;
   return rows * kPanelColumns * BytesPerWeight(type);
 }
@@ -60,6 +63,7 @@ std::size_t PanelBytes(std::size_t n_in, WeightType type) {
 // Packs the panels [begin, end), at most kGroupPanels, to `out`, the first one's place.
 void PackGroup(const SourceMatrix& source, WeightType type, IndexRange panels, std::byte* out) {
   if (type == WeightType::kInt8) return PackInt8Panels(source, panels, out);
+  if (type == WeightType::kInt4) return PackInt4Panels(source, panels, out);
   const std::size_t row_bytes = kPanelColumns * BytesPerWeight(type);
   const std::size_t panel_bytes = PanelBytes(source.n_in, type);
   Tile tile;
@@ -75,16 +79,8 @@ void PackGroup(const SourceMatrix& source, WeightType type, IndexRange panels, s
 }  // namespace
 
 std::size_t BytesPerWeight(WeightType type) {
-  switch (type) {
-    case WeightType::kF32:
-      return 4;
-    case WeightType::kBf16:
-    case WeightType::kF16:
-      return 2;
-    case WeightType::kInt8:
-      return 1;
-  }
-  return 0;
+  assert(type != WeightType::kInt8 && type != WeightType::kInt4);
+  return type == WeightType::kF32 ? 4 : 2;
 }
 
 std::string_view Name(WeightType type) {
@@ -97,14 +93,10 @@ std::string_view Name(WeightType type) {
       return "f16";
     case WeightType::kInt8:
       return "int8";
+    case WeightType::kInt4:
+      return "int4";
   }
   return "";
-}
-
-std::optional<WeightType> WeightTypeNamed(std::string_view name) {
-  const auto* found = std::ranges::find(kWeightTypes, name, Name);
-  if (found == kWeightTypes.end()) return std::nullopt;
-  return *found;
 }
 
 PackedMatrix PackedMatrix::Pack(const SourceMatrix& source, WeightType type, Executor& executor) {
@@ -131,10 +123,13 @@ const float* PackedMatrix::Scales(std::size_t p) const {
 }
 
 std::optional<std::size_t> PackedMatrix::FindNonFiniteScale() const {
-  if (type_ != WeightType::kInt8) return std::nullopt;
+  if (type_ != WeightType::kInt8 && type_ != WeightType::kInt4) return std::nullopt;
   for (std::size_t column = 0; column < n_out_; ++column) {
-    const float scale = Scales(column / kPanelColumns)[column % kPanelColumns];
-    if (!std::isfinite(scale)) return column;
+    const std::byte* panel = Panel(column / kPanelColumns);
+    const std::size_t c = column % kPanelColumns;
+    const bool finite = type_ == WeightType::kInt8 ? std::isfinite(Int8Scales(panel, n_in_)[c])
+                                                   : Int4ColumnIsFinite(panel, c, n_in_);
+    if (!finite) return column;
   }
   return std::nullopt;
 }
@@ -162,6 +157,9 @@ void PackedMatrix::CopyColumn(std::size_t column, std::span<float> out) const {
       break;
     case WeightType::kInt8:
       CopyInt8Column(panel, c, out);
+      break;
+    case WeightType::kInt4:
+      CopyInt4Column(panel, c, out);
       break;
   }
 }

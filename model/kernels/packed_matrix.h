@@ -15,16 +15,17 @@ namespace cascade::model::kernels {
 
 // How one weight is stored. Arithmetic is always float32; a weight is widened exactly as it is
 // read. kInt8 has a scale for each output column, which its finished chains are multiplied with;
-// weight files have the others only.
-enum class WeightType : std::uint8_t { kF32, kBf16, kF16, kInt8 };
+// kInt4 one for every 16 inputs of a column, part of the weight. Weight files have the others only.
+enum class WeightType : std::uint8_t { kF32, kBf16, kF16, kInt8, kInt4 };
 
 // All of them, for who offers or tests each.
 inline constexpr std::array kWeightTypes = {WeightType::kF32, WeightType::kBf16, WeightType::kF16,
-                                            WeightType::kInt8};
+                                            WeightType::kInt8, WeightType::kInt4};
 
-std::size_t BytesPerWeight(WeightType type);                       // scales left out
-std::string_view Name(WeightType type);                            // "f32", "bf16", "f16", "int8"
-std::optional<WeightType> WeightTypeNamed(std::string_view name);  // nothing for another name
+// Of a type that weight files have.
+std::size_t BytesPerWeight(WeightType type);
+
+std::string_view Name(WeightType type);  // "f32", "bf16", "f16", "int8", "int4"
 
 // Columns of one panel: one cache line of floats, one AVX-512 register, two AVX2, four NEON.
 inline constexpr std::size_t kPanelColumns = 16;
@@ -36,7 +37,7 @@ struct SourceMatrix {
     kOutIn,  // [n_out, n_in]: torch.nn.Embedding and torch.nn.Linear (wte, lm_head)
   };
   std::span<const std::byte> bytes;    // n_in * n_out elements, little-endian, any alignment
-  WeightType type = WeightType::kF32;  // not kInt8
+  WeightType type = WeightType::kF32;  // a float's
   Layout layout = Layout::kInOut;
   std::size_t n_in = 0;
   std::size_t n_out = 0;
@@ -54,8 +55,8 @@ class PackedMatrix {
   PackedMatrix() = default;
 
   // Packs `source`, rounding each element to `type` (to nearest, ties to even; a wider type is
-  // exact), or to int8 as int8_panels.h has it. REQUIRES: source.bytes.size() == n_in * n_out *
-  // BytesPerWeight(source.type).
+  // exact), or to int8 and int4 as int8_panels.h and int4_panels.h have it. REQUIRES:
+  // source.bytes.size() == n_in * n_out * BytesPerWeight(source.type).
   static PackedMatrix Pack(const SourceMatrix& source, WeightType type, Executor& executor);
 
   std::size_t n_in() const { return n_in_; }
@@ -66,7 +67,8 @@ class PackedMatrix {
 
   // Panel `p`: [n_in][16] elements of type(). In bf16 rows come in pairs, an odd last one paired
   // with zeros: 32-bit word c of pair j is w[2j, c] below w[2j + 1, c], which widens with one
-  // operation. In int8 rows are padded to a multiple of four and the panel's scales follow them.
+  // operation. In int8 rows are padded to a multiple of four and the panel's scales follow them;
+  // for int4 see int4_panels.h.
   const std::byte* Panel(std::size_t p) const { return data_.data() + p * panel_bytes_; }
 
   // From one panel to the next.
@@ -75,11 +77,12 @@ class PackedMatrix {
   // The 16 scales of panel `p`, 64-byte aligned. REQUIRES: type() == kInt8.
   const float* Scales(std::size_t p) const;
 
-  // The first column whose scale is no finite number, since its weights were not all finite; none
-  // for types without scales.
+  // The first column with a scale that is no finite number, since its weights were not all finite;
+  // none for types without scales.
   std::optional<std::size_t> FindNonFiniteScale() const;
 
-  // Writes column `column` as floats to `out`, [n_in]; int8's are q * scale, rounded once.
+  // Writes column `column` as floats to `out`, [n_in]; int8's and int4's are q * scale, rounded
+  // once.
   void CopyColumn(std::size_t column, std::span<float> out) const;
 
  private:

@@ -38,6 +38,7 @@ void Widen(const std::byte* from, WeightType type, std::size_t count, float* out
       }
       break;
     case WeightType::kInt8:
+    case WeightType::kInt4:
       assert(false && "weight files hold floats");
       break;
   }

@@ -12,6 +12,7 @@
 #endif
 
 #include "model/kernels/float_bits.h"
+#include "model/kernels/int4_panels.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace cascade::model::kernels {
@@ -70,6 +71,38 @@ struct Int8Panel {
     const hn::Rebind<std::int8_t, FloatTag> d8;
     const auto* bytes = reinterpret_cast<const std::int8_t*>(piece) + row * kPanelColumns;
     return hn::ConvertTo(d, hn::PromoteTo(di, hn::LoadU(d8, bytes + v * kLanes)));
+  }
+};
+
+// q + 8, two rows in a byte, the even one below: (q + 8) * scale - 8 * scale, whose terms are
+// exact, rounds once to q * scale.
+struct Int4Panel {
+  static constexpr std::size_t kRows = kInt4GroupRows;
+  static constexpr std::size_t kBytes = kInt4GroupBytes;
+
+  static HWY_INLINE FloatVector Load(const std::byte* piece, std::size_t row, std::size_t v) {
+    const FloatTag d;
+    const hn::RebindToSigned<FloatTag> di;
+    const hn::Rebind<std::uint8_t, FloatTag> d8;
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(piece) + row / 2 * kPanelColumns;
+    const auto pair = hn::PromoteTo(di, hn::LoadU(d8, bytes + v * kLanes));
+    const FloatVector scale = Scale(piece, v);
+    const FloatVector offset = hn::Mul(scale, hn::Set(d, -8.0f));
+    if (row % 2 == 0) {
+      return Fma(hn::ConvertTo(d, hn::And(pair, hn::Set(di, 0x0f))), scale, offset);
+    }
+    const FloatVector sixteenth = hn::Mul(scale, hn::Set(d, 1.0f / 16));
+    return Fma(hn::ConvertTo(d, hn::And(pair, hn::Set(di, 0xf0))), sixteenth, offset);
+  }
+
+ private:
+  static HWY_INLINE FloatVector Scale(const std::byte* piece, std::size_t v) {
+    const FloatTag d;
+    const hn::RebindToUnsigned<FloatTag> du;
+    const hn::Rebind<std::uint16_t, FloatTag> d16;
+    const auto* scales = reinterpret_cast<const std::uint16_t*>(piece + kInt4WeightBytes);
+    const auto bits = hn::PromoteTo(du, hn::LoadU(d16, scales + v * kLanes));
+    return hn::BitCast(d, hn::ShiftLeft<16>(bits));
   }
 };
 

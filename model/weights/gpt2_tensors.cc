@@ -57,6 +57,12 @@ std::size_t Gpt2Tensor::ElementCount() const {
   return std::accumulate(shape.begin(), shape.end(), std::size_t{1}, std::multiplies<>());
 }
 
+kernels::WeightType Gpt2Tensor::TypeInMemory(kernels::WeightType asked) const {
+  const bool vocabulary = layout == Layout::kOutIn;
+  const bool keep_int8 = vocabulary && asked == kernels::WeightType::kInt4;
+  return keep_int8 ? kernels::WeightType::kInt8 : asked;
+}
+
 kernels::SourceMatrix Gpt2Tensor::Source(std::span<const std::byte> bytes,
                                          kernels::WeightType type) const {
   const bool in_out = layout == Layout::kInOut;

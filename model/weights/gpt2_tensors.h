@@ -21,6 +21,10 @@ struct Gpt2Tensor {
 
   std::size_t ElementCount() const;
 
+  // How the matrix lies in memory if the model's matrices are to be of type `asked`: so, but an
+  // embedding and a head stay int8 beside int4. They decide the most, and gain the least.
+  kernels::WeightType TypeInMemory(kernels::WeightType asked) const;
+
   // `bytes` of this tensor as a source to pack. REQUIRES: matrix != nullptr.
   kernels::SourceMatrix Source(std::span<const std::byte> bytes, kernels::WeightType type) const;
 };

@@ -93,14 +93,15 @@ std::string Mathematics(const ModelConfig& config) {
       " inverse_layer_scale=", config.scale_attn_by_inverse_layer_idx);
 }
 
-// int8 has no number for what is not finite, and no scale for the numbers beside it.
+// int8 and int4 have no number for what is not finite, and no scale for the numbers beside it.
 absl::Status CheckQuantised(const Gpt2Tensor& row, const WeightFiles& files,
                             const WeightFiles::Entry& entry) {
   const std::optional<std::size_t> column = row.matrix->FindNonFiniteScale();
   if (!column) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
-      files.PathOf(entry), ": tensor \"", row.name, "\": int8 needs finite weights, found NaN or ",
-      "infinity among those of output ", *column, "; f32, bf16 and f16 can hold them"));
+      files.PathOf(entry), ": tensor \"", row.name, "\": ", std::string(Name(row.matrix->type())),
+      " needs finite weights, found NaN or infinity among those of output ", *column,
+      "; f32, bf16 and f16 can hold them"));
 }
 
 // Reads, hashes and converts tensor after tensor, and lets go of each before the next: beside the
@@ -115,7 +116,7 @@ absl::Status ReadAll(const std::vector<Gpt2Tensor>& table, const ModelConfig& co
     digest.Add(row.name, tensor, TypeOf(entry));
     if (row.matrix != nullptr) {
       *row.matrix = kernels::PackedMatrix::Pack(row.Source(tensor.bytes, TypeOf(entry)),
-                                                report.memory_type, executor);
+                                                row.TypeInMemory(report.memory_type), executor);
       absl::Status quantised = CheckQuantised(row, files, entry);
       if (!quantised.ok()) return quantised;
       report.memory_bytes += row.matrix->bytes();

@@ -54,7 +54,7 @@ struct LoadedWeights {
 // expected, for a truncated file, offsets that overlap or run past the end, a wrong shape or type,
 // a missing tensor, a block beyond the configured ones, a shard that the index does not lead to.
 // All that is checked before the first tensor is read. Also INVALID_ARGUMENT if a matrix to be
-// packed as int8 has a NaN or an infinity, which shows when it is read.
+// packed as int8 or int4 has a NaN or an infinity, which shows when it is read.
 absl::StatusOr<LoadedWeights> LoadGpt2Weights(const std::string& folder, const ModelConfig& config,
                                               std::optional<kernels::WeightType> type,
                                               Executor& executor);

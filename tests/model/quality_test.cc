@@ -83,6 +83,8 @@ TEST_F(QualityTest, SmallerWeightsStayCloseToFloat32) {
   ExpectWithin(MeasureQuality({bf16}, {exact}, tokens_).value(), {0.001, 0.15, 0.99});
   Gpt2 int8 = Load(WeightType::kInt8);
   ExpectWithin(MeasureQuality({int8}, {exact}, tokens_).value(), {0.005, 0.4, 0.98});
+  Gpt2 int4 = Load(WeightType::kInt4);
+  ExpectWithin(MeasureQuality({int4}, {exact}, tokens_).value(), {0.02, 1.5, 0.93});
 }
 
 TEST_F(QualityTest, SmallerCachesStayCloseToFloat32) {

@@ -78,7 +78,8 @@ model::Gpt2Weights RandomGpt2Weights(const model::ModelConfig& config,
     }
     const auto source =
         tensor.Source(std::as_bytes(std::span(values)), model::kernels::WeightType::kF32);
-    *tensor.matrix = model::kernels::PackedMatrix::Pack(source, type, executor);
+    *tensor.matrix =
+        model::kernels::PackedMatrix::Pack(source, tensor.TypeInMemory(type), executor);
   }
   return weights;
 }

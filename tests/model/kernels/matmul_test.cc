@@ -138,7 +138,7 @@ TEST_P(MatMulTest, EqualsTheNaiveChainForAwkwardShapes) {
 
 // More rows than a chunk holds, more steps than a stretch has.
 TEST_P(MatMulTest, EqualsTheNaiveChainBeyondOneChunk) {
-  for (const WeightType type : {WeightType::kBf16, WeightType::kInt8}) {
+  for (const WeightType type : {WeightType::kBf16, WeightType::kInt8, WeightType::kInt4}) {
     const Operands operands({.rows = 300, .n_in = 523, .n_out = 20}, type);
     const Epilogue epilogue{.bias = operands.bias};
     EXPECT_TRUE(SameBits(Product(operands, epilogue), NaiveProduct(operands, epilogue)))
@@ -147,7 +147,7 @@ TEST_P(MatMulTest, EqualsTheNaiveChainBeyondOneChunk) {
 }
 
 TEST_P(MatMulTest, AppliesActivationThenResidual) {
-  for (const WeightType type : {WeightType::kF32, WeightType::kInt8}) {
+  for (const WeightType type : {WeightType::kF32, WeightType::kInt8, WeightType::kInt4}) {
     for (const Activation activation :
          {Activation::kNone, Activation::kGeluNew, Activation::kGelu, Activation::kRelu}) {
       for (const std::size_t rows : {1u, 5u, 20u}) {
@@ -287,22 +287,22 @@ TEST_P(MatMulTest, WidensEveryWholeNumberExactly) {
 }
 
 TEST_P(MatMulTest, AColumnThatCannotBeScaledIsNaN) {
-  for (const float bad : {kNaN, kInf, -kInf}) {
-    std::vector<float> values(std::size_t{5} * 20, 1.0f);
-    values[3 * 20 + 17] = bad;
-    InlineExecutor executor;
-    const auto packed = PackedMatrix::Pack({.bytes = std::as_bytes(std::span(values)),
-                                            .type = WeightType::kF32,
-                                            .layout = SourceMatrix::Layout::kInOut,
-                                            .n_in = 5,
-                                            .n_out = 20},
-                                           WeightType::kInt8, executor);
-    const std::vector<float> x(5, 1.0f);
-    std::vector<float> out(20);
-    MatMulScratch scratch;
-    MatMul(ConstMatF(x.data(), 1, 5), packed, {}, executor, scratch, MatF(out.data(), 1, 20));
-    for (std::size_t o = 0; o < out.size(); ++o) {
-      EXPECT_EQ(std::isnan(out[o]), o == 17) << o;
+  for (const WeightType type : {WeightType::kInt8, WeightType::kInt4}) {
+    for (const float bad : {kNaN, kInf, -kInf}) {
+      std::vector<float> values(std::size_t{5} * 20, 1.0f);
+      values[3 * 20 + 17] = bad;
+      InlineExecutor executor;
+      const auto packed = PackedMatrix::Pack({.bytes = std::as_bytes(std::span(values)),
+                                              .type = WeightType::kF32,
+                                              .layout = SourceMatrix::Layout::kInOut,
+                                              .n_in = 5,
+                                              .n_out = 20},
+                                             type, executor);
+      const std::vector<float> x(5, 1.0f);
+      std::vector<float> out(20);
+      MatMulScratch scratch;
+      MatMul(ConstMatF(x.data(), 1, 5), packed, {}, executor, scratch, MatF(out.data(), 1, 20));
+      for (std::size_t o = 0; o < out.size(); ++o) EXPECT_EQ(std::isnan(out[o]), o == 17) << o;
     }
   }
 }

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <set>
+#include <string_view>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -41,7 +43,8 @@ float Rounded(float value, WeightType type) {
       return FloatFromBf16(Bf16FromFloat(value));
     case WeightType::kF16:
       return FloatFromF16(F16FromFloat(value));
-    case WeightType::kInt8:  // depends on its column
+    case WeightType::kInt8:  // depend on the weights beside it
+    case WeightType::kInt4:
       break;
   }
   return kNaN;
@@ -117,11 +120,10 @@ TEST(PackedMatrixTest, ReadsEveryTypeAtAnyAlignment) {
 }
 
 TEST(PackedMatrixTest, EveryTypeHasANameOfItsOwn) {
-  for (const WeightType type : kWeightTypes) {
-    EXPECT_EQ(WeightTypeNamed(Name(type)), type) << Name(type);
-  }
-  EXPECT_EQ(WeightTypeNamed("int9"), std::nullopt);
-  EXPECT_EQ(WeightTypeNamed(""), std::nullopt);
+  std::set<std::string_view> names;
+  for (const WeightType type : kWeightTypes) names.insert(Name(type));
+  EXPECT_EQ(names.size(), kWeightTypes.size());
+  EXPECT_FALSE(names.contains(""));
 }
 
 // --- int8 ---------------------------------------------------------------------------------------
@@ -230,6 +232,99 @@ TEST(Int8PanelsTest, OnlyInt8HasScalesThatCanBeBad) {
     const auto packed =
         PackedMatrix::Pack(Source(values, SourceMatrix::Layout::kInOut, 2, 3), type, executor);
     EXPECT_EQ(packed.FindNonFiniteScale(), std::nullopt);
+  }
+}
+
+// --- int4 ---------------------------------------------------------------------------------------
+
+PackedMatrix PackInt4(std::span<const float> values, std::size_t n_in, std::size_t n_out,
+                      SourceMatrix::Layout layout = SourceMatrix::Layout::kInOut) {
+  ScatteringExecutor executor;
+  return PackedMatrix::Pack(Source(values, layout, n_in, n_out), WeightType::kInt4, executor);
+}
+
+// What the weights of one group become.
+std::vector<float> RoundedToInt4(std::span<const float> group) {
+  float largest = 0.0f;
+  for (const float w : group) largest = std::abs(w) > std::abs(largest) ? w : largest;
+  const float scale = FloatFromBf16(Bf16FromFloat(largest / -8.0f));
+  std::vector<float> rounded;
+  for (const float w : group) {
+    rounded.push_back(std::clamp(std::nearbyint(w / scale), -8.0f, 7.0f) * scale);
+  }
+  return rounded;
+}
+
+TEST(Int4PanelsTest, HoldTheNearestOfSixteenMultiplesOfEachGroupsScaleFromEitherLayout) {
+  for (const std::size_t n_in : {1u, 2u, 15u, 16u, 17u, 40u}) {
+    for (const std::size_t n_out : {1u, 16u, 17u, 300u}) {
+      const std::vector<float> values = Numbers(n_in * 1000 + n_out).Next(n_in * n_out);
+      for (const auto layout : {SourceMatrix::Layout::kInOut, SourceMatrix::Layout::kOutIn}) {
+        const bool in_out = layout == SourceMatrix::Layout::kInOut;
+        const PackedMatrix packed = PackInt4(values, n_in, n_out, layout);
+        for (std::size_t o = 0; o < n_out; ++o) {
+          std::vector<float> column;
+          for (std::size_t i = 0; i < n_in; ++i) {
+            column.push_back(values[in_out ? i * n_out + o : o * n_in + i]);
+          }
+          const std::vector<float> actual = Column(packed, o);
+          for (std::size_t i = 0; i < n_in; i += 16) {
+            const std::size_t rows = std::min<std::size_t>(16, n_in - i);
+            const std::vector<float> expected = RoundedToInt4(std::span(column).subspan(i, rows));
+            for (std::size_t r = 0; r < rows; ++r) ASSERT_EQ(actual[i + r], expected[r]);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(Int4PanelsTest, AreOneBlobOfFiveBitsAWeight) {
+  const PackedMatrix packed = PackInt4(std::vector<float>(std::size_t{64} * 32, 1.0f), 64, 32);
+  EXPECT_EQ(packed.bytes(), std::size_t{64} * 32 * 5 / 8);
+  EXPECT_EQ(packed.bytes(), packed.panels() * packed.panel_bytes());
+  EXPECT_EQ(PackInt4(std::vector<float>(65, 1.0f), 65, 1).panel_bytes(), 5 * 160u);
+}
+
+TEST(Int4PanelsTest, TheLargestWeightOfAGroupIsExactWhateverItsSign) {
+  std::vector<float> values(32, 0.25f);
+  values[3] = 2.0f;
+  values[20] = -4.0f;
+  const std::vector<float> column = Column(PackInt4(values, 32, 1), 0);
+  EXPECT_EQ(column[3], 2.0f);
+  EXPECT_EQ(column[0], 0.25f);
+  EXPECT_EQ(column[20], -4.0f);
+  EXPECT_EQ(column[16], 0.0f);  // half a step, a tie: to even
+}
+
+TEST(Int4PanelsTest, ZeroIsNeverNegative) {
+  const std::vector<float> column =
+      Column(PackInt4(std::vector<float>{-0.0f, 1.0f, 0.01f, -0.01f}, 4, 1), 0);
+  for (const std::size_t i : {0u, 2u, 3u}) {
+    EXPECT_EQ(column[i], 0.0f);
+    EXPECT_FALSE(std::signbit(column[i]));
+  }
+}
+
+TEST(Int4PanelsTest, GroupsTooSmallToScaleAreZero) {
+  for (const float tiny : {0.0f, std::numeric_limits<float>::denorm_min(), 0x1.fffp-98f}) {
+    const PackedMatrix packed = PackInt4(std::vector<float>(5, tiny), 5, 1);
+    EXPECT_EQ(Column(packed, 0), std::vector<float>(5, 0.0f));
+    EXPECT_EQ(packed.FindNonFiniteScale(), std::nullopt);
+  }
+  EXPECT_EQ(Column(PackInt4(std::vector<float>(5, 0x1p-97f), 5, 1), 0),
+            std::vector<float>(5, 0x1p-97f));
+}
+
+TEST(Int4PanelsTest, GroupsThatAreNotFiniteHaveNoScale) {
+  for (const float bad : {kNaN, kInf, -kInf, 0x1p127f}) {
+    std::vector<float> values(std::size_t{40} * 20, 1.0f);
+    values[33 * 20 + 18] = bad;
+    const PackedMatrix packed = PackInt4(values, 40, 20);
+    EXPECT_EQ(packed.FindNonFiniteScale(), 18u);
+    const std::vector<float> column = Column(packed, 18);
+    for (std::size_t i = 0; i < 40; ++i) EXPECT_EQ(std::isnan(column[i]), i >= 32) << i;
+    EXPECT_EQ(Column(packed, 17), std::vector<float>(40, 1.0f));
   }
 }
 

@@ -67,15 +67,18 @@ TEST(Gpt2WeightsRefusalsTest, NamesTheTensorWhoseShapeIsWrong) {
   }
 }
 
-TEST(Gpt2WeightsRefusalsTest, Int8NamesTheMatrixThatIsNotFinite) {
+TEST(Gpt2WeightsRefusalsTest, WholeNumbersNameTheMatrixThatIsNotFinite) {
   for (const float bad :
        {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
     ModelFolder folder;
     TensorSpec& tensor = folder.Tensor("h.0.mlp.c_fc.weight");
     const std::size_t n_out = tensor.shape[1];
     std::memcpy(&tensor.bytes[(2 * n_out + 5) * sizeof(float)], &bad, sizeof(float));
-    EXPECT_THAT(folder.Load(WeightType::kInt8),
-                IsInvalid({folder.path(), "\"h.0.mlp.c_fc.weight\"", "finite", "output 5"}));
+    for (const WeightType type : {WeightType::kInt8, WeightType::kInt4}) {
+      EXPECT_THAT(folder.Load(type),
+                  IsInvalid({folder.path(), "\"h.0.mlp.c_fc.weight\"",
+                             absl::StrCat(std::string(Name(type)), " needs finite"), "output 5"}));
+    }
     EXPECT_THAT(folder.Load(WeightType::kBf16), IsOk());
   }
 }

@@ -143,6 +143,16 @@ TEST(Gpt2WeightsTest, RoundsEveryMatrixToInt8AndNoVector) {
   EXPECT_EQ(loaded->weights.h[0].attn.c_attn.bias, exact.weights.h[0].attn.c_attn.bias);
 }
 
+TEST(Gpt2WeightsTest, KeepsEmbeddingAndHeadInInt8BesideInt4) {
+  const auto loaded = ModelFolder(UntiedConfig()).Load(WeightType::kInt4);
+  ASSERT_THAT(loaded, IsOk());
+  EXPECT_EQ(loaded->report.memory_type, WeightType::kInt4);
+  EXPECT_EQ(loaded->weights.wte.type(), WeightType::kInt8);
+  EXPECT_EQ(loaded->weights.Head().type(), WeightType::kInt8);
+  EXPECT_EQ(loaded->weights.h[0].attn.c_attn.weight.type(), WeightType::kInt4);
+  EXPECT_EQ(loaded->weights.h[0].mlp.c_proj.weight.type(), WeightType::kInt4);
+}
+
 TEST(Gpt2WeightsTest, MatricesOfSeveralTypesBecomeFloat32) {
   ModelFolder folder(SmallConfig(), WeightType::kF16);
   TensorSpec& tensor = folder.Tensor("h.0.mlp.c_fc.weight");
