@@ -21,10 +21,10 @@ struct Options {
   std::string model_name;                             // what GetModel and the logs call it
   std::string listen = "localhost:50051";             // HOST:PORT or unix:PATH
   std::optional<model::kernels::WeightType> weights;  // absent: as stored
-  std::size_t threads = 1;                            // that run the model
-  bool pin_threads = false;
-  std::optional<std::uint64_t> kv_cache_bytes;  // absent: what max_running needs, bounded
   model::kernels::KvType kv_cache_type = model::kernels::KvType::kF32;
+  bool pin_threads = false;
+  std::size_t threads = 1;                      // that run the model
+  std::optional<std::uint64_t> kv_cache_bytes;  // absent: what max_running needs, bounded
   std::size_t max_running = 64;
   std::size_t max_queued = 256;
   std::size_t step_tokens = 256;  // at least max_running
