@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <cstdint>
 #include <cstring>
 
 #include "model/kernels/float_bits.h"
@@ -106,8 +107,9 @@ PackedMatrix PackedMatrix::Pack(const SourceMatrix& source, WeightType type, Exe
   packed.n_out_ = source.n_out;
   packed.type_ = type;
   packed.panel_bytes_ = PanelBytes(source.n_in, type);
-  packed.data_ = AlignedBuffer<std::byte>(packed.panels() * packed.panel_bytes_);
-  std::byte* out = packed.data_.data();
+  packed.owned_ = AlignedBuffer<std::byte>(packed.panels() * packed.panel_bytes_);
+  packed.contents_ = packed.owned_.span();
+  std::byte* out = packed.owned_.data();
   executor.ForRanges(packed.panels(), kGroupPanels, [&](IndexRange range) {
     for (std::size_t p = range.begin; p < range.end; p += kGroupPanels) {
       PackGroup(source, type, {p, std::min(p + kGroupPanels, range.end)},
@@ -115,6 +117,23 @@ PackedMatrix PackedMatrix::Pack(const SourceMatrix& source, WeightType type, Exe
     }
   });
   return packed;
+}
+
+PackedMatrix PackedMatrix::Borrow(std::size_t n_in, std::size_t n_out, WeightType type,
+                                  std::span<const std::byte> contents) {
+  assert(contents.size() == BytesFor(n_in, n_out, type));
+  assert(reinterpret_cast<std::uintptr_t>(contents.data()) % 64 == 0);
+  PackedMatrix packed;
+  packed.n_in_ = n_in;
+  packed.n_out_ = n_out;
+  packed.type_ = type;
+  packed.panel_bytes_ = PanelBytes(n_in, type);
+  packed.contents_ = contents;
+  return packed;
+}
+
+std::size_t PackedMatrix::BytesFor(std::size_t n_in, std::size_t n_out, WeightType type) {
+  return (n_out + kPanelColumns - 1) / kPanelColumns * PanelBytes(n_in, type);
 }
 
 const float* PackedMatrix::Scales(std::size_t p) const {

@@ -30,6 +30,9 @@ std::string_view Name(WeightType type);  // "f32", "bf16", "f16", "int8", "int4"
 // Columns of one panel: one cache line of floats, one AVX-512 register, two AVX2, four NEON.
 inline constexpr std::size_t kPanelColumns = 16;
 
+// Grows with every change to what Pack writes: files of packed matrices are then made anew.
+inline constexpr int kPackedLayoutVersion = 1;
+
 // A matrix as a weight file stores it, dense, not owned.
 struct SourceMatrix {
   enum class Layout : std::uint8_t {
@@ -49,7 +52,8 @@ struct SourceMatrix {
 // stays in the cache. The tied embedding is stored once: as the head it is multiplied with, as the
 // embedding a token's row is column `token`, gathered with CopyColumn.
 //
-// Owns its memory, 64-byte aligned. Immutable after Pack; const calls from any thread.
+// Owns its memory, 64-byte aligned, unless that is borrowed. Immutable once made; const calls from
+// any thread.
 class PackedMatrix {
  public:
   PackedMatrix() = default;
@@ -59,17 +63,28 @@ class PackedMatrix {
   // source.bytes.size() == n_in * n_out * BytesPerWeight(source.type).
   static PackedMatrix Pack(const SourceMatrix& source, WeightType type, Executor& executor);
 
+  // The contents() of a matrix that was packed before, perhaps by another process: the same bytes
+  // on every machine, for the layout version below. They must outlive this object. REQUIRES:
+  // 64-byte aligned, of BytesFor bytes.
+  static PackedMatrix Borrow(std::size_t n_in, std::size_t n_out, WeightType type,
+                             std::span<const std::byte> contents);
+
+  static std::size_t BytesFor(std::size_t n_in, std::size_t n_out, WeightType type);
+
   std::size_t n_in() const { return n_in_; }
   std::size_t n_out() const { return n_out_; }
   std::size_t panels() const { return (n_out_ + kPanelColumns - 1) / kPanelColumns; }
   WeightType type() const { return type_; }
-  std::size_t bytes() const { return data_.size(); }
+  std::size_t bytes() const { return contents_.size(); }
+
+  // All panels, one behind the other: what Borrow takes.
+  std::span<const std::byte> contents() const { return contents_; }
 
   // Panel `p`: [n_in][16] elements of type(). In bf16 rows come in pairs, an odd last one paired
   // with zeros: 32-bit word c of pair j is w[2j, c] below w[2j + 1, c], which widens with one
   // operation. In int8 rows are padded to a multiple of four and the panel's scales follow them;
   // for int4 see int4_panels.h.
-  const std::byte* Panel(std::size_t p) const { return data_.data() + p * panel_bytes_; }
+  const std::byte* Panel(std::size_t p) const { return contents_.data() + p * panel_bytes_; }
 
   // From one panel to the next.
   std::size_t panel_bytes() const { return panel_bytes_; }
@@ -90,7 +105,8 @@ class PackedMatrix {
   std::size_t n_out_ = 0;
   std::size_t panel_bytes_ = 0;
   WeightType type_ = WeightType::kF32;
-  AlignedBuffer<std::byte> data_;
+  AlignedBuffer<std::byte> owned_;       // empty if borrowed
+  std::span<const std::byte> contents_;  // of owned_, or somebody else's
 };
 
 }  // namespace cascade::model::kernels

@@ -391,5 +391,22 @@ TEST(FloatBitsTest, F16RoundsToNearestEvenAndOverflowsToInfinity) {
   EXPECT_TRUE(std::isnan(FloatFromF16(F16FromFloat(std::bit_cast<float>(0xff800001u)))));
 }
 
+TEST(PackedMatrixTest, ABorrowedMatrixIsTheOneThatWasPacked) {
+  ScatteringExecutor executor;
+  for (const WeightType type : kWeightTypes) {
+    const std::vector<float> values = Numbers(7).Next(35 * 50);
+    const auto packed =
+        PackedMatrix::Pack(Source(values, SourceMatrix::Layout::kInOut, 35, 50), type, executor);
+    ASSERT_EQ(PackedMatrix::BytesFor(35, 50, type), packed.bytes()) << Name(type);
+    const auto borrowed = PackedMatrix::Borrow(35, 50, type, packed.contents());
+    EXPECT_EQ(borrowed.type(), type);
+    EXPECT_EQ(borrowed.panel_bytes(), packed.panel_bytes());
+    EXPECT_EQ(borrowed.Panel(1), packed.Panel(1));
+    for (const std::size_t column : {0u, 17u, 49u}) {
+      EXPECT_EQ(Column(borrowed, column), Column(packed, column)) << Name(type);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace cascade::model::kernels
