@@ -35,24 +35,42 @@ void PackTiles(ConstMatF x, IndexRange tiles, float* out) {
 }
 
 // One tile of rows times kPanels panels a pass, `per_pass` of them; 0: as many as the registers
-// hold. Every chain goes from end to end in its register and each weight is read from memory once.
+// hold. Every chain stays in its register but for one stop, and each weight is read from memory
+// once.
 template <class Panel, std::size_t kPanels>
 void MultiplyFewRows(const MatMulJob& job, std::size_t per_pass, IndexRange panels) {
   const TileFunction multiply = TileFunctionFor<Panel, Weights::kRead, kPanels>(job.rows);
   HWY_ALIGN float start[kMaxPanels * kPanelColumns];
   HWY_ALIGN float chains[kMaxTileRows * kMaxPanels * kPanelColumns];
+  // The last steps of a pass ask for the beginning of the next one: its panels follow.
+  const std::size_t stride = job.w.panel_bytes();
+  const std::size_t pieces_ahead = kPrefetchBytes / per_pass / Panel::kBytes;
+  const std::size_t pieces = job.w.n_in() / Panel::kRows;
+  const std::size_t first_pieces = pieces - std::min(pieces, pieces_ahead);
+  const std::size_t first_depth = first_pieces * Panel::kRows;
   for (std::size_t p = panels.begin; p < panels.end; p += per_pass) {
     const OutputTile tile{.row = 0, .rows = job.rows, .panel = p, .panels = per_pass};
+    const std::byte* w = job.w.Panel(p);
     StartChains(job, tile, start);
     multiply({.x = job.x,
-              .w = job.w.Panel(p),
-              .panel_stride = job.w.panel_bytes(),
-              .depth = job.w.n_in(),
-              .prefetch = {.first = job.w.Panel(p) + kPrefetchBytes / per_pass,
-                           .panel_stride = job.w.panel_bytes(),
+              .w = w,
+              .panel_stride = stride,
+              .depth = first_depth,
+              .prefetch = {.first = w + pieces_ahead * Panel::kBytes,
+                           .panel_stride = stride,
                            .step = Panel::kBytes},
               .start = start,
               .start_stride = 0,
+              .chains = chains});
+    multiply({.x = job.x + first_depth * job.rows,
+              .w = w + first_pieces * Panel::kBytes,
+              .panel_stride = stride,
+              .depth = job.w.n_in() - first_depth,
+              .prefetch = {.first = w + per_pass * stride,
+                           .panel_stride = stride,
+                           .step = Panel::kBytes},
+              .start = chains,
+              .start_stride = tile.Columns(),
               .chains = chains});
     FinishChains(job, tile, chains);
   }
