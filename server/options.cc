@@ -58,6 +58,24 @@ ABSL_FLAG(
     std::int32_t, step_tokens, 256,
     "Tokens of one model step, at least --max_running. More speeds long prompts up; fewer let\n"
     "running streams wait less for them.");
+ABSL_FLAG(std::int32_t, max_queued_tokens, 1 << 20,
+          "Prompt tokens that may wait; more are refused with RESOURCE_EXHAUSTED.");
+ABSL_FLAG(bool, prefix_cache, true,
+          "Keep what was computed for prompts that begin the same. Never changes a result.");
+ABSL_FLAG(bool, kv_overcommit, false,
+          "Start requests that --kv_cache_bytes might not hold to their ends; if it does not, the\n"
+          "youngest waits and is computed again. Never changes a result.");
+ABSL_FLAG(bool, speculate, true,
+          "Draft tokens ahead where a text repeats itself, and verify them in one step. Never\n"
+          "changes a result.");
+ABSL_FLAG(std::int32_t, max_priority, 0,
+          "Highest priority that a request may ask for, up to 1000; anybody may ask for less.");
+ABSL_FLAG(std::int32_t, priority_ageing_seconds, 10,
+          "Seconds of waiting that raise a request by one priority, so that none waits for ever.");
+ABSL_FLAG(std::int32_t, stalled_reader_seconds, 30,
+          "How long a client may leave its answer unread: then it ends with ABORTED.");
+ABSL_FLAG(std::int32_t, worker_hang_seconds, 60,
+          "A model step that takes longer than this turns health NOT_SERVING until it ends.");
 ABSL_FLAG(
     std::string, generation_config, "auto",
     "Defaults of what requests leave out: auto (the model's generation_config.json, if it has\n"
@@ -76,16 +94,37 @@ ABSL_FLAG(std::string, log_format, "text", "Log lines on stderr: text or json.")
 namespace cascade::server {
 namespace {
 
-constexpr std::array kFlagNames = {
-    "model",       "model_name",    "listen",         "weights",
-    "threads",     "pin_threads",   "kv_cache_bytes", "kv_cache_type",
-    "max_running", "max_queued",    "step_tokens",    "generation_config",
-    "simd",        "drain_seconds", "log_level",      "log_format"};
+constexpr std::array kFlagNames = {"model",
+                                   "model_name",
+                                   "listen",
+                                   "weights",
+                                   "threads",
+                                   "pin_threads",
+                                   "kv_cache_bytes",
+                                   "kv_cache_type",
+                                   "max_running",
+                                   "max_queued",
+                                   "step_tokens",
+                                   "max_queued_tokens",
+                                   "prefix_cache",
+                                   "kv_overcommit",
+                                   "speculate",
+                                   "max_priority",
+                                   "priority_ageing_seconds",
+                                   "stalled_reader_seconds",
+                                   "worker_hang_seconds",
+                                   "generation_config",
+                                   "simd",
+                                   "drain_seconds",
+                                   "log_level",
+                                   "log_format"};
 
 constexpr std::size_t kMaxThreads = 1024;
 constexpr std::int32_t kMaxRows = 16384;  // of a step: its scratch is 100 KiB a row on gpt2-xl
 constexpr std::int32_t kMaxQueued = 1'000'000;
-constexpr std::int32_t kMaxDrainSeconds = 86'400;
+constexpr std::int32_t kMaxQueuedTokens = 1'000'000'000;
+constexpr std::int32_t kMaxPriority = 1000;
+constexpr std::int32_t kMaxSeconds = 86'400;
 
 template <typename Value>
 absl::Status FlagError(absl::string_view flag, const Value& value, absl::string_view allowed) {
@@ -122,6 +161,14 @@ absl::Status SetCount(absl::string_view flag, std::int32_t value, CountRange ran
   }
   out = static_cast<std::size_t>(value);
   return absl::OkStatus();
+}
+
+absl::Status SetSeconds(absl::string_view flag, std::int32_t value, std::int32_t least,
+                        absl::Duration& out) {
+  std::size_t seconds = 0;
+  absl::Status status = SetCount(flag, value, {least, kMaxSeconds}, seconds);
+  out = absl::Seconds(seconds);
+  return status;
 }
 
 absl::Status SetThreads(const std::string& text, std::size_t& out) {
@@ -162,20 +209,32 @@ absl::Status SetSizes(Options& options) {
   absl::Status status = SetThreads(absl::GetFlag(FLAGS_threads), options.threads);
   options.pin_threads = absl::GetFlag(FLAGS_pin_threads);
   status.Update(SetKvCacheBytes(absl::GetFlag(FLAGS_kv_cache_bytes), options.kv_cache_bytes));
-  status.Update(SetCount("max_running", absl::GetFlag(FLAGS_max_running), {1, kMaxRows},
-                         options.max_running));
+  status.Update(SetSeconds("drain_seconds", absl::GetFlag(FLAGS_drain_seconds), 0, options.drain));
+  status.Update(SetSeconds("worker_hang_seconds", absl::GetFlag(FLAGS_worker_hang_seconds), 1,
+                           options.worker_hang));
+  std::size_t max_priority = 0;
   status.Update(
-      SetCount("max_queued", absl::GetFlag(FLAGS_max_queued), {0, kMaxQueued}, options.max_queued));
-  status.Update(SetCount("step_tokens", absl::GetFlag(FLAGS_step_tokens), {1, kMaxRows},
-                         options.step_tokens));
-  std::size_t drain_seconds = 0;
-  status.Update(SetCount("drain_seconds", absl::GetFlag(FLAGS_drain_seconds), {0, kMaxDrainSeconds},
-                         drain_seconds));
-  options.drain = absl::Seconds(drain_seconds);
-  if (status.ok() && options.step_tokens < options.max_running) {
-    return FlagError("step_tokens", options.step_tokens,
-                     absl::StrCat("at least --max_running, ", options.max_running));
-  }
+      SetCount("max_priority", absl::GetFlag(FLAGS_max_priority), {0, kMaxPriority}, max_priority));
+  options.max_priority = static_cast<int>(max_priority);
+  return status;
+}
+
+absl::Status SetWorker(WorkerOptions& worker) {
+  worker.prefix_cache = absl::GetFlag(FLAGS_prefix_cache);
+  worker.kv_overcommit = absl::GetFlag(FLAGS_kv_overcommit);
+  worker.speculate = absl::GetFlag(FLAGS_speculate);
+  absl::Status status =
+      SetCount("max_running", absl::GetFlag(FLAGS_max_running), {1, kMaxRows}, worker.max_running);
+  status.Update(
+      SetCount("max_queued", absl::GetFlag(FLAGS_max_queued), {0, kMaxQueued}, worker.max_queued));
+  status.Update(SetCount("max_queued_tokens", absl::GetFlag(FLAGS_max_queued_tokens),
+                         {1, kMaxQueuedTokens}, worker.max_queued_tokens));
+  status.Update(
+      SetCount("step_tokens", absl::GetFlag(FLAGS_step_tokens), {1, kMaxRows}, worker.step_tokens));
+  status.Update(SetSeconds("priority_ageing_seconds", absl::GetFlag(FLAGS_priority_ageing_seconds),
+                           1, worker.priority_ageing));
+  status.Update(SetSeconds("stalled_reader_seconds", absl::GetFlag(FLAGS_stalled_reader_seconds), 1,
+                           worker.stalled_reader_limit));
   return status;
 }
 
@@ -232,6 +291,7 @@ absl::StatusOr<Options> OptionsFromFlags() {
     status.Update(absl::InvalidArgumentError(absl::StrCat("--listen: ", listen.message())));
   }
   status.Update(SetSizes(options));
+  status.Update(SetWorker(options.worker));
   status.Update(SetChoices(options));
   if (!status.ok()) return status;
   return options;

@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "model/kernels/kv_block.h"
 #include "model/kernels/packed_matrix.h"
+#include "server/engine/worker.h"
 #include "server/observability/logs.h"
 
 namespace cascade::server {
@@ -25,9 +26,9 @@ struct Options {
   bool pin_threads = false;
   std::size_t threads = 1;                      // that run the model
   std::optional<std::uint64_t> kv_cache_bytes;  // absent: what max_running needs, bounded
-  std::size_t max_running = 64;
-  std::size_t max_queued = 256;
-  std::size_t step_tokens = 256;  // at least max_running
+  WorkerOptions worker = {.max_queued = 256};
+  int max_priority = 0;                            // that a request may ask for
+  absl::Duration worker_hang = absl::Seconds(60);  // of one step; then health says so
   bool use_generation_config = true;
   std::string simd = "auto";
   absl::Duration drain = absl::Seconds(20);

@@ -77,8 +77,16 @@ absl::StatusOr<std::size_t> NumKvBlocks(const Options& options, const model::Mod
   }
   const std::uint64_t one_sequence = model::KvCache::BlocksFor(config.n_ctx);
   const std::uint64_t most = std::min(kMostKvCacheBytes, MemoryLimit() / kKvCacheShareOfMemory);
-  return std::clamp(options.max_running * one_sequence, one_sequence,
+  return std::clamp(options.worker.max_running * one_sequence, one_sequence,
                     std::max(one_sequence, most / block_bytes));
+}
+
+std::size_t MaxTokenBytes(const model::Tokenizer& tokenizer) {
+  std::size_t most = 0;
+  for (model::TokenId id = 0; id < tokenizer.vocab_size(); ++id) {
+    most = std::max(most, tokenizer.Bytes(id).size());
+  }
+  return most;
 }
 
 void LogLoaded(const ModelInfo& info, const Options& options, std::size_t cache_bytes,
@@ -120,14 +128,20 @@ ServedModel::ServedModel(Parts parts)
       tokenizer_(std::move(parts.tokenizer)),
       executor_(std::move(parts.executor)),
       admission_(info_.max_running + info_.max_queued),
+      open_generations_(2 * admission_.limit()),
       worker_(std::move(parts.gpt2), std::move(parts.cache), tokenizer_, parts.worker),
-      backend_{info_, tokenizer_, admission_, worker_} {}
+      backend_{info_, tokenizer_, admission_, open_generations_, worker_} {}
 
 absl::StatusOr<std::unique_ptr<ServedModel>> ServedModel::Load(const Options& options) {
   const absl::Time begin = absl::Now();
   if (absl::Status status = model::kernels::SetSimdTarget(options.simd); !status.ok()) {
     return absl::InvalidArgumentError(
         absl::StrCat("--simd=", options.simd, ": ", status.message()));
+  }
+  if (absl::Status status = CheckWorkerOptions(options.worker, options.worker.step_tokens);
+      !status.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--max_running, --step_tokens: ", status.message()));
   }
   // The small files first: what is wrong with them is said at once.
   absl::StatusOr<model::ModelConfig> config = model::LoadModelConfig(options.model);
@@ -156,22 +170,20 @@ absl::StatusOr<std::unique_ptr<ServedModel>> ServedModel::Load(const Options& op
                     .weights = loaded->report,
                     .cache_type = options.kv_cache_type,
                     .cache_positions = *blocks * model::kernels::kBlockPositions,
-                    .max_running = options.max_running,
-                    .max_queued = options.max_queued};
+                    .max_running = options.worker.max_running,
+                    .max_queued = options.worker.max_queued,
+                    .max_priority = options.max_priority,
+                    .max_token_bytes = MaxTokenBytes(*tokenizer),
+                    .stalled_reader_limit = options.worker.stalled_reader_limit};
   auto gpt2 = std::make_unique<model::Gpt2>(*config, std::move(loaded->weights),
-                                            options.step_tokens, executor);
+                                            options.worker.step_tokens, executor);
   LogLoaded(info, options, *blocks * model::KvCache::BytesPerBlock(*config, options.kv_cache_type),
             absl::Now() - begin);
   std::optional<AffinityScope> tied;  // the worker's thread is made within it
   if (threads.worker_cpu) tied.emplace(*threads.worker_cpu);
-  return std::unique_ptr<ServedModel>(new ServedModel({std::move(info),
-                                                       *std::move(tokenizer),
-                                                       std::move(threads.executor),
-                                                       std::move(gpt2),
-                                                       *std::move(cache),
-                                                       {.max_running = options.max_running,
-                                                        .max_queued = options.max_queued,
-                                                        .step_tokens = options.step_tokens}}));
+  return std::unique_ptr<ServedModel>(
+      new ServedModel({std::move(info), *std::move(tokenizer), std::move(threads.executor),
+                       std::move(gpt2), *std::move(cache), options.worker}));
 }
 
 }  // namespace cascade::server

@@ -37,6 +37,7 @@ class ServedModel {
   const model::Tokenizer tokenizer_;
   const std::unique_ptr<model::Executor> executor_;
   Admission admission_;
+  Admission open_generations_;
   Worker worker_;  // ends before what it borrows and before the permits' owner
   const Backend backend_;
 };

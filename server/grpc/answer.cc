@@ -15,11 +15,24 @@ Answer::Answer(const PreparedRequest& request, const ModelInfo& info,
   prompt_.set_prompt_tokens(static_cast<std::uint32_t>(request.generation.prompt.size()));
   prompt_.set_truncated_tokens(static_cast<std::uint32_t>(request.truncated_tokens));
   summary_.set_fingerprint(info.fingerprint);
+  summary_.mutable_usage();
+  SetTimings({}, *summary_.mutable_timings());
+}
+
+void Answer::Start(std::size_t cached_tokens) {
+  prompt_.set_cached_tokens(static_cast<std::uint32_t>(cached_tokens));
+  started_ = true;
 }
 
 void Answer::Add(const model::DecodingStep& step) {
-  if (step.token) ++generated_tokens_;
+  started_ = true;
   AppendStep(step, report_token_ids_, tokenizer_, delta_);
+  backlog_.bytes += step.text.size();
+  if (step.token) {
+    ++generated_tokens_;
+    ++backlog_.tokens;
+    if (step.token->log_probs) backlog_.bytes += delta_.logprobs().rbegin()->ByteSizeLong();
+  }
   if (!step.finish.has_value()) return;
   finish_ = ToProto(*step.finish, generated_tokens_, seed_);
   finished_ = true;
@@ -28,7 +41,8 @@ void Answer::Add(const model::DecodingStep& step) {
 void Answer::End(const Timings& timings) {
   summary_.mutable_usage()->set_prompt_tokens(prompt_.prompt_tokens());
   summary_.mutable_usage()->set_generated_tokens(static_cast<std::uint32_t>(generated_tokens_));
-  *summary_.mutable_timings() = ToProto(timings);
+  summary_.mutable_usage()->set_cached_tokens(prompt_.cached_tokens());
+  SetTimings(timings, *summary_.mutable_timings());
   ended_ = true;
 }
 
@@ -39,6 +53,7 @@ bool Answer::HasDelta() const {
 bool Answer::TakeEvent(v1::GenerateEvent& event) {
   switch (next_) {
     case Next::kPrompt:
+      if (!started_) return false;
       *event.mutable_prompt() = prompt_;
       next_ = Next::kDeltas;
       return true;
@@ -46,6 +61,7 @@ bool Answer::TakeEvent(v1::GenerateEvent& event) {
       if (HasDelta()) {
         event.mutable_delta()->Clear();
         event.mutable_delta()->Swap(&delta_);  // keeps both messages' memory in use
+        backlog_ = {};
         return true;
       }
       if (!finished_) return false;

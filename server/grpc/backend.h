@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <string>
 
+#include "absl/time/time.h"
 #include "model/config.h"
 #include "model/generation_config.h"
 #include "model/kernels/kv_block.h"
@@ -26,6 +27,9 @@ struct ModelInfo {
   std::size_t cache_positions = 0;  // that the whole KV cache holds
   std::size_t max_running = 0;
   std::size_t max_queued = 0;
+  int max_priority = 0;             // that a request may ask for
+  std::size_t max_token_bytes = 0;  // of the vocabulary's longest token; 0: not known
+  absl::Duration stalled_reader_limit = absl::Seconds(30);  // for a client to take what there is
 
   // Longest prompt and answer together. The last token is never run, so it needs no place.
   std::size_t MaxTotalTokens() const { return std::min(config.n_ctx, cache_positions + 1); }
@@ -38,7 +42,8 @@ struct ModelInfo {
 struct Backend {
   const ModelInfo& info;
   const model::Tokenizer& tokenizer;
-  Admission& admission;
+  Admission& admission;         // what the worker may have
+  Admission& open_generations;  // and with them, answers that their clients have not taken yet
   Worker& worker;
 };
 

@@ -60,6 +60,9 @@ void FillLimits(const ModelInfo& info, v1::GetModelResponse::Limits& limits) {
   limits.set_max_stop_token_ids(ToUint32(kMaxStopTokenIds));
   limits.set_max_candidates(ToUint32(kMaxCandidates));
   limits.set_max_text_bytes(kMaxTextBytes);
+  limits.set_min_priority(kMinPriority);
+  limits.set_max_priority(info.max_priority);
+  limits.set_max_cache_salt_bytes(ToUint32(kMaxCacheSaltBytes));
 }
 
 void FillDefaults(const model::GenerationConfig& config, v1::GetModelResponse::Defaults& defaults) {
@@ -136,12 +139,14 @@ v1::Finish ToProto(const model::Finish& finish, std::size_t generated_tokens, st
   return out;
 }
 
-v1::Timings ToProto(const Timings& timings) {
-  v1::Timings out;
+absl::Duration ToDuration(const google::protobuf::Duration& duration) {
+  return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
+}
+
+void SetTimings(const Timings& timings, v1::Timings& out) {
   SetDuration(timings.queue, *out.mutable_queue());
   SetDuration(timings.prefill, *out.mutable_prefill());
   SetDuration(timings.decode, *out.mutable_decode());
-  return out;
 }
 
 v1::GetModelResponse ToProto(const ModelInfo& info) {

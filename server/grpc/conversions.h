@@ -1,9 +1,10 @@
-// Between the wire's vocabulary and the engine's. No other file knows both.
+// Between the wire's vocabulary and the engine's: what means the same in both is translated here.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
+#include "absl/time/time.h"
 #include "cascade/v1/text_generation.pb.h"
 #include "model/generation/decoding.h"
 #include "model/generation/generation_params.h"
@@ -27,7 +28,11 @@ void AppendStep(const model::DecodingStep& step, bool report_token_id,
 
 v1::Finish ToProto(const model::Finish& finish, std::size_t generated_tokens, std::uint64_t seed);
 
-v1::Timings ToProto(const Timings& timings);
+// REQUIRES: a valid google.protobuf.Duration.
+absl::Duration ToDuration(const google::protobuf::Duration& duration);
+
+// Allocates nothing if `out` has its three durations already.
+void SetTimings(const Timings& timings, v1::Timings& out);
 
 v1::GetModelResponse ToProto(const ModelInfo& info);
 

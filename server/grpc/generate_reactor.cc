@@ -1,17 +1,45 @@
 #include "server/grpc/generate_reactor.h"
 
+#include <new>
+
+#include "absl/time/clock.h"
 #include "server/grpc/request_log.h"
 #include "server/grpc/status.h"
 
 namespace cascade::server {
+namespace {
 
-void GenerateReactor::Begin() {
-  Action action = Action::kNone;
+// For a client that was ended for not reading to read at least that.
+constexpr absl::Duration kLastWordsTime = absl::Seconds(5);
+
+absl::Status StatusWithRoom(absl::StatusCode code, absl::string_view message) noexcept {
+  try {
+    return absl::Status(code, message);
+  } catch (const std::bad_alloc&) {
+    return absl::Status(code, "");
+  }
+}
+
+}  // namespace
+
+void GenerateReactor::Accept() {
+  bool refused = false;
   {
     const MutexLock lock(mu_);
-    action = NextAction();
+    refused = outcome_.has_value() && !outcome_->ok();
   }
-  Do(action);
+  if (!refused) StartSendInitialMetadata();
+  Send();
+}
+
+void GenerateReactor::OnStarted(std::size_t cached_tokens) {
+  bool must_post = false;
+  {
+    const MutexLock lock(mu_);
+    answer_.Start(cached_tokens);
+    must_post = MustPost();
+  }
+  if (must_post) environment_.outbox.Post(*this);
 }
 
 void GenerateReactor::OnStep(model::DecodingStep step) {
@@ -19,33 +47,37 @@ void GenerateReactor::OnStep(model::DecodingStep step) {
   {
     const MutexLock lock(mu_);
     answer_.Add(step);
+    UpdateStall();
     must_post = MustPost();
   }
-  if (must_post) outbox_.Post(*this);
+  if (must_post) environment_.outbox.Post(*this);
 }
 
 void GenerateReactor::OnFinished(const Timings& timings) {
-  bool must_post = false;
   {
     const MutexLock lock(mu_);
     answer_.End(timings);
-    outcome_ = absl::OkStatus();
-    must_post = MustPost();
   }
-  if (must_post) outbox_.Post(*this);  // else `this` may be gone
+  End(absl::OkStatus(), environment_.stalled_reader_limit);
 }
 
 void GenerateReactor::OnFailed(absl::Status status) {
+  const bool stalled = absl::IsAborted(status);
+  End(std::move(status), stalled ? kLastWordsTime : environment_.stalled_reader_limit);
+}
+
+void GenerateReactor::End(absl::Status outcome, absl::Duration grace) {
+  call_.MustEndBy(absl::Now() + grace);
   bool must_post = false;
   {
     const MutexLock lock(mu_);
-    outcome_ = std::move(status);
+    outcome_ = std::move(outcome);
     must_post = MustPost();
   }
-  if (must_post) outbox_.Post(*this);  // else `this` may be gone
+  if (must_post) environment_.outbox.Post(*this);  // else `this` may be gone
 }
 
-void GenerateReactor::Send() {
+void GenerateReactor::Send() noexcept {
   Action action = Action::kNone;
   {
     const MutexLock lock(mu_);
@@ -57,16 +89,26 @@ void GenerateReactor::Send() {
 
 void GenerateReactor::OnWriteDone(bool ok) {
   Action action = Action::kNone;
+  bool must_wake = false;
   {
     const MutexLock lock(mu_);
     writing_ = false;
     if (!ok) {  // nobody listens: let the worker wind up
       broken_ = true;
       cancelled_.store(true, std::memory_order_relaxed);
+    } else if (outcome_.has_value()) {
+      call_.MustEndBy(absl::Now() + environment_.stalled_reader_limit);
     }
     action = NextAction();
+    must_wake = UpdateStall();
   }
+  if (must_wake) environment_.wake_worker();
   Do(action);
+}
+
+void GenerateReactor::OnCancel() {
+  cancelled_.store(true, std::memory_order_relaxed);
+  environment_.wake_worker();  // which may sleep, if all that it has is stalled
 }
 
 void GenerateReactor::OnDone() {
@@ -83,9 +125,9 @@ bool GenerateReactor::MustPost() {
   return true;
 }
 
-GenerateReactor::Action GenerateReactor::NextAction() {
+GenerateReactor::Action GenerateReactor::NextAction() noexcept {
   if (posted_ || writing_ || finishing_) return Action::kNone;
-  if (!broken_ && answer_.TakeEvent(in_flight_)) {
+  if (!broken_ && TakeEvent()) {
     // The summary only comes after OnFinished: message and status leave together.
     finishing_ = answer_.complete();
     writing_ = !finishing_;
@@ -93,8 +135,36 @@ GenerateReactor::Action GenerateReactor::NextAction() {
   }
   if (!outcome_.has_value()) return Action::kNone;
   finishing_ = true;
-  final_status_ = broken_ ? absl::CancelledError("the client went away") : *outcome_;
-  return Action::kFinish;
+  final_status_ = FinalStatus();
+  const bool refused = absl::IsResourceExhausted(final_status_) && !answer_.started();
+  return refused ? Action::kRefuse : Action::kFinish;
+}
+
+bool GenerateReactor::TakeEvent() noexcept {
+  try {
+    return answer_.TakeEvent(in_flight_);
+  } catch (const std::bad_alloc&) {
+    broken_ = true;
+    no_memory_ = true;
+    cancelled_.store(true, std::memory_order_relaxed);
+    return false;
+  }
+}
+
+absl::Status GenerateReactor::FinalStatus() const noexcept {
+  if (no_memory_) {
+    return StatusWithRoom(absl::StatusCode::kResourceExhausted,
+                          "memory ran out while the answer was sent");
+  }
+  if (!broken_ || !outcome_->ok()) return *outcome_;
+  return StatusWithRoom(absl::StatusCode::kCancelled, "the client went away");
+}
+
+bool GenerateReactor::UpdateStall() {
+  const Answer::Backlog& backlog = answer_.backlog();
+  const bool too_much = backlog.tokens > kMaxUnsentTokens || backlog.bytes > kMaxUnsentBytes;
+  const bool stalled = writing_ && too_much;
+  return stalled_.exchange(stalled, std::memory_order_relaxed) && !stalled;
 }
 
 void GenerateReactor::Do(Action action) {
@@ -106,6 +176,10 @@ void GenerateReactor::Do(Action action) {
       return;
     case Action::kWriteAndFinish:
       StartWriteAndFinish(&in_flight_, grpc::WriteOptions(), grpc::Status::OK);
+      return;
+    case Action::kRefuse:
+      AddRetryDelay(environment_, context_, final_status_);
+      Finish(ToGrpcStatus(final_status_));
       return;
     case Action::kFinish:
       Finish(ToGrpcStatus(final_status_));

@@ -1,5 +1,8 @@
 #include "server/grpc/generate_unary_reactor.h"
 
+#include <new>
+
+#include "absl/time/clock.h"
 #include "server/grpc/request_log.h"
 #include "server/grpc/status.h"
 
@@ -9,16 +12,25 @@ void GenerateUnaryReactor::OnStep(model::DecodingStep step) { answer_.Add(step);
 
 void GenerateUnaryReactor::OnFinished(const Timings& timings) {
   answer_.End(timings);
-  outbox_.Post(*this);  // last: `this` may be gone afterwards
+  call_.MustEndBy(absl::Now() + environment_.stalled_reader_limit);
+  environment_.outbox.Post(*this);  // last: `this` may be gone afterwards
 }
 
 void GenerateUnaryReactor::OnFailed(absl::Status status) {
   status_ = std::move(status);
-  outbox_.Post(*this);  // last: `this` may be gone afterwards
+  call_.MustEndBy(absl::Now() + environment_.stalled_reader_limit);
+  environment_.outbox.Post(*this);  // last: `this` may be gone afterwards
 }
 
-void GenerateUnaryReactor::Send() {
-  if (status_.ok()) answer_.TakeAll(response_);
+void GenerateUnaryReactor::Send() noexcept {
+  try {
+    if (status_.ok()) answer_.TakeAll(response_);
+  } catch (const std::bad_alloc&) {
+    status_ = absl::Status(absl::StatusCode::kResourceExhausted, "");
+  }
+  if (absl::IsResourceExhausted(status_) && !answer_.started()) {
+    AddRetryDelay(environment_, context_, status_);
+  }
   Finish(ToGrpcStatus(status_));  // last: `this` may be gone afterwards
 }
 

@@ -5,9 +5,12 @@
 
 #include "absl/status/status.h"
 #include "cascade/v1/text_generation.pb.h"
+#include "grpcpp/server_context.h"
 #include "grpcpp/support/server_callback.h"
+#include "server/engine/admission.h"
 #include "server/engine/token_sink.h"
 #include "server/grpc/answer.h"
+#include "server/grpc/call_environment.h"
 #include "server/grpc/open_calls.h"
 #include "server/grpc/outbox.h"
 
@@ -17,18 +20,24 @@ namespace cascade::server {
 //
 // Created by the service with `new`, deletes itself in OnDone. No lock: everything but `cancelled_`
 // is the worker's until OnFinished or OnFailed, then the outbox's until Send calls Finish, then
-// gRPC's.
+// gRPC's. It is never stalled: nothing is sent before the end, and then the answer must be taken
+// within `stalled_reader_limit`.
 class GenerateUnaryReactor final : public grpc::ServerUnaryReactor,
                                    public TokenSink,
                                    private Outbox::Sender {
  public:
-  // Borrows all but `answer`. `response` is gRPC's; it lives until OnDone.
-  GenerateUnaryReactor(Answer answer, v1::GenerateResponse& response, Outbox& outbox,
-                       OpenCalls& calls)
-      : call_(calls), outbox_(outbox), answer_(std::move(answer)), response_(response) {}
+  // Borrows `context` and `response`, which are gRPC's and live until OnDone, and `environment`.
+  GenerateUnaryReactor(Answer answer, Admission::Permit open, v1::GenerateResponse& response,
+                       grpc::CallbackServerContext& context, const CallEnvironment& environment)
+      : open_(std::move(open)),
+        call_(environment.calls, &context),
+        context_(context),
+        environment_(environment),
+        answer_(std::move(answer)),
+        response_(response) {}
 
   // TokenSink; the worker's thread.
-  void OnStarted(std::size_t /*cached_tokens*/) override {}
+  void OnStarted(std::size_t cached_tokens) override { answer_.Start(cached_tokens); }
   void OnStep(model::DecodingStep step) override;
   void OnFinished(const Timings& timings) override;
   void OnFailed(absl::Status status) override;
@@ -41,10 +50,12 @@ class GenerateUnaryReactor final : public grpc::ServerUnaryReactor,
 
  private:
   // Outbox::Sender; the outbox's thread.
-  void Send() override;
+  void Send() noexcept override;
 
-  const OpenCalls::Ticket call_;
-  Outbox& outbox_;
+  const Admission::Permit open_;
+  OpenCalls::Ticket call_;
+  grpc::CallbackServerContext& context_;
+  const CallEnvironment& environment_;
   Answer answer_;
   v1::GenerateResponse& response_;
   absl::Status status_;

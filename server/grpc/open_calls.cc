@@ -1,23 +1,51 @@
 #include "server/grpc/open_calls.h"
 
+#include <vector>
+
+#include "grpc/grpc.h"
+
 namespace cascade::server {
 
-void OpenCalls::WaitUntilNone(absl::Time deadline) {
-  const MutexLock lock(mu_);
-  while (open_ > 0) {
-    if (changed_.wait_until(mu_, absl::ToChronoTime(deadline)) == std::cv_status::timeout) return;
+OpenCalls::Ticket::Ticket(OpenCalls& calls, grpc::CallbackServerContext* context)
+    : calls_(calls), call_(context == nullptr ? nullptr : context->c_call()) {
+  const MutexLock lock(calls_.mu_);
+  calls_.open_.insert(this);
+}
+
+OpenCalls::Ticket::~Ticket() {
+  const MutexLock lock(calls_.mu_);
+  calls_.open_.erase(this);
+  calls_.changed_.notify_all();
+}
+
+void OpenCalls::CancelOverdue(absl::Time now) {
+  // gRPC may let a reactor and its context go at any moment, and must not be called under a lock.
+  // So the calls are taken by themselves, each with a reference of its own: as long as a ticket
+  // exists, so does its call.
+  std::vector<grpc_call*> overdue;
+  {
+    const MutexLock lock(mu_);
+    overdue.reserve(open_.size());
+    for (Ticket* ticket : open_) {
+      if (ticket->call_ == nullptr || ticket->must_end_by_.load() > absl::ToUnixNanos(now)) {
+        continue;
+      }
+      ticket->MustEndBy(absl::InfiniteFuture());
+      grpc_call_ref(ticket->call_);
+      overdue.push_back(ticket->call_);
+    }
+  }
+  for (grpc_call* call : overdue) {
+    grpc_call_cancel(call, nullptr);
+    grpc_call_unref(call);
   }
 }
 
-void OpenCalls::Enter() {
+void OpenCalls::WaitUntilNone(absl::Time deadline) {
   const MutexLock lock(mu_);
-  ++open_;
-}
-
-void OpenCalls::Leave() {
-  const MutexLock lock(mu_);
-  --open_;
-  changed_.notify_all();
+  while (!open_.empty()) {
+    if (changed_.wait_until(mu_, absl::ToChronoTime(deadline)) == std::cv_status::timeout) return;
+  }
 }
 
 }  // namespace cascade::server

@@ -16,7 +16,7 @@ class Outbox {
   // Something that has messages to send. It belongs to the outbox from Post until Send is called.
   class Sender {
    public:
-    virtual void Send() = 0;
+    virtual void Send() noexcept = 0;
 
    protected:
     ~Sender() = default;

@@ -45,22 +45,22 @@ std::size_t Truncate(v1::Truncation::Side side, std::size_t limit,
   return dropped;
 }
 
-// The longest prompt to keep.
-std::size_t TruncationLimit(const v1::Truncation& truncation, const ModelInfo& info) {
-  if (!truncation.has_max_prompt_tokens()) return info.MaxPromptTokens();
-  return std::min<std::size_t>(truncation.max_prompt_tokens(), info.MaxPromptTokens());
+// The longest prompt to keep. The request's own word counts; without it, there shall be room for
+// all that it wants to generate, if there can be.
+std::size_t TruncationLimit(const v1::Truncation& truncation, std::size_t max_new_tokens,
+                            const ModelInfo& info) {
+  if (truncation.has_max_prompt_tokens()) {
+    return std::min<std::size_t>(truncation.max_prompt_tokens(), info.MaxPromptTokens());
+  }
+  if (max_new_tokens >= info.MaxTotalTokens()) return info.MaxPromptTokens();
+  return info.MaxTotalTokens() - max_new_tokens;
 }
 
 absl::Status CheckPromptLength(const v1::GenerateRequest& request, std::size_t tokens,
                                const ModelInfo& info) {
   if (tokens <= info.MaxPromptTokens()) return absl::OkStatus();
-  const std::string holder = info.MaxTotalTokens() == info.config.n_ctx
-                                 ? absl::StrCat("the model's context of ", info.config.n_ctx)
-                                 : absl::StrCat("the KV cache of ", info.cache_positions);
-  return BadRequestError(
-      {{request.has_text() ? "text" : "token_ids.ids",
-        absl::StrCat("is ", tokens, " tokens; ", holder, " positions takes prompts of at most ",
-                     info.MaxPromptTokens(), "; shorten it, or set truncation")}});
+  return BadRequestError({{request.has_text() ? "text" : "token_ids.ids",
+                           PromptTooLong(absl::StrCat("is ", tokens, " tokens"), info)}});
 }
 
 // REQUIRES: the prompt is not too long.
@@ -76,28 +76,40 @@ absl::Status CheckFitsCache(const GenerationRequest& generation, const ModelInfo
                      info.MaxTotalTokens() - prompt, " would fit")}});
 }
 
+// When and how it runs, which has no part in what comes out.
+void SetSchedule(const v1::GenerateRequest& request, absl::Time arrival,
+                 GenerationRequest& generation) {
+  if (request.stopping().has_time_limit()) {
+    generation.finish_by = arrival + ToDuration(request.stopping().time_limit());
+  }
+  generation.priority = request.priority();
+  generation.use_prefix_cache = !request.cache().bypass();
+  generation.cache_salt = request.cache().salt();
+  generation.speculate = !request.has_speculation() || request.speculation();
+}
+
 }  // namespace
 
 absl::StatusOr<PreparedRequest> Prepare(const v1::GenerateRequest& request, absl::Time deadline,
                                         const ModelInfo& info, const model::Tokenizer& tokenizer) {
   if (deadline <= absl::Now()) return absl::DeadlineExceededError("the deadline has passed");
-  if (absl::Status status = Validate(request, info); !status.ok()) return status;
+  PreparedRequest prepared;
+  GenerationRequest& generation = prepared.generation;
+  SetSchedule(request, absl::Now(), generation);
+  generation.deadline = deadline;
+  generation.params = ToParams(request, info, Random64());
   absl::StatusOr<std::vector<model::TokenId>> prompt = PromptTokens(request, tokenizer);
   if (!prompt.ok()) return prompt.status();
-
-  PreparedRequest prepared;
   if (request.has_truncation()) {
-    prepared.truncated_tokens =
-        Truncate(request.truncation().side(), TruncationLimit(request.truncation(), info), *prompt);
+    const std::size_t limit =
+        TruncationLimit(request.truncation(), generation.params.stopping.max_new_tokens, info);
+    prepared.truncated_tokens = Truncate(request.truncation().side(), limit, *prompt);
   }
   if (absl::Status status = CheckPromptLength(request, prompt->size(), info); !status.ok()) {
     return status;
   }
-  GenerationRequest& generation = prepared.generation;
   generation.id = request.request_id().empty() ? MakeRequestId() : request.request_id();
   generation.prompt = *std::move(prompt);
-  generation.params = ToParams(request, info, Random64());
-  generation.deadline = deadline;
   if (absl::Status status = CheckFitsCache(generation, info); !status.ok()) return status;
   prepared.report_token_ids = request.response().token_ids();
   return prepared;

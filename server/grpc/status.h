@@ -31,11 +31,15 @@ inline constexpr std::size_t kMaxViolationsBytes = 1024;
 // as far as they fit; then how many more there are. REQUIRES: violations not empty.
 absl::Status BadRequestError(const std::vector<FieldViolation>& violations);
 
-// RESOURCE_EXHAUSTED with google.rpc.RetryInfo.
-absl::Status BusyError(absl::string_view message, absl::Duration retry_delay);
+// `status` with google.rpc.RetryInfo: when to come back.
+absl::Status WithRetryDelay(absl::Status status, absl::Duration delay);
 
-// The same code, message and details.
-grpc::Status ToGrpcStatus(const absl::Status& status);
+// The exception that is being handled, from a handler of gRPC's: RESOURCE_EXHAUSTED if memory ran
+// out, else INTERNAL.
+absl::Status StatusOfHandlerException() noexcept;
+
+// The same code, message and details; the code alone if there is no memory for more.
+grpc::Status ToGrpcStatus(const absl::Status& status) noexcept;
 
 // If `status` has RetryInfo, adds the trailer "grpc-retry-pushback-ms", which gRPC's own retries
 // obey. Call it before Finish.

@@ -1,11 +1,13 @@
 #include "server/grpc/text_generation_service.h"
 
 #include <chrono>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/time/clock.h"
+#include "absl/functional/function_ref.h"
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "model/tokenizer/utf8_stream.h"
 #include "server/grpc/answer.h"
@@ -19,19 +21,28 @@
 namespace cascade::server {
 namespace {
 
-// How long a client that was refused for lack of a place should wait.
-constexpr absl::Duration kRetryDelay = absl::Seconds(1);
-
 absl::Time Deadline(const grpc::CallbackServerContext& context) {
   const std::chrono::system_clock::time_point deadline = context.deadline();
   if (deadline == std::chrono::system_clock::time_point::max()) return absl::InfiniteFuture();
   return absl::FromChrono(deadline);
 }
 
-grpc::ServerUnaryReactor* Ended(grpc::CallbackServerContext& context, const absl::Status& status) {
+// Ends a call at once with what `answer` returns, or with what it throws.
+grpc::ServerUnaryReactor* Answered(grpc::CallbackServerContext& context,
+                                   absl::FunctionRef<absl::Status()> answer) {
+  absl::Status status;
+  try {
+    status = answer();
+  } catch (...) {
+    status = StatusOfHandlerException();
+  }
   grpc::ServerUnaryReactor* reactor = context.DefaultReactor();
   reactor->Finish(ToGrpcStatus(status));
   return reactor;
+}
+
+absl::Status Busy(const Worker& worker, const std::string& message) {
+  return WithRetryDelay(absl::ResourceExhaustedError(message), worker.RetryAfter());
 }
 
 absl::Status FillResponse(const v1::TokenizeRequest& request, const model::Tokenizer& tokenizer,
@@ -56,7 +67,15 @@ void FillResponse(const v1::DetokenizeRequest& request, const model::Tokenizer& 
 
 }  // namespace
 
-void TextGenerationService::Serve(const Backend& backend) { backend_.store(&backend); }
+void TextGenerationService::Serve(const Backend& backend) {
+  environment_.emplace(
+      CallEnvironment{.outbox = outbox_,
+                      .calls = calls_,
+                      .wake_worker = [&worker = backend.worker] { worker.Wake(); },
+                      .retry_after = [&worker = backend.worker] { return worker.RetryAfter(); },
+                      .stalled_reader_limit = backend.info.stalled_reader_limit});
+  backend_.store(&backend);
+}
 
 void TextGenerationService::StopServing() { stopped_.store(true); }
 
@@ -67,15 +86,32 @@ absl::StatusOr<const Backend*> TextGenerationService::Available() const {
   return backend;
 }
 
+// What costs least comes first: a refusal under load must be cheap, and tokenising is not.
 absl::StatusOr<PreparedRequest> TextGenerationService::TryAdmit(
     grpc::CallbackServerContext& context, const v1::GenerateRequest& request) const {
-  const absl::StatusOr<const Backend*> backend = Available();
-  if (!backend.ok()) return backend.status();
+  const absl::StatusOr<const Backend*> available = Available();
+  if (!available.ok()) return available.status();
+  const Backend& backend = **available;
+  if (absl::Status status = Validate(request, backend.info); !status.ok()) return status;
+  Admission::Permit open = backend.open_generations.TryEnter();
+  if (!open) {
+    return Busy(backend.worker,
+                absl::StrCat("the server is full: ", backend.open_generations.limit(),
+                             " answers are being made or have not been read to their ends, twice "
+                             "what --max_running and --max_queued allow together"));
+  }
+  Admission::Permit permit = backend.admission.TryEnter();
+  if (!permit) {
+    return Busy(backend.worker,
+                absl::StrCat("the server is full: ", backend.admission.limit(),
+                             " requests run or wait, --max_running=", backend.info.max_running,
+                             " and --max_queued=", backend.info.max_queued, " together"));
+  }
   absl::StatusOr<PreparedRequest> prepared =
-      Prepare(request, Deadline(context), (*backend)->info, (*backend)->tokenizer);
+      Prepare(request, Deadline(context), backend.info, backend.tokenizer);
   if (!prepared.ok()) return prepared;
-  prepared->generation.permit = (*backend)->admission.TryEnter();
-  if (!prepared->generation.permit) return BusyError("the queue is full", kRetryDelay);
+  prepared->generation.permit = std::move(permit);
+  prepared->open = std::move(open);
   return prepared;
 }
 
@@ -92,56 +128,78 @@ absl::StatusOr<PreparedRequest> TextGenerationService::Admit(
 
 grpc::ServerWriteReactor<v1::GenerateEvent>* TextGenerationService::GenerateStream(
     grpc::CallbackServerContext* context, const v1::GenerateRequest* request) {
-  absl::StatusOr<PreparedRequest> prepared = Admit("GenerateStream", *context, *request);
-  if (!prepared.ok()) return new RefusedStream(prepared.status());  // deletes itself
-  const Backend& backend = *backend_.load();
-  auto* reactor =
-      new GenerateReactor(Answer(*prepared, backend.info, backend.tokenizer), outbox_, calls_);
-  prepared->generation.sink = reactor;
-  reactor->Begin();
-  backend.worker.Submit(std::move(prepared->generation));
-  return reactor;
+  try {
+    absl::StatusOr<PreparedRequest> prepared = Admit("GenerateStream", *context, *request);
+    if (!prepared.ok()) return new RefusedStream(prepared.status());  // deletes itself
+    const Backend& backend = *backend_.load();
+    auto reactor =
+        std::make_unique<GenerateReactor>(Answer(*prepared, backend.info, backend.tokenizer),
+                                          std::move(prepared->open), *context, *environment_);
+    prepared->generation.sink = reactor.get();
+    backend.worker.Submit(std::move(prepared->generation));
+    reactor->Accept();
+    return reactor.release();  // deletes itself
+  } catch (...) {
+    return new RefusedStream(StatusOfHandlerException());
+  }
 }
 
 grpc::ServerUnaryReactor* TextGenerationService::Generate(grpc::CallbackServerContext* context,
                                                           const v1::GenerateRequest* request,
                                                           v1::GenerateResponse* response) {
-  absl::StatusOr<PreparedRequest> prepared = Admit("Generate", *context, *request);
-  if (!prepared.ok()) return Ended(*context, prepared.status());
-  const Backend& backend = *backend_.load();
-  auto* reactor = new GenerateUnaryReactor(Answer(*prepared, backend.info, backend.tokenizer),
-                                           *response, outbox_, calls_);
-  prepared->generation.sink = reactor;
-  backend.worker.Submit(std::move(prepared->generation));
-  return reactor;
+  std::unique_ptr<GenerateUnaryReactor> reactor;
+  const auto start = [&]() -> absl::Status {
+    absl::StatusOr<PreparedRequest> prepared = Admit("Generate", *context, *request);
+    if (!prepared.ok()) return prepared.status();
+    const Backend& backend = *backend_.load();
+    reactor = std::make_unique<GenerateUnaryReactor>(
+        Answer(*prepared, backend.info, backend.tokenizer), std::move(prepared->open), *response,
+        *context, *environment_);
+    prepared->generation.sink = reactor.get();
+    backend.worker.Submit(std::move(prepared->generation));
+    return absl::OkStatus();
+  };
+  absl::Status status;
+  try {
+    status = start();
+  } catch (...) {
+    status = StatusOfHandlerException();
+  }
+  if (!status.ok()) return Answered(*context, [&status] { return status; });
+  return reactor.release();  // deletes itself
 }
 
 grpc::ServerUnaryReactor* TextGenerationService::Tokenize(grpc::CallbackServerContext* context,
                                                           const v1::TokenizeRequest* request,
                                                           v1::TokenizeResponse* response) {
-  const absl::StatusOr<const Backend*> backend = Available();
-  absl::Status status = backend.status();
-  if (status.ok()) status = Validate(*request);
-  if (status.ok()) status = FillResponse(*request, (*backend)->tokenizer, *response);
-  return Ended(*context, status);
+  return Answered(*context, [&]() -> absl::Status {
+    const absl::StatusOr<const Backend*> backend = Available();
+    if (!backend.ok()) return backend.status();
+    if (absl::Status status = Validate(*request); !status.ok()) return status;
+    return FillResponse(*request, (*backend)->tokenizer, *response);
+  });
 }
 
 grpc::ServerUnaryReactor* TextGenerationService::Detokenize(grpc::CallbackServerContext* context,
                                                             const v1::DetokenizeRequest* request,
                                                             v1::DetokenizeResponse* response) {
-  const absl::StatusOr<const Backend*> backend = Available();
-  absl::Status status = backend.status();
-  if (status.ok()) status = Validate(*request, (*backend)->info, (*backend)->tokenizer);
-  if (status.ok()) FillResponse(*request, (*backend)->tokenizer, *response);
-  return Ended(*context, status);
+  return Answered(*context, [&]() -> absl::Status {
+    const absl::StatusOr<const Backend*> backend = Available();
+    if (!backend.ok()) return backend.status();
+    absl::Status status = Validate(*request, (*backend)->info, (*backend)->tokenizer);
+    if (status.ok()) FillResponse(*request, (*backend)->tokenizer, *response);
+    return status;
+  });
 }
 
 grpc::ServerUnaryReactor* TextGenerationService::GetModel(grpc::CallbackServerContext* context,
                                                           const v1::GetModelRequest* /*request*/,
                                                           v1::GetModelResponse* response) {
-  const absl::StatusOr<const Backend*> backend = Available();
-  if (backend.ok()) *response = ToProto((*backend)->info);
-  return Ended(*context, backend.status());
+  return Answered(*context, [&]() -> absl::Status {
+    const absl::StatusOr<const Backend*> backend = Available();
+    if (backend.ok()) *response = ToProto((*backend)->info);
+    return backend.status();
+  });
 }
 
 }  // namespace cascade::server

@@ -3,12 +3,14 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "cascade/v1/text_generation.grpc.pb.h"
 #include "server/grpc/backend.h"
+#include "server/grpc/call_environment.h"
 #include "server/grpc/open_calls.h"
 #include "server/grpc/outbox.h"
 #include "server/grpc/preparation.h"
@@ -18,7 +20,8 @@ namespace cascade::server {
 // Transport only: prepares a request, admits it, hands it to the worker. No method waits for
 // anything.
 //
-// Every method says UNAVAILABLE until Serve and after StopServing.
+// Every method says UNAVAILABLE until Serve and after StopServing. None throws: when memory runs
+// out the call ends with RESOURCE_EXHAUSTED. (gRPC would make UNIMPLEMENTED of an exception.)
 class TextGenerationService final : public v1::TextGeneration::CallbackService {
  public:
   // Borrows `calls`, which it registers generations with.
@@ -53,7 +56,7 @@ class TextGenerationService final : public v1::TextGeneration::CallbackService {
   // The backend, or UNAVAILABLE.
   absl::StatusOr<const Backend*> Available() const;
 
-  // A prepared request with its permit, or why not: then the call is already logged, and `context`
+  // A prepared request with its permits, or why not: then the call is already logged, and `context`
   // has what goes with the status.
   absl::StatusOr<PreparedRequest> Admit(absl::string_view method,
                                         grpc::CallbackServerContext& context,
@@ -63,6 +66,7 @@ class TextGenerationService final : public v1::TextGeneration::CallbackService {
 
   OpenCalls& calls_;
   Outbox outbox_;
+  std::optional<CallEnvironment> environment_;  // written before backend_
   std::atomic<const Backend*> backend_ = nullptr;
   std::atomic<bool> stopped_ = false;
 };

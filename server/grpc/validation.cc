@@ -1,6 +1,7 @@
 #include "server/grpc/validation.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -70,6 +71,23 @@ void CheckRequestId(absl::string_view id, Violations& violations) {
   }
 }
 
+// A prompt may be too long only if it may not be truncated. How many tokens a text is, is not known
+// yet, but no fewer than if all were the longest.
+void CheckPromptLength(const v1::GenerateRequest& request, const ModelInfo& info,
+                       Violations& violations) {
+  if (request.has_truncation()) return;
+  const auto ids = static_cast<std::size_t>(request.token_ids().ids_size());
+  if (ids > info.MaxPromptTokens()) {
+    violations.Add("token_ids.ids", PromptTooLong(absl::StrCat("is ", ids, " tokens"), info));
+  }
+  const std::size_t bytes = request.text().size();
+  if (info.max_token_bytes > 0 && bytes / info.max_token_bytes > info.MaxPromptTokens()) {
+    violations.Add("text", PromptTooLong(absl::StrCat("has ", bytes, " bytes, which are at least ",
+                                                      bytes / info.max_token_bytes, " tokens"),
+                                         info));
+  }
+}
+
 void CheckPrompt(const v1::GenerateRequest& request, const ModelInfo& info,
                  Violations& violations) {
   switch (request.prompt_case()) {
@@ -90,6 +108,20 @@ void CheckPrompt(const v1::GenerateRequest& request, const ModelInfo& info,
     case v1::GenerateRequest::PROMPT_NOT_SET:
       violations.Add("prompt", "must be set: text or token_ids");
       return;
+  }
+}
+
+void CheckSchedule(const v1::GenerateRequest& request, const ModelInfo& info,
+                   Violations& violations) {
+  const std::size_t salt = request.cache().salt().size();
+  if (salt > kMaxCacheSaltBytes) {
+    violations.Add("cache.salt",
+                   absl::StrCat("has ", salt, " bytes; must have at most ", kMaxCacheSaltBytes));
+  }
+  if (request.priority() < kMinPriority || request.priority() > info.max_priority) {
+    violations.Add("priority",
+                   absl::StrCat("is ", request.priority(), "; must be from ", kMinPriority, " to ",
+                                info.max_priority, ", this server's --max_priority"));
   }
 }
 
@@ -141,6 +173,19 @@ void CheckStopStrings(const v1::StoppingParams& stopping, Violations& violations
   }
 }
 
+// google.protobuf.Duration's own rules, and more than nothing.
+void CheckTimeLimit(const google::protobuf::Duration& limit, Violations& violations) {
+  constexpr std::int64_t kMaxSeconds = 315'576'000'000;  // of Duration: 10,000 years
+  const bool positive = limit.seconds() > 0 || (limit.seconds() == 0 && limit.nanos() > 0);
+  if (positive && limit.seconds() <= kMaxSeconds && limit.nanos() >= 0 &&
+      limit.nanos() < 1'000'000'000) {
+    return;
+  }
+  violations.Add("stopping.time_limit",
+                 absl::StrCat("is ", limit.seconds(), " s and ", limit.nanos(),
+                              " ns; must be a Duration above 0"));
+}
+
 void CheckStopping(const v1::StoppingParams& stopping, const ModelInfo& info,
                    Violations& violations) {
   const std::size_t max_new_tokens = stopping.has_max_new_tokens()
@@ -155,6 +200,7 @@ void CheckStopping(const v1::StoppingParams& stopping, const ModelInfo& info,
                      max_new_tokens, stopping.has_max_new_tokens() ? "" : " by default"));
   }
   CheckStopStrings(stopping, violations);
+  if (stopping.has_time_limit()) CheckTimeLimit(stopping.time_limit(), violations);
   if (stopping.stop_token_ids_size() > static_cast<int>(kMaxStopTokenIds)) {
     violations.Add("stopping.stop_token_ids",
                    absl::StrCat("has ", stopping.stop_token_ids_size(), " ids; must have at most ",
@@ -179,11 +225,21 @@ absl::Status Validate(const v1::GenerateRequest& request, const ModelInfo& info)
   Violations violations;
   CheckRequestId(request.request_id(), violations);
   CheckPrompt(request, info, violations);
+  CheckPromptLength(request, info, violations);
   CheckTruncation(request.truncation(), violations);
   CheckSampling(request.sampling(), violations);
   CheckStopping(request.stopping(), info, violations);
   CheckResponse(request.response(), violations);
+  CheckSchedule(request, info, violations);
   return violations.ToStatus();
+}
+
+std::string PromptTooLong(absl::string_view size, const ModelInfo& info) {
+  const std::string holder = info.MaxTotalTokens() == info.config.n_ctx
+                                 ? absl::StrCat("the model's context of ", info.config.n_ctx)
+                                 : absl::StrCat("the KV cache of ", info.cache_positions);
+  return absl::StrCat(size, "; ", holder, " positions takes prompts of at most ",
+                      info.MaxPromptTokens(), "; shorten it, or set truncation");
 }
 
 absl::Status Validate(const v1::TokenizeRequest& request) {

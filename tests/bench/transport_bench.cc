@@ -62,10 +62,11 @@ class BenchService final : public v1::TextGeneration::CallbackService {
       : tokenizer_(*model::Tokenizer::Load(CASCADE_SOURCE_DIR "/deploy/models/tales-7m")) {}
 
   grpc::ServerWriteReactor<v1::GenerateEvent>* GenerateStream(
-      grpc::CallbackServerContext* /*context*/, const v1::GenerateRequest* /*request*/) override {
-    auto* reactor =
-        new GenerateReactor(Answer(PreparedRequest(), ModelInfo(), tokenizer_), outbox_, calls_);
-    reactor->Begin();
+      grpc::CallbackServerContext* context, const v1::GenerateRequest* /*request*/) override {
+    auto* reactor = new GenerateReactor(Answer(PreparedRequest(), ModelInfo(), tokenizer_), {},
+                                        *context, environment_);
+    reactor->OnStarted(/*cached_tokens=*/0);
+    reactor->Accept();
     const MutexLock lock(mu_);
     reactors_.push_back(reactor);
     return reactor;
@@ -80,6 +81,11 @@ class BenchService final : public v1::TextGeneration::CallbackService {
   const model::Tokenizer tokenizer_;
   OpenCalls calls_;
   Outbox outbox_;
+  const CallEnvironment environment_ = {.outbox = outbox_,
+                                        .calls = calls_,
+                                        .wake_worker = [] {},
+                                        .retry_after = [] { return absl::Seconds(1); },
+                                        .stalled_reader_limit = absl::InfiniteDuration()};
   Mutex mu_;
   std::vector<GenerateReactor*> reactors_ ABSL_GUARDED_BY(mu_);
 };

@@ -24,6 +24,8 @@ std::string EndedBecause(const v1::Finish& finish) {
       return "max_new_tokens reached";
     case v1::FINISH_REASON_CONTEXT_FULL:
       return "context full";
+    case v1::FINISH_REASON_TIME_LIMIT:
+      return "time limit reached";
     default:
       return absl::StrCat("reason ", static_cast<int>(finish.reason()));
   }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "tools/cascade/commands.h"
 #include "tools/cascade/event_printer.h"
 #include "tools/cascade/interrupt.h"
@@ -55,6 +56,14 @@ class GenerateCommand : public Command {
     flags.Add("candidates", "N", "with --logprobs, and of the N most probable", &candidates_);
     flags.Add("report_token_ids", "", "with --json, report the generated tokens' ids",
               &report_token_ids_);
+    flags.Add("time_limit", "TIME", "finish after this long, such as 2s, with what there is",
+              &time_limit_);
+    flags.Add("priority", "N", "higher ones start first; more than 0 if the server allows it",
+              &priority_);
+    flags.Add("cache_salt", "TEXT", "share the prefix cache among equal salts only", &cache_salt_);
+    flags.Add("bypass_cache", "", "neither use nor feed the prefix cache", &bypass_cache_);
+    flags.Add("speculation", "BOOL", "draft tokens ahead; never changes the text (true)",
+              &speculation_);
     flags.Add("request_id", "ID", "what the server's log calls this request", &request_id_);
   }
 
@@ -111,6 +120,10 @@ class GenerateCommand : public Command {
     if (max_prompt_tokens_) {
       request.mutable_truncation()->set_max_prompt_tokens(*max_prompt_tokens_);
     }
+    request.set_priority(priority_);
+    request.mutable_cache()->set_salt(cache_salt_);
+    request.mutable_cache()->set_bypass(bypass_cache_);
+    if (speculation_) request.set_speculation(*speculation_);
     FillSampling(*request.mutable_sampling());
     FillStopping(*request.mutable_stopping());
     request.mutable_response()->set_token_ids(report_token_ids_);
@@ -134,6 +147,12 @@ class GenerateCommand : public Command {
     stopping.mutable_stop_token_ids()->Add(stop_token_ids_.begin(), stop_token_ids_.end());
     stopping.set_include_stop(include_stop_);
     stopping.set_ignore_eos(ignore_eos_);
+    if (!time_limit_) return;
+    absl::Duration rest;
+    stopping.mutable_time_limit()->set_seconds(
+        absl::IDivDuration(*time_limit_, absl::Seconds(1), &rest));
+    stopping.mutable_time_limit()->set_nanos(
+        static_cast<std::int32_t>(absl::ToInt64Nanoseconds(rest)));
   }
 
   std::optional<float> temperature_;
@@ -154,6 +173,11 @@ class GenerateCommand : public Command {
   bool logprobs_ = false;
   std::uint32_t candidates_ = 0;
   bool report_token_ids_ = false;
+  std::optional<absl::Duration> time_limit_;
+  std::int32_t priority_ = 0;
+  std::string cache_salt_;
+  bool bypass_cache_ = false;
+  std::optional<bool> speculation_;
   std::string request_id_;
 };
 

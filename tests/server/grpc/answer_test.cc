@@ -54,11 +54,16 @@ class AnswerTest : public ::testing::Test {
 
 TEST_F(AnswerTest, GivesPromptDeltasFinishAndSummaryInThisOrder) {
   Answer answer = MakeAnswer();
+  EXPECT_TRUE(TakeEvents(answer).empty());
+  EXPECT_FALSE(answer.started());
+  answer.Start(/*cached_tokens=*/2);
+  EXPECT_TRUE(answer.started());
   std::vector<v1::GenerateEvent> events = TakeEvents(answer);
   ASSERT_EQ(events.size(), 1U);
   EXPECT_EQ(events[0].prompt().request_id(), "id");
   EXPECT_EQ(events[0].prompt().prompt_tokens(), 3U);
   EXPECT_EQ(events[0].prompt().truncated_tokens(), 4U);
+  EXPECT_EQ(events[0].prompt().cached_tokens(), 2U);
 
   answer.Add(Step(10, "a"));
   events = TakeEvents(answer);
@@ -81,6 +86,7 @@ TEST_F(AnswerTest, GivesPromptDeltasFinishAndSummaryInThisOrder) {
   ASSERT_EQ(events.size(), 1U);
   EXPECT_EQ(events[0].summary().usage().prompt_tokens(), 3U);
   EXPECT_EQ(events[0].summary().usage().generated_tokens(), 2U);
+  EXPECT_EQ(events[0].summary().usage().cached_tokens(), 2U);
   EXPECT_EQ(events[0].summary().timings().queue().seconds(), 1);
   EXPECT_EQ(events[0].summary().timings().queue().nanos(), 500'000'000);
   EXPECT_EQ(events[0].summary().timings().prefill().nanos(), 7);
@@ -101,8 +107,42 @@ TEST_F(AnswerTest, StepsThatWereNotTakenMergeIntoOneDelta) {
   EXPECT_THAT(events[1].delta().token_ids(), ElementsAre(10, 11, 12));
 }
 
+TEST_F(AnswerTest, AnAnswerThatEndsBeforeItStartsBeginsWithItsPromptToo) {
+  Answer answer = MakeAnswer();
+  model::DecodingStep step;
+  step.finish = model::Finish{
+      .reason = model::FinishReason::kTimeLimit, .matched_stop = "", .matched_token = {}};
+  answer.Add(step);
+  answer.End({});
+  const std::vector<v1::GenerateEvent> events = TakeEvents(answer);
+  ASSERT_EQ(events.size(), 3U);
+  EXPECT_TRUE(events[0].has_prompt());
+  EXPECT_EQ(events[1].finish().reason(), v1::FINISH_REASON_TIME_LIMIT);
+  EXPECT_EQ(events[1].finish().generated_tokens(), 0U);
+  EXPECT_TRUE(events[2].has_summary());
+}
+
+TEST_F(AnswerTest, TheBacklogIsWhatTheNextDeltaHolds) {
+  Answer answer = MakeAnswer();
+  answer.Start(0);
+  TakeEvents(answer);
+  answer.Add(Step(10, "ab"));
+  answer.Add(Step(11, "c"));
+  EXPECT_EQ(answer.backlog().tokens, 2U);
+  EXPECT_EQ(answer.backlog().bytes, 3U);
+  model::DecodingStep step = Step(12, "");
+  step.token->log_probs = model::LogProbs{.chosen = -1.0F, .candidates = {{12, -1.0F}}};
+  answer.Add(step);
+  EXPECT_EQ(answer.backlog().tokens, 3U);
+  EXPECT_GT(answer.backlog().bytes, 10U);
+  TakeEvents(answer);
+  EXPECT_EQ(answer.backlog().tokens, 0U);
+  EXPECT_EQ(answer.backlog().bytes, 0U);
+}
+
 TEST_F(AnswerTest, ADeltaWithNothingToReportIsNotSent) {
   Answer answer = MakeAnswer();
+  answer.Start(0);
   TakeEvents(answer);
   answer.Add(Step(10, ""));
   EXPECT_TRUE(TakeEvents(answer).empty());
@@ -110,6 +150,7 @@ TEST_F(AnswerTest, ADeltaWithNothingToReportIsNotSent) {
 
 TEST_F(AnswerTest, AnEventGivenTwiceDoesNotKeepWhatItHeld) {
   Answer answer = MakeAnswer();
+  answer.Start(0);
   v1::GenerateEvent event;
   ASSERT_TRUE(answer.TakeEvent(event));
   answer.Add(Step(10, "first"));

@@ -131,6 +131,16 @@ TEST(StartUpTest, RefusesACacheOfLessThanOneBlock) {
   EXPECT_THAT(server.LoadModel(), cascade::testing::IsInvalid({"--kv_cache_bytes=100", "1024"}));
 }
 
+TEST(StartUpTest, RefusesMoreSequencesThanAStepHasRows) {
+  const ModelFolder folder;
+  Options options = TestOptions(folder.path());
+  options.worker.step_tokens = 63;
+  Server server(options);
+  ASSERT_THAT(server.Listen(), IsOk());
+  EXPECT_THAT(server.LoadModel(),
+              cascade::testing::IsInvalid({"--max_running", "is 64", "--step_tokens", "63"}));
+}
+
 TEST(StartUpTest, APortIsNotShared) {
   const ModelFolder folder;
   Served served(folder.path());
@@ -186,12 +196,11 @@ TEST(DrainTest, ASecondDrainCutsTheFirstShort) {
 
 TEST(DrainTest, QueuedRequestsEndWithAStatusToo) {
   const ModelFolder folder;
-  Served served(folder.path(), [](Options& options) { options.max_running = 1; });
+  Served served(folder.path(), [](Options& options) { options.worker.max_running = 1; });
   Call running(served.stub(), kEndless);
   grpc::ClientContext context;
   const auto queued = served.stub().GenerateStream(&context, Request(1));
-  v1::GenerateEvent event;
-  ASSERT_TRUE(queued->Read(&event));
+  queued->WaitForInitialMetadata();  // it was accepted
   served.server().Drain(absl::Now());
   EXPECT_EQ(ReadAll(*queued).status.error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(running.Rest().status.error_code(), grpc::StatusCode::UNAVAILABLE);

@@ -38,9 +38,17 @@ TEST(OptionsTest, AModelIsAWholeCommandLine) {
   EXPECT_FALSE(options->pin_threads);
   EXPECT_EQ(options->kv_cache_bytes, std::nullopt);
   EXPECT_EQ(options->kv_cache_type, model::kernels::KvType::kF32);
-  EXPECT_EQ(options->max_running, 64U);
-  EXPECT_EQ(options->max_queued, 256U);
-  EXPECT_EQ(options->step_tokens, 256U);
+  EXPECT_EQ(options->worker.max_running, 64U);
+  EXPECT_EQ(options->worker.max_queued, 256U);
+  EXPECT_EQ(options->worker.step_tokens, 256U);
+  EXPECT_EQ(options->worker.max_queued_tokens, std::size_t{1} << 20);
+  EXPECT_TRUE(options->worker.prefix_cache);
+  EXPECT_FALSE(options->worker.kv_overcommit);
+  EXPECT_TRUE(options->worker.speculate);
+  EXPECT_EQ(options->worker.priority_ageing, absl::Seconds(10));
+  EXPECT_EQ(options->worker.stalled_reader_limit, absl::Seconds(30));
+  EXPECT_EQ(options->max_priority, 0);
+  EXPECT_EQ(options->worker_hang, absl::Seconds(60));
   EXPECT_TRUE(options->use_generation_config);
   EXPECT_EQ(options->simd, "auto");
   EXPECT_EQ(options->drain, absl::Seconds(20));
@@ -49,11 +57,30 @@ TEST(OptionsTest, AModelIsAWholeCommandLine) {
 }
 
 TEST(OptionsTest, TakesEveryFlag) {
-  const absl::StatusOr<Options> options =
-      Parse({"--model=m", "--model_name=n", "--listen=[::]:80", "--weights=bf16", "--threads=4",
-             "--pin_threads", "--kv_cache_bytes=2GiB", "--kv_cache_type=f16", "--max_running=3",
-             "--max_queued=0", "--step_tokens=3", "--generation_config=none", "--simd=scalar",
-             "--drain_seconds=0", "--log_level=warning", "--log_format=json"});
+  const absl::StatusOr<Options> options = Parse({"--model=m",
+                                                 "--model_name=n",
+                                                 "--listen=[::]:80",
+                                                 "--weights=bf16",
+                                                 "--threads=4",
+                                                 "--pin_threads",
+                                                 "--kv_cache_bytes=2GiB",
+                                                 "--kv_cache_type=f16",
+                                                 "--max_running=3",
+                                                 "--max_queued=0",
+                                                 "--step_tokens=3",
+                                                 "--max_queued_tokens=9",
+                                                 "--prefix_cache=false",
+                                                 "--kv_overcommit",
+                                                 "--nospeculate",
+                                                 "--max_priority=7",
+                                                 "--priority_ageing_seconds=5",
+                                                 "--stalled_reader_seconds=6",
+                                                 "--worker_hang_seconds=8",
+                                                 "--generation_config=none",
+                                                 "--simd=scalar",
+                                                 "--drain_seconds=0",
+                                                 "--log_level=warning",
+                                                 "--log_format=json"});
   ASSERT_THAT(options, IsOk());
   EXPECT_EQ(options->model_name, "n");
   EXPECT_EQ(options->listen, "[::]:80");
@@ -62,9 +89,17 @@ TEST(OptionsTest, TakesEveryFlag) {
   EXPECT_TRUE(options->pin_threads);
   EXPECT_EQ(options->kv_cache_bytes, std::uint64_t{2} << 30);
   EXPECT_EQ(options->kv_cache_type, model::kernels::KvType::kF16);
-  EXPECT_EQ(options->max_running, 3U);
-  EXPECT_EQ(options->max_queued, 0U);
-  EXPECT_EQ(options->step_tokens, 3U);
+  EXPECT_EQ(options->worker.max_running, 3U);
+  EXPECT_EQ(options->worker.max_queued, 0U);
+  EXPECT_EQ(options->worker.step_tokens, 3U);
+  EXPECT_EQ(options->worker.max_queued_tokens, 9U);
+  EXPECT_FALSE(options->worker.prefix_cache);
+  EXPECT_TRUE(options->worker.kv_overcommit);
+  EXPECT_FALSE(options->worker.speculate);
+  EXPECT_EQ(options->worker.priority_ageing, absl::Seconds(5));
+  EXPECT_EQ(options->worker.stalled_reader_limit, absl::Seconds(6));
+  EXPECT_EQ(options->max_priority, 7);
+  EXPECT_EQ(options->worker_hang, absl::Seconds(8));
   EXPECT_FALSE(options->use_generation_config);
   EXPECT_EQ(options->simd, "scalar");
   EXPECT_EQ(options->drain, absl::ZeroDuration());
@@ -112,7 +147,11 @@ TEST(OptionsTest, SaysWhichFlagIsWrongAndWhatIsAllowed) {
       {"--max_running=0", {"--max_running=0", "from 1 to 16384"}},
       {"--step_tokens=16385", {"--step_tokens=16385", "from 1 to 16384"}},
       {"--max_queued=-1", {"--max_queued=-1", "from 0 to 1000000"}},
-      {"--step_tokens=63", {"--step_tokens=63", "--max_running, 64"}},
+      {"--max_queued_tokens=0", {"--max_queued_tokens=0", "from 1 to 1000000000"}},
+      {"--max_priority=-1", {"--max_priority=-1", "from 0 to 1000"}},
+      {"--priority_ageing_seconds=0", {"--priority_ageing_seconds=0", "from 1 to 86400"}},
+      {"--stalled_reader_seconds=0", {"--stalled_reader_seconds=0", "from 1 to 86400"}},
+      {"--worker_hang_seconds=0", {"--worker_hang_seconds=0", "from 1 to 86400"}},
       {"--generation_config=file", {"--generation_config=file", "auto, none"}},
       {"--simd=sse", {"--simd=sse", "auto, avx512, avx2, neon, scalar"}},
       {"--drain_seconds=-1", {"--drain_seconds=-1", "from 0 to 86400"}},
@@ -129,7 +168,7 @@ TEST(OptionsTest, HelpHasEveryFlagOfThisProgram) {
     EXPECT_THAT(HelpText(), HasSubstr(absl::StrCat("\n  --", name)));
     ++flags;
   }
-  EXPECT_GE(flags, 16);
+  EXPECT_GE(flags, 22);
 }
 
 TEST(OptionsTest, HelpMayBeAskedForAnywhereButAfterTheFlags) {

@@ -16,7 +16,7 @@ using ::testing::ElementsAre;
 // Counts how often it was asked to send; waits to be asked once more.
 class Counter final : public Outbox::Sender {
  public:
-  void Send() override {
+  void Send() noexcept override {
     ++sent_;
     sent_.notify_all();
   }
@@ -36,7 +36,7 @@ template <typename Body>
 class Doer final : public Outbox::Sender {
  public:
   explicit Doer(Body body) : body_(std::move(body)) {}
-  void Send() override { body_(); }
+  void Send() noexcept override { body_(); }
 
  private:
   Body body_;
@@ -92,7 +92,7 @@ TEST(OutboxTest, ASenderMayBePostedAgainWhileItSends) {
   int rounds = 0;
   struct Again final : Outbox::Sender {
     Again(Outbox& box, Counter& end, int& count) : outbox(box), done(end), rounds(count) {}
-    void Send() override {
+    void Send() noexcept override {
       outbox.Post(++rounds < 100 ? static_cast<Outbox::Sender&>(*this) : done);
     }
     Outbox& outbox;

@@ -61,6 +61,9 @@ TEST_F(PreparationTest, TakesTheModelsDefaultsForWhatIsLeftOut) {
   EXPECT_THAT(params.stopping.eos_token_ids, ElementsAre(4095));
   EXPECT_FALSE(params.output.logprobs);
   EXPECT_FALSE(prepared->report_token_ids);
+  EXPECT_TRUE(prepared->generation.use_prefix_cache);
+  EXPECT_TRUE(prepared->generation.speculate);
+  EXPECT_EQ(prepared->generation.finish_by, absl::InfiniteFuture());
   EXPECT_THAT(prepared->generation.prompt, ElementsAre(2762, 660, 258, 533));
 }
 
@@ -81,6 +84,13 @@ TEST_F(PreparationTest, TakesEveryFieldOfTheRequest) {
   request.mutable_response()->set_token_ids(true);
   request.mutable_response()->set_logprobs(true);
   request.mutable_response()->set_candidates(2);
+  request.mutable_cache()->set_salt("salt");
+  request.mutable_cache()->set_bypass(true);
+  request.set_priority(-3);
+  request.set_speculation(false);
+  request.mutable_stopping()->mutable_time_limit()->set_seconds(100);
+  request.mutable_stopping()->mutable_time_limit()->set_nanos(500'000'000);
+  const absl::Time before = absl::Now();
   const absl::StatusOr<PreparedRequest> prepared = Prepare(request);
   ASSERT_THAT(prepared, IsOk());
   EXPECT_EQ(prepared->generation.id, "mine");
@@ -100,6 +110,12 @@ TEST_F(PreparationTest, TakesEveryFieldOfTheRequest) {
   EXPECT_TRUE(params.output.logprobs);
   EXPECT_EQ(params.output.candidates, 2U);
   EXPECT_TRUE(prepared->report_token_ids);
+  EXPECT_EQ(prepared->generation.cache_salt, "salt");
+  EXPECT_FALSE(prepared->generation.use_prefix_cache);
+  EXPECT_EQ(prepared->generation.priority, -3);
+  EXPECT_FALSE(prepared->generation.speculate);
+  EXPECT_GE(prepared->generation.finish_by, before + absl::Milliseconds(100'500));
+  EXPECT_LE(prepared->generation.finish_by, absl::Now() + absl::Milliseconds(100'500));
 }
 
 TEST_F(PreparationTest, MakesIdsAndSeedsThatDiffer) {
@@ -142,9 +158,33 @@ TEST_F(PreparationTest, TruncatesFromTheLeft) {
   request.mutable_truncation();
   const absl::StatusOr<PreparedRequest> prepared = Prepare(request);
   ASSERT_THAT(prepared, IsOk());
-  EXPECT_EQ(prepared->generation.prompt.size(), 31U);
+  EXPECT_EQ(prepared->generation.prompt.size(), 27U);  // with 5 tokens to come, by default
   EXPECT_EQ(prepared->generation.prompt.back(), 39U);
-  EXPECT_EQ(prepared->truncated_tokens, 9U);
+  EXPECT_EQ(prepared->truncated_tokens, 13U);
+}
+
+TEST_F(PreparationTest, TruncationLeavesRoomForWhatIsToCome) {
+  info_.cache_positions = 16;  // less than the context: 17 tokens together
+  v1::GenerateRequest request = WithTokens(40);
+  request.mutable_truncation();
+  request.mutable_stopping()->set_max_new_tokens(10);
+  EXPECT_EQ(Prepare(request)->generation.prompt.size(), 7U);
+  request.mutable_stopping()->set_max_new_tokens(16);
+  EXPECT_EQ(Prepare(request)->generation.prompt.size(), 1U);
+}
+
+TEST_F(PreparationTest, TruncationLeavesRoomForOneTokenIfAllCannotFit) {
+  v1::GenerateRequest request = WithTokens(40);
+  request.mutable_truncation();
+  request.mutable_stopping()->set_max_new_tokens(32);
+  EXPECT_EQ(Prepare(request)->generation.prompt.size(), 31U);
+}
+
+TEST_F(PreparationTest, TheRequestsOwnTruncationCounts) {
+  v1::GenerateRequest request = WithTokens(40);
+  request.mutable_truncation()->set_max_prompt_tokens(30);
+  request.mutable_stopping()->set_max_new_tokens(10);
+  EXPECT_EQ(Prepare(request)->generation.prompt.size(), 30U);
 }
 
 TEST_F(PreparationTest, TruncatesFromTheRight) {

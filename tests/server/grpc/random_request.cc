@@ -93,6 +93,25 @@ void AddResponse(Dice& dice, RandomRequest& r) {
   r.wrong.insert("response.candidates");
 }
 
+void AddSchedule(Dice& dice, RandomRequest& r) {
+  if (dice.OneIn(2)) r.request.mutable_cache()->set_salt(dice.Pick<std::string>({"", "a", "b"}));
+  if (dice.OneIn(4)) r.request.mutable_cache()->set_bypass(true);
+  if (dice.OneIn(4)) r.request.set_speculation(dice.OneIn(2));
+  if (dice.OneIn(4)) r.request.set_priority(-static_cast<int>(dice.Below(11)));
+  if (dice.OneIn(8)) {
+    r.request.mutable_stopping()->mutable_time_limit()->set_nanos(
+        1 + static_cast<int>(dice.Below(20'000'000)));
+  }
+  if (dice.OneIn(25)) {
+    r.request.set_priority(dice.Pick({-11, 1}));
+    r.wrong.insert("priority");
+  }
+  if (dice.OneIn(25)) {
+    r.request.mutable_cache()->set_salt(std::string(129, 's'));
+    r.wrong.insert("cache.salt");
+  }
+}
+
 }  // namespace
 
 std::string Dice::Text(std::uint32_t max_words) {
@@ -111,11 +130,12 @@ RandomRequest MakeRandomRequest(Dice& dice, std::uint32_t context, std::uint32_t
   if (dice.OneIn(2)) AddSampling(dice, r);
   AddStopping(dice, vocabulary, r);
   AddResponse(dice, r);
+  AddSchedule(dice, r);
   if (dice.OneIn(25)) {
     r.request.set_request_id(dice.Pick<std::string>({"a\tb", std::string(129, 'x')}));
     r.wrong.insert("request_id");
   }
-  if (r.wrong.empty() && r.too_long) r.wrong.insert("token_ids.ids");
+  if (r.too_long) r.wrong.insert("token_ids.ids");
   return r;
 }
 

@@ -226,9 +226,9 @@ class Client {
 TEST(RandomRequestsTest, EachEndsWithAStatusThatFitsIt) {
   const ModelFolder folder(kContext);
   Served served(folder.path(), [](Options& options) {
-    options.max_running = 4;
-    options.max_queued = 4;
-    options.step_tokens = 48;  // less than a long prompt: it goes in pieces
+    options.worker.max_running = 4;
+    options.worker.max_queued = 4;
+    options.worker.step_tokens = 48;  // less than a long prompt: it goes in pieces
     options.kv_cache_bytes =
         std::uint64_t{3} * kContext * 8 * 2 * sizeof(float);  // three whole contexts
   });

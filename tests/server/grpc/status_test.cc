@@ -61,8 +61,9 @@ TEST(StatusTest, AThousandViolationsFitTheTrailersOfAClient) {
   EXPECT_LT(TrailerBytes(status), 8192U);
 }
 
-TEST(StatusTest, BusyCarriesTheDelay) {
-  const grpc::Status status = ToGrpcStatus(BusyError("full", absl::Milliseconds(1500)));
+TEST(StatusTest, ARefusalCarriesTheDelay) {
+  const grpc::Status status =
+      ToGrpcStatus(WithRetryDelay(absl::ResourceExhaustedError("full"), absl::Milliseconds(1500)));
   EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
   google::rpc::RetryInfo retry;
   ASSERT_TRUE(cascade::testing::FindDetail(status, retry));

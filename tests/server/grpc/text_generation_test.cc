@@ -143,7 +143,6 @@ TEST_F(TextGenerationTest, ASeedThatWasReportedGivesTheSameAgain) {
 }
 
 TEST_F(TextGenerationTest, ASlowReaderGetsSeveralTokensInOneDelta) {
-  // More than the connection's windows hold, so that writes wait for the reader.
   v1::GenerateRequest request = Request(2'000);
   request.mutable_response()->set_token_ids(true);
   request.mutable_response()->set_logprobs(true);
@@ -152,7 +151,10 @@ TEST_F(TextGenerationTest, ASlowReaderGetsSeveralTokensInOneDelta) {
   const auto reader = served_.stub().GenerateStream(&context, request);
   v1::GenerateEvent prompt;
   ASSERT_TRUE(reader->Read(&prompt));
-  served_.DrainAll();  // it has ended as far as the worker is concerned, and nothing else was read
+  // More than the connection's windows hold, so that writes wait for the reader.
+  while (served_.server().backend().worker.stats().generated_tokens < 600) {
+    std::this_thread::yield();
+  }
   const Stream stream = ReadAll(*reader);
   ASSERT_TRUE(stream.status.ok()) << stream.status.error_message();
   EXPECT_EQ(stream.Answer().token_ids_size(), 2'000);
@@ -233,14 +235,13 @@ TEST_F(TextGenerationTest, ACancelledUnaryCallFreesItsBlocks) {
 TEST(TextGenerationOverloadTest, RefusesWhatDoesNotFitTheQueueAndSaysWhenToTryAgain) {
   const ModelFolder folder;
   Served served(folder.path(), [](Options& options) {
-    options.max_running = 1;
-    options.max_queued = 1;
+    options.worker.max_running = 1;
+    options.worker.max_queued = 1;
   });
   EndlessCall running(served.stub());
   grpc::ClientContext waiting_context;
   const auto waiting = served.stub().GenerateStream(&waiting_context, Request(1));
-  v1::GenerateEvent event;
-  ASSERT_TRUE(waiting->Read(&event));  // its prompt: it has a place
+  waiting->WaitForInitialMetadata();  // it was accepted
 
   grpc::ClientContext context;
   const Stream refused = ReadAll(*served.stub().GenerateStream(&context, Request(1)));
@@ -248,12 +249,17 @@ TEST(TextGenerationOverloadTest, RefusesWhatDoesNotFitTheQueueAndSaysWhenToTryAg
   EXPECT_EQ(refused.status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
   google::rpc::RetryInfo retry;
   ASSERT_TRUE(FindDetail(refused.status, retry));
-  EXPECT_EQ(retry.retry_delay().seconds(), 1);
+  const absl::Duration delay =
+      absl::Seconds(retry.retry_delay().seconds()) + absl::Nanoseconds(retry.retry_delay().nanos());
+  EXPECT_GT(delay, absl::ZeroDuration());
+  EXPECT_THAT(refused.status.error_message(),
+              HasSubstr("2 requests run or wait, --max_running=1 and --max_queued=1 together"));
   EXPECT_EQ(DetailsMessage(refused.status), refused.status.error_message());
   const auto& trailers = context.GetServerTrailingMetadata();
   const auto pushback = trailers.find("grpc-retry-pushback-ms");
   ASSERT_NE(pushback, trailers.end());
-  EXPECT_EQ(pushback->second, "1000");
+  EXPECT_EQ(pushback->second,
+            absl::StrCat(absl::ToInt64Milliseconds(absl::Ceil(delay, absl::Milliseconds(1)))));
 
   EXPECT_EQ(running.Cancel().error_code(), grpc::StatusCode::CANCELLED);
   EXPECT_TRUE(ReadAll(*waiting).status.ok());
@@ -262,15 +268,13 @@ TEST(TextGenerationOverloadTest, RefusesWhatDoesNotFitTheQueueAndSaysWhenToTryAg
 TEST(TextGenerationOverloadTest, AClientThatLeavesMakesRoomForTheNext) {
   const ModelFolder folder;
   Served served(folder.path(), [](Options& options) {
-    options.max_running = 2;
+    options.worker.max_running = 2;
     options.kv_cache_bytes = kEndless * 8 * 2 * sizeof(float);  // one whole context
   });
   EndlessCall running(served.stub());
   grpc::ClientContext context;
   const auto next = served.stub().GenerateStream(&context, Request(1));
-  v1::GenerateEvent event;
-  ASSERT_TRUE(next->Read(&event));
-  EXPECT_TRUE(event.has_prompt());
+  next->WaitForInitialMetadata();  // it was accepted
   EXPECT_EQ(running.Cancel().error_code(), grpc::StatusCode::CANCELLED);
   EXPECT_TRUE(ReadAll(*next).status.ok());
   served.DrainAll();

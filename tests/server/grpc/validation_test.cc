@@ -29,6 +29,7 @@ ModelInfo Info() {
   info.config.n_ctx = 512;
   info.defaults.max_new_tokens = 128;
   info.cache_positions = 512;
+  info.max_priority = 2;
   return info;
 }
 
@@ -52,6 +53,9 @@ v1::GenerateRequest Full() {
   for (int i = 0; i < 64; ++i) stopping.add_stop_token_ids(4095);
   request.mutable_response()->set_logprobs(true);
   request.mutable_response()->set_candidates(20);
+  request.mutable_cache()->set_salt(std::string(128, 's'));
+  request.set_priority(2);
+  stopping.mutable_time_limit()->set_nanos(1);
   return request;
 }
 
@@ -90,6 +94,34 @@ TEST(ValidationTest, TheLargestValuesAreAllowed) {
       IsEmpty());
 }
 
+TEST(ValidationTest, AnybodyMayLowerHisPriority) {
+  EXPECT_THAT(ViolationsAfter([](auto& r) { r.set_priority(-10); }), IsEmpty());
+}
+
+TEST(ValidationTest, APromptOfTooManyTokensIsKnownAtOnce) {
+  v1::GenerateRequest request;
+  for (std::uint32_t i = 0; i < 512; ++i) request.mutable_token_ids()->add_ids(i);
+  const absl::Status status = Validate(request, Info());
+  EXPECT_THAT(BadFields(ToGrpcStatus(status)), ElementsAre("token_ids.ids"));
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("is 512 tokens; the model's context of 512"));
+  request.mutable_truncation();
+  EXPECT_THAT(Validate(request, Info()), IsOk());
+}
+
+TEST(ValidationTest, ATextThatIsCertainlyTooLongIsNotTokenised) {
+  ModelInfo info = Info();
+  info.max_token_bytes = 10;
+  v1::GenerateRequest request;
+  request.set_text(std::string(5'119, 'x'));  // 511 tokens of 10 bytes, and one more
+  EXPECT_THAT(Validate(request, info), IsOk());
+  request.set_text(std::string(5'120, 'x'));
+  const absl::Status status = Validate(request, info);
+  EXPECT_THAT(BadFields(ToGrpcStatus(status)), ElementsAre("text"));
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("has 5120 bytes, which are at least 512 tokens"));
+}
+
 struct Case {
   std::string field;
   std::function<void(v1::GenerateRequest&)> change;
@@ -104,6 +136,16 @@ std::vector<Case> WrongFields() {
       {"request_id", [](R& r) { r.set_request_id(std::string(1, '\0')); }},
       {"request_id", [](R& r) { r.set_request_id(std::string(129, 'a')); }},
       {"prompt", [](R& r) { r.clear_prompt(); }},
+      {"cache.salt", [](R& r) { r.mutable_cache()->set_salt(std::string(129, 's')); }},
+      {"priority", [](R& r) { r.set_priority(3); }},
+      {"priority", [](R& r) { r.set_priority(-11); }},
+      {"stopping.time_limit", [](R& r) { r.mutable_stopping()->mutable_time_limit()->Clear(); }},
+      {"stopping.time_limit",
+       [](R& r) { r.mutable_stopping()->mutable_time_limit()->set_seconds(-1); }},
+      {"stopping.time_limit",
+       [](R& r) { r.mutable_stopping()->mutable_time_limit()->set_nanos(1'000'000'000); }},
+      {"stopping.time_limit",
+       [](R& r) { r.mutable_stopping()->mutable_time_limit()->set_seconds(315'576'000'001); }},
       {"text", [](R& r) { r.set_text(""); }},
       {"text", [](R& r) { r.set_text(std::string(kMaxTextBytes + 1, 'x')); }},
       {"token_ids.ids", [](R& r) { r.mutable_token_ids(); }},
