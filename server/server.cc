@@ -1,5 +1,6 @@
 #include "server/server.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -23,7 +24,17 @@ constexpr absl::Duration kFlushTime = absl::Seconds(5);
 // How long connections without calls have to close in good order.
 constexpr absl::Duration kGoodbyeTime = absl::Milliseconds(200);
 
-void SetConnectionOptions(grpc::ServerBuilder& builder) {
+// How often the worker and the open calls are looked at, at least.
+constexpr absl::Duration kWatchPeriod = absl::Seconds(1);
+
+// Of one connection, beyond the generations that there can be at all: for the short calls.
+constexpr std::size_t kMoreStreams = 1024;
+
+void SetConnectionOptions(const Options& options, grpc::ServerBuilder& builder) {
+  // Calls that never send their request would else gather without bound.
+  const std::size_t most = 2 * (options.worker.max_running + options.worker.max_queued);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
+                             static_cast<int>(most + kMoreStreams));
   builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
   // Two servers on one port would share its clients by chance: a taken port is an error.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
@@ -40,7 +51,7 @@ void SetConnectionOptions(grpc::ServerBuilder& builder) {
 
 Server::Server(Options options)
     : options_(std::move(options)),
-      health_({"", v1::TextGeneration::service_full_name()}, calls_),
+      health_(v1::TextGeneration::service_full_name(), calls_),
       text_generation_(calls_) {}
 
 Server::~Server() { Shutdown(); }
@@ -53,7 +64,7 @@ absl::Status Server::Listen() {
   builder.AddListeningPort(BindAddress(options_.listen), grpc::InsecureServerCredentials(), &port);
   builder.RegisterService(&health_);
   builder.RegisterService(&text_generation_);
-  SetConnectionOptions(builder);
+  SetConnectionOptions(options_, builder);
   server_ = builder.BuildAndStart();
   if (server_ == nullptr) {
     return absl::UnavailableError(absl::StrCat("cannot listen on ", options_.listen));
@@ -72,14 +83,28 @@ absl::Status Server::LoadModel() {
 
 void Server::StartServing() {
   text_generation_.Serve(model_->backend());
-  health_.SetServing(true);
+  StartWatching();
+  health_.SetReady(true);
   Log(LogLevel::kInfo,
       absl::StrCat("serving; try: grpcurl -plaintext -d '{\"text\": \"Once upon a time\"}' ",
                    address_, " cascade.v1.TextGeneration/GenerateStream"));
 }
 
+void Server::StartWatching() {
+  const Worker& worker = model_->backend().worker;
+  watch_.emplace(WorkerWatch::Subject{.pulse = [&worker] { return worker.pulse(); },
+                                      .describe = [&worker] { return worker.DescribeRunning(); }},
+                 options_.worker_hang);
+  const absl::Duration period =
+      std::min({kWatchPeriod, options_.worker_hang / 4, options_.worker.stalled_reader_limit / 4});
+  ticker_.emplace(period, [this](absl::Duration passed) {
+    health_.SetHanging(watch_->Look(passed));
+    calls_.Pass(passed);
+  });
+}
+
 void Server::Drain(absl::Time deadline) {
-  health_.SetServing(false);
+  health_.SetReady(false);
   text_generation_.StopServing();
   if (model_ != nullptr) model_->backend().worker.Drain(deadline);
 }
@@ -91,6 +116,7 @@ void Server::Shutdown() {
   calls_.WaitUntilNone(absl::Now() + kFlushTime);
   server_->Shutdown(absl::ToChronoTime(absl::Now() + kGoodbyeTime));
   server_->Wait();
+  ticker_.reset();
   server_.reset();
   model_.reset();
 }

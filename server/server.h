@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -12,17 +13,21 @@
 #include "server/grpc/text_generation_service.h"
 #include "server/options.h"
 #include "server/served_model.h"
+#include "server/ticker.h"
+#include "server/worker_watch.h"
 
 namespace cascade::server {
 
 // One after the other: Listen, LoadModel, StartServing, Drain, Shutdown. Drain also from a second
 // thread.
 //
-//   state        health        a new request gets
+//   state        readiness     a new request gets
 //   listening    NOT_SERVING   UNAVAILABLE
 //   serving      SERVING       an answer
 //   draining     NOT_SERVING   UNAVAILABLE; those that were admitted go on
 //   shut down    -             no connection
+//
+// Liveness is SERVING in all of them. Both are NOT_SERVING as long as the worker hangs.
 class Server {
  public:
   explicit Server(Options options);
@@ -54,6 +59,9 @@ class Server {
   const Backend& backend() const { return model_->backend(); }
 
  private:
+  // What is looked after while the model is served: hangs, and answers that nobody takes.
+  void StartWatching();
+
   const Options options_;
   std::string address_;
   OpenCalls calls_;
@@ -61,6 +69,8 @@ class Server {
   TextGenerationService text_generation_;
   std::unique_ptr<ServedModel> model_;  // outlives the calls that use it
   std::unique_ptr<grpc::Server> server_;
+  std::optional<WorkerWatch> watch_;  // the ticker's thread's
+  std::optional<Ticker> ticker_;      // last: it uses the rest
 };
 
 }  // namespace cascade::server

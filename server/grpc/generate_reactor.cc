@@ -2,7 +2,7 @@
 
 #include <new>
 
-#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "server/grpc/request_log.h"
 #include "server/grpc/status.h"
 
@@ -67,7 +67,7 @@ void GenerateReactor::OnFailed(absl::Status status) {
 }
 
 void GenerateReactor::End(absl::Status outcome, absl::Duration grace) {
-  call_.MustEndBy(absl::Now() + grace);
+  call_.MustEndWithin(grace);
   bool must_post = false;
   {
     const MutexLock lock(mu_);
@@ -97,7 +97,7 @@ void GenerateReactor::OnWriteDone(bool ok) {
       broken_ = true;
       cancelled_.store(true, std::memory_order_relaxed);
     } else if (outcome_.has_value()) {
-      call_.MustEndBy(absl::Now() + environment_.stalled_reader_limit);
+      call_.MustEndWithin(environment_.stalled_reader_limit);
     }
     action = NextAction();
     must_wake = UpdateStall();

@@ -2,7 +2,7 @@
 
 #include <new>
 
-#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "server/grpc/request_log.h"
 #include "server/grpc/status.h"
 
@@ -12,13 +12,13 @@ void GenerateUnaryReactor::OnStep(model::DecodingStep step) { answer_.Add(step);
 
 void GenerateUnaryReactor::OnFinished(const Timings& timings) {
   answer_.End(timings);
-  call_.MustEndBy(absl::Now() + environment_.stalled_reader_limit);
+  call_.MustEndWithin(environment_.stalled_reader_limit);
   environment_.outbox.Post(*this);  // last: `this` may be gone afterwards
 }
 
 void GenerateUnaryReactor::OnFailed(absl::Status status) {
   status_ = std::move(status);
-  call_.MustEndBy(absl::Now() + environment_.stalled_reader_limit);
+  call_.MustEndWithin(environment_.stalled_reader_limit);
   environment_.outbox.Post(*this);  // last: `this` may be gone afterwards
 }
 

@@ -96,15 +96,23 @@ class HealthService::Watcher final : public grpc::ServerWriteReactor<HealthCheck
   std::optional<Status> sent_ ABSL_GUARDED_BY(mu_);
 };
 
-HealthService::HealthService(std::vector<std::string> services, OpenCalls& calls)
-    : services_(services.begin(), services.end()), calls_(calls) {}
+HealthService::HealthService(std::string service, OpenCalls& calls)
+    : service_(std::move(service)), calls_(calls) {}
 
 HealthService::~HealthService() = default;
 
-void HealthService::SetServing(bool serving) {
+void HealthService::SetReady(bool ready) {
   {
     const MutexLock lock(mu_);
-    serving_ = serving;
+    if (std::exchange(ready_, ready) == ready) return;
+  }
+  WakeWatchers();
+}
+
+void HealthService::SetHanging(bool hanging) {
+  {
+    const MutexLock lock(mu_);
+    if (std::exchange(hanging_, hanging) == hanging) return;
   }
   WakeWatchers();
 }
@@ -133,8 +141,10 @@ void HealthService::Forget(const std::shared_ptr<Watcher>& watcher) {
 
 HealthService::View HealthService::Look(const std::string& service) const {
   const MutexLock lock(mu_);
-  if (!services_.contains(service)) return {HealthCheckResponse::SERVICE_UNKNOWN, ended_};
-  return {serving_ ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING, ended_};
+  const bool liveness = service.empty();
+  if (!liveness && service != service_) return {HealthCheckResponse::SERVICE_UNKNOWN, ended_};
+  const bool serving = !hanging_ && (liveness || ready_);
+  return {serving ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING, ended_};
 }
 
 grpc::ServerUnaryReactor* HealthService::Check(grpc::CallbackServerContext* context,
@@ -142,12 +152,10 @@ grpc::ServerUnaryReactor* HealthService::Check(grpc::CallbackServerContext* cont
                                                HealthCheckResponse* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   const Status status = Look(request->service()).status;
-  if (status == HealthCheckResponse::SERVICE_UNKNOWN) {
-    reactor->Finish(ToGrpcStatus(absl::NotFoundError("no such service")));
-    return reactor;
-  }
   response->set_status(status);
-  reactor->Finish(grpc::Status::OK);
+  const bool unknown = status == HealthCheckResponse::SERVICE_UNKNOWN;
+  reactor->Finish(unknown ? grpc::Status(grpc::StatusCode::NOT_FOUND, "no such service")
+                          : grpc::Status::OK);
   return reactor;
 }
 

@@ -8,7 +8,6 @@
 #include <memory>
 #include <set>
 #include <string>
-#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "grpc/health/v1/health.grpc.pb.h"
@@ -17,20 +16,26 @@
 
 namespace cascade::server {
 
-// Answers for the services it was told of, which begin as NOT_SERVING. Check of another one is
-// NOT_FOUND, Watch of it reports SERVICE_UNKNOWN. Any thread.
+// Answers for two names. "" is liveness: whether the process can answer; NOT_SERVING means that
+// nothing but a restart will help. The service's name is readiness: whether requests are welcome.
+// Check of another name is NOT_FOUND, Watch of it reports SERVICE_UNKNOWN. Any thread.
+//
+//                   ""            the service
+//   at first        SERVING       NOT_SERVING
+//   ready           SERVING       SERVING
+//   hanging         NOT_SERVING   NOT_SERVING
 class HealthService final : public grpc::health::v1::Health::CallbackService {
  public:
   using Status = grpc::health::v1::HealthCheckResponse::ServingStatus;
 
-  // `services` are full names; "" is the server as a whole. Borrows `calls`, which it registers
-  // watches with.
-  HealthService(std::vector<std::string> services, OpenCalls& calls);
+  // `service` is a full name. Borrows `calls`, which it registers watches with.
+  HealthService(std::string service, OpenCalls& calls);
   ~HealthService() override;
 
-  // Sets all services to SERVING or NOT_SERVING, and tells their watchers. A watcher that is slow
-  // may miss a status that has changed again, never the last one.
-  void SetServing(bool serving) ABSL_LOCKS_EXCLUDED(mu_);
+  // Both tell the watchers of what they change. A watcher that has not yet taken a status when it
+  // changes back misses it, never the last one.
+  void SetReady(bool ready) ABSL_LOCKS_EXCLUDED(mu_);
+  void SetHanging(bool hanging) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Ends all watches, those that come later included, with UNAVAILABLE: call it before the gRPC
   // server's Shutdown, which would wait for them.
@@ -58,10 +63,11 @@ class HealthService final : public grpc::health::v1::Health::CallbackService {
   void WakeWatchers() ABSL_LOCKS_EXCLUDED(mu_);
   void Forget(const std::shared_ptr<Watcher>& watcher) ABSL_LOCKS_EXCLUDED(mu_);
 
-  const std::set<std::string> services_;
+  const std::string service_;
   OpenCalls& calls_;
   mutable Mutex mu_;
-  bool serving_ ABSL_GUARDED_BY(mu_) = false;
+  bool ready_ ABSL_GUARDED_BY(mu_) = false;
+  bool hanging_ ABSL_GUARDED_BY(mu_) = false;
   bool ended_ ABSL_GUARDED_BY(mu_) = false;
   std::set<std::shared_ptr<Watcher>> watchers_ ABSL_GUARDED_BY(mu_);
 };

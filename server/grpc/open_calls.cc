@@ -18,7 +18,14 @@ OpenCalls::Ticket::~Ticket() {
   calls_.changed_.notify_all();
 }
 
-void OpenCalls::CancelOverdue(absl::Time now) {
+bool OpenCalls::Ticket::Expire(std::int64_t nanoseconds) {
+  if (call_ == nullptr || time_left_.load() == kForever) return false;
+  if (time_left_.fetch_sub(nanoseconds) > nanoseconds) return false;
+  time_left_.store(kForever);
+  return true;
+}
+
+void OpenCalls::Pass(absl::Duration time) {
   // gRPC may let a reactor and its context go at any moment, and must not be called under a lock.
   // So the calls are taken by themselves, each with a reference of its own: as long as a ticket
   // exists, so does its call.
@@ -27,10 +34,7 @@ void OpenCalls::CancelOverdue(absl::Time now) {
     const MutexLock lock(mu_);
     overdue.reserve(open_.size());
     for (Ticket* ticket : open_) {
-      if (ticket->call_ == nullptr || ticket->must_end_by_.load() > absl::ToUnixNanos(now)) {
-        continue;
-      }
-      ticket->MustEndBy(absl::InfiniteFuture());
+      if (!ticket->Expire(absl::ToInt64Nanoseconds(time))) continue;
       grpc_call_ref(ticket->call_);
       overdue.push_back(ticket->call_);
     }

@@ -29,20 +29,24 @@ class OpenCalls {
     Ticket& operator=(const Ticket&) = delete;
     ~Ticket();
 
-    // CancelOverdue cancels the call if it is still open after `deadline`. The last deadline
-    // counts. Takes no lock.
-    void MustEndBy(absl::Time deadline) { must_end_by_.store(absl::ToUnixNanos(deadline)); }
+    // From now on the call has this long to end, or Pass cancels it. The last word counts. Takes no
+    // lock.
+    void MustEndWithin(absl::Duration time) { time_left_.store(absl::ToInt64Nanoseconds(time)); }
 
    private:
     friend class OpenCalls;
+    static constexpr std::int64_t kForever = std::numeric_limits<std::int64_t>::max();
+
+    // True if there is none left now and there was before.
+    bool Expire(std::int64_t nanoseconds);
 
     OpenCalls& calls_;
     grpc_call* const call_;
-    std::atomic<std::int64_t> must_end_by_ = std::numeric_limits<std::int64_t>::max();
+    std::atomic<std::int64_t> time_left_ = kForever;  // in nanoseconds
   };
 
-  // Cancels each call whose deadline has passed, once.
-  void CancelOverdue(absl::Time now) ABSL_LOCKS_EXCLUDED(mu_);
+  // Time has passed: cancels each call that should have ended, once.
+  void Pass(absl::Duration time) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Returns when there is none, or at `deadline`.
   void WaitUntilNone(absl::Time deadline) ABSL_LOCKS_EXCLUDED(mu_);
