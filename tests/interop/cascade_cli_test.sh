@@ -32,6 +32,7 @@ start_server
 expect 0 health
 out_has '^SERVING$'
 expect 0 health --service=cascade.v1.TextGeneration
+expect 0 health --service=
 expect 1 health --service=no.such.Service
 err_has NOT_FOUND
 

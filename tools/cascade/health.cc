@@ -9,7 +9,8 @@ using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
 
 constexpr absl::string_view kDetails = R"(
-Prints the health status and exits with 0 if it is SERVING, with 1 if not.
+Prints the health status and exits with 0 if it is SERVING, with 1 if not: whether requests are
+welcome, or with --service= whether the process is alive, which it is while it loads or drains.
 
   cascade health --timeout=2s
 )";
@@ -21,8 +22,8 @@ class HealthCommand : public Command {
   }
 
   void AddFlags(Flags& flags) override {
-    flags.Add("service", "NAME", "of one service, such as cascade.v1.TextGeneration (the server)",
-              &service_);
+    flags.Add("service", "NAME",
+              "of this service, or of the process if empty (cascade.v1.TextGeneration)", &service_);
   }
 
   ExitCode Run(const std::vector<std::string>& arguments, const CallOptions& options,
@@ -48,7 +49,7 @@ class HealthCommand : public Command {
     return HealthCheckResponse::ServingStatus_Name(response.status());
   }
 
-  std::string service_;
+  std::string service_ = v1::TextGeneration::service_full_name();
 };
 
 }  // namespace

@@ -48,8 +48,12 @@ class Call {
 // Reads health until it is `status`.
 class HealthWatch {
  public:
-  explicit HealthWatch(grpc::health::v1::Health::Stub& stub)
-      : reader_(stub.Watch(&context_, HealthCheckRequest())) {}
+  explicit HealthWatch(grpc::health::v1::Health::Stub& stub,
+                       const std::string& service = v1::TextGeneration::service_full_name()) {
+    HealthCheckRequest request;
+    request.set_service(service);
+    reader_ = stub.Watch(&context_, request);
+  }
 
   bool WaitFor(HealthCheckResponse::ServingStatus status) {
     HealthCheckResponse response;
@@ -83,6 +87,8 @@ TEST(StartUpTest, ListensBeforeTheModelIsThere) {
 
   HealthWatch watch(*health);
   EXPECT_TRUE(watch.WaitFor(HealthCheckResponse::NOT_SERVING));
+  HealthWatch liveness(*health, "");
+  EXPECT_TRUE(liveness.WaitFor(HealthCheckResponse::SERVING));  // it answers
   const Stream early = GenerateStream(*stub, Request(1));
   EXPECT_EQ(early.status.error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(early.status.error_message(), "the model is still loading");

@@ -20,6 +20,8 @@ using grpc::health::v1::Health;
 using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
 
+constexpr char kService[] = "cascade.v1.TextGeneration";
+
 // One Watch call, open until it goes.
 class Watch {
  public:
@@ -58,7 +60,7 @@ class Watch {
 
 class HealthServiceTest : public ::testing::Test {
  protected:
-  HealthServiceTest() : service_({"", "cascade.v1.TextGeneration"}, calls_) {
+  HealthServiceTest() : service_(kService, calls_) {
     int port = 0;
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
@@ -86,14 +88,37 @@ class HealthServiceTest : public ::testing::Test {
 };
 
 TEST_F(HealthServiceTest, ChecksSayWhatIsSo) {
-  for (const char* service : {"", "cascade.v1.TextGeneration"}) {
+  const auto status = [this](const std::string& service) {
     HealthCheckResponse response;
-    ASSERT_TRUE(Check(service, response).ok());
-    EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
-    service_.SetServing(true);
-    ASSERT_TRUE(Check(service, response).ok());
-    EXPECT_EQ(response.status(), HealthCheckResponse::SERVING);
-    service_.SetServing(false);
+    EXPECT_TRUE(Check(service, response).ok());
+    return response.status();
+  };
+  // Alive from the first moment, ready later, neither while it hangs.
+  EXPECT_EQ(status(""), HealthCheckResponse::SERVING);
+  EXPECT_EQ(status(kService), HealthCheckResponse::NOT_SERVING);
+  service_.SetReady(true);
+  EXPECT_EQ(status(""), HealthCheckResponse::SERVING);
+  EXPECT_EQ(status(kService), HealthCheckResponse::SERVING);
+  service_.SetHanging(true);
+  EXPECT_EQ(status(""), HealthCheckResponse::NOT_SERVING);
+  EXPECT_EQ(status(kService), HealthCheckResponse::NOT_SERVING);
+  service_.SetHanging(false);
+  EXPECT_EQ(status(""), HealthCheckResponse::SERVING);
+  EXPECT_EQ(status(kService), HealthCheckResponse::SERVING);
+  service_.SetReady(false);
+  EXPECT_EQ(status(""), HealthCheckResponse::SERVING);
+  EXPECT_EQ(status(kService), HealthCheckResponse::NOT_SERVING);
+}
+
+TEST_F(HealthServiceTest, WatchersHearOfHangsAndOfTheirEnds) {
+  service_.SetReady(true);
+  for (const char* service : {"", kService}) {
+    Watch watch(*stub_, service);
+    EXPECT_EQ(watch.Next(), HealthCheckResponse::SERVING);
+    service_.SetHanging(true);
+    EXPECT_EQ(watch.Next(), HealthCheckResponse::NOT_SERVING);
+    service_.SetHanging(false);
+    EXPECT_EQ(watch.Next(), HealthCheckResponse::SERVING);
   }
 }
 
@@ -105,43 +130,42 @@ TEST_F(HealthServiceTest, AnUnknownServiceIsNotFoundByCheck) {
 TEST_F(HealthServiceTest, AnUnknownServiceIsWatchedAsUnknown) {
   Watch watch(*stub_, "cascade.v1.Other");
   EXPECT_EQ(watch.Next(), HealthCheckResponse::SERVICE_UNKNOWN);
-  service_.SetServing(true);  // which does not concern it
+  service_.SetReady(true);  // which does not concern it
   service_.EndWatches();
   EXPECT_EQ(watch.Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
 }
 
 TEST_F(HealthServiceTest, WatchersHearOfEachChangeTheyWaitFor) {
-  Watch watch(*stub_, "");
+  Watch watch(*stub_, kService);
   EXPECT_EQ(watch.Next(), HealthCheckResponse::NOT_SERVING);
   for (int i = 0; i < 10; ++i) {
-    service_.SetServing(true);
+    service_.SetReady(true);
     EXPECT_EQ(watch.Next(), HealthCheckResponse::SERVING);
-    service_.SetServing(false);
+    service_.SetReady(false);
     EXPECT_EQ(watch.Next(), HealthCheckResponse::NOT_SERVING);
   }
 }
 
 TEST_F(HealthServiceTest, WatchersHearNothingOfWhatDidNotChange) {
-  Watch watch(*stub_, "");
+  Watch watch(*stub_, kService);
   EXPECT_EQ(watch.Next(), HealthCheckResponse::NOT_SERVING);
-  service_.SetServing(false);
-  service_.SetServing(true);
+  service_.SetReady(false);
+  service_.SetReady(true);
   EXPECT_EQ(watch.Next(), HealthCheckResponse::SERVING);
 }
 
 TEST_F(HealthServiceTest, EveryWatcherHearsTheLastWord) {
   std::vector<std::unique_ptr<Watch>> watches;
   for (int i = 0; i < 50; ++i) {
-    watches.push_back(
-        std::make_unique<Watch>(*stub_, i % 2 == 0 ? "" : "cascade.v1.TextGeneration"));
+    watches.push_back(std::make_unique<Watch>(*stub_, kService));
     EXPECT_EQ(watches.back()->Next(), HealthCheckResponse::NOT_SERVING);
   }
   std::thread flutter([this] {
-    for (int i = 0; i < 100; ++i) service_.SetServing(i % 2 == 0);
+    for (int i = 0; i < 100; ++i) service_.SetReady(i % 2 == 0);
   });
-  for (int i = 0; i < 100; ++i) service_.SetServing(i % 3 == 0);
+  for (int i = 0; i < 100; ++i) service_.SetReady(i % 3 == 0);
   flutter.join();
-  service_.SetServing(true);
+  service_.SetReady(true);
   for (const auto& watch : watches) {
     while (watch->Next() != HealthCheckResponse::SERVING || ::testing::Test::HasFailure()) {
       ASSERT_FALSE(::testing::Test::HasFailure());
@@ -154,21 +178,21 @@ TEST_F(HealthServiceTest, WatchersThatLeaveAreForgottenWhileOthersAreTold) {
   for (int i = 0; i < 4; ++i) {
     clients.emplace_back([this] {
       for (int j = 0; j < 50; ++j) {
-        Watch watch(*stub_, "");
+        Watch watch(*stub_, kService);
         watch.Next();
       }
     });
   }
-  for (int i = 0; i < 500; ++i) service_.SetServing(i % 2 == 0);
+  for (int i = 0; i < 500; ++i) service_.SetReady(i % 2 == 0);
   for (std::thread& client : clients) client.join();
 }
 
 TEST_F(HealthServiceTest, AtTheEndWatchesEndAndNewOnesToo) {
-  Watch before(*stub_, "");
+  Watch before(*stub_, kService);
   EXPECT_EQ(before.Next(), HealthCheckResponse::NOT_SERVING);
   service_.EndWatches();
   EXPECT_EQ(before.Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
-  Watch after(*stub_, "");
+  Watch after(*stub_, kService);
   EXPECT_EQ(after.Next(), HealthCheckResponse::NOT_SERVING);
   EXPECT_EQ(after.Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
 }

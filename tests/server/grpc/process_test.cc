@@ -43,7 +43,7 @@ class Child {
         channel_(grpc::CreateChannel(address_, grpc::InsecureChannelCredentials())),
         stub_(v1::TextGeneration::NewStub(channel_)),
         health_(grpc::health::v1::Health::NewStub(channel_)),
-        watch_(health_->Watch(&watch_context_, HealthCheckRequest())) {}
+        watch_(health_->Watch(&watch_context_, Readiness())) {}
 
   // Returns when health says `status`.
   void WaitFor(HealthCheckResponse::ServingStatus status) {
@@ -58,6 +58,12 @@ class Child {
   const std::string& address() const { return address_; }
 
  private:
+  static HealthCheckRequest Readiness() {
+    HealthCheckRequest request;
+    request.set_service(v1::TextGeneration::service_full_name());
+    return request;
+  }
+
   static std::vector<std::string> Arguments(const std::string& folder,
                                             const std::vector<std::string>& flags) {
     std::vector<std::string> arguments = {"--model=" + folder, "--listen=127.0.0.1:0",
