@@ -63,14 +63,14 @@ kernels::WeightType Gpt2Tensor::TypeInMemory(kernels::WeightType asked) const {
   return keep_int8 ? kernels::WeightType::kInt8 : asked;
 }
 
+std::size_t Gpt2Tensor::BytesInMemory(kernels::WeightType asked) const {
+  if (matrix == nullptr) return ElementCount() * sizeof(float);
+  return kernels::PackedMatrix::BytesFor(n_in(), n_out(), TypeInMemory(asked));
+}
+
 kernels::SourceMatrix Gpt2Tensor::Source(std::span<const std::byte> bytes,
                                          kernels::WeightType type) const {
-  const bool in_out = layout == Layout::kInOut;
-  return {.bytes = bytes,
-          .type = type,
-          .layout = layout,
-          .n_in = in_out ? shape[0] : shape[1],
-          .n_out = in_out ? shape[1] : shape[0]};
+  return {.bytes = bytes, .type = type, .layout = layout, .n_in = n_in(), .n_out = n_out()};
 }
 
 std::vector<Gpt2Tensor> Gpt2Tensors(const ModelConfig& config, Gpt2Weights& weights) {

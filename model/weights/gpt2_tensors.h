@@ -20,10 +20,19 @@ struct Gpt2Tensor {
   std::vector<float>* values = nullptr;
 
   std::size_t ElementCount() const;
+  std::size_t n_in() const {
+    return shape[layout == kernels::SourceMatrix::Layout::kInOut ? 0 : 1];
+  }
+  std::size_t n_out() const {
+    return shape[layout == kernels::SourceMatrix::Layout::kInOut ? 1 : 0];
+  }
 
   // How the matrix lies in memory if the model's matrices are to be of type `asked`: so, but an
   // embedding and a head stay int8 beside int4. They decide the most, and gain the least.
   kernels::WeightType TypeInMemory(kernels::WeightType asked) const;
+
+  // What it takes there, vectors as floats.
+  std::size_t BytesInMemory(kernels::WeightType asked) const;
 
   // `bytes` of this tensor as a source to pack. REQUIRES: matrix != nullptr.
   kernels::SourceMatrix Source(std::span<const std::byte> bytes, kernels::WeightType type) const;

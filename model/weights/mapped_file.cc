@@ -52,10 +52,23 @@ absl::StatusOr<MappedFile> MappedFile::Open(const std::string& path) {
   const auto size = static_cast<std::size_t>(status.st_size);
   void* const data = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
   if (data == MAP_FAILED) return SystemError(path, "map");
-  // Hints: the whole file is read once, from front to back, starting now.
-  madvise(data, size, MADV_SEQUENTIAL);
-  madvise(data, size, MADV_WILLNEED);
-  return MappedFile(static_cast<const std::byte*>(data), size);
+  const std::int64_t modified_ns =
+      std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
+  return MappedFile(static_cast<const std::byte*>(data), size, modified_ns);
+}
+
+// Both are hints: what the system makes of them changes no byte.
+void MappedFile::WillBeReadOnce() const {
+  madvise(const_cast<std::byte*>(data_), size_, MADV_SEQUENTIAL);
+  madvise(const_cast<std::byte*>(data_), size_, MADV_WILLNEED);
+}
+
+void MappedFile::WillBeReadOften() const {
+  madvise(const_cast<std::byte*>(data_), size_, MADV_WILLNEED);
+#ifdef MADV_HUGEPAGE
+  // Taken by tmpfs mounted with huge pages, and by file systems whose page cache has them.
+  madvise(const_cast<std::byte*>(data_), size_, MADV_HUGEPAGE);
+#endif
 }
 
 void MappedFile::Release(std::span<const std::byte> range) const {
@@ -69,11 +82,14 @@ void MappedFile::Release(std::span<const std::byte> range) const {
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+    : data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)),
+      modified_ns_(other.modified_ns_) {}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
+  std::swap(modified_ns_, other.modified_ns_);
   return *this;
 }
 

@@ -129,12 +129,19 @@ absl::Status CheckCoverage(std::vector<Extent> extents, std::uint64_t data_bytes
                    absl::StrCat(data_bytes));
 }
 
-absl::Status CheckMetadata(const json& metadata, absl::string_view file) {
+absl::Status ReadMetadata(const json& entries, absl::string_view file, Metadata* metadata) {
   const bool is_map =
-      metadata.is_object() && std::all_of(metadata.begin(), metadata.end(),
-                                          [](const json& value) { return value.is_string(); });
-  if (is_map) return absl::OkStatus();
-  return Malformed(absl::StrCat(file, ": __metadata__"), "an object of strings", "something else");
+      entries.is_object() && std::all_of(entries.begin(), entries.end(),
+                                         [](const json& value) { return value.is_string(); });
+  if (!is_map) {
+    return Malformed(absl::StrCat(file, ": __metadata__"), "an object of strings",
+                     "something else");
+  }
+  if (metadata == nullptr) return absl::OkStatus();
+  for (const auto& [key, value] : entries.items()) {
+    metadata->emplace(key, value.get_ref<const json::string_t&>());
+  }
+  return absl::OkStatus();
 }
 
 // The header's text.
@@ -157,7 +164,7 @@ absl::StatusOr<absl::string_view> Header(std::span<const std::byte> bytes, absl:
 }  // namespace
 
 absl::StatusOr<StoredTensors> ParseSafetensors(std::span<const std::byte> bytes,
-                                               absl::string_view file) {
+                                               absl::string_view file, Metadata* metadata) {
   const absl::StatusOr<absl::string_view> header = Header(bytes, file);
   if (!header.ok()) return header.status();
   const absl::StatusOr<json> entries = ParseJsonObject(*header, absl::StrCat(file, ": header"));
@@ -168,7 +175,7 @@ absl::StatusOr<StoredTensors> ParseSafetensors(std::span<const std::byte> bytes,
   std::vector<Extent> extents;
   for (const auto& [name, entry] : entries->items()) {
     if (name == "__metadata__") {
-      if (absl::Status checked = CheckMetadata(entry, file); !checked.ok()) return checked;
+      if (absl::Status read = ReadMetadata(entry, file, metadata); !read.ok()) return read;
       continue;
     }
     absl::StatusOr<StoredTensor> tensor =

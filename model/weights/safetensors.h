@@ -24,13 +24,16 @@ struct StoredTensor {
 };
 
 using StoredTensors = absl::flat_hash_map<std::string, StoredTensor>;
+using Metadata = absl::flat_hash_map<std::string, std::string>;  // of the header's "__metadata__"
 
 // Parses a whole file's bytes; `file` is its name, for messages. The tensors borrow `bytes`.
 // INVALID_ARGUMENT, naming the file, the tensor and what was expected, if anything is malformed:
 // header length past the end or above 100 MB, header not the expected JSON, unknown dtype, a shape
 // whose product overflows or does not match its offsets, offsets that run past the end, overlap, or
-// leave holes, a name twice.
+// leave holes, a name twice. Adds what the header says of the file as a whole to `metadata`, unless
+// that is null.
 absl::StatusOr<StoredTensors> ParseSafetensors(std::span<const std::byte> bytes,
-                                               absl::string_view file);
+                                               absl::string_view file,
+                                               Metadata* metadata = nullptr);
 
 }  // namespace cascade::model

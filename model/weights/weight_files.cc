@@ -103,6 +103,19 @@ std::size_t WeightFiles::bytes() const {
   return sum;
 }
 
+std::string WeightFiles::Stamp() const {
+  std::string stamp;
+  for (const File& file : files_) {
+    absl::StrAppend(&stamp, std::filesystem::path(file.path).filename().string(), " ",
+                    file.mapped.bytes().size(), " ", file.mapped.modified_ns(), "\n");
+  }
+  return stamp;
+}
+
+void WeightFiles::WillBeRead() const {
+  for (const File& file : files_) file.mapped.WillBeReadOnce();
+}
+
 void WeightFiles::Release(const Entry& entry) const {
   files_[entry.file].mapped.Release(entry.tensor.bytes);
 }

@@ -37,6 +37,12 @@ class WeightFiles {
   const std::string& PathOf(const Entry& entry) const { return files_[entry.file].path; }
   std::size_t bytes() const;  // of all files together
 
+  // One line a file: what tells it from another without reading it (name, size, time of change).
+  std::string Stamp() const;
+
+  // Says that all tensors will be read now.
+  void WillBeRead() const;
+
   // Lets go of the memory that a tensor's bytes took when they were read.
   void Release(const Entry& entry) const;
 

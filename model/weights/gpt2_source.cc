@@ -1,0 +1,182 @@
+#include "model/weights/gpt2_source.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+#include "model/json_document.h"
+#include "model/weights/digest.h"
+#include "model/weights/elements.h"
+
+namespace cascade::model {
+namespace {
+
+using kernels::WeightType;
+
+std::string ShapeText(const std::vector<std::size_t>& shape) {
+  return absl::StrCat("[", absl::StrJoin(shape, ", "), "]");
+}
+
+absl::Status CheckTensor(const Gpt2Tensor& row, const WeightFiles& files,
+                         const std::string& folder) {
+  const WeightFiles::Entry* entry = files.Find(row.name);
+  if (entry == nullptr) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(folder, ": tensor \"", row.name, "\": expected shape ", ShapeText(row.shape),
+                     ", found in no weight file, with or without the prefix \"transformer.\""));
+  }
+  const std::string where = absl::StrCat(files.PathOf(*entry), ": tensor \"", row.name, "\": ");
+  if (entry->tensor.shape != row.shape) {
+    return absl::InvalidArgumentError(absl::StrCat(where, "expected shape ", ShapeText(row.shape),
+                                                   ", as config.json has it, found ",
+                                                   ShapeText(entry->tensor.shape)));
+  }
+  if (!WeightTypeOf(entry->tensor.dtype)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(where, "expected F32, F16 or BF16, found ", entry->tensor.dtype));
+  }
+  return absl::OkStatus();
+}
+
+// A block beyond the configuration's last would be left out without a word, and the rest would run
+// and talk nonsense. Every other name that we do not ask for is a buffer or another head.
+absl::Status CheckNoFurtherBlock(const ModelConfig& config, const WeightFiles& files) {
+  for (const auto& [name, entry] : files.entries()) {
+    absl::string_view rest = name;
+    std::uint64_t layer = 0;
+    if (!absl::ConsumePrefix(&rest, "h.") ||
+        !absl::SimpleAtoi(rest.substr(0, rest.find('.')), &layer) || layer < config.n_layer) {
+      continue;
+    }
+    return absl::InvalidArgumentError(
+        absl::StrCat(files.PathOf(entry), ": tensor ", Quoted(name), ": expected ", config.n_layer,
+                     " blocks, as config.json has it, found a further one"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckAll(const std::vector<Gpt2Tensor>& table, const ModelConfig& config,
+                      const WeightFiles& files, const std::string& folder) {
+  for (const Gpt2Tensor& row : table) {
+    if (absl::Status checked = CheckTensor(row, files, folder); !checked.ok()) return checked;
+  }
+  return CheckNoFurtherBlock(config, files);
+}
+
+WeightType TypeOf(const WeightFiles::Entry& entry) { return *WeightTypeOf(entry.tensor.dtype); }
+
+// The type that holds every stored matrix exactly: theirs, if they have one type, else float32.
+WeightType StoredType(const std::vector<Gpt2Tensor>& table, const WeightFiles& files) {
+  const WeightType first = TypeOf(*files.Find(table.front().name));
+  for (const Gpt2Tensor& row : table) {
+    if (row.matrix != nullptr && TypeOf(*files.Find(row.name)) != first) return WeightType::kF32;
+  }
+  return first;
+}
+
+// The numbers of the configuration that a result depends on and that the tensors' shapes do not
+// tell, for the fingerprint.
+std::string Mathematics(const ModelConfig& config) {
+  return absl::StrCat(
+      "n_head=", config.n_head,
+      " epsilon=", absl::Hex(std::bit_cast<std::uint32_t>(config.layer_norm_epsilon)),
+      " activation=", static_cast<int>(config.activation), " scale=", config.scale_attn_weights,
+      " inverse_layer_scale=", config.scale_attn_by_inverse_layer_idx);
+}
+
+// int8 and int4 have no number for what is not finite, and no scale for the numbers beside it.
+absl::Status CheckQuantised(const Gpt2Tensor& row, const WeightFiles& files,
+                            const WeightFiles::Entry& entry) {
+  const std::optional<std::size_t> column = row.matrix->FindNonFiniteScale();
+  if (!column) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      files.PathOf(entry), ": tensor \"", row.name, "\": ", std::string(Name(row.matrix->type())),
+      " needs finite weights, found NaN or infinity among those of output ", *column,
+      "; f32, bf16 and f16 can hold them"));
+}
+
+// A few bytes from the middle of a tensor, as text.
+absl::string_view Sample(const StoredTensor& tensor) {
+  constexpr std::size_t kSampleBytes = 64;
+  const std::size_t size = std::min(kSampleBytes, tensor.bytes.size());
+  const std::byte* const begin = tensor.bytes.data() + (tensor.bytes.size() - size) / 2;
+  return {reinterpret_cast<const char*>(begin), size};
+}
+
+}  // namespace
+
+absl::StatusOr<Gpt2Source> Gpt2Source::Open(const std::string& folder, const ModelConfig& config,
+                                            const std::vector<Gpt2Tensor>& table) {
+  absl::StatusOr<WeightFiles> files = WeightFiles::Open(folder);
+  if (!files.ok()) return files.status();
+  if (absl::Status checked = CheckAll(table, config, *files, folder); !checked.ok()) return checked;
+  Gpt2Source source(table, *std::move(files));
+  source.stored_type_ = StoredType(table, source.files_);
+  source.mathematics_ = Mathematics(config);
+  return source;
+}
+
+std::string Gpt2Source::Identity(WeightType type) const {
+  WeightsDigest digest;
+  digest.AddText(absl::StrCat("layout ", kernels::kPackedLayoutVersion));
+  digest.AddText(mathematics_);
+  digest.AddText(files_.Stamp());
+  for (const Gpt2Tensor& row : table_) {
+    const WeightFiles::Entry& entry = *files_.Find(row.name);
+    const WeightType in_memory = row.matrix != nullptr ? row.TypeInMemory(type) : WeightType::kF32;
+    digest.AddText(absl::StrCat(row.name, " ", entry.tensor.dtype, " ", ShapeText(row.shape),
+                                " as ", std::string(Name(in_memory))));
+    digest.AddText(Sample(entry.tensor));
+    files_.Release(entry);
+  }
+  return digest.Hex();
+}
+
+WeightsReport Gpt2Source::ReportFor(WeightType type) const {
+  WeightsReport report;
+  report.stored_type = stored_type_;
+  report.memory_type = type;
+  report.stored_bytes = bytes();
+  for (const Gpt2Tensor& row : table_) {
+    report.memory_bytes += row.BytesInMemory(type);
+    report.parameters += row.ElementCount();
+  }
+  return report;
+}
+
+absl::Status Gpt2Source::Read(const ReadOptions& options, Executor& executor, WeightsReport& report,
+                              absl::FunctionRef<absl::Status(const Gpt2Tensor&)> on_tensor) const {
+  files_.WillBeRead();
+  report = ReportFor(options.type);
+  WeightsDigest digest;
+  digest.AddText(mathematics_);
+  std::size_t done = 0;
+  for (const Gpt2Tensor& row : table_) {
+    const WeightFiles::Entry& entry = *files_.Find(row.name);
+    const StoredTensor& tensor = entry.tensor;
+    digest.Add(row.name, tensor, TypeOf(entry));
+    if (row.matrix != nullptr) {
+      *row.matrix = kernels::PackedMatrix::Pack(row.Source(tensor.bytes, TypeOf(entry)),
+                                                row.TypeInMemory(options.type), executor);
+      absl::Status quantised = CheckQuantised(row, files_, entry);
+      if (!quantised.ok()) return quantised;
+    } else {
+      *row.values = Widen(tensor.bytes, TypeOf(entry));
+    }
+    files_.Release(entry);
+    if (absl::Status status = on_tensor(row); !status.ok()) return status;
+    done += tensor.bytes.size();
+    if (options.on_progress) options.on_progress(done, bytes());
+  }
+  report.nan_count = digest.nan_count();
+  report.fingerprint = digest.Hex();
+  return absl::OkStatus();
+}
+
+}  // namespace cascade::model

@@ -1,0 +1,261 @@
+#include "model/weights/packed_weights.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "model/weights/packed_file.h"
+#include "tests/model/weights/model_folder.h"
+#include "tests/support/status_matchers.h"
+
+namespace cascade::model {
+namespace {
+
+using cascade::testing::IsInvalid;
+using cascade::testing::IsOk;
+using cascade::testing::StoredBytes;
+using kernels::WeightType;
+using ::testing::HasSubstr;
+
+// A model folder and, in a folder of its own, the packed file made of it.
+class PackedWeightsTest : public ::testing::Test {
+ protected:
+  PackedWeightsTest() { WriteModel(); }
+
+  void WriteModel() {
+    folder_.dir().WriteFile("model.safetensors", testing::Safetensors(folder_.tensors()));
+  }
+
+  absl::StatusOr<LoadedWeights> Load(std::optional<WeightType> type = std::nullopt,
+                                     const ModelConfig& config = SmallConfig()) {
+    InlineExecutor executor;
+    return LoadGpt2Weights(folder_.dir().path(), config,
+                           LoadOptions{.type = type, .packed_file = path_}, executor);
+  }
+
+  // How a load that succeeds uses the file.
+  PackedFileOutcome Outcome(std::optional<WeightType> type = std::nullopt,
+                            const ModelConfig& config = SmallConfig()) {
+    const auto loaded = Load(type, config);
+    EXPECT_THAT(loaded, IsOk());
+    return loaded.ok() ? loaded->packed_file : PackedFileOutcome();
+  }
+
+  std::string Bytes() const {
+    std::ostringstream text;
+    text << std::ifstream(path_, std::ios::binary).rdbuf();
+    return text.str();
+  }
+
+  void SetBytes(const std::string& bytes) const { cache_.WriteFile("small.packed", bytes); }
+
+  ModelFolder folder_;
+  testing::TempDir cache_;
+  const std::string path_ = cache_.PathOf("small.packed");
+};
+
+// The bytes of every tensor, one behind the other.
+std::string AllBytes(const ModelConfig& config, LoadedWeights& loaded) {
+  // The table points into the weights it is made for; blocks that are there stay as they are.
+  std::string all;
+  const auto add = [&all](std::span<const std::byte> bytes) {
+    all.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  };
+  for (const Gpt2Tensor& row : Gpt2Tensors(config, loaded.weights)) {
+    if (row.matrix != nullptr) {
+      add(row.matrix->contents());
+    } else {
+      add(std::as_bytes(std::span(*row.values)));
+    }
+  }
+  return all;
+}
+
+TEST_F(PackedWeightsTest, HoldsTheSameBitsAndTheSameReportForEveryType) {
+  for (const WeightType type : kernels::kWeightTypes) {
+    LoadedWeights plain = folder_.LoadAsIs(type).value();
+    for (const PackedFileUse use : {PackedFileUse::kMade, PackedFileUse::kRead}) {
+      auto loaded = Load(type);
+      ASSERT_THAT(loaded, IsOk());
+      EXPECT_EQ(loaded->packed_file.use, use) << loaded->packed_file.reason;
+      EXPECT_EQ(AllBytes(SmallConfig(), *loaded), AllBytes(SmallConfig(), plain)) << Name(type);
+      EXPECT_EQ(loaded->report.fingerprint, plain.report.fingerprint);
+      EXPECT_EQ(loaded->report.stored_type, plain.report.stored_type);
+      EXPECT_EQ(loaded->report.memory_type, plain.report.memory_type);
+      EXPECT_EQ(loaded->report.parameters, plain.report.parameters);
+      EXPECT_EQ(loaded->report.stored_bytes, plain.report.stored_bytes);
+      EXPECT_EQ(loaded->report.memory_bytes, plain.report.memory_bytes);
+      EXPECT_EQ(loaded->report.nan_count, plain.report.nan_count);
+    }
+  }
+}
+
+TEST_F(PackedWeightsTest, TheMatricesLieInTheMappedFile) {
+  Outcome();
+  const auto loaded = Load();
+  ASSERT_THAT(loaded, IsOk());
+  const std::span<const std::byte> file = loaded->weights.packed_file->bytes();
+  const std::span<const std::byte> wte = loaded->weights.wte.contents();
+  EXPECT_GE(wte.data(), file.data());
+  EXPECT_LE(wte.data() + wte.size(), file.data() + file.size());
+}
+
+TEST_F(PackedWeightsTest, IsASafetensorsFileThatLeavesNothingBesideIt) {
+  EXPECT_EQ(Outcome().use, PackedFileUse::kMade);
+  const std::string bytes = Bytes();
+  Metadata metadata;
+  const auto tensors = ParseSafetensors(std::as_bytes(std::span(bytes)), "file", &metadata);
+  ASSERT_THAT(tensors, IsOk());
+  EXPECT_TRUE(tensors->contains("wte.weight"));
+  EXPECT_EQ(metadata["memory_type"], "f32");
+  const std::filesystem::directory_iterator files(cache_.path());
+  EXPECT_EQ(std::distance(begin(files), end(files)), 1);
+}
+
+TEST_F(PackedWeightsTest, KeepsAHeadOfItsOwnAndACountOfNaNs) {
+  ModelFolder untied(UntiedConfig());
+  untied.Tensor("ln_f.bias").bytes =
+      StoredBytes(std::vector<float>(6, std::numeric_limits<float>::quiet_NaN()), WeightType::kF32);
+  untied.dir().WriteFile("model.safetensors", testing::Safetensors(untied.tensors()));
+  InlineExecutor executor;
+  const LoadOptions options = {.type = std::nullopt, .packed_file = path_};
+  for (const PackedFileUse use : {PackedFileUse::kMade, PackedFileUse::kRead}) {
+    const auto loaded = LoadGpt2Weights(untied.dir().path(), UntiedConfig(), options, executor);
+    ASSERT_THAT(loaded, IsOk());
+    EXPECT_EQ(loaded->packed_file.use, use);
+    EXPECT_TRUE(loaded->weights.lm_head.has_value());
+    EXPECT_EQ(loaded->report.nan_count, 6U);
+  }
+}
+
+TEST_F(PackedWeightsTest, IsMadeAnewForOtherWeights) {
+  Outcome();
+  folder_.Tensor("h.1.mlp.c_proj.weight").bytes[243] ^= 1;  // in the middle: of the same size
+  WriteModel();
+  const PackedFileOutcome outcome = Outcome();
+  EXPECT_EQ(outcome.use, PackedFileUse::kMade);
+  EXPECT_THAT(outcome.reason, HasSubstr("other weight files"));
+  EXPECT_EQ(Load()->report.fingerprint, folder_.LoadAsIs()->report.fingerprint);
+  EXPECT_EQ(Outcome().use, PackedFileUse::kRead);
+}
+
+TEST_F(PackedWeightsTest, SeesAChangeThatLeavesSizeAndTimeAsTheyWere) {
+  Outcome();
+  const auto time = std::filesystem::last_write_time(folder_.path());
+  for (char& byte : folder_.Tensor("h.1.mlp.c_proj.weight").bytes) byte ^= 1;
+  WriteModel();
+  std::filesystem::last_write_time(folder_.path(), time);
+  EXPECT_EQ(Outcome().use, PackedFileUse::kMade);
+}
+
+TEST_F(PackedWeightsTest, IsMadeAnewWhenTheWeightFileWasTouched) {
+  Outcome();
+  const auto time = std::filesystem::last_write_time(folder_.path());
+  std::filesystem::last_write_time(folder_.path(), time - std::chrono::seconds(1));
+  EXPECT_EQ(Outcome().use, PackedFileUse::kMade);
+}
+
+TEST_F(PackedWeightsTest, IsMadeAnewForAnotherTypeOrConfiguration) {
+  EXPECT_EQ(Outcome(WeightType::kF32).use, PackedFileUse::kMade);
+  EXPECT_EQ(Outcome(WeightType::kBf16).use, PackedFileUse::kMade);
+  EXPECT_EQ(Outcome(WeightType::kBf16).use, PackedFileUse::kRead);
+  ModelConfig other = SmallConfig();
+  other.layer_norm_epsilon *= 2;
+  EXPECT_EQ(Outcome(WeightType::kBf16, other).use, PackedFileUse::kMade);
+}
+
+TEST_F(PackedWeightsTest, ADamagedFileIsMadeAnewWhereverTheDamageIs) {
+  Outcome();
+  const std::string good = Bytes();
+  std::vector<std::size_t> places = {0, 7, 8, 9, good.size() - 1, good.size() - 17};
+  for (std::size_t at = 16; at < good.size(); at += 997) places.push_back(at);
+  for (const std::size_t at : places) {
+    std::string bad = good;
+    bad[at] ^= 0x10;
+    SetBytes(bad);
+    const PackedFileOutcome outcome = Outcome();
+    ASSERT_EQ(outcome.use, PackedFileUse::kMade) << "byte " << at;
+    ASSERT_THAT(outcome.reason, HasSubstr(path_));
+    ASSERT_EQ(Bytes(), good);
+  }
+}
+
+TEST_F(PackedWeightsTest, ATruncatedOrForeignFileIsMadeAnew) {
+  Outcome();
+  const std::string good = Bytes();
+  const std::vector<std::string> others = {"",
+                                           "x",
+                                           good.substr(0, 100),
+                                           good.substr(0, good.size() / 2),
+                                           good.substr(0, good.size() - 1),
+                                           good + "x",
+                                           testing::Safetensors(folder_.tensors()),
+                                           std::string(good.size(), '\0')};
+  for (const std::string& other : others) {
+    SetBytes(other);
+    const PackedFileOutcome outcome = Outcome();
+    EXPECT_EQ(outcome.use, PackedFileUse::kMade);
+    EXPECT_THAT(outcome.reason, HasSubstr(path_));
+    EXPECT_EQ(Bytes(), good);
+  }
+}
+
+TEST_F(PackedWeightsTest, TakesOverWhatAKilledProcessLeftBehind) {
+  cache_.WriteFile("small.packed.tmp", std::string(1'000'000, 'x'));
+  EXPECT_EQ(Outcome().use, PackedFileUse::kMade);
+  EXPECT_EQ(Outcome().use, PackedFileUse::kRead);
+  EXPECT_FALSE(std::filesystem::exists(path_ + ".tmp"));
+}
+
+TEST_F(PackedWeightsTest, AFolderThatCannotBeWrittenIsNoReasonNotToLoad) {
+  InlineExecutor executor;
+  const LoadOptions options = {.type = std::nullopt, .packed_file = "/does/not/exist/f.packed"};
+  const auto loaded = LoadGpt2Weights(folder_.dir().path(), SmallConfig(), options, executor);
+  ASSERT_THAT(loaded, IsOk());
+  EXPECT_EQ(loaded->packed_file.use, PackedFileUse::kFailed);
+  EXPECT_THAT(loaded->packed_file.reason, HasSubstr("/does/not/exist/f.packed"));
+  EXPECT_FALSE(loaded->weights.packed_file.has_value());
+  EXPECT_EQ(loaded->report.fingerprint, folder_.LoadAsIs()->report.fingerprint);
+}
+
+TEST_F(PackedWeightsTest, WhatCannotBeLoadedIsRefusedAndLeavesNoFile) {
+  folder_.Tensor("wte.weight").bytes = StoredBytes(
+      std::vector<float>(37 * 6, std::numeric_limits<float>::infinity()), WeightType::kF32);
+  WriteModel();
+  EXPECT_THAT(Load(WeightType::kInt8), IsInvalid({"wte.weight", "int8"}));
+  EXPECT_TRUE(std::filesystem::is_empty(cache_.path()));
+}
+
+TEST_F(PackedWeightsTest, TellsOfItsProgress) {
+  std::vector<std::size_t> done;
+  std::size_t all = 0;
+  InlineExecutor executor;
+  const LoadOptions options = {.type = std::nullopt,
+                               .packed_file = "",
+                               .on_progress = [&](std::size_t so_far, std::size_t total) {
+                                 done.push_back(so_far);
+                                 all = total;
+                               }};
+  const auto loaded = LoadGpt2Weights(folder_.dir().path(), SmallConfig(), options, executor);
+  ASSERT_THAT(loaded, IsOk());
+  EXPECT_EQ(done.size(), folder_.tensors().size());
+  EXPECT_TRUE(std::ranges::is_sorted(done));
+  EXPECT_EQ(all, loaded->report.stored_bytes);
+  EXPECT_LE(done.back(), all);  // the header is nobody's tensor
+  EXPECT_GE(done.back(), 4 * loaded->report.parameters);
+}
+
+}  // namespace
+}  // namespace cascade::model
