@@ -40,6 +40,10 @@ ABSL_FLAG(
 ABSL_FLAG(bool, pin_threads, false,
           "Ties each of them to a CPU of its own: steadier times where nothing else wants these\n"
           "CPUs, worse ones where something does.");
+ABSL_FLAG(std::string, packed_weights_cache, "",
+          "A folder to keep the weights as they lie in memory, or beside for the model's own: the\n"
+          "next start takes them from there, and processes on one machine hold them once. Empty:\n"
+          "each start packs them anew. Never changes a result.");
 ABSL_FLAG(
     std::string, kv_cache_bytes, "auto",
     "Memory for keys and values, such as 256MiB or 2GiB. auto: what --max_running sequences\n"
@@ -100,6 +104,7 @@ constexpr std::array kFlagNames = {"model",
                                    "weights",
                                    "threads",
                                    "pin_threads",
+                                   "packed_weights_cache",
                                    "kv_cache_bytes",
                                    "kv_cache_type",
                                    "max_running",
@@ -208,6 +213,7 @@ absl::Status SetModel(Options& options) {
 absl::Status SetSizes(Options& options) {
   absl::Status status = SetThreads(absl::GetFlag(FLAGS_threads), options.threads);
   options.pin_threads = absl::GetFlag(FLAGS_pin_threads);
+  options.packed_weights_cache = absl::GetFlag(FLAGS_packed_weights_cache);
   status.Update(SetKvCacheBytes(absl::GetFlag(FLAGS_kv_cache_bytes), options.kv_cache_bytes));
   status.Update(SetSeconds("drain_seconds", absl::GetFlag(FLAGS_drain_seconds), 0, options.drain));
   status.Update(SetSeconds("worker_hang_seconds", absl::GetFlag(FLAGS_worker_hang_seconds), 1,

@@ -24,6 +24,7 @@ struct Options {
   std::optional<model::kernels::WeightType> weights;  // absent: as stored
   model::kernels::KvType kv_cache_type = model::kernels::KvType::kF32;
   bool pin_threads = false;
+  std::string packed_weights_cache;             // a folder, or "beside"; empty: none
   std::size_t threads = 1;                      // that run the model
   std::optional<std::uint64_t> kv_cache_bytes;  // absent: what max_running needs, bounded
   WorkerOptions worker = {.max_queued = 256};

@@ -19,6 +19,7 @@
 #include "model/weights/gpt2_weights.h"
 #include "server/cgroup.h"
 #include "server/engine/affinity.h"
+#include "server/model_files.h"
 #include "server/model_threads.h"
 #include "server/observability/logs.h"
 
@@ -42,13 +43,6 @@ std::string Fingerprint(const model::WeightsReport& weights, model::kernels::KvT
   return absl::StrCat(weights.fingerprint.substr(0, kFingerprintDigits), "-",
                       std::string(model::kernels::Name(weights.memory_type)), rounded, "-n",
                       kNumericsVersion);
-}
-
-absl::Status CheckVocabulary(const model::Tokenizer& tokenizer, const model::ModelConfig& config) {
-  if (tokenizer.vocab_size() <= config.vocab_size) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      "the tokenizer has ", tokenizer.vocab_size(), " tokens, but config.json's vocab_size is ",
-      config.vocab_size, ": they are not of the same model"));
 }
 
 // The model's defaults with nothing left open.
@@ -150,39 +144,35 @@ absl::StatusOr<std::unique_ptr<ServedModel>> ServedModel::Load(const Options& op
   if (!defaults.ok()) return defaults.status();
   const absl::StatusOr<std::size_t> blocks = NumKvBlocks(options, *config);
   if (!blocks.ok()) return blocks.status();
-  absl::StatusOr<model::Tokenizer> tokenizer = model::Tokenizer::Load(options.model);
-  if (!tokenizer.ok()) return tokenizer.status();
-  if (absl::Status status = CheckVocabulary(*tokenizer, *config); !status.ok()) return status;
 
   ModelThreads threads = StartModelThreads(options);
   model::Executor& executor = *threads.executor;
-  absl::StatusOr<model::LoadedWeights> loaded =
-      model::LoadGpt2Weights(options.model, *config, options.weights, executor);
-  if (!loaded.ok()) return loaded.status();
+  absl::StatusOr<ModelFiles> files = LoadModelFiles(options, *config, executor);
+  if (!files.ok()) return files.status();
   absl::StatusOr<model::KvCache> cache =
       model::KvCache::Create(*config, *blocks, options.kv_cache_type, executor);
   if (!cache.ok()) return cache.status();
 
   ModelInfo info = {.name = options.model_name,
-                    .fingerprint = Fingerprint(loaded->report, options.kv_cache_type),
+                    .fingerprint = Fingerprint(files->weights.report, options.kv_cache_type),
                     .config = *config,
                     .defaults = *std::move(defaults),
-                    .weights = loaded->report,
+                    .weights = files->weights.report,
                     .cache_type = options.kv_cache_type,
                     .cache_positions = *blocks * model::kernels::kBlockPositions,
                     .max_running = options.worker.max_running,
                     .max_queued = options.worker.max_queued,
                     .max_priority = options.max_priority,
-                    .max_token_bytes = MaxTokenBytes(*tokenizer),
+                    .max_token_bytes = MaxTokenBytes(files->tokenizer),
                     .stalled_reader_limit = options.worker.stalled_reader_limit};
-  auto gpt2 = std::make_unique<model::Gpt2>(*config, std::move(loaded->weights),
+  auto gpt2 = std::make_unique<model::Gpt2>(*config, std::move(files->weights.weights),
                                             options.worker.step_tokens, executor);
   LogLoaded(info, options, *blocks * model::KvCache::BytesPerBlock(*config, options.kv_cache_type),
             absl::Now() - begin);
   std::optional<AffinityScope> tied;  // the worker's thread is made within it
   if (threads.worker_cpu) tied.emplace(*threads.worker_cpu);
   return std::unique_ptr<ServedModel>(
-      new ServedModel({std::move(info), *std::move(tokenizer), std::move(threads.executor),
+      new ServedModel({std::move(info), std::move(files->tokenizer), std::move(threads.executor),
                        std::move(gpt2), *std::move(cache), options.worker}));
 }
 

@@ -172,7 +172,8 @@ absl::Status Gpt2Source::Read(const ReadOptions& options, Executor& executor, We
     files_.Release(entry);
     if (absl::Status status = on_tensor(row); !status.ok()) return status;
     done += tensor.bytes.size();
-    if (options.on_progress) options.on_progress(done, bytes());
+    if (!options.on_progress) continue;
+    if (absl::Status status = options.on_progress(done, bytes()); !status.ok()) return status;
   }
   report.nan_count = digest.nan_count();
   report.fingerprint = digest.Hex();

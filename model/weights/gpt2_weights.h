@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "model/config.h"
 #include "model/executor.h"
@@ -42,8 +43,8 @@ struct WeightsReport {
 };
 
 // Hears of loading as it goes on, on the caller's thread: bytes of the weight files, so far and in
-// all.
-using LoadProgress = std::function<void(std::size_t done, std::size_t total)>;
+// all. An error ends the loading with it.
+using LoadProgress = std::function<absl::Status(std::size_t done, std::size_t total)>;
 
 struct LoadOptions {
   std::optional<kernels::WeightType> type;  // of the matrices; absent: as they are stored

@@ -247,6 +247,7 @@ TEST_F(PackedWeightsTest, TellsOfItsProgress) {
                                .on_progress = [&](std::size_t so_far, std::size_t total) {
                                  done.push_back(so_far);
                                  all = total;
+                                 return absl::OkStatus();
                                }};
   const auto loaded = LoadGpt2Weights(folder_.dir().path(), SmallConfig(), options, executor);
   ASSERT_THAT(loaded, IsOk());
@@ -255,6 +256,23 @@ TEST_F(PackedWeightsTest, TellsOfItsProgress) {
   EXPECT_EQ(all, loaded->report.stored_bytes);
   EXPECT_LE(done.back(), all);  // the header is nobody's tensor
   EXPECT_GE(done.back(), 4 * loaded->report.parameters);
+}
+
+TEST_F(PackedWeightsTest, EndsWithTheErrorOfWhoHearsOfItsProgress) {
+  InlineExecutor executor;
+  for (const std::string& packed_file : {std::string(), path_}) {
+    int calls = 0;
+    const LoadOptions options = {.type = std::nullopt,
+                                 .packed_file = packed_file,
+                                 .on_progress = [&](std::size_t /*done*/, std::size_t /*total*/) {
+                                   ++calls;
+                                   return absl::InvalidArgumentError("enough");
+                                 }};
+    EXPECT_THAT(LoadGpt2Weights(folder_.dir().path(), SmallConfig(), options, executor),
+                IsInvalid({"enough"}));
+    EXPECT_LE(calls, 2);  // the file that was not made, and the weights themselves
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(cache_.path()));
 }
 
 }  // namespace

@@ -36,6 +36,7 @@ TEST(OptionsTest, AModelIsAWholeCommandLine) {
   EXPECT_EQ(options->weights, std::nullopt);
   EXPECT_EQ(options->threads, 1U);
   EXPECT_FALSE(options->pin_threads);
+  EXPECT_EQ(options->packed_weights_cache, "");
   EXPECT_EQ(options->kv_cache_bytes, std::nullopt);
   EXPECT_EQ(options->kv_cache_type, model::kernels::KvType::kF32);
   EXPECT_EQ(options->worker.max_running, 64U);
@@ -63,6 +64,7 @@ TEST(OptionsTest, TakesEveryFlag) {
                                                  "--weights=bf16",
                                                  "--threads=4",
                                                  "--pin_threads",
+                                                 "--packed_weights_cache=/var/cache",
                                                  "--kv_cache_bytes=2GiB",
                                                  "--kv_cache_type=f16",
                                                  "--max_running=3",
@@ -87,6 +89,7 @@ TEST(OptionsTest, TakesEveryFlag) {
   EXPECT_EQ(options->weights, model::kernels::WeightType::kBf16);
   EXPECT_EQ(options->threads, 4U);
   EXPECT_TRUE(options->pin_threads);
+  EXPECT_EQ(options->packed_weights_cache, "/var/cache");
   EXPECT_EQ(options->kv_cache_bytes, std::uint64_t{2} << 30);
   EXPECT_EQ(options->kv_cache_type, model::kernels::KvType::kF16);
   EXPECT_EQ(options->worker.max_running, 3U);

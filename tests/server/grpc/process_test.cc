@@ -1,4 +1,8 @@
 // The real binary, from its command line to its exit status.
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include <csignal>
 #include <memory>
 #include <string>
@@ -234,6 +238,50 @@ TEST_F(ProcessTest, Int8RefusesWeightsThatAreNotFinite) {
   ServerProcess process({"--model=" + folder_.path(), "--listen=127.0.0.1:0", "--weights=int8"});
   EXPECT_EQ(process.Wait(), 1);
   EXPECT_THAT(process.StandardError(), HasSubstr("int8 needs finite weights"));
+}
+
+TEST_F(ProcessTest, PackedWeightsAreMadeOnceAndReadFromThenOn) {
+  const TempDir cache;
+  const std::string path = cache.PathOf("tiny_.f16.packed");
+  std::string answers;
+  for (const std::string log :
+       {"info packed weights made path=", "info packed weights read path="}) {
+    Child child(folder_.path(),
+                {"--packed_weights_cache=" + cache.path(), "--model_name=tiny/", "--weights=f16"});
+    child.WaitFor(HealthCheckResponse::SERVING);
+    answers += GenerateStream(child.stub(), Request(20)).Answer().text() + "|";
+    child.process().Signal(SIGTERM);
+    EXPECT_EQ(child.process().Wait(), 0);
+    EXPECT_THAT(child.process().StandardError(), HasSubstr(log + path));
+  }
+  const std::size_t half = answers.size() / 2;
+  EXPECT_EQ(answers.substr(0, half), answers.substr(half));
+}
+
+TEST_F(ProcessTest, PackedWeightsThatCannotBeKeptAreAWarning) {
+  Child child(folder_.path(), {"--packed_weights_cache=/does/not/exist"});
+  child.WaitFor(HealthCheckResponse::SERVING);
+  child.process().Signal(SIGTERM);
+  EXPECT_EQ(child.process().Wait(), 0);
+  EXPECT_THAT(
+      child.process().StandardError(),
+      AllOf(HasSubstr("warning packed weights cannot be kept"), HasSubstr("/does/not/exist/")));
+}
+
+TEST_F(ProcessTest, ASignalEndsItAtOnceWhileTheModelLoads) {
+  // It waits for who writes its packed weights: for us.
+  const std::string path = absl::StrCat(folder_.path(), "/model.auto.packed.tmp");
+  const int writer = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  ASSERT_EQ(flock(writer, LOCK_EX), 0);
+  for (const int signal : {SIGTERM, SIGINT}) {
+    ServerProcess process({"--model=" + folder_.path(), "--listen=127.0.0.1:0",
+                           "--packed_weights_cache=beside", "--model_name=model"});
+    EXPECT_NE(process.Address(), "");
+    process.Signal(signal);
+    EXPECT_EQ(process.Wait(), 0);
+    EXPECT_THAT(process.StandardError(), HasSubstr("info shut down while loading"));
+  }
+  close(writer);
 }
 
 TEST_F(ProcessTest, AFinishedRequestIsOneJsonLineWithoutItsText) {

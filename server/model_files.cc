@@ -1,0 +1,123 @@
+#include "server/model_files.h"
+
+#include <algorithm>
+#include <chrono>
+#include <future>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "server/observability/logs.h"
+
+namespace cascade::server {
+namespace {
+
+constexpr absl::Duration kBetweenProgressLines = absl::Seconds(2);
+
+absl::Status CheckVocabulary(const model::Tokenizer& tokenizer, const model::ModelConfig& config) {
+  if (tokenizer.vocab_size() <= config.vocab_size) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "the tokenizer has ", tokenizer.vocab_size(), " tokens, but config.json's vocab_size is ",
+      config.vocab_size, ": they are not of the same model"));
+}
+
+absl::StatusOr<model::Tokenizer> LoadTokenizer(const Options& options,
+                                               const model::ModelConfig& config) {
+  absl::StatusOr<model::Tokenizer> tokenizer = model::Tokenizer::Load(options.model);
+  if (!tokenizer.ok()) return tokenizer;
+  if (absl::Status status = CheckVocabulary(*tokenizer, config); !status.ok()) return status;
+  return tokenizer;
+}
+
+// The tokenizer, as soon as it is there.
+class TokenizerInTheMaking {
+ public:
+  TokenizerInTheMaking(const Options& options, const model::ModelConfig& config)
+      : future_(std::async(std::launch::async, [&] { return LoadTokenizer(options, config); })) {}
+
+  // OK while nothing is known to be wrong.
+  absl::Status StatusSoFar() {
+    if (future_.valid() && future_.wait_for(std::chrono::seconds(0)) == std::future_status::ready) {
+      result_ = future_.get();
+    }
+    return future_.valid() ? absl::OkStatus() : result_.status();
+  }
+
+  absl::StatusOr<model::Tokenizer> Take() {
+    if (future_.valid()) result_ = future_.get();
+    return std::move(result_);
+  }
+
+ private:
+  std::future<absl::StatusOr<model::Tokenizer>> future_;  // invalid once result_ has it
+  absl::StatusOr<model::Tokenizer> result_;
+};
+
+class ProgressLines {
+ public:
+  void OnProgress(std::size_t done, std::size_t total) {
+    if (absl::Now() < next_) return;
+    next_ = absl::Now() + kBetweenProgressLines;
+    Log(LogLevel::kInfo, "loading weights", {{"done_bytes", done}, {"total_bytes", total}});
+  }
+
+ private:
+  absl::Time next_ = absl::Now() + kBetweenProgressLines;
+};
+
+void LogPackedFile(const std::string& path, const model::PackedFileOutcome& outcome) {
+  switch (outcome.use) {
+    case model::PackedFileUse::kNone:
+      break;
+    case model::PackedFileUse::kRead:
+      Log(LogLevel::kInfo, "packed weights read", {{"path", path}});
+      break;
+    case model::PackedFileUse::kMade:
+      Log(LogLevel::kInfo, "packed weights made", {{"path", path}, {"reason", outcome.reason}});
+      break;
+    case model::PackedFileUse::kFailed:
+      Log(LogLevel::kWarning, "packed weights cannot be kept: they are this process's own",
+          {{"path", path}, {"reason", outcome.reason}});
+      break;
+  }
+}
+
+}  // namespace
+
+std::string PackedWeightsPath(const Options& options) {
+  if (options.packed_weights_cache.empty()) return "";
+  std::string name = options.model_name;  // which may be "openai/gpt2"
+  std::ranges::replace_if(
+      name, [](char c) { return !absl::ascii_isalnum(static_cast<unsigned char>(c)) && c != '-'; },
+      '_');
+  const std::string type =
+      options.weights ? std::string(model::kernels::Name(*options.weights)) : "auto";
+  const bool beside = options.packed_weights_cache == "beside";
+  return absl::StrCat(beside ? options.model : options.packed_weights_cache, "/", name, ".", type,
+                      ".packed");
+}
+
+absl::StatusOr<ModelFiles> LoadModelFiles(const Options& options, const model::ModelConfig& config,
+                                          model::Executor& executor) {
+  TokenizerInTheMaking tokenizer(options, config);
+  ProgressLines lines;
+  model::LoadOptions load;
+  load.type = options.weights;
+  load.packed_file = PackedWeightsPath(options);
+  load.on_progress = [&](std::size_t done, std::size_t total) {
+    lines.OnProgress(done, total);
+    return tokenizer.StatusSoFar();
+  };
+  absl::StatusOr<model::LoadedWeights> weights =
+      model::LoadGpt2Weights(options.model, config, load, executor);
+  if (!weights.ok()) return weights.status();
+  LogPackedFile(load.packed_file, weights->packed_file);
+  absl::StatusOr<model::Tokenizer> made = tokenizer.Take();
+  if (!made.ok()) return made.status();
+  return ModelFiles{.tokenizer = *std::move(made), .weights = *std::move(weights)};
+}
+
+}  // namespace cascade::server
