@@ -27,6 +27,7 @@ class ServerProcess {
   std::string StandardOutput();
 
   void Signal(int signal) const;
+  pid_t pid() const { return pid_; }
 
   // Its exit status, or minus the signal that killed it.
   int Wait();

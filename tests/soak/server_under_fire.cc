@@ -1,0 +1,66 @@
+#include "tests/soak/server_under_fire.h"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <fstream>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+
+namespace cascade::testing {
+
+ServerUnderFire::ServerUnderFire(std::vector<std::string> flags) : flags_(std::move(flags)) {
+  Start("127.0.0.1:0");
+}
+
+std::string ServerUnderFire::address() const { return absl::StrCat("127.0.0.1:", port_); }
+
+void ServerUnderFire::Start(const std::string& listen) {
+  std::vector<std::string> arguments = flags_;
+  arguments.push_back("--listen=" + listen);
+  process_ = std::make_unique<ServerProcess>(std::move(arguments));
+  if (port_ != 0) return;
+  const std::string address = process_->Address();
+  std::uint32_t port = 0;
+  EXPECT_TRUE(absl::SimpleAtoi(address.substr(address.rfind(':') + 1), &port)) << address;
+  port_ = static_cast<std::uint16_t>(port);
+}
+
+void ServerUnderFire::Freeze(std::uint32_t ms) {
+  process_->Signal(SIGSTOP);
+  std::this_thread::sleep_for(std::chrono::milliseconds(ms));
+  process_->Signal(SIGCONT);
+}
+
+int ServerUnderFire::Replace() {
+  const int status = End();
+  Start(address());
+  ++generation_;
+  return status;
+}
+
+int ServerUnderFire::End() {
+  process_->Signal(SIGTERM);
+  return process_->Wait();
+}
+
+std::size_t ServerUnderFire::ResidentBytes() const {
+  std::ifstream statm(absl::StrCat("/proc/", process_->pid(), "/statm"));
+  std::size_t total = 0;
+  std::size_t resident = 0;
+  statm >> total >> resident;
+  return resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+}
+
+std::string ServerUnderFire::LogTail() const {
+  constexpr std::size_t kTail = 4000;
+  const std::string log = process_->StandardError();
+  return log.substr(log.size() - std::min(log.size(), kTail));
+}
+
+}  // namespace cascade::testing
