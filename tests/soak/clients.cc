@@ -25,16 +25,17 @@ struct Character {
 };
 
 Character DrawCharacter(std::mt19937_64& rng) {
+  const auto below = [&rng](std::uint32_t end) { return static_cast<std::uint32_t>(rng() % end); };
   Character character;
-  switch (rng() % 6) {
+  switch (below(6)) {
     case 0:
-      character.deadline_ms = 1 + rng() % 60;
+      character.deadline_ms = 1 + below(60);
       break;
     case 1:
-      character.leaves_after = rng() % 20;
+      character.leaves_after = below(20);
       break;
     case 2:
-      character.stalls_ms = 20 + rng() % 400;
+      character.stalls_ms = 20 + below(400);
       break;
     default:
       break;
