@@ -13,7 +13,7 @@ export CMAKE_CXX_COMPILER_LAUNCHER ?= ccache
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test checkpoints asan tsan aarch64 bench format lint ci readme-test image-test \
+.PHONY: help build run test checkpoints asan tsan aarch64 soak bench format lint ci readme-test image-test \
         manifests-test fresh-test clean
 
 help:  ## Show this
@@ -49,6 +49,13 @@ asan tsan:
 aarch64:  ## Cross-build model and engine for 64-bit ARM and test them under emulation
 	@$(INSTALL) build aarch64
 	JOBS=$(JOBS) scripts/aarch64_test.sh
+
+soak: export SOAK_SECONDS ?= 1800
+soak:  ## Attack a server for SOAK_SECONDS (30 minutes); fails if anything is lost
+	@$(INSTALL) build test
+	@test -f build/build.ninja || cmake --preset release
+	cmake --build --preset release --parallel $(JOBS) --target soak_test
+	build/tests/soak_test
 
 bench:  ## Measure kernels and whole models, in about ten minutes (MODELS, WEIGHTS, THREADS)
 	@$(INSTALL) build test bench

@@ -35,7 +35,7 @@ Character DrawCharacter(std::mt19937_64& rng) {
       character.leaves_after = below(20);
       break;
     case 2:
-      character.stalls_ms = 20 + below(400);
+      character.stalls_ms = below(8) == 0 ? 2500 : 20 + below(400);
       break;
     default:
       break;
@@ -53,14 +53,15 @@ bool IsBeginning(const v1::Delta& part, const v1::Delta& whole) {
   return true;
 }
 
-bool MayEndWith(const Character& character, grpc::StatusCode code) {
+bool MayEndWith(const Character& character, bool server_went, grpc::StatusCode code) {
   switch (code) {
     case grpc::StatusCode::OK:
     case grpc::StatusCode::UNAVAILABLE:         // the server goes, or is gone
     case grpc::StatusCode::RESOURCE_EXHAUSTED:  // it is full
       return true;
     case grpc::StatusCode::CANCELLED:
-      return character.leaves_after.has_value();
+      // A call that comes while the listener closes may be reset by gRPC itself.
+      return character.leaves_after.has_value() || server_went;
     case grpc::StatusCode::DEADLINE_EXCEEDED:
       return character.deadline_ms.has_value();
     case grpc::StatusCode::ABORTED:
@@ -76,8 +77,9 @@ void Append(const v1::Delta& delta, v1::Delta& answer) {
   answer.mutable_logprobs()->MergeFrom(delta.logprobs());
 }
 
-void Call(v1::TextGeneration::Stub& stub, const Known& known, const Character& character,
-          Findings& findings) {
+void Call(const ServerUnderFire& server, v1::TextGeneration::Stub& stub, const Known& known,
+          const Character& character, Findings& findings) {
+  const std::size_t changes = server.changes().load();
   grpc::ClientContext context;
   context.set_deadline(character.deadline_ms
                            ? system_clock::now() + milliseconds(*character.deadline_ms)
@@ -93,7 +95,8 @@ void Call(v1::TextGeneration::Stub& stub, const Known& known, const Character& c
   }
   const grpc::Status status = reader->Finish();
   findings.Count(status.error_code());
-  if (!MayEndWith(character, status.error_code())) {
+  const bool server_went = changes % 2 == 1 || changes != server.changes().load();
+  if (!MayEndWith(character, server_went, status.error_code())) {
     findings.Violation(
         absl::StrCat("a call ended with ", status.error_code(), ": ", status.error_message()));
   }
@@ -137,28 +140,35 @@ std::shared_ptr<grpc::Channel> Connect(const std::string& address) {
   return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
 }
 
-void RunClient(const std::string& address, const std::vector<Known>& known, std::uint64_t seed,
+void RunClient(const ServerUnderFire& server, const std::vector<Known>& known, std::uint64_t seed,
                const std::atomic<bool>& stop, Findings& findings) {
   std::mt19937_64 rng(seed);
-  std::shared_ptr<grpc::Channel> channel = Connect(address);
+  std::shared_ptr<grpc::Channel> channel = Connect(server.address());
   while (!stop.load()) {
-    if (rng() % 16 == 0) channel = Connect(address);  // a client that goes and one that comes
+    if (rng() % 16 == 0)
+      channel = Connect(server.address());  // a client that goes and one that comes
     const auto stub = v1::TextGeneration::NewStub(channel);
-    Call(*stub, known[rng() % known.size()], DrawCharacter(rng), findings);
+    Call(server, *stub, known[rng() % known.size()], DrawCharacter(rng), findings);
   }
 }
 
 grpc::Status Generate(v1::TextGeneration::Stub& stub, const v1::GenerateRequest& request,
                       v1::Delta& answer) {
-  grpc::ClientContext context;
-  context.set_wait_for_ready(true);
-  context.set_deadline(system_clock::now() + kLastResort);
-  const auto reader = stub.GenerateStream(&context, request);
-  v1::GenerateEvent event;
-  while (reader->Read(&event)) {
-    if (event.has_delta()) Append(event.delta(), answer);
+  const auto last_resort = system_clock::now() + kLastResort;
+  while (true) {
+    grpc::ClientContext context;
+    context.set_wait_for_ready(true);
+    context.set_deadline(last_resort);
+    const auto reader = stub.GenerateStream(&context, request);
+    answer.Clear();
+    v1::GenerateEvent event;
+    while (reader->Read(&event)) {
+      if (event.has_delta()) Append(event.delta(), answer);
+    }
+    grpc::Status status = reader->Finish();
+    if (status.error_code() != grpc::StatusCode::UNAVAILABLE) return status;
+    std::this_thread::yield();  // it is still loading
   }
-  return reader->Finish();
 }
 
 }  // namespace cascade::testing

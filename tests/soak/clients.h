@@ -14,7 +14,7 @@
 #include "cascade/v1/text_generation.grpc.pb.h"
 #include "grpcpp/channel.h"
 #include "server/engine/mutex.h"
-#include "tests/server/grpc/served.h"
+#include "tests/soak/server_under_fire.h"
 
 namespace cascade::testing {
 
@@ -44,7 +44,7 @@ std::shared_ptr<grpc::Channel> Connect(const std::string& address);
 
 // One client: makes one call after the other, each with a character of its own by chance, until
 // `stop`; checks what it gets. `known` is shared and constant.
-void RunClient(const std::string& address, const std::vector<Known>& known, std::uint64_t seed,
+void RunClient(const ServerUnderFire& server, const std::vector<Known>& known, std::uint64_t seed,
                const std::atomic<bool>& stop, Findings& findings);
 
 // A call that reads to the end and should be OK: waits for the server if there is none yet.

@@ -40,11 +40,12 @@ void ServerUnderFire::Freeze(std::uint32_t ms) {
 int ServerUnderFire::Replace() {
   const int status = End();
   Start(address());
-  ++generation_;
+  changes_.fetch_add(1);
   return status;
 }
 
 int ServerUnderFire::End() {
+  changes_.fetch_add(1);
   process_->Signal(SIGTERM);
   return process_->Wait();
 }

@@ -1,6 +1,7 @@
 // The server of a soak: a child process that is stopped, ended and replaced on its port.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -31,8 +32,9 @@ class ServerUnderFire {
   // Resident bytes of the process that serves now.
   std::size_t ResidentBytes() const;
 
-  // How many servers there were before this one.
-  std::size_t generation() const { return generation_; }
+  // Raised when a server is told to end, and again when the next one has been started: odd while
+  // one goes. Any thread.
+  const std::atomic<std::size_t>& changes() const { return changes_; }
 
   // The end of what it logged.
   std::string LogTail() const;
@@ -43,7 +45,7 @@ class ServerUnderFire {
   const std::vector<std::string> flags_;
   std::unique_ptr<ServerProcess> process_;
   std::uint16_t port_ = 0;
-  std::size_t generation_ = 0;
+  std::atomic<std::size_t> changes_ = 0;
 };
 
 }  // namespace cascade::testing

@@ -27,7 +27,7 @@ using std::chrono::steady_clock;
 
 constexpr std::size_t kContext = 1024;  // positions; the KV cache has as many
 constexpr std::size_t kMaxRunning = 8;
-constexpr std::size_t kMaxQueued = 16;
+constexpr std::size_t kMaxQueued = 8;
 constexpr std::size_t kClients = 20;
 constexpr seconds kRound{5};  // under fire, between two quiet moments
 
@@ -84,7 +84,7 @@ class Soak : public ::testing::Test {
     stop_ = false;
     for (std::size_t i = 0; i < kClients; ++i) {
       threads_.emplace_back(
-          [this, seed = rng_()] { RunClient(server_.address(), known_, seed, stop_, findings_); });
+          [this, seed = rng_()] { RunClient(server_, known_, seed, stop_, findings_); });
     }
     Start([this](std::mt19937_64& rng) {
       SendGarbage(server_.port(), static_cast<std::uint32_t>(rng() % 300), rng);
@@ -130,8 +130,8 @@ class Soak : public ::testing::Test {
 
   void CheckMemory() {
     const std::size_t now = server_.ResidentBytes();
-    if (server_.generation() != measured_) {
-      measured_ = server_.generation();
+    if (server_.changes() != measured_) {
+      measured_ = server_.changes();
       resident_ = now;
     }
 #ifndef CASCADE_MEMORY_IS_QUARANTINED
@@ -140,7 +140,7 @@ class Soak : public ::testing::Test {
   }
 
   void Report() const {
-    std::printf("soak: %zu servers;", server_.generation() + 1);
+    std::printf("soak: %zu servers;", server_.changes() / 2 + 1);
     for (const auto& [code, count] : findings_.codes())
       std::printf(" %zu ended with %d", count, code);
     std::printf("; %zu bytes resident\n", server_.ResidentBytes());
