@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <new>
 #include <string>
 #include <thread>
 
@@ -86,7 +87,11 @@ class Loading {
   static absl::Status LoadModel(Server& server) {
     try {
       return server.LoadModel();
-    } catch (const std::exception& error) {  // memory, above all: a model that does not fit
+    } catch (const std::bad_alloc&) {
+      return absl::ResourceExhaustedError(
+          "memory ran out while the model was loaded: smaller weights (--weights) and a smaller "
+          "KV cache (--kv_cache_bytes) need less");
+    } catch (const std::exception& error) {
       return absl::InternalError(error.what());
     }
   }

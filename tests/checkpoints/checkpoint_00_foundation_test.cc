@@ -135,7 +135,9 @@ class Checkpoint00Foundation : public ::testing::Test {
   void WaitUntilServing() {
     const auto health = grpc::health::v1::Health::NewStub(channel_);
     grpc::ClientContext context;
-    const auto watch = health->Watch(&context, HealthCheckRequest());
+    HealthCheckRequest readiness;
+    readiness.set_service("cascade.v1.TextGeneration");
+    const auto watch = health->Watch(&context, readiness);
     HealthCheckResponse response;
     while (response.status() != HealthCheckResponse::SERVING && watch->Read(&response)) {
     }

@@ -3,9 +3,11 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -154,6 +156,80 @@ TEST_F(ProcessTest, ASecondSignalEndsTheDrainAtOnce) {
   child.process().Signal(SIGTERM);
   EXPECT_EQ(call.Rest().status.error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(child.process().Wait(), 0);
+}
+
+// Clients that ask for more than the server can do, one call after the other, until they are told
+// that it shuts down. Counts what they were told.
+class Crowd {
+ public:
+  Crowd(v1::TextGeneration::Stub& stub, int clients) {
+    for (int i = 0; i < clients; ++i) {
+      threads_.emplace_back([this, &stub] {
+        while (Call(stub)) {
+        }
+      });
+    }
+  }
+
+  // Returns when so many calls have had their first token.
+  void WaitForStarted(int count) const {
+    for (int n = started_; n < count; n = started_) started_.wait(n);
+  }
+
+  void Join() {
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+  int accepted_without_status() const { return accepted_without_status_; }
+
+ private:
+  // One call, read to its end. False if the server shuts down or is gone.
+  bool Call(v1::TextGeneration::Stub& stub) {
+    grpc::ClientContext context;
+    const auto reader = stub.GenerateStream(&context, Request(kEndless));
+    v1::GenerateEvent event;
+    bool accepted = false;
+    while (reader->Read(&event)) {
+      if (!accepted && event.has_delta()) {
+        accepted = true;
+        ++started_;
+        started_.notify_all();
+      }
+    }
+    const grpc::Status status = reader->Finish();
+    if (status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED) return true;
+    const bool has_status = status.ok() || status.error_message() == "the server is shutting down";
+    if (accepted && !has_status) ++accepted_without_status_;
+    return status.error_code() != grpc::StatusCode::UNAVAILABLE;
+  }
+
+  std::atomic<int> started_ = 0;
+  std::atomic<int> accepted_without_status_ = 0;
+  std::vector<std::thread> threads_;
+};
+
+TEST_F(ProcessTest, SigtermUnderFullLoadEndsEveryAcceptedCallWithAStatus) {
+  Child child(folder_.path(), {"--max_running=4", "--max_queued=4", "--drain_seconds=1"});
+  child.WaitFor(HealthCheckResponse::SERVING);
+  Crowd crowd(child.stub(), 24);
+  crowd.WaitForStarted(4);
+  child.process().Signal(SIGTERM);
+  EXPECT_EQ(child.process().Wait(), 0);
+  crowd.Join();
+  EXPECT_EQ(crowd.accepted_without_status(), 0);
+}
+
+TEST_F(ProcessTest, ASecondSignalUnderFullLoadEndsThemAtOnce) {
+  Child child(folder_.path(), {"--max_running=4", "--max_queued=4", "--drain_seconds=3600"});
+  child.WaitFor(HealthCheckResponse::SERVING);
+  Crowd crowd(child.stub(), 24);
+  crowd.WaitForStarted(4);
+  child.process().Signal(SIGTERM);
+  child.WaitFor(HealthCheckResponse::NOT_SERVING);  // the first one has been taken
+  child.process().Signal(SIGTERM);
+  EXPECT_EQ(child.process().Wait(), 0);
+  crowd.Join();
+  EXPECT_EQ(crowd.accepted_without_status(), 0);
 }
 
 TEST_F(ProcessTest, ListensOnAUnixSocket) {

@@ -1,0 +1,122 @@
+// What happens when memory runs out. A binary of its own: it replaces operator new, to fail.
+#include <atomic>
+#include <cstddef>
+#include <cstdlib>
+#include <limits>
+#include <new>
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "server/grpc/answer.h"
+#include "server/grpc/status.h"
+#include "tests/server/grpc/model_folder.h"
+#include "tests/server/grpc/served.h"
+
+namespace {
+
+constexpr std::size_t kNothing = std::numeric_limits<std::size_t>::max();
+
+// Allocations of at least so many bytes fail: of every thread, and of this one alone.
+std::atomic<std::size_t> too_large = kNothing;
+thread_local std::size_t too_large_here = kNothing;
+
+// Not inlined, lest the compiler see free() meet what it takes for the library's operator new.
+[[gnu::noinline]] void Free(void* p) { std::free(p); }
+
+}  // namespace
+
+void* operator new(std::size_t size) {
+  if (size < too_large.load(std::memory_order_relaxed) && size < too_large_here) {
+    if (void* p = std::malloc(size == 0 ? 1 : size)) return p;
+  }
+  throw std::bad_alloc();
+}
+
+void operator delete(void* p) noexcept { Free(p); }
+
+void operator delete(void* p, std::size_t /*size*/) noexcept { Free(p); }
+
+namespace cascade::server {
+namespace {
+
+using ::cascade::testing::GenerateStream;
+using ::cascade::testing::ModelFolder;
+using ::cascade::testing::Request;
+using ::cascade::testing::Served;
+
+// From now until it goes, this thread has no memory at all.
+class NoMemoryHere {
+ public:
+  NoMemoryHere() { too_large_here = 0; }
+  ~NoMemoryHere() { too_large_here = kNothing; }
+};
+
+TEST(AllocationTest, TheEndOfAnAnswerTakesNone) {
+  const model::Tokenizer tokenizer =
+      *model::Tokenizer::Load(CASCADE_SOURCE_DIR "/deploy/models/tales-7m");
+  PreparedRequest request;
+  request.generation.id = "id";
+  Answer answer(request, ModelInfo(), tokenizer);
+  answer.Start(1);
+  {
+    const NoMemoryHere none;
+    answer.End({.queue = absl::Seconds(1), .prefill = absl::Seconds(2), .decode = {}});
+  }
+  EXPECT_EQ(answer.timings().prefill().seconds(), 2);
+}
+
+TEST(AllocationTest, AStatusKeepsItsCodeWithoutIt) {
+  const absl::Status status = absl::AbortedError(std::string(1000, 'x'));
+  grpc::Status sent;
+  {
+    const NoMemoryHere none;
+    sent = ToGrpcStatus(status);
+  }
+  EXPECT_EQ(sent.error_code(), grpc::StatusCode::ABORTED);
+  EXPECT_EQ(sent.error_message(), "");
+}
+
+TEST(AllocationTest, AnExceptionBecomesAStatusWithoutIt) {
+  absl::Status status;
+  try {
+    throw std::bad_alloc();
+  } catch (...) {
+    const NoMemoryHere none;
+    status = StatusOfHandlerException();
+  }
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+}
+
+// The text is received, but not tokenised: that takes twice its bytes and more.
+TEST(AllocationTest, ACallForWhichThereIsNoneEndsAndTheNextIsServed) {
+  const ModelFolder folder;
+  Served served(folder.path());
+  std::string text;
+  while (text.size() < 200'000) text += "~ ";
+  v1::GenerateRequest request = Request(1);
+  request.set_text(text);
+  v1::TokenizeRequest tokenize;
+  tokenize.set_text(text);
+
+  too_large = 300'000;
+  const grpc::Status streamed = GenerateStream(served.stub(), request).status;
+  grpc::ClientContext unary_context;
+  v1::GenerateResponse response;
+  const grpc::Status unary = served.stub().Generate(&unary_context, request, &response);
+  grpc::ClientContext tokenize_context;
+  v1::TokenizeResponse tokens;
+  const grpc::Status tokenized = served.stub().Tokenize(&tokenize_context, tokenize, &tokens);
+  too_large = kNothing;
+
+  for (const grpc::Status& status : {streamed, unary, tokenized}) {
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+    EXPECT_THAT(status.error_message(), ::testing::HasSubstr("memory ran out"));
+  }
+  EXPECT_TRUE(GenerateStream(served.stub(), Request(3)).status.ok());
+  served.DrainAll();
+  EXPECT_TRUE(served.EverythingIsFree());
+}
+
+}  // namespace
+}  // namespace cascade::server
