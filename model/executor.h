@@ -25,9 +25,6 @@ class Executor {
   // throw and must not call the executor. Which ranges are made never changes a result: outputs are
   // split, sums are not.
   virtual void ForRanges(std::size_t count, std::size_t grain, Body body) = 0;
-
-  // How many ranges may run at once, at least 1: a hint for sizing per-range scratch.
-  virtual std::size_t concurrency() const = 0;
 };
 
 // Runs everything on the calling thread: one range.
@@ -36,7 +33,6 @@ class InlineExecutor final : public Executor {
   void ForRanges(std::size_t count, std::size_t /*grain*/, Body body) override {
     if (count > 0) body({0, count});
   }
-  std::size_t concurrency() const override { return 1; }
 };
 
 }  // namespace cascade::model

@@ -59,7 +59,6 @@ class ThreadPool final : public model::Executor {
   absl::Status Pin(std::span<const int> cpus);
 
   std::size_t threads() const { return threads_.size() + 1; }  // the caller included
-  std::size_t concurrency() const override { return threads(); }
 
  private:
   // What all do now. The caller writes it before it raises `round_`; the threads read it before

@@ -1,6 +1,7 @@
 #include "tests/bench/probes.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstdint>
 #include <ctime>
@@ -108,9 +109,16 @@ std::uint32_t ReadFourStreams(Words words) {
   return HWY_DYNAMIC_DISPATCH(ReadFour)(words.data(), words.size());
 }
 
+// How many threads it has: so many ranges it makes of many.
+std::size_t ThreadsOf(model::Executor& executor) {
+  std::atomic<std::size_t> ranges = 0;
+  executor.ForRanges(std::size_t{1} << 20, 1, [&](model::IndexRange) { ++ranges; });
+  return ranges;
+}
+
 double SecondsToRead(Pieces pieces, model::Executor& executor,
                      absl::FunctionRef<std::uint32_t(Words)> read) {
-  const std::size_t threads = executor.concurrency();
+  const std::size_t threads = ThreadsOf(executor);
   const auto read_shares = [&](model::IndexRange range) {
     for (std::size_t thread = range.begin; thread < range.end; ++thread) {
       std::uint32_t sum = 0;
@@ -129,7 +137,7 @@ double SecondsToRead(Pieces pieces, model::Executor& executor,
 double FmaPeak(model::Executor& executor) {
   constexpr int kRuns = 3;
   constexpr std::size_t kSteps = 400'000;  // about a millisecond
-  const std::size_t threads = executor.concurrency();
+  const std::size_t threads = ThreadsOf(executor);
   std::vector<double> operations(threads);
   const auto run = [&](model::IndexRange range) {
     for (std::size_t thread = range.begin; thread < range.end; ++thread) {
@@ -154,8 +162,8 @@ double ReadBandwidth(Pieces pieces, model::Executor& executor) {
   return static_cast<double>(bytes) / std::min(one, four);
 }
 
-double ProbeSeconds(const model::Executor& executor, absl::FunctionRef<void()> body) {
-  const clockid_t clock = executor.concurrency() == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC;
+double ProbeSeconds(model::Executor& executor, absl::FunctionRef<void()> body) {
+  const clockid_t clock = ThreadsOf(executor) == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC;
   const double begin = Now(clock);
   body();
   return Now(clock) - begin;

@@ -26,7 +26,7 @@ double FmaPeak(model::Executor& executor);
 double ReadBandwidth(Pieces pieces, model::Executor& executor);
 
 // Seconds that `body`, which runs on `executor`, takes, as the probes are timed.
-double ProbeSeconds(const model::Executor& executor, absl::FunctionRef<void()> body);
+double ProbeSeconds(model::Executor& executor, absl::FunctionRef<void()> body);
 
 // What one run of a kernel has to do at least.
 struct Work {

@@ -118,7 +118,6 @@ model::Tensor CopyOf(model::ConstMatF matrix);
 class BackwardsExecutor final : public model::Executor {
  public:
   void ForRanges(std::size_t count, std::size_t grain, Body body) override;
-  std::size_t concurrency() const override { return 1; }
 };
 
 }  // namespace cascade::testing

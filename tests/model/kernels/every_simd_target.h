@@ -82,7 +82,6 @@ class ScatteringExecutor final : public Executor {
     }
     for (; !ranges.empty(); ranges.pop_back()) body(ranges.back());
   }
-  std::size_t concurrency() const override { return 3; }
 };
 
 }  // namespace cascade::model::kernels

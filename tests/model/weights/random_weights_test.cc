@@ -28,7 +28,6 @@ class BackwardExecutor final : public Executor {
       end = begin;
     }
   }
-  std::size_t concurrency() const override { return 1; }
 };
 
 ModelConfig SmallConfig() {

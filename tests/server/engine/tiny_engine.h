@@ -48,7 +48,6 @@ class FaultyExecutor final : public model::Executor {
     if (before) before();
     inline_.ForRanges(count, grain, body);
   }
-  std::size_t concurrency() const override { return 1; }
 
  private:
   model::InlineExecutor inline_;
