@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <random>
 
+#include "absl/strings/str_cat.h"
+
 namespace cascade::model {
 namespace {
 
@@ -97,6 +99,35 @@ void BlockAllocator::Publish(BlockTable& table, std::span<const TokenId> tokens)
     // Another sequence may have published the same tokens first; this block then stays unshared.
     if (index_.Insert(table.prefix_, parent, block_tokens, id)) pool_->Keep(id);
   }
+}
+
+bool BlockAllocator::IsWritableFrom(const BlockTable& table, std::size_t position) const {
+  const std::size_t first = std::min(position / kBlockPositions, table.ids_.size());
+  return std::ranges::all_of(table.ids().subspan(first), [this](BlockId id) {
+    return pool_->references(id) == 1 && !pool_->is_kept(id);
+  });
+}
+
+absl::Status BlockAllocator::CheckConserved(std::span<const BlockTable* const> tables) const {
+  std::vector<std::size_t> holders(num_blocks(), 0);
+  for (const BlockTable* table : tables) {
+    for (const BlockId id : table->ids()) ++holders[id];
+  }
+  std::size_t kept = 0;
+  for (BlockId id = 0; id < holders.size(); ++id) {
+    kept += pool_->is_kept(id) ? 1U : 0U;
+    if (holders[id] == pool_->references(id)) continue;
+    return absl::InternalError(absl::StrCat("block ", id, " is held ", holders[id],
+                                            " times and counted ", pool_->references(id)));
+  }
+  const auto free = static_cast<std::size_t>(std::ranges::count(holders, 0U));
+  if (free == free_blocks() && kept == index_.size() && cached_blocks() <= kept) {
+    return absl::OkStatus();
+  }
+  return absl::InternalError(
+      absl::StrCat(num_blocks(), " blocks, of which ", free, " are held by nobody and ", kept,
+                   " kept; ", free_blocks(), " are counted as free, ", cached_blocks(),
+                   " of them idle, and ", index_.size(), " are in the index"));
 }
 
 BlockAllocator::Prefix BlockAllocator::FindPrefix(std::span<const TokenId> tokens,

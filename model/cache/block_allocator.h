@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "model/cache/block_pool.h"
 #include "model/cache/prefix_index.h"
@@ -83,6 +84,15 @@ class BlockAllocator {
   // values are written. REQUIRES: the table came from the TryAllocate with a salt, and `tokens`
   // begins with the tokens that it was given.
   void Publish(BlockTable& table, std::span<const TokenId> tokens);
+
+  // Whether the blocks of `table` from `position` on are its alone: held by no other table, and not
+  // published. A sequence writes nowhere else.
+  bool IsWritableFrom(const BlockTable& table, std::size_t position) const;
+
+  // INTERNAL, with what is wrong, unless `tables`, which must be all that there are, hold each
+  // block as often as it is counted, and every block is held, idle or empty. For tests and
+  // assertions: it allocates.
+  absl::Status CheckConserved(std::span<const BlockTable* const> tables) const;
 
  private:
   // The published blocks that `tokens` begin with, at most `limit`.

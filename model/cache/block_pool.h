@@ -47,6 +47,7 @@ class BlockPool {
   void Keep(BlockId id);
 
   std::size_t references(BlockId id) const { return blocks_[id].references; }
+  bool is_kept(BlockId id) const { return blocks_[id].kept; }
 
  private:
   struct Block {

@@ -25,7 +25,9 @@ static_assert(sizeof(Link) == sizeof(PrefixHash) + kernels::kBlockPositions * si
 
 PrefixIndex::PrefixIndex(std::size_t num_blocks, std::uint64_t secret)
     : secret_(secret), prefix_of_(num_blocks) {
-  entries_.reserve(num_blocks);  // it never grows, so Insert never allocates
+  // Twice what is ever in it: erased places are then always reclaimed in place, so Insert never
+  // allocates.
+  entries_.reserve(2 * num_blocks);
 }
 
 PrefixHash PrefixIndex::Root(absl::string_view salt) const {

@@ -3,6 +3,7 @@
 #include <cassert>
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <new>
 #include <utility>
 
@@ -80,10 +81,12 @@ bool RequestQueue::Receive(Wait wait) {
 
 QueuedRequest* RequestQueue::Next(absl::Time now) {
   next_ = waiting_.begin();
+  std::int64_t highest = std::numeric_limits<std::int64_t>::min();
   for (auto it = waiting_.begin(); it != waiting_.end(); ++it) {
-    if (PriorityNow(*it, now, options_.ageing) > PriorityNow(*next_, now, options_.ageing)) {
-      next_ = it;
-    }
+    const std::int64_t priority = PriorityNow(*it, now, options_.ageing);
+    if (priority <= highest) continue;
+    highest = priority;
+    next_ = it;
   }
   if (next_ == waiting_.end()) return nullptr;
   next_tokens_ = next_->request.prompt.size();

@@ -29,7 +29,7 @@ absl::Status ReaderTooSlow(absl::Duration limit) {
 
 }  // namespace
 
-RunningBatch::RunningBatch(std::unique_ptr<model::Gpt2> model, model::KvCache cache,
+RunningBatch::RunningBatch(std::unique_ptr<model::LanguageModel> model, model::KvCache cache,
                            const model::Tokenizer& tokenizer, Scheduler scheduler,
                            const Options& options, const std::function<absl::Time()>& clock)
     : model_(std::move(model)),
@@ -65,6 +65,7 @@ std::size_t RunningBatch::PendingTokens() const {
 void RunningBatch::EndIf(absl::FunctionRef<absl::Status(const GenerationRequest&)> why,
                          absl::Time now, std::vector<Farewell>& farewells) {
   for (SequencePtr& sequence : sequences_) {
+    sequence->LookAtReader(now);
     absl::Status status = why(sequence->request());
     if (status.ok() && sequence->StalledFor(now) > options_.stalled_reader_limit) {
       status = ReaderTooSlow(options_.stalled_reader_limit);
@@ -115,11 +116,11 @@ std::optional<Shared> RunningBatch::TryAllocateFromStalled(const GenerationReque
   if (shared) return shared;
   std::size_t obtainable = cache_.blocks().free_blocks();
   for (const SequencePtr& sequence : sequences_) {
-    if (sequence->stalled()) obtainable += sequence->blocks().ids().size();
+    if (sequence && sequence->stalled()) obtainable += sequence->blocks().ids().size();
   }
   if (obtainable < model::BlockAllocator::BlocksFor(positions)) return std::nullopt;
   for (auto sequence = sequences_.rbegin(); sequence != sequences_.rend() && !shared; ++sequence) {
-    if (!(*sequence)->stalled() || !(*sequence)->has_blocks()) continue;
+    if (!*sequence || !(*sequence)->stalled() || !(*sequence)->has_blocks()) continue;
     Preempt(**sequence);
     shared = TryAllocate(request, tokens, positions);
   }
@@ -131,21 +132,28 @@ void RunningBatch::Preempt(Sequence& sequence) {
   ++counts_.preemptions;
 }
 
-void RunningBatch::Refresh(absl::Time now) {
-  ready_.clear();
-  for (const SequencePtr& sequence : sequences_) sequence->LookAtReader(now);
+bool RunningBatch::TryPlaceAgain(Sequence& sequence) {
+  std::optional<Shared> shared =
+      TryAllocateFromStalled(sequence.request(), sequence.tokens(),
+                             PositionsNeeded(sequence.request(), model_->config().n_ctx));
+  if (shared) sequence.Place(std::move(shared->table), shared->cached_tokens);
+  return shared.has_value();
+}
+
+void RunningBatch::Refresh(std::vector<Farewell>& farewells) {
   bool blocks_are_short = false;
-  for (std::size_t i = 0; i < sequences_.size(); ++i) {
-    Sequence& sequence = *sequences_[i];
-    if (sequence.stalled()) continue;
-    if (!sequence.has_blocks() && !blocks_are_short) {
-      std::optional<Shared> shared =
-          TryAllocateFromStalled(sequence.request(), sequence.tokens(),
-                                 PositionsNeeded(sequence.request(), model_->config().n_ctx));
-      if (shared) sequence.Place(std::move(shared->table), shared->cached_tokens);
-      blocks_are_short = !shared;
+  for (SequencePtr& sequence : sequences_) {
+    if (sequence->stalled() || sequence->has_blocks() || blocks_are_short) continue;
+    try {
+      blocks_are_short = !TryPlaceAgain(*sequence);
+    } catch (...) {
+      Fail(sequence, StatusOfException(), farewells);
     }
-    if (sequence.has_blocks() && ready_.size() < scheduler_.max_running()) ready_.push_back(i);
+  }
+  ForgetEnded();
+  for (std::size_t i = 0; i < sequences_.size(); ++i) {
+    if (ready_.size() == scheduler_.max_running()) break;
+    if (!sequences_[i]->stalled() && sequences_[i]->has_blocks()) ready_.push_back(i);
   }
 }
 
@@ -276,23 +284,23 @@ void RunningBatch::TakeTokensOf(SequencePtr& sequence, const PlannedChunk& chunk
                                 std::vector<Farewell>& farewells) {
   Advance(*sequence, chunk.tokens);
   Publish(*sequence);
+  counts_.drafted_tokens += chunk.draft;
   std::size_t accepted = 0;
   for (std::size_t row = 0; row < logits.rows(); ++row) {
     if (!TakeToken(sequence, logits.Row(row), now, farewells)) return;
     if (accepted == chunk.draft || !sequence->AcceptDrafted()) break;
     ++accepted;
+    ++counts_.accepted_tokens;
   }
-  counts_.drafted_tokens += chunk.draft;
-  counts_.accepted_tokens += accepted;
   if (chunk.wants_logits) sequence->speculation().Learn(chunk.draft, accepted);
 }
 
 void RunningBatch::Advance(Sequence& sequence, std::size_t tokens) {
-  const std::size_t prompt = sequence.request().prompt.size();
-  const std::size_t prompt_left = prompt - std::min(prompt, sequence.position());
   const std::size_t first_time = sequence.Advance(tokens);
+  const std::size_t prompt = sequence.request().prompt.size();
+  const std::size_t end = sequence.position();  // first_time tokens before it are new
   counts_.recomputed_tokens += tokens - first_time;
-  counts_.prompt_tokens += std::min(first_time, prompt_left);
+  counts_.prompt_tokens += std::min(prompt, end) - std::min(prompt, end - first_time);
 }
 
 void RunningBatch::Publish(Sequence& sequence) {
@@ -322,6 +330,26 @@ bool RunningBatch::TakeToken(SequencePtr& sequence, std::span<const float> logit
     Fail(sequence, StatusOfException(), farewells);
     return false;
   }
+}
+
+absl::Status RunningBatch::CheckInvariants() const {
+  std::vector<const model::BlockTable*> tables;
+  for (const SequencePtr& sequence : sequences_) {
+    tables.push_back(&sequence->blocks());
+    const bool all_is_well =
+        sequence->pending() > 0 && (sequence->has_blocks() || sequence->position() == 0) &&
+        sequence->position() <= sequence->blocks().capacity() &&
+        cache_.blocks().IsWritableFrom(sequence->blocks(), sequence->position());
+    if (all_is_well) continue;
+    return absl::InternalError(absl::StrCat(
+        "sequence ", sequence->request().id, " has run ", sequence->position(), " of ",
+        sequence->tokens().size(), " tokens, and what comes next has no block of its own"));
+  }
+  for (const std::size_t i : ready_) {
+    if (i < sequences_.size() && sequences_[i]->has_blocks() && !sequences_[i]->stalled()) continue;
+    return absl::InternalError(absl::StrCat("sequence ", i, " of ", size(), " cannot be ready"));
+  }
+  return cache_.blocks().CheckConserved(tables);
 }
 
 std::string RunningBatch::Describe() const {

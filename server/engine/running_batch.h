@@ -14,7 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "model/cache/kv_cache.h"
-#include "model/gpt2.h"
+#include "model/language_model.h"
 #include "model/layers/batch.h"
 #include "model/mat_view.h"
 #include "model/tokenizer/tokenizer.h"
@@ -54,7 +54,7 @@ class RunningBatch {
   };
 
   // As Worker's constructor. `clock` is borrowed.
-  RunningBatch(std::unique_ptr<model::Gpt2> model, model::KvCache cache,
+  RunningBatch(std::unique_ptr<model::LanguageModel> model, model::KvCache cache,
                const model::Tokenizer& tokenizer, Scheduler scheduler, const Options& options,
                const std::function<absl::Time()>& clock);
 
@@ -71,15 +71,15 @@ class RunningBatch {
   // Rows that are still to run before every sequence has its next token: the prompts' rests.
   std::size_t PendingTokens() const;
 
-  // Ends those for which `why` gives a status that is not OK, with that status; finishes those
-  // whose time is up; ends those that have been stalled for too long.
+  // Looks at every sink, then ends those for which `why` gives a status that is not OK, with that
+  // status; finishes those whose time is up; ends those that have been stalled for too long.
   void EndIf(absl::FunctionRef<absl::Status(const GenerationRequest&)> why, absl::Time now,
              std::vector<Farewell>& farewells);
 
-  // Finds out who is ready: looks at the sinks, and gives preempted sequences blocks again, the
-  // oldest first and each only when all that it may ever need is free. Call it before TryStart and
-  // Step.
-  void Refresh(absl::Time now);
+  // Finds out who is ready, and gives preempted sequences blocks again, the oldest first and each
+  // only when all that it may ever need is free; without memory for that, it ends:
+  // RESOURCE_EXHAUSTED. Call it after EndIf, before TryStart and Step.
+  void Refresh(std::vector<Farewell>& farewells);
 
   // Starts `queued` and leaves it empty, if there is a place in the batch and the cache has blocks:
   // all that it may ever need, or, with kv_overcommit, those of its prompt. Blocks of stalled
@@ -91,6 +91,11 @@ class RunningBatch {
   // sinks (a last token goes into the farewell). If the model throws, all sequences of the step
   // end, and no others. Returns the rows that were run.
   std::size_t Step(std::vector<Farewell>& farewells);
+
+  // INTERNAL, with what is wrong, unless between two steps all is as it must be: every block held
+  // as often as it is counted, none writable by two sequences, every sequence with a token to run
+  // and ready only with blocks and a reader. For tests, and assertions in debug builds.
+  absl::Status CheckInvariants() const;
 
   // One line a sequence, for a log.
   std::string Describe() const;
@@ -106,6 +111,7 @@ class RunningBatch {
   std::optional<model::BlockAllocator::Shared> TryAllocateFromStalled(
       const GenerationRequest& request, std::span<const model::TokenId> tokens,
       std::size_t positions);
+  bool TryPlaceAgain(Sequence& sequence);
   bool Shares(const GenerationRequest& request) const;
   void Preempt(Sequence& sequence);
   Sequence& ChooseVictim();
@@ -127,7 +133,7 @@ class RunningBatch {
               std::vector<Farewell>& farewells);
   void ForgetEnded();
 
-  std::unique_ptr<model::Gpt2> model_;
+  std::unique_ptr<model::LanguageModel> model_;
   model::KvCache cache_;
   const model::Tokenizer& tokenizer_;
   Scheduler scheduler_;

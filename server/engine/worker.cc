@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cassert>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -30,13 +31,14 @@ constexpr absl::Duration kLongestRetry = absl::Seconds(60);
 
 absl::Status ShuttingDown() { return absl::UnavailableError("the server is shutting down"); }
 
+absl::Status DeadlinePassed() {
+  return absl::DeadlineExceededError("the request's deadline has passed");
+}
+
 // Why a request that waits or runs must end now; OK if it need not.
 absl::Status WhyEnd(const GenerationRequest& request, absl::Time now) {
   if (request.sink->IsCancelled()) return absl::CancelledError("the request was cancelled");
-  if (now >= request.deadline) {
-    return absl::DeadlineExceededError("the request's deadline has passed");
-  }
-  return absl::OkStatus();
+  return now >= request.deadline ? DeadlinePassed() : absl::OkStatus();
 }
 
 // The end of a request whose time limit passed while it waited.
@@ -66,8 +68,8 @@ absl::Status CheckWorkerOptions(const WorkerOptions& options, std::size_t max_ro
 
 class Worker::Impl {
  public:
-  Impl(std::unique_ptr<model::Gpt2> model, model::KvCache cache, const model::Tokenizer& tokenizer,
-       const WorkerOptions& options);
+  Impl(std::unique_ptr<model::LanguageModel> model, model::KvCache cache,
+       const model::Tokenizer& tokenizer, const WorkerOptions& options);
   ~Impl();
 
   void Submit(GenerationRequest request) ABSL_LOCKS_EXCLUDED(mu_);
@@ -115,7 +117,7 @@ class Worker::Impl {
   std::thread thread_;  // last: the rest is there before it starts
 };
 
-Worker::Impl::Impl(std::unique_ptr<model::Gpt2> model, model::KvCache cache,
+Worker::Impl::Impl(std::unique_ptr<model::LanguageModel> model, model::KvCache cache,
                    const model::Tokenizer& tokenizer, const WorkerOptions& options)
     : options_(options),
       limits_({.n_ctx = model->config().n_ctx,
@@ -157,10 +159,14 @@ void Worker::Impl::Submit(GenerationRequest request) {
 
 absl::Status Worker::Impl::CheckDeadline(const GenerationRequest& request) const {
   if (request.deadline == absl::InfiniteFuture()) return absl::OkStatus();
+  const absl::Duration left = request.deadline - options_.clock();
+  if (left < absl::ZeroDuration()) return DeadlinePassed();
   const RequestQueue::Size queued = queue_.size();
   absl::Duration estimate;
   {
     const MutexLock lock(mu_);
+    // Whoever comes alone is let in, or an estimate that has gone wrong could refuse for ever.
+    if (queued.requests + stats_.running == 0) return absl::OkStatus();
     // Those before it: their prompts, and a finish for each that waits for a place in the batch.
     const bool full = stats_.running >= options_.max_running;
     const absl::Duration prompts = rate_.TimeFor(
@@ -170,7 +176,6 @@ absl::Status Worker::Impl::CheckDeadline(const GenerationRequest& request) const
              : absl::ZeroDuration();
     estimate = std::max(prompts, places);
   }
-  const absl::Duration left = request.deadline - options_.clock();
   if (estimate / 2 <= left) return absl::OkStatus();
   return absl::DeadlineExceededError(
       absl::StrCat("the deadline is in ", absl::FormatDuration(left), ", but with ",
@@ -245,10 +250,11 @@ void Worker::Impl::Turn(absl::Time now) {
     return;
   }
   EndIf([now](const GenerationRequest& request) { return WhyEnd(request, now); }, now);
-  batch_.Refresh(now);
+  batch_.Refresh(farewells_);
   StartWhatFits(now);
   stepped_ = batch_.CanStep();
   if (stepped_) Step();
+  assert(batch_.CheckInvariants().ok());
 }
 
 bool Worker::Impl::DrainDeadlinePassed(absl::Time now) const {
@@ -313,7 +319,7 @@ void Worker::Impl::PublishStats() {
   pending_tokens_ = batch_.PendingTokens();
 }
 
-Worker::Worker(std::unique_ptr<model::Gpt2> model, model::KvCache cache,
+Worker::Worker(std::unique_ptr<model::LanguageModel> model, model::KvCache cache,
                const model::Tokenizer& tokenizer, const WorkerOptions& options)
     : impl_(std::make_unique<Impl>(std::move(model), std::move(cache), tokenizer, options)) {}
 

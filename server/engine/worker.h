@@ -11,7 +11,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "model/cache/kv_cache.h"
-#include "model/gpt2.h"
+#include "model/language_model.h"
 #include "model/tokenizer/tokenizer.h"
 #include "server/engine/generation_request.h"
 #include "server/engine/running_batch.h"
@@ -61,7 +61,7 @@ class Worker {
  public:
   // `tokenizer` is borrowed. Starts the thread. REQUIRES: CheckWorkerOptions(options,
   // model->max_rows()) is OK; `cache` was made for the model's config and has no blocks in use.
-  Worker(std::unique_ptr<model::Gpt2> model, model::KvCache cache,
+  Worker(std::unique_ptr<model::LanguageModel> model, model::KvCache cache,
          const model::Tokenizer& tokenizer, const WorkerOptions& options);
 
   // Drain, with a deadline that has passed: what is still there ends with UNAVAILABLE after the
@@ -72,9 +72,10 @@ class Worker {
   // max_new_tokens beyond what the whole cache holds), fails at once with INVALID_ARGUMENT and the
   // numbers; beyond max_queued + max_running waiting requests, or max_queued_tokens,
   // RESOURCE_EXHAUSTED; if its first token would surely come after its deadline (in half the time
-  // that the measured rate gives, it would be too late), DEADLINE_EXCEEDED and the estimate; after
-  // Drain, UNAVAILABLE. The outcome, these included, comes through the sink; for refusals OnFailed
-  // is called on the calling thread before Submit returns.
+  // that the measured rate gives, it would be too late), DEADLINE_EXCEEDED and the estimate, but
+  // never of a worker that has nothing to do; after Drain, UNAVAILABLE. The outcome, these
+  // included, comes through the sink; for refusals OnFailed is called on the calling thread before
+  // Submit returns.
   void Submit(GenerationRequest request);
 
   // Refuses new requests from now on and returns when all accepted ones have ended and their sinks
@@ -101,7 +102,7 @@ class Worker {
   };
   Pulse pulse() const;
 
-  // What runs, for a log: each request's id and how far it has come. Any thread.
+  // What runs, for a log: each request's id and size. Any thread.
   std::string DescribeRunning() const;
 
  private:

@@ -34,16 +34,20 @@ struct SinkRecord {
 // Keeps all it hears. A hook may block: that is how a test stops the worker at a place.
 class RecordingSink final : public server::TokenSink {
  public:
-  // `on_step` runs after each token is recorded, with how many there are; `on_end` runs when the
-  // end is recorded, before anyone who waits for it wakes.
+  // `on_started` runs when the start is recorded, `on_step` after each token is recorded, with how
+  // many there are; `on_end` runs when the end is recorded, before anyone who waits for it wakes.
+  std::function<void()> on_started;
   std::function<void(std::size_t)> on_step;
   std::function<void()> on_end;
 
   void OnStarted(std::size_t cached_tokens) override ABSL_LOCKS_EXCLUDED(mu_) {
-    const server::MutexLock lock(mu_);
-    record_.called_after_end |= record_.ends > 0;
-    ++record_.starts;
-    record_.cached_tokens = cached_tokens;
+    {
+      const server::MutexLock lock(mu_);
+      record_.called_after_end |= record_.ends > 0;
+      ++record_.starts;
+      record_.cached_tokens = cached_tokens;
+    }
+    if (on_started) on_started();
   }
 
   void OnStep(model::DecodingStep step) override ABSL_LOCKS_EXCLUDED(mu_) {

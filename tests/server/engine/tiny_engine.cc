@@ -24,17 +24,22 @@ model::ModelConfig TinyConfig() {
           .eos_token_ids = {}};
 }
 
-std::unique_ptr<server::Worker> MakeTinyWorker(const model::Tokenizer& tokenizer,
-                                               const TinyEngineOptions& options) {
+std::unique_ptr<model::Gpt2> MakeTinyModel(const TinyEngineOptions& options) {
   const model::ModelConfig config = TinyConfig();
   model::Executor& executor = options.executor != nullptr ? *options.executor : inline_executor;
   model::Gpt2Weights weights =
-      RandomGpt2Weights(config, model::kernels::WeightType::kF32, /*seed=*/1, inline_executor);
+      RandomGpt2Weights(config, options.weight_type, /*seed=*/1, inline_executor);
   if (options.change_weights) options.change_weights(weights);
+  return std::make_unique<model::Gpt2>(config, std::move(weights), options.worker.step_tokens,
+                                       executor);
+}
+
+std::unique_ptr<server::Worker> MakeTinyWorker(const model::Tokenizer& tokenizer,
+                                               const TinyEngineOptions& options) {
   return std::make_unique<server::Worker>(
-      std::make_unique<model::Gpt2>(config, std::move(weights), options.worker.step_tokens,
-                                    executor),
-      *model::KvCache::Create(config, options.blocks), tokenizer, options.worker);
+      MakeTinyModel(options),
+      *model::KvCache::Create(TinyConfig(), options.blocks, options.kv_type), tokenizer,
+      options.worker);
 }
 
 model::Tokenizer BundledTokenizer() {

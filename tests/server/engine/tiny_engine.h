@@ -13,6 +13,8 @@
 #include "model/config.h"
 #include "model/executor.h"
 #include "model/gpt2.h"
+#include "model/kernels/kv_block.h"
+#include "model/kernels/packed_matrix.h"
 #include "model/tokenizer/tokenizer.h"
 #include "model/weights/gpt2_weights.h"
 #include "server/engine/generation_request.h"
@@ -58,10 +60,15 @@ model::ModelConfig TinyConfig();
 
 struct TinyEngineOptions {
   std::size_t blocks = 32;
+  model::kernels::WeightType weight_type = model::kernels::WeightType::kF32;
+  model::kernels::KvType kv_type = model::kernels::KvType::kF32;
   server::WorkerOptions worker = {};
   model::Executor* executor = nullptr;  // null: inline
   std::function<void(model::Gpt2Weights&)> change_weights = {};
 };
+
+// The model that MakeTinyWorker gives its worker.
+std::unique_ptr<model::Gpt2> MakeTinyModel(const TinyEngineOptions& options);
 
 // `tokenizer` is borrowed.
 std::unique_ptr<server::Worker> MakeTinyWorker(const model::Tokenizer& tokenizer,

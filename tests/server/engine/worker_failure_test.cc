@@ -122,6 +122,22 @@ TEST_F(WorkerFailureTest, ASinkThatThrowsEndsAlone) {
   EXPECT_EQ(worker->stats().free_blocks, 8U);
 }
 
+TEST_F(WorkerFailureTest, ASinkThatThrowsWhenItStartsEndsAloneAndLeavesNothing) {
+  RecordingSink thrower;
+  RecordingSink neighbour;
+  thrower.on_started = [] { throw std::bad_alloc(); };
+  const auto worker = MakeTinyWorker(tokenizer_, {.blocks = 8});
+  worker->Submit(Request(20, 9, thrower));
+  worker->Submit(Request(6, 9, neighbour));
+  const SinkRecord record = thrower.Await();
+  EXPECT_EQ(record.end->code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(record.tokens.size(), 0U);
+  EXPECT_EQ(record.ends, 1U);
+  EXPECT_EQ(neighbour.Await().end, absl::OkStatus());
+  EXPECT_EQ(worker->stats().free_blocks, 8U);
+  EXPECT_EQ(worker->stats().running, 0U);
+}
+
 TEST_F(WorkerFailureTest, ASinkThatThrowsAtItsLastTokenFailsInsteadOfFinishing) {
   RecordingSink thrower;
   thrower.on_step = [](std::size_t count) {

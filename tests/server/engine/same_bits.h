@@ -1,0 +1,64 @@
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "model/generation/decoding.h"
+#include "tests/server/engine/recording_sink.h"
+
+namespace cascade::testing {
+
+inline std::uint32_t Bits(float value) { return std::bit_cast<std::uint32_t>(value); }
+
+// Whether `token` is `expected` and its log-probabilities are, to the last bit.
+inline ::testing::AssertionResult HasBitsOf(const model::GeneratedToken& token,
+                                            const model::GeneratedToken& expected) {
+  if (token.id != expected.id) {
+    return ::testing::AssertionFailure() << token.id << " instead of " << expected.id;
+  }
+  if (token.log_probs.has_value() != expected.log_probs.has_value()) {
+    return ::testing::AssertionFailure() << "log-probabilities are there once and once not";
+  }
+  if (!token.log_probs) return ::testing::AssertionSuccess();
+  const auto& got = *token.log_probs;
+  const auto& want = *expected.log_probs;
+  bool same =
+      Bits(got.chosen) == Bits(want.chosen) && got.candidates.size() == want.candidates.size();
+  for (std::size_t i = 0; same && i < got.candidates.size(); ++i) {
+    same = got.candidates[i].token == want.candidates[i].token &&
+           Bits(got.candidates[i].log_prob) == Bits(want.candidates[i].log_prob);
+  }
+  if (same) return ::testing::AssertionSuccess();
+  return ::testing::AssertionFailure() << "the log-probabilities differ";
+}
+
+// Whether `tokens` are the beginning of `expected`, to the last bit.
+inline ::testing::AssertionResult BeginWithBitsOf(
+    const std::vector<model::GeneratedToken>& tokens,
+    const std::vector<model::GeneratedToken>& expected) {
+  if (tokens.size() > expected.size()) {
+    return ::testing::AssertionFailure() << tokens.size() << " tokens, not " << expected.size();
+  }
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    const ::testing::AssertionResult same = HasBitsOf(tokens[i], expected[i]);
+    if (!same) return ::testing::AssertionFailure() << "token " << i << ": " << same.message();
+  }
+  return ::testing::AssertionSuccess();
+}
+
+// Whether two requests that came to their own end came to the same one.
+inline ::testing::AssertionResult SameResult(const SinkRecord& got, const SinkRecord& expected) {
+  if (!got.end || !got.end->ok()) return ::testing::AssertionFailure() << "it did not finish well";
+  if (got.tokens.size() != expected.tokens.size() || got.text != expected.text ||
+      got.finish->reason != expected.finish->reason) {
+    return ::testing::AssertionFailure()
+           << got.tokens.size() << " tokens instead of " << expected.tokens.size() << ", or \""
+           << got.text << "\" instead of \"" << expected.text << "\"";
+  }
+  return BeginWithBitsOf(got.tokens, expected.tokens);
+}
+
+}  // namespace cascade::testing
