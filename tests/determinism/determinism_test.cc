@@ -21,7 +21,7 @@ namespace {
 constexpr char kRoot[] = CASCADE_SOURCE_DIR;
 constexpr std::size_t kRequests = CASCADE_DETERMINISM_REQUESTS;  // 64, fewer under a sanitizer
 constexpr RequestMix kMany{.count = kRequests, .longest_prompt = 400};
-constexpr RequestMix kSome{.count = kRequests / 2, .longest_prompt = 120, .most_new_tokens = 16};
+constexpr RequestMix kSome{.count = kRequests / 4, .longest_prompt = 90, .most_new_tokens = 16};
 
 // A test's answers must be those of the library alone, on the best target.
 class DeterminismTest : public ::testing::Test {

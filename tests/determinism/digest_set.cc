@@ -21,19 +21,17 @@ constexpr Schedule kOneThread{.threads = 1, .step_tokens = 64, .cache_blocks = 1
 constexpr Schedule kThreeThreads{.threads = 3, .step_tokens = 7, .shuffled = 1, .cache_blocks = 20};
 constexpr Schedule kLargeSteps{
     .threads = 3, .step_tokens = 256, .shuffled = 2, .cache_blocks = 200};
-constexpr Schedule kSingleRows{.threads = 1, .step_tokens = 1, .cache_blocks = 20};
 
 Work ShortWork() {
   const std::vector<Schedule> schedules = {kOneThread, kThreeThreads};
   return {.bundled = {{.count = 5, .longest_prompt = 20, .most_new_tokens = 6}, schedules},
-          .awkward = {{.count = 8, .longest_prompt = 70, .most_new_tokens = 12}, schedules}};
+          .awkward = {{.count = 6, .longest_prompt = 50, .most_new_tokens = 8}, schedules}};
 }
 
 Work LongWork() {
-  return {.bundled = {{.count = 24, .longest_prompt = 110, .most_new_tokens = 24},
-                      {kOneThread, kLargeSteps}},
-          .awkward = {{.count = 32, .longest_prompt = 100, .most_new_tokens = 12},
-                      {kOneThread, kThreeThreads, kLargeSteps, kSingleRows}}};
+  const std::vector<Schedule> schedules = {kOneThread, kLargeSteps};
+  return {.bundled = {{.count = 24, .longest_prompt = 110, .most_new_tokens = 24}, schedules},
+          .awkward = {{.count = 32, .longest_prompt = 100, .most_new_tokens = 12}, schedules}};
 }
 
 }  // namespace
