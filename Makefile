@@ -13,7 +13,7 @@ export CMAKE_CXX_COMPILER_LAUNCHER ?= ccache
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test checkpoints asan tsan aarch64 soak bench format lint ci readme-test image-test \
+.PHONY: help build run test checkpoints asan tsan aarch64 soak bench bench-peers format lint ci readme-test image-test \
         manifests-test fresh-test clean
 
 help:  ## Show this
@@ -62,6 +62,12 @@ bench:  ## Measure kernels and whole models, in about ten minutes (MODELS, WEIGH
 	@test -f build/bench/build.ninja || cmake --preset bench
 	cmake --build --preset bench --parallel $(JOBS) --target benchmarks
 	scripts/bench.sh build/bench
+
+bench-peers:  ## Race llama.cpp, PyTorch and others, in half an hour (ARGS="--quick")
+	@$(INSTALL) build test bench peers
+	@test -f build/bench/build.ninja || cmake --preset bench
+	cmake --build --preset bench --parallel $(JOBS) --target model_bench
+	tests/bench/peers/run_peers.py $(ARGS)
 
 format:  ## Rewrite the C++ sources in the house's format
 	@$(INSTALL) lint

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian 12 or Ubuntu 24.04 packages of some groups; does nothing, quickly, if all are there.
 #
-#   install_packages.sh GROUP...    build, test, sanitize, lint, bench, aarch64
+#   install_packages.sh GROUP...    build, test, sanitize, lint, bench, peers, aarch64
 set -eu
 
 say() { printf 'install_packages: %s\n' "$*" >&2; }
@@ -26,8 +26,9 @@ packages_of() {
       esac ;;
     lint) echo clang-format clang-tidy git ;;
     bench) echo libbenchmark-dev ;;
+    peers) echo python3 python3-venv python3-dev ;;
     aarch64) echo g++-aarch64-linux-gnu qemu-user ;;
-    *) say "there is no group \"$1\": build, test, sanitize, lint, bench, aarch64"; exit 2 ;;
+    *) say "there is no group \"$1\": build, test, sanitize, lint, bench, peers, aarch64"; exit 2 ;;
   esac
 }
 

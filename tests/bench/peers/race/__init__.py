@@ -1,0 +1,1 @@
+"""The race of Cascade against other engines. README.md of the folder above says how to read it."""

@@ -1,0 +1,62 @@
+"""Cascade: model_bench of this checkout's build."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from race import paths
+from race.cells import Cell
+from race.contender import Samples, Setting
+from race.models import Model
+from race.process import Failed, available_cpus, run
+
+
+class Cascade:
+    name = "cascade"
+
+    def version(self) -> str:
+        return run(["git", "describe", "--always", "--dirty", "--abbrev=10"], cwd=paths.ROOT).strip()
+
+    def install(self) -> None:
+        if not paths.MODEL_BENCH.exists():
+            raise Failed(f"{paths.MODEL_BENCH} is missing: make bench-peers builds it")
+
+    def settings(self, weights: str) -> Sequence[Setting]:
+        """Its default settings, keys and values in float32 included."""
+        return [Setting(weights, weights)]
+
+    def why_not(self, weights: str) -> str:
+        return f"it has no {weights}"
+
+    def prepare(self, model: Model, setting: Setting) -> None:
+        pass
+
+    def measure(
+        self, model: Model, setting: Setting, threads: int, cells: Sequence[Cell], samples: int
+    ) -> Samples:
+        lines = run(
+            [
+                *self._command(model, setting, threads),
+                "--json",
+                f"--repetitions={samples}",
+                f"--cells={','.join(cell.name for cell in cells)}",
+            ],
+            threads=threads,
+        )
+        return {cell["cell"]: cell["samples"] for cell in map(json.loads, lines.splitlines())}
+
+    def logits(self, model: Model, setting: Setting, prompt: Path) -> np.ndarray:
+        file = paths.LOGITS / f"{self.name}.{model.name}.{setting.name}.f32"
+        command = self._command(model, setting, len(available_cpus()))
+        run([*command, f"--logits={file}", f"--prompt={prompt}"])
+        return np.fromfile(file, "<f4")
+
+    def _command(self, model: Model, setting: Setting, threads: int) -> list[str]:
+        return [
+            str(paths.MODEL_BENCH),
+            f"--model={model.folder}",
+            f"--weights={setting.format}",
+            f"--threads={threads}",
+        ]
