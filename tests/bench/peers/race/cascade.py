@@ -15,6 +15,7 @@ from race.process import Failed, available_cpus, run
 
 class Cascade:
     name = "cascade"
+    turn_every = 1
 
     def version(self) -> str:
         return run(["git", "describe", "--always", "--dirty", "--abbrev=10"], cwd=paths.ROOT).strip()

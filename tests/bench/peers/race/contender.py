@@ -26,6 +26,7 @@ class Contender(Protocol):
     """A peer, or Cascade itself. Every method but `settings` may raise process.Failed."""
 
     name: str
+    turn_every: int  # takes part in every so-manieth round, with as many times the samples
 
     def version(self) -> str: ...
 

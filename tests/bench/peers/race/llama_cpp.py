@@ -25,6 +25,7 @@ BLOCKED = ("f16", "q8_0", "q4_0")  # may be repacked at loading, for AMX too: wh
 
 class LlamaCpp:
     name = "llama.cpp"
+    turn_every = 1
 
     def version(self) -> str:
         return llama_build.llama_version()

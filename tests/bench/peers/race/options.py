@@ -59,7 +59,7 @@ def parse(description: str) -> Options:
     add("--threads", type=counts, default=None, help="counts, and 'all'; default: 1,all")
     add("--minutes", type=float, default=28, help="no round begins later; default: 28")
     add("--rounds", type=int, default=5, help="most processes of a contender and cell; default: 5")
-    add("--samples", type=int, default=2, help="of each process; default: 2")
+    add("--samples", type=int, default=1, help="of each process; default: 1")
     add("--quick", action="store_true", help="gpt2, all threads, one round of one sample")
     add("--prototype", type=Path, metavar="SOURCE.cc", help="race a kernel prototype too")
     add("--prepare", action="store_true", help="install, convert, choose settings; do not race")

@@ -24,6 +24,7 @@ RESULT = re.compile(r"RES proto .* (prefill512|decode\d+@512|batched B=\d+) .*?m
 
 class Prototype:
     name = "prototype"
+    turn_every = 1
 
     def __init__(self, source: Path) -> None:
         self._source = source

@@ -73,6 +73,9 @@ def race(groups: Sequence[Sequence[Leg]], records: Records, limits: Limits, out:
 
 
 def _run(leg: Leg, number: int, records: Records, samples: int, out: NotRun) -> None:
+    turns = leg.contender.turn_every
+    if number % turns:
+        return
     done: set[str] = set()
     for record in records.find(**leg.key()):
         if "why" in record:
@@ -86,7 +89,7 @@ def _run(leg: Leg, number: int, records: Records, samples: int, out: NotRun) -> 
     say(f"round {number + 1}: {leg}")
     record = {**leg.key(), "round": number}
     try:
-        found = leg.contender.measure(leg.model, leg.setting, leg.threads, cells, samples)
+        found = leg.contender.measure(leg.model, leg.setting, leg.threads, cells, samples * turns)
         records.add(record | {"samples": found})
     except (Failed, KeyError) as error:
         records.add(record | {"why": str(error)})

@@ -29,6 +29,7 @@ class PackagedPeer:
     name: str
     package: str
     module: str
+    turn_every = 1
 
     def version(self) -> str:
         return metadata.version(self.package)
