@@ -1,6 +1,7 @@
 #include "model/kernels/packed_matrix.h"
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <cmath>
 #include <cstdint>
@@ -25,32 +26,51 @@ T ReadAs(const std::byte* p) {
   return value;
 }
 
-// Writes the first `rows` rows of a tile to `out`, where the panel's row of that number begins.
-void WriteTile(const Tile& tile, std::size_t rows, WeightType type, std::byte* out) {
-  const auto store = [&](std::size_t index, std::uint16_t bits) {
-    std::memcpy(out + 2 * index, &bits, sizeof(bits));
-  };
-  switch (type) {
-    case WeightType::kF32:
-      std::memcpy(out, tile.data(), rows * sizeof(tile[0]));
-      break;
-    case WeightType::kBf16:
-      for (std::size_t r = 0; r < rows + rows % 2; ++r) {
-        for (std::size_t c = 0; c < kPanelColumns; ++c) {
-          store((r / 2 * kPanelColumns + c) * 2 + r % 2, Bf16FromFloat(tile[r][c]));
-        }
-      }
-      break;
-    case WeightType::kF16:
-      for (std::size_t r = 0; r < rows; ++r) {
-        for (std::size_t c = 0; c < kPanelColumns; ++c) {
-          store(r * kPanelColumns + c, F16FromFloat(tile[r][c]));
-        }
-      }
-      break;
-    case WeightType::kInt8:  // PackInt8Panels
-    case WeightType::kInt4:  // PackInt4Panels
-      break;
+template <typename Convert>
+void Round(const Tile& tile, Convert convert, BitTile& bits) {
+  for (std::size_t r = 0; r < kTileRows; ++r) {
+    for (std::size_t c = 0; c < kPanelColumns; ++c) bits[r][c] = convert(tile[r][c]);
+  }
+}
+
+// Reads a tile as `type`, which has 16 bits: as it is, if the source has that type too.
+void ReadRounded(const SourceMatrix& source, const TilePosition& at, WeightType type,
+                 BitTile& bits) {
+  if (source.type == type) return ReadBits(source, at, bits);
+  Tile tile;
+  ReadTile(source, at, tile);
+  if (type == WeightType::kBf16) {
+    Round(tile, Bf16FromFloat, bits);
+  } else {
+    Round(tile, F16FromFloat, bits);
+  }
+}
+
+// Writes the first `rows` rows in pairs, an odd last one with zeros.
+void WritePairs(const BitTile& bits, std::size_t rows, std::byte* out) {
+  std::array<std::uint32_t, kPanelColumns> pair;
+  for (std::size_t r = 0; r < rows; r += 2, out += sizeof(pair)) {
+    for (std::size_t c = 0; c < kPanelColumns; ++c) {
+      pair[c] = bits[r][c] | std::uint32_t{bits[r + 1][c]} << 16;
+    }
+    std::memcpy(out, pair.data(), sizeof(pair));
+  }
+}
+
+// Packs a tile of floats to `out`, where the panel's row of that number begins.
+void PackTile(const SourceMatrix& source, const TilePosition& at, WeightType type, std::byte* out) {
+  if (type == WeightType::kF32) {
+    Tile tile;
+    ReadTile(source, at, tile);
+    std::memcpy(out, tile.data(), at.rows * sizeof(tile[0]));
+    return;
+  }
+  BitTile bits;
+  ReadRounded(source, at, type, bits);
+  if (type == WeightType::kBf16) {
+    WritePairs(bits, at.rows, out);
+  } else {
+    std::memcpy(out, bits.data(), at.rows * sizeof(bits[0]));
   }
 }
 
@@ -67,12 +87,10 @@ void PackGroup(const SourceMatrix& source, WeightType type, IndexRange panels, s
   if (type == WeightType::kInt4) return PackInt4Panels(source, panels, out);
   const std::size_t row_bytes = kPanelColumns * BytesPerWeight(type);
   const std::size_t panel_bytes = PanelBytes(source.n_in, type);
-  Tile tile;
   for (std::size_t row = 0; row < source.n_in; row += kTileRows) {
     for (std::size_t p = panels.begin; p < panels.end; ++p) {
-      const TilePosition at = TileAt(source, row, p);
-      ReadTile(source, at, tile);
-      WriteTile(tile, at.rows, type, out + (p - panels.begin) * panel_bytes + row * row_bytes);
+      PackTile(source, TileAt(source, row, p), type,
+               out + (p - panels.begin) * panel_bytes + row * row_bytes);
     }
   }
 }

@@ -13,34 +13,31 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "weight files are little-endian");
 
+// Copies elements as they are; zeros where the source has none.
 template <typename T>
-T ReadAs(const std::byte* p) {
-  T value;
-  std::memcpy(&value, p, sizeof(T));
-  return value;
+void Copy(const SourceMatrix& source, const TilePosition& at,
+          std::array<std::array<T, kPanelColumns>, kTileRows>& tile) {
+  assert(sizeof(T) == BytesPerWeight(source.type));
+  tile = {};
+  if (source.layout == SourceMatrix::Layout::kInOut) {
+    for (std::size_t r = 0; r < at.rows; ++r) {
+      const std::size_t first = (at.row + r) * source.n_out + at.column;
+      std::memcpy(tile[r].data(), &source.bytes[first * sizeof(T)], at.columns * sizeof(T));
+    }
+    return;
+  }
+  for (std::size_t c = 0; c < at.columns; ++c) {
+    const std::size_t first = (at.column + c) * source.n_in + at.row;
+    std::array<T, kTileRows> column = {};
+    std::memcpy(column.data(), &source.bytes[first * sizeof(T)], at.rows * sizeof(T));
+    for (std::size_t r = 0; r < kTileRows; ++r) tile[r][c] = column[r];
+  }
 }
 
-// Widens `count` elements, `stride` floats apart in `out`.
-void Widen(const std::byte* from, WeightType type, std::size_t count, float* out,
-           std::size_t stride) {
-  switch (type) {
-    case WeightType::kF32:
-      for (std::size_t i = 0; i < count; ++i) out[i * stride] = ReadAs<float>(from + 4 * i);
-      break;
-    case WeightType::kBf16:
-      for (std::size_t i = 0; i < count; ++i) {
-        out[i * stride] = FloatFromBf16(ReadAs<std::uint16_t>(from + 2 * i));
-      }
-      break;
-    case WeightType::kF16:
-      for (std::size_t i = 0; i < count; ++i) {
-        out[i * stride] = FloatFromF16(ReadAs<std::uint16_t>(from + 2 * i));
-      }
-      break;
-    case WeightType::kInt8:
-    case WeightType::kInt4:
-      assert(false && "weight files hold floats");
-      break;
+template <typename Convert>
+void Widen(const BitTile& bits, Convert convert, Tile& tile) {
+  for (std::size_t r = 0; r < kTileRows; ++r) {
+    for (std::size_t c = 0; c < kPanelColumns; ++c) tile[r][c] = convert(bits[r][c]);
   }
 }
 
@@ -55,19 +52,18 @@ TilePosition TileAt(const SourceMatrix& source, std::size_t row, std::size_t pan
 }
 
 void ReadTile(const SourceMatrix& source, const TilePosition& at, Tile& tile) {
-  tile = {};
-  const std::size_t bytes = BytesPerWeight(source.type);
-  if (source.layout == SourceMatrix::Layout::kInOut) {
-    for (std::size_t r = 0; r < at.rows; ++r) {
-      const std::size_t first = (at.row + r) * source.n_out + at.column;
-      Widen(&source.bytes[first * bytes], source.type, at.columns, tile[r].data(), 1);
-    }
+  if (source.type == WeightType::kF32) return Copy(source, at, tile);
+  BitTile bits;
+  ReadBits(source, at, bits);
+  if (source.type == WeightType::kBf16) {
+    Widen(bits, FloatFromBf16, tile);
   } else {
-    for (std::size_t c = 0; c < at.columns; ++c) {
-      const std::size_t first = (at.column + c) * source.n_in + at.row;
-      Widen(&source.bytes[first * bytes], source.type, at.rows, &tile[0][c], kPanelColumns);
-    }
+    Widen(bits, FloatFromF16, tile);
   }
+}
+
+void ReadBits(const SourceMatrix& source, const TilePosition& at, BitTile& tile) {
+  Copy(source, at, tile);
 }
 
 }  // namespace cascade::model::kernels

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 
 #include "model/kernels/packed_matrix.h"
 
@@ -24,7 +25,13 @@ struct TilePosition {
 // The tile of panel `panel` whose first row is `row`.
 TilePosition TileAt(const SourceMatrix& source, std::size_t row, std::size_t panel);
 
+// The same with the bits of 16-bit elements.
+using BitTile = std::array<std::array<std::uint16_t, kPanelColumns>, kTileRows>;
+
 // Fills `tile` with the source's elements, exactly, and with zeros where the source has none.
 void ReadTile(const SourceMatrix& source, const TilePosition& at, Tile& tile);
+
+// The same without a look at what they mean. REQUIRES: source.type has 16 bits.
+void ReadBits(const SourceMatrix& source, const TilePosition& at, BitTile& tile);
 
 }  // namespace cascade::model::kernels
