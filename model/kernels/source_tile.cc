@@ -20,9 +20,14 @@ void Copy(const SourceMatrix& source, const TilePosition& at,
   assert(sizeof(T) == BytesPerWeight(source.type));
   tile = {};
   if (source.layout == SourceMatrix::Layout::kInOut) {
+    constexpr std::size_t kWhole = kPanelColumns * sizeof(T);  // known: copied in registers
     for (std::size_t r = 0; r < at.rows; ++r) {
-      const std::size_t first = (at.row + r) * source.n_out + at.column;
-      std::memcpy(tile[r].data(), &source.bytes[first * sizeof(T)], at.columns * sizeof(T));
+      const std::byte* from = &source.bytes[((at.row + r) * source.n_out + at.column) * sizeof(T)];
+      if (at.columns == kPanelColumns) {
+        std::memcpy(tile[r].data(), from, kWhole);
+      } else {
+        std::memcpy(tile[r].data(), from, at.columns * sizeof(T));
+      }
     }
     return;
   }
