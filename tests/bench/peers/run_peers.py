@@ -24,15 +24,15 @@ def ensure_environment() -> None:
         return
     print("installing the peers (about 6 GB, the first time)", file=sys.stderr, flush=True)
     subprocess.run([sys.executable, "-m", "venv", ENVIRONMENT], check=True)
-    pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "--requirement", requirements], check=True)
+    pip: list[str | Path] = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check"]
+    subprocess.run([*pip, "--quiet", "--requirement", requirements], check=True)
     stamp.write_text(digest)
 
 
 def main() -> None:
     if Path(sys.prefix).resolve() != ENVIRONMENT.resolve():
         ensure_environment()
-        os.execv(PYTHON, [PYTHON, __file__, *sys.argv[1:]])
+        os.execv(PYTHON, [str(PYTHON), __file__, *sys.argv[1:]])
     from race.main import main as run
     from race.process import Failed
 

@@ -18,7 +18,8 @@ class Cascade:
     turn_every = 1
 
     def version(self) -> str:
-        return run(["git", "describe", "--always", "--dirty", "--abbrev=10"], cwd=paths.ROOT).strip()
+        describe = ["git", "describe", "--always", "--dirty", "--abbrev=10"]
+        return run(describe, cwd=paths.ROOT).strip()
 
     def install(self) -> None:
         if not paths.MODEL_BENCH.exists():

@@ -33,7 +33,7 @@ class CTranslate2(PackagedPeer):
         folder = self.folder(model, setting)
         if folder.exists():
             return
-        arguments = ["--model", model.folder, "--output_dir", folder]
+        arguments: list[object] = ["--model", model.folder, "--output_dir", folder]
         arguments += ["--quantization", setting.format]
         command = python("ctranslate2.converters.transformers")
         run_logged([*command, *arguments], f"ctranslate2-{model.name}")

@@ -20,7 +20,8 @@ FORMATS = {
     "int8": ("q8_0",),
     "int4": ("q4_0",),
 }
-BLOCKED = ("f16", "q8_0", "q4_0")  # may be repacked at loading, for AMX too: which is not always faster
+# These may be repacked at loading, for AMX too: which is not always faster.
+REPACKABLE = ("f16", "q8_0", "q4_0")
 
 
 class LlamaCpp:
@@ -72,7 +73,7 @@ class LlamaCpp:
 
 def _settings(format_: str) -> Iterator[Setting]:
     for flash, keys in (("on", "f16"), ("off", "f16"), ("off", "bf16")):
-        for repack in (1, 0) if format_ in BLOCKED and keys == "f16" else (1,):
+        for repack in (1, 0) if format_ in REPACKABLE and keys == "f16" else (1,):
             plain = "" if repack else " no-repack"
             yield Setting(
                 f"{format_} fa={flash} kv={keys}{plain}",
@@ -85,9 +86,7 @@ def _file(model: Model, setting: Setting) -> Path:
     return model.converted("llama.cpp") / f"{setting.format}.gguf"
 
 
-def _single(
-    model: Model, setting: Setting, threads: int, cell: Cell, samples: int
-) -> list[float]:
+def _single(model: Model, setting: Setting, threads: int, cell: Cell, samples: int) -> list[float]:
     generated = 0 if cell.tokens > 1 else cell.steps
     prompt = cell.tokens if cell.tokens > 1 else 0
     options = setting.options
@@ -104,9 +103,7 @@ def _single(
     return [rate for line in out.splitlines() for rate in json.loads(line)["samples_ts"]]
 
 
-def _streams(
-    model: Model, setting: Setting, threads: int, cell: Cell, samples: int
-) -> list[float]:
+def _streams(model: Model, setting: Setting, threads: int, cell: Cell, samples: int) -> list[float]:
     """The prompt is shared (-pps): one prefill fills the depth of all streams. The first of the
     repeated runs is the warm-up."""
     options = setting.options

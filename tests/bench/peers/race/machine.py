@@ -11,14 +11,14 @@ from race.process import available_cpus
 FLAGS = ("avx2", "fma", "avx512f", "avx512_bf16", "avx512_vnni", "amx_int8", "amx_bf16", "asimd")
 
 
-def describe() -> dict[str, str | int | list[str]]:
+def describe() -> dict[str, str]:
     info = _cpu_info()
     flags = info.get("flags", info.get("Features", "")).split()
     return {
         "cpu": info.get("model name", platform.machine()),
         "cpu_model": info.get("model", ""),
-        "cpus": len(available_cpus()),
-        "flags": [flag for flag in FLAGS if flag in flags],
+        "cpus": str(len(available_cpus())),
+        "flags": " ".join(flag for flag in FLAGS if flag in flags),
         "system": platform.platform(),
     }
 

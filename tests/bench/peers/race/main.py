@@ -12,7 +12,7 @@ from race.models import Model, make_model
 from race.options import Options, parse
 from race.plot import plot
 from race.process import Failed, say
-from race.records import Records
+from race.records import Record, Records
 from race.results import Pairing, Result, results
 from race.schedule import Leg, Limits, legs_of, race
 from race.table import LEGEND, table
@@ -119,7 +119,7 @@ def main(description: str) -> None:
         return
     plan.cascade.install()
     before = machine.state()
-    fingerprint = {"kind": "run", "fingerprint": machine.run_fingerprint()}
+    fingerprint: Record = {"kind": "run", "fingerprint": machine.run_fingerprint()}
     records = Records(paths.BUILD / "race.jsonl", fingerprint, options.fresh)
     limits = Limits(options.minutes, options.rounds, options.samples)
     pairings = list(plan.pairings(Verification(plan.cascade, records)))
@@ -138,7 +138,7 @@ def report(
     info = machine.describe()
     version = plan.cascade.version()
     versions = {result.peer: result.peer_version for result in found}
-    print(f"{info['cpu']} (model {info['cpu_model']}), {info['cpus']} CPUs, {' '.join(info['flags'])}")  # type: ignore[arg-type]
+    print(f"{info['cpu']} (model {info['cpu_model']}), {info['cpus']} CPUs: {info['flags']}")
     print(f"Cascade {version}; {'; '.join(f'{peer} {its}' for peer, its in versions.items())}")
     print(f"{before['date']}, load before: {before['load']}, after: {machine.state()['load']}\n")
     print(table(found, list(versions)), f"\n{LEGEND}")
@@ -151,6 +151,6 @@ def report(
     options.output.mkdir(parents=True, exist_ok=True)
     cells = ",\n".join(json.dumps(result.json()) for result in found)
     (options.output / "peers.json").write_text(f"[\n{cells}\n]\n", encoding="utf-8")
-    title = f"Cascade {version} against its peers: {info['cpu']}, {info['cpus']} CPUs, {before['date']}"
-    plot(found, title, options.output / "peers.png")
+    where = f"{info['cpu']}, {info['cpus']} CPUs, {before['date']}"
+    plot(found, f"Cascade {version} against its peers: {where}", options.output / "peers.png")
     say(f"written: {options.output}/peers.json and peers.png")

@@ -52,7 +52,8 @@ def make_model(name: str) -> Model:
         weights = dict(random_weights(model.shape))
         save_file(weights, model.folder / "model.safetensors", metadata={"format": "pt"})
         _write_tokenizer(model.folder)
-        _write_json(model.folder / "config.json", _config(model.shape))  # last: it says all is there
+        # Last: it says that all is there.
+        _write_json(model.folder / "config.json", _config(model.shape))
     return model
 
 
@@ -65,7 +66,8 @@ def random_weights(shape: Shape) -> Iterator[tuple[str, np.ndarray]]:
     generator = np.random.default_rng(SEED)
 
     def normal(*size: int, mean: float = 0.0, deviation: float = 0.02) -> np.ndarray:
-        return generator.standard_normal(size, np.float32) * np.float32(deviation) + np.float32(mean)
+        values = generator.standard_normal(size, np.float32)
+        return values * np.float32(deviation) + np.float32(mean)
 
     def norm(name: str) -> Iterator[tuple[str, np.ndarray]]:
         yield f"{name}.weight", normal(shape.width, mean=1.0, deviation=0.1)

@@ -50,9 +50,7 @@ class _Graph:
         projected = self._product(attended, f"{name}.attn.c_proj")
         norm, stream = self._skip_norm(projected, stream, f"{name}.ln_2", f"{name}.attn.c_proj")
         wide = self._product(norm, f"{name}.mlp.c_fc")
-        wide = self._node(
-            "FastGelu", [wide, self._weight(f"{name}.mlp.c_fc.bias")], domain=CONTRIB
-        )
+        wide = self._node("FastGelu", [wide, self._weight(f"{name}.mlp.c_fc.bias")], domain=CONTRIB)
         narrow = self._product(wide, f"{name}.mlp.c_proj")
         return self._skip_norm(narrow, stream, after, f"{name}.mlp.c_proj")
 
@@ -105,7 +103,7 @@ class _Graph:
 
     def _model(self) -> onnx.ModelProto:
         width = self._shape.width // self._shape.heads
-        cache = ["streams", self._shape.heads, "room", width]
+        cache: list[str | int] = ["streams", self._shape.heads, "room", width]
 
         def value(name: str, kind: int, shape: list[str | int]) -> onnx.ValueInfoProto:
             return helper.make_tensor_value_info(name, kind, shape)

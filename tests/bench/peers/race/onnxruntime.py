@@ -1,7 +1,6 @@
 """ONNX Runtime on a graph of its fused operators, keys and values updated in place."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -31,7 +30,7 @@ class OnnxRuntime(PackagedPeer):
         if target.exists():
             return
         target.parent.mkdir(parents=True, exist_ok=True)
-        quantization: list[str | Path] = []
+        quantization: list[object] = []
         if setting.format != "f32":
             plain = Setting("f32", "f32")
             self.prepare(model, plain)

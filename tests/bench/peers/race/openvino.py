@@ -1,7 +1,6 @@
 """OpenVINO on the stateful model that Optimum Intel exports, keys and values kept by the plugin."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -41,7 +40,7 @@ class OpenVino(PackagedPeer):
         if (folder / "openvino_model.bin").exists():
             return
         command = python("optimum.commands.optimum_cli", "export", "openvino")
-        arguments = ["--model", model.folder, "--task", "text-generation-with-past"]
+        arguments: list[object] = ["--model", model.folder, "--task", "text-generation-with-past"]
         arguments += ["--weight-format", EXPORT_NAMES[setting.format]]
         run_logged([*command, *arguments, folder], f"openvino-{model.name}")
 

@@ -76,7 +76,7 @@ def _panel(
         panel.plot(place, result.ratio, "o", markersize=5, color=colour, markerfacecolor=fill)
     for boundary in range(len(cells) - 1):
         panel.axvline(boundary + 0.5, color="#dddddd", linewidth=0.6)
-    panel.set_xticks(range(len(cells)), cells, rotation=20)
+    panel.set_xticks(range(len(cells)), cells, fontsize=8.5)
     panel.tick_params(axis="x", length=0)
     panel.set_xlim(-0.5, len(cells) - 0.5)
 

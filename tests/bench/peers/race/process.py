@@ -18,7 +18,7 @@ def available_cpus() -> list[int]:
 
 
 def run(
-    command: Sequence[str | Path],
+    command: Sequence[object],
     threads: int = 0,
     env: Mapping[str, str] | None = None,
     cwd: Path = paths.PEERS,
@@ -30,7 +30,8 @@ def run(
     """
     words = [str(word) for word in command]
     cpus = set(available_cpus()[: threads or None])
-    threading = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)} if threads else {}
+    counts = ("OMP_NUM_THREADS", "MKL_NUM_THREADS") if threads else ()
+    threading = {name: str(threads) for name in counts}
     try:
         done = subprocess.run(
             words,
@@ -52,7 +53,7 @@ def run(
     return done.stdout
 
 
-def run_logged(command: Sequence[str | Path], log: str, cwd: Path = paths.PEERS) -> None:
+def run_logged(command: Sequence[object], log: str, cwd: Path = paths.PEERS) -> None:
     """Runs a long command of the setup; what it prints goes to a file of its own."""
     words = [str(word) for word in command]
     paths.LOGS.mkdir(parents=True, exist_ok=True)

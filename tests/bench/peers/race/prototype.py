@@ -1,6 +1,7 @@
 """A kernel prototype: one C++ file whose program measures made-up weights of the true shapes.
 
-Its command line: model <type> <medium?0|1> <threads> <decode tokens> <repetitions> <batches> <depth>
+Its command line: model TYPE MEDIUM THREADS DECODE_TOKENS REPETITIONS BATCHES DEPTH, with MEDIUM 0
+or 1 and BATCHES a list with commas.
 """
 
 import hashlib
@@ -54,10 +55,10 @@ class Prototype:
         """It says only the median of its repetitions: one sample a process."""
         streams = [str(cell.streams) for cell in cells if cell.streams > 1]
         decode = next((cell.steps for cell in cells if cell.name == "decode512"), 1)
-        command = [self._program, "model", setting.format, MODELS[model.name], threads]
-        command += [decode, samples, ",".join(streams) or "0", 64]
-        found = dict(RESULT.findall(run(command, threads=threads)))
-        rates = {_cell_name(what): [float(rate)] for what, rate in found.items()}
+        arguments: list[object] = [setting.format, MODELS[model.name], threads, decode, samples]
+        arguments += [",".join(streams) or "0", 64]
+        out = run([self._program, "model", *arguments], threads=threads)
+        rates = {_cell_name(what): [float(rate)] for what, rate in RESULT.findall(out)}
         return {cell.name: rates[cell.name] for cell in cells}
 
     def logits(self, model: Model, setting: Setting, prompt: Path) -> np.ndarray:

@@ -8,7 +8,7 @@ Record = dict[str, object]
 
 
 class Records:
-    """JSON objects, one a line. A file of another fingerprint, or of a finished run, is put aside."""
+    """JSON objects, one a line. A file of another fingerprint or of a finished run is put aside."""
 
     def __init__(self, file: Path, fingerprint: Record, fresh: bool) -> None:
         self._file = file

@@ -105,9 +105,7 @@ def results(pairings: Iterator[Pairing], records: Records) -> list[Result]:
     return found
 
 
-def _samples(
-    records: Records, pairing: Pairing, contender: str, setting: str
-) -> tuple[float, ...]:
+def _samples(records: Records, pairing: Pairing, contender: str, setting: str) -> tuple[float, ...]:
     found = records.find(
         kind="samples",
         contender=contender,
