@@ -24,8 +24,8 @@ struct Timings {
 // time instead. (A time limit that passes in the queue: OnStep with a finish alone.) Exactly one of
 // OnFinished and OnFailed comes, and it is the worker's last use of the sink. The request's blocks
 // and permit are back before it and before the last OnStep. The worker holds no lock. No call may
-// block or call the worker: a slow client must never stall the batch. OnStarted and OnStep may throw,
-// which fails their own request; the others must not.
+// block or call the worker: a slow client must never stall the batch. OnStarted and OnStep may
+// throw, which fails their own request; the others must not.
 class TokenSink {
  public:
   virtual ~TokenSink() = default;

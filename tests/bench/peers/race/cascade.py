@@ -1,5 +1,6 @@
 """Cascade: model_bench of this checkout's build."""
 
+import functools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,13 +14,18 @@ from race.models import Model
 from race.process import Failed, available_cpus, run
 
 
+@functools.cache
+def _commit() -> str:
+    describe = ["git", "describe", "--always", "--dirty", "--abbrev=10"]
+    return run(describe, cwd=paths.ROOT).strip()
+
+
 class Cascade:
     name = "cascade"
     turn_every = 1
 
     def version(self) -> str:
-        describe = ["git", "describe", "--always", "--dirty", "--abbrev=10"]
-        return run(describe, cwd=paths.ROOT).strip()
+        return _commit()
 
     def install(self) -> None:
         if not paths.MODEL_BENCH.exists():

@@ -1,6 +1,7 @@
 """The race from end to end."""
 
 import json
+import time
 from collections.abc import Iterator, Sequence
 
 from race import machine, paths
@@ -119,9 +120,9 @@ def main(description: str) -> None:
         return
     plan.cascade.install()
     before = machine.state()
+    limits = Limits(time.monotonic() + 60 * options.minutes, options.rounds, options.samples)
     fingerprint: Record = {"kind": "run", "fingerprint": machine.run_fingerprint()}
     records = Records(paths.BUILD / "race.jsonl", fingerprint, options.fresh)
-    limits = Limits(options.minutes, options.rounds, options.samples)
     pairings = list(plan.pairings(Verification(plan.cascade, records)))
     race(list(plan.groups()), records, limits, not_run)
     found = results(iter(pairings), records)

@@ -51,7 +51,7 @@ def legs_of(
 
 @dataclass(frozen=True)
 class Limits:
-    minutes: float
+    end: float  # of time.monotonic()
     rounds: int
     samples: int
 
@@ -62,10 +62,9 @@ def race(groups: Sequence[Sequence[Leg]], records: Records, limits: Limits, out:
     The first round is always run to its end, so that every cell has a figure. A leg that fails is
     out of the race.
     """
-    end = time.monotonic() + 60 * limits.minutes
     for number in range(limits.rounds):
         for leg in (leg for group in groups for leg in group):
-            if number > 0 and time.monotonic() > end:
+            if number > 0 and time.monotonic() > limits.end:
                 say(f"time is up in round {number + 1}")
                 return
             _run(leg, number, records, limits.samples, out)

@@ -1,5 +1,7 @@
 """Whether a peer computes what Cascade computes: the logits after a random prompt."""
 
+from pathlib import Path
+
 import numpy as np
 
 from race import paths
@@ -21,7 +23,7 @@ class Verification:
     def __init__(self, cascade: Contender, records: Records) -> None:
         self._cascade = cascade
         self._records = records
-        self._own: dict[tuple[str, str], np.ndarray] = {}
+        self._logits: dict[tuple[str, str, str], np.ndarray] = {}
 
     def check(self, peer: Contender, model: Model, weights: str, setting: Setting) -> Record:
         """A record with "error", the relative difference, or "why", in words; and "verified"."""
@@ -29,8 +31,8 @@ class Verification:
         def compare() -> Record:
             say(f"verifying: {model.name}, {weights}: {peer.name}, {setting.name}")
             try:
-                own = self._cascade_logits(model, weights)
-                error = relative_error(own, peer.logits(model, setting, prompt_file()))
+                own = self._of(self._cascade, model, self._cascade.settings(weights)[0])
+                error = relative_error(own, self._of(peer, model, setting))
             except Failed as failed:
                 return {"verified": False, "why": str(failed)}
             verified = error <= TOLERANCES[weights]
@@ -47,12 +49,12 @@ class Verification:
             setting=setting.name,
         )
 
-    def _cascade_logits(self, model: Model, weights: str) -> np.ndarray:
-        key = (model.name, weights)
-        if key not in self._own:
-            setting = self._cascade.settings(weights)[0]
-            self._own[key] = self._cascade.logits(model, setting, prompt_file())
-        return self._own[key]
+    def _of(self, contender: Contender, model: Model, setting: Setting) -> np.ndarray:
+        """Computed once: a peer's 16 bits are compared with both of Cascade's."""
+        key = (contender.name, model.name, setting.name)
+        if key not in self._logits:
+            self._logits[key] = contender.logits(model, setting, prompt_file())
+        return self._logits[key]
 
 
 def relative_error(own: np.ndarray, other: np.ndarray) -> float:
@@ -63,7 +65,7 @@ def relative_error(own: np.ndarray, other: np.ndarray) -> float:
     return float(np.linalg.norm(other.astype(np.float64) - own) / np.linalg.norm(spread))
 
 
-def prompt_file():
+def prompt_file() -> Path:
     file = paths.LOGITS / "prompt.txt"
     if not file.exists():
         paths.LOGITS.mkdir(parents=True, exist_ok=True)
