@@ -19,7 +19,11 @@ struct CallOptions {
   bool json = false;
 };
 
-// Plain text (no TLS), past any HTTP proxy. The connection is made by the first call.
+// A channel to `server`, a target of gRPC's: plain text (no TLS), past any HTTP proxy. Channels to
+// the same server share one connection, unless they are to have their own.
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& server, bool own_connection = false);
+
+// The connection is made by the first call.
 class Connection {
  public:
   explicit Connection(CallOptions options);

@@ -14,6 +14,7 @@ struct Console {
   std::ostream& out;
   std::ostream& err;
   bool out_is_terminal = false;
+  bool err_is_terminal = false;
 
   // Writes text that a model or a user made. A terminal gets it through Printable(); a file or a
   // pipe gets every byte. Flushes, so that a stream is seen as it comes.

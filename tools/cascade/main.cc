@@ -25,6 +25,7 @@ Commands AllCommands() {
   commands.push_back(MakeDetokenizeCommand());
   commands.push_back(MakeModelCommand());
   commands.push_back(MakeHealthCommand());
+  commands.push_back(MakeBenchCommand());
   return commands;
 }
 
@@ -68,7 +69,8 @@ ExitCode Main(std::span<const std::string> args, Console& console) {
 
 int main(int argc, char** argv) {
   const std::vector<std::string> args(argv + (argc > 0 ? 1 : 0), argv + argc);
-  cascade::cli::Console console{std::cin, std::cout, std::cerr, isatty(STDOUT_FILENO) == 1};
+  cascade::cli::Console console{std::cin, std::cout, std::cerr, isatty(STDOUT_FILENO) == 1,
+                                isatty(STDERR_FILENO) == 1};
   try {
     return static_cast<int>(cascade::cli::Main(args, console));
   } catch (const std::exception& error) {

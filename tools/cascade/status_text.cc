@@ -11,6 +11,23 @@
 namespace cascade::cli {
 namespace {
 
+// One line a violation: all that Cascade's own message says, so they stand in its place.
+std::string Violations(const google::rpc::BadRequest& bad_request) {
+  std::string text;
+  for (const auto& violation : bad_request.field_violations()) {
+    absl::StrAppend(&text, "\n  ", violation.field(), ": ", violation.description());
+  }
+  return text;
+}
+
+google::rpc::Status Details(const grpc::Status& status) {
+  google::rpc::Status details;
+  if (!details.ParseFromString(status.error_details())) details.Clear();
+  return details;
+}
+
+}  // namespace
+
 std::string CodeName(grpc::StatusCode code) {
   static constexpr std::array kNames = {"OK",
                                         "CANCELLED",
@@ -33,36 +50,30 @@ std::string CodeName(grpc::StatusCode code) {
   return index < kNames.size() ? kNames.at(index) : absl::StrCat("code ", static_cast<int>(code));
 }
 
-// One line a violation: all that Cascade's own message says, so they stand in its place.
-std::string Violations(const google::rpc::BadRequest& bad_request) {
-  std::string text;
-  for (const auto& violation : bad_request.field_violations()) {
-    absl::StrAppend(&text, "\n  ", violation.field(), ": ", violation.description());
+std::optional<absl::Duration> RetryDelay(const grpc::Status& status) {
+  std::optional<absl::Duration> delay;
+  const google::rpc::Status details = Details(status);
+  for (const google::protobuf::Any& detail : details.details()) {
+    google::rpc::RetryInfo retry;
+    if (!detail.UnpackTo(&retry)) continue;
+    delay = absl::Seconds(retry.retry_delay().seconds()) +
+            absl::Nanoseconds(retry.retry_delay().nanos());
   }
-  return text;
+  return delay;
 }
-
-std::string RetryDelay(const google::rpc::RetryInfo& retry) {
-  const absl::Duration delay =
-      absl::Seconds(retry.retry_delay().seconds()) + absl::Nanoseconds(retry.retry_delay().nanos());
-  return absl::StrCat("\n  try again in ", absl::FormatDuration(delay));
-}
-
-}  // namespace
 
 std::string StatusText(const grpc::Status& status) {
   std::string message = absl::StrCat(" ", status.error_message());
-  std::string advice;
-  google::rpc::Status details;
-  if (!details.ParseFromString(status.error_details())) details.Clear();
+  const google::rpc::Status details = Details(status);
   for (const google::protobuf::Any& detail : details.details()) {
     google::rpc::BadRequest bad_request;
-    google::rpc::RetryInfo retry;
     if (detail.UnpackTo(&bad_request) && bad_request.field_violations_size() > 0) {
       message = Violations(bad_request);
     }
-    if (detail.UnpackTo(&retry)) advice = RetryDelay(retry);
   }
+  const std::optional<absl::Duration> delay = RetryDelay(status);
+  const std::string advice =
+      delay ? absl::StrCat("\n  try again in ", absl::FormatDuration(*delay)) : "";
   return absl::StrCat(CodeName(status.error_code()), ":", message, advice);
 }
 

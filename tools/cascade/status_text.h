@@ -3,7 +3,10 @@
 
 #include <grpcpp/support/status.h>
 
+#include <optional>
 #include <string>
+
+#include "absl/time/time.h"
 
 namespace cascade::cli {
 
@@ -15,5 +18,11 @@ namespace cascade::cli {
 //     sampling.top_p: must be above 0 and at most 1, is 1.5
 //     stopping.stop[0]: must not be empty
 std::string StatusText(const grpc::Status& status);
+
+// "RESOURCE_EXHAUSTED"; "code 99" for one that gRPC does not define.
+std::string CodeName(grpc::StatusCode code);
+
+// When to come back, if the status has a RetryInfo.
+std::optional<absl::Duration> RetryDelay(const grpc::Status& status);
 
 }  // namespace cascade::cli

@@ -1,0 +1,40 @@
+// What a run has shown, for people and for programs.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "tools/cascade/bench/load.h"
+#include "tools/cascade/bench/workload.h"
+
+namespace cascade::cli::bench {
+
+// One run with all that makes its numbers mean something.
+struct Run {
+  std::string server;
+  v1::GetModelResponse model;
+  WorkloadOptions workload;
+  LoadOptions load;
+  std::size_t connections = 1;
+  LoadResult result;
+};
+
+double PerSecond(std::uint64_t count, std::chrono::nanoseconds elapsed);  // 0 in no time
+
+// "closed loop, 32 streams" or "open loop, 12.5 requests/s".
+std::string Describe(const OfferedLoad& offered);
+
+// Table of one run, several lines: requests by code, rates, percentiles, errors with an example.
+std::string ReportText(const Run& run);
+
+// One line a run, for those of a sweep.
+std::string SweepText(std::span<const Run> runs);
+
+// One JSON object on one line: settings, model and all numbers. Times are in seconds.
+std::string ReportJson(const Run& run);
+
+// A moment of a run on one line, without a newline.
+std::string ProgressText(const Counts& counts, std::chrono::nanoseconds elapsed);
+
+}  // namespace cascade::cli::bench
