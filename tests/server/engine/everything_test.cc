@@ -1,0 +1,277 @@
+// Everything at once, and still the same bits: thousands of requests meet every fate and every
+// setting of the engine, and each that comes to its own end has the tokens, log-probabilities and
+// text that it has alone in the library. Chance is seeded; only the threads' timing is not.
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <random>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "gtest/gtest.h"
+#include "model/generation/generator.h"
+#include "server/engine/thread_pool.h"
+#include "server/engine/worker.h"
+#include "tests/server/engine/recording_sink.h"
+#include "tests/server/engine/same_bits.h"
+#include "tests/server/engine/tiny_engine.h"
+
+namespace cascade::server {
+namespace {
+
+using testing::BeginWithBitsOf;
+using testing::MakeTinyModel;
+using testing::MakeTinyWorker;
+using testing::RecordingSink;
+using testing::SameResult;
+using testing::SinkRecord;
+using testing::TinyConfig;
+using testing::TinyEngineOptions;
+
+constexpr std::size_t kWorlds = 32;
+constexpr std::size_t kRequestsPerWorld = 100;
+constexpr std::size_t kTemplates = 20;
+
+// What can be asked, and what comes of it alone.
+struct Template {
+  std::vector<model::TokenId> prompt;
+  model::GenerationParams params;
+  SinkRecord expected;
+};
+
+// One request and what becomes of it.
+struct Subject {
+  RecordingSink sink;
+  const Template* made_of = nullptr;
+  bool was_stalled = false;
+};
+
+// How often each fate was met in all worlds together.
+struct Fates {
+  std::size_t finished = 0;
+  std::size_t cancelled_early = 0;  // before the first token
+  std::size_t cancelled_late = 0;
+  std::size_t resumed = 0;  // stalled at some point, and finished
+  std::size_t stopped_by_string = 0;
+  RunningBatch::Counts counts;
+};
+
+// What a Generator of the same model makes of a prompt.
+SinkRecord RunAlone(const Template& asked, const TinyEngineOptions& world,
+                    const model::Tokenizer& tokenizer) {
+  TinyEngineOptions options = {.weight_type = world.weight_type, .kv_type = world.kv_type};
+  options.worker.step_tokens = TinyConfig().n_ctx;
+  const std::unique_ptr<model::Gpt2> model = MakeTinyModel(options);
+  model::KvCache cache = *model::KvCache::Create(TinyConfig(), 4, world.kv_type);
+  model::Generator generator(*model, tokenizer, cache);
+  model::Generation made =
+      *generator.Generate(asked.prompt, asked.params, [](const model::DecodingStep&) {});
+  SinkRecord record;
+  record.tokens = std::move(made.tokens);
+  record.text = std::move(made.text);
+  record.finish = std::move(made.finish);
+  record.end = absl::OkStatus();
+  return record;
+}
+
+model::GenerationParams AnyParams(std::mt19937& rng) {
+  model::GenerationParams params;
+  const float temperatures[] = {0.0F, 0.02F, 0.7F, 1.3F};
+  params.sampling.temperature = temperatures[rng() % 4];
+  params.sampling.seed = rng();
+  if (rng() % 3 == 0) params.sampling.top_k = static_cast<std::uint32_t>(1 + rng() % 50);
+  params.stopping.max_new_tokens = 1 + rng() % 50;
+  params.stopping.min_new_tokens = rng() % 4 == 0 ? rng() % 5 : 0;
+  if (rng() % 4 == 0) params.stopping.stop = {"a", "th", "\n", "e "};
+  if (rng() % 4 == 0) params.stopping.eos_token_ids = {static_cast<model::TokenId>(rng() % 200)};
+  if (rng() % 2 == 0) params.output = {.logprobs = true, .candidates = rng() % 4};
+  return params;
+}
+
+// Some prompts begin alike, some go round in circles, and some go on where another ended.
+std::vector<model::TokenId> AnyPrompt(std::span<const Template> earlier, std::mt19937& rng) {
+  std::vector<model::TokenId> prompt;
+  const std::size_t size = 1 + rng() % 60;
+  const auto what = rng() % 4;
+  const std::size_t period = what == 0 ? 1 + rng() % 4 : 1000;
+  if (what == 1 && !earlier.empty()) {
+    const Template& turn = earlier[rng() % earlier.size()];
+    prompt = turn.prompt;
+    for (const model::GeneratedToken& token : turn.expected.tokens) prompt.push_back(token.id);
+  }
+  while (prompt.size() < size) {
+    const std::size_t i = prompt.size() % period;
+    const bool common = what == 2 && i < 40;
+    prompt.push_back(static_cast<model::TokenId>(common || period < 1000 ? i * 5 : rng() % 200));
+  }
+  prompt.resize(std::min<std::size_t>(prompt.size(), TinyConfig().n_ctx - 1));
+  return prompt;
+}
+
+class EverythingTest : public ::testing::Test {
+ protected:
+  // Runs one world and adds what happened to fates_.
+  void RunWorld(unsigned seed) {
+    std::mt19937 rng(seed);
+    ThreadPool pool(1 + rng() % 4, Patience::kSleep);
+    TinyEngineOptions options = AnyOptions(rng);
+    options.executor = &pool;
+    SCOPED_TRACE(Describe(options, pool.threads()));
+    const std::vector<Template> templates = MakeTemplates(options, rng);
+    std::vector<Subject> subjects(kRequestsPerWorld);
+    const auto worker = MakeTinyWorker(tokenizer_, options);
+    for (std::size_t i = 0; i < subjects.size(); ++i) {
+      subjects[i].made_of = &templates[rng() % templates.size()];
+      worker->Submit(AnyRequest(subjects[i], rng));
+      Interfere(subjects[rng() % (i + 1)], *worker, rng);
+    }
+    for (Subject& subject : subjects) subject.sink.SetStalled(false);
+    worker->Wake();
+    for (Subject& subject : subjects) {
+      while (subject.sink.record().ends == 0) {  // it may stall once more, by its own script
+        subject.sink.SetStalled(false);
+        worker->Wake();
+        std::this_thread::yield();
+      }
+    }
+    worker->Drain(absl::InfiniteFuture());
+    const WorkerStats stats = worker->stats();
+    EXPECT_EQ(stats.free_blocks, options.blocks);
+    EXPECT_EQ(stats.queued + stats.running + stats.stalled + stats.preempted, 0U);
+    AddCounts(stats.counts);
+    for (std::size_t i = 0; i < subjects.size(); ++i) {
+      SCOPED_TRACE(absl::StrCat("request ", i));
+      Check(subjects[i]);
+    }
+  }
+
+  Fates fates_;
+
+ private:
+  static TinyEngineOptions AnyOptions(std::mt19937& rng) {
+    TinyEngineOptions options;
+    const auto weight_types = model::kernels::kWeightTypes;
+    options.weight_type = weight_types[rng() % weight_types.size()];
+    options.kv_type = model::kernels::kKvTypes[rng() % model::kernels::kKvTypes.size()];
+    options.blocks = 4 + rng() % (rng() % 2 == 0 ? 4 : 30);
+    WorkerOptions& worker = options.worker;
+    worker.max_running = 1 + rng() % 12;
+    const std::size_t step_tokens[] = {1, 3, 17, 64, 512};
+    worker.step_tokens = std::max(worker.max_running, step_tokens[rng() % 5]);
+    if (rng() % 8 == 0) worker.max_running = worker.step_tokens = 1;
+    worker.prefix_cache = rng() % 5 > 0;
+    worker.kv_overcommit = rng() % 3 > 0;
+    worker.speculate = rng() % 4 > 0;
+    worker.priority_ageing = absl::Milliseconds(1);
+    return options;
+  }
+
+  static std::string Describe(const TinyEngineOptions& options, std::size_t threads) {
+    const WorkerOptions& worker = options.worker;
+    return absl::StrCat("weight type ", static_cast<int>(options.weight_type), ", KV type ",
+                        static_cast<int>(options.kv_type), ", ", options.blocks, " blocks, ",
+                        threads, " threads, at most ", worker.max_running, " running, steps of ",
+                        worker.step_tokens, ", prefix cache ", worker.prefix_cache, ", overcommit ",
+                        worker.kv_overcommit, ", speculate ", worker.speculate);
+  }
+
+  std::vector<Template> MakeTemplates(const TinyEngineOptions& world, std::mt19937& rng) const {
+    std::vector<Template> templates;
+    for (std::size_t i = 0; i < kTemplates; ++i) {
+      Template made = {
+          .prompt = AnyPrompt(templates, rng), .params = AnyParams(rng), .expected = {}};
+      made.expected = RunAlone(made, world, tokenizer_);
+      templates.push_back(std::move(made));
+    }
+    return templates;
+  }
+
+  static GenerationRequest AnyRequest(Subject& subject, std::mt19937& rng) {
+    GenerationRequest request;
+    request.prompt = subject.made_of->prompt;
+    request.params = subject.made_of->params;
+    request.priority = static_cast<int>(rng() % 3);
+    request.use_prefix_cache = rng() % 6 > 0;
+    request.cache_salt = rng() % 4 == 0 ? "salt" : "";
+    request.speculate = rng() % 5 > 0;
+    request.sink = &subject.sink;
+    const auto what = rng() % 8;
+    const std::size_t at = 1 + rng() % 20;
+    if (what == 0) {
+      subject.sink.on_step = [&sink = subject.sink, at](std::size_t count) {
+        if (count == at) sink.Cancel();
+      };
+    } else if (what < 3) {
+      subject.was_stalled = true;
+      subject.sink.on_step = [&sink = subject.sink, at](std::size_t count) {
+        if (count % at == 0) sink.SetStalled(true);
+      };
+    }
+    return request;
+  }
+
+  // Something happens to somebody, at whatever point it is.
+  static void Interfere(Subject& somebody, Worker& worker, std::mt19937& rng) {
+    const auto what = rng() % 12;
+    if (what == 0) somebody.sink.Cancel();
+    if (what == 1) somebody.sink.SetStalled(true);
+    if (what == 1) somebody.was_stalled = true;
+    if (what > 6) somebody.sink.SetStalled(false);
+    worker.Wake();
+  }
+
+  void Check(const Subject& subject) {
+    const SinkRecord record = subject.sink.record();
+    ASSERT_EQ(record.ends, 1U);
+    ASSERT_FALSE(record.called_after_end);
+    const SinkRecord& expected = subject.made_of->expected;
+    if (record.end->ok()) {
+      ASSERT_TRUE(SameResult(record, expected));
+      ++fates_.finished;
+      fates_.resumed += subject.was_stalled ? 1U : 0U;
+      const bool by_string = record.finish->reason == model::FinishReason::kStopString;
+      fates_.stopped_by_string += by_string ? 1U : 0U;
+      return;
+    }
+    ASSERT_EQ(record.end->code(), absl::StatusCode::kCancelled) << *record.end;
+    ASSERT_TRUE(BeginWithBitsOf(record.tokens, expected.tokens));
+    ++(record.tokens.empty() ? fates_.cancelled_early : fates_.cancelled_late);
+  }
+
+  void AddCounts(const RunningBatch::Counts& counts) {
+    fates_.counts.preemptions += counts.preemptions;
+    fates_.counts.recomputed_tokens += counts.recomputed_tokens;
+    fates_.counts.cached_tokens += counts.cached_tokens;
+    fates_.counts.drafted_tokens += counts.drafted_tokens;
+    fates_.counts.accepted_tokens += counts.accepted_tokens;
+  }
+
+  const model::Tokenizer tokenizer_ = testing::BundledTokenizer();
+};
+
+TEST_F(EverythingTest, WhoeverSurvivesHasTheBitsThatItHasAlone) {
+  for (unsigned seed = 0; seed < kWorlds; ++seed) {
+    SCOPED_TRACE(absl::StrCat("world ", seed));
+    RunWorld(seed);
+    if (HasFailure()) return;
+  }
+  // Every fate was met, or this tests less than it says.
+  EXPECT_GE(fates_.finished, 2000U);
+  EXPECT_GT(fates_.cancelled_early, 20U);
+  EXPECT_GT(fates_.cancelled_late, 20U);
+  EXPECT_GT(fates_.resumed, 100U);
+  EXPECT_GT(fates_.stopped_by_string, 50U);
+  EXPECT_GT(fates_.counts.preemptions, 100U);
+  EXPECT_GT(fates_.counts.recomputed_tokens, 1000U);
+  EXPECT_GT(fates_.counts.cached_tokens, 5000U);
+  EXPECT_GT(fates_.counts.drafted_tokens, fates_.counts.accepted_tokens);
+  EXPECT_GT(fates_.counts.accepted_tokens, 500U);
+}
+
+}  // namespace
+}  // namespace cascade::server

@@ -1,0 +1,57 @@
+// A model that steps in nanoseconds, for tests of who runs what, when and where.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "model/language_model.h"
+#include "tests/server/engine/recording_sink.h"
+
+namespace cascade::testing {
+
+// 16 tokens, 64 positions, and next to nothing else.
+model::ModelConfig FakeConfig();
+
+// Its logits are a hash of all tokens up to a position. It remembers them as a real model does: by
+// block and slot of the sequence's table, what it wrote there, and nothing else. Before it answers
+// it reads all that the sequence has written: a block that another sequence has written to, or that
+// was shared wrongly, is noticed.
+//
+// Its text goes round in circles for a while, now and then.
+class FakeModel final : public model::LanguageModel {
+ public:
+  FakeModel(std::size_t num_blocks, std::size_t max_rows);
+
+  model::ConstMatF Forward(const model::Batch& batch, std::span<const std::size_t> logit_rows,
+                           model::KvCache& cache) override;
+  const model::ModelConfig& config() const override { return config_; }
+  std::size_t max_rows() const override { return max_rows_; }
+
+  // True once it has read what its sequence did not write.
+  bool is_broken() const { return is_broken_; }
+
+ private:
+  // What is remembered of a position: all tokens up to it, and it.
+  struct Cell {
+    std::uint64_t state = 0;
+    model::TokenId token = 0;
+  };
+  Cell& At(const model::BlockTable& blocks, std::size_t position);
+  void Run(const model::Chunk& chunk);
+
+  model::ModelConfig config_;
+  std::size_t max_rows_;
+  std::vector<Cell> cells_;            // [blocks, 16]
+  std::vector<std::uint64_t> states_;  // [rows], of the step
+  std::vector<float> logits_;          // [logit rows, vocab_size]
+  bool is_broken_ = false;
+};
+
+// What a request gets from it when it is alone, worked out with no cache, no batch and no blocks.
+SinkRecord RunFakeAlone(std::span<const model::TokenId> prompt,
+                        const model::GenerationParams& params, const model::Tokenizer& tokenizer);
+
+}  // namespace cascade::testing
