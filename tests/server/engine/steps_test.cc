@@ -262,6 +262,8 @@ class World {
     while (QueuedRequest* const next = queue_.Next(now_)) {
       if (!batch_->TryStart(*next, farewells_)) break;
       queue_.Pop();
+      ASSERT_TRUE(options_.stalls > 0 || batch_->CountPreempted() == 0)
+          << "a newcomer was preferred to one that has waited for its blocks";
       ASSERT_NO_FATAL_FAILURE(CheckOrderOfStarts());
     }
   }
