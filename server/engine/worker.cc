@@ -41,6 +41,14 @@ absl::Status WhyEnd(const GenerationRequest& request, absl::Time now) {
   return now >= request.deadline ? DeadlinePassed() : absl::OkStatus();
 }
 
+// Of so many tokens of prompts those that the prefix cache will not have, going by what it had.
+std::size_t TokensToRun(const RunningBatch::Counts& counts, std::size_t prompt_tokens) {
+  const auto run = static_cast<double>(counts.prompt_tokens);
+  const auto cached = static_cast<double>(counts.cached_tokens);
+  const double share = run + cached > 0 ? run / (run + cached) : 1.0;
+  return static_cast<std::size_t>(share * static_cast<double>(prompt_tokens));
+}
+
 // The end of a request whose time limit passed while it waited.
 Farewell UnstartedAtTimeLimit(const QueuedRequest& queued, absl::Time now) {
   Farewell farewell{.sink = queued.request.sink};
@@ -169,8 +177,9 @@ absl::Status Worker::Impl::CheckDeadline(const GenerationRequest& request) const
     if (queued.requests + stats_.running == 0) return absl::OkStatus();
     // Those before it: their prompts, and a finish for each that waits for a place in the batch.
     const bool full = stats_.running >= options_.max_running;
-    const absl::Duration prompts = rate_.TimeFor(
-        pending_tokens_ + queued.prompt_tokens + request.prompt.size(), options_.step_tokens);
+    const std::size_t to_come =
+        TokensToRun(stats_.counts, queued.prompt_tokens + request.prompt.size());
+    const absl::Duration prompts = rate_.TimeFor(pending_tokens_ + to_come, options_.step_tokens);
     const absl::Duration places =
         full ? rate_.TimePerRequest() * static_cast<double>(queued.requests + 1)
              : absl::ZeroDuration();

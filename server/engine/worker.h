@@ -72,10 +72,10 @@ class Worker {
   // max_new_tokens beyond what the whole cache holds), fails at once with INVALID_ARGUMENT and the
   // numbers; beyond max_queued + max_running waiting requests, or max_queued_tokens,
   // RESOURCE_EXHAUSTED; if its first token would surely come after its deadline (in half the time
-  // that the measured rate gives, it would be too late), DEADLINE_EXCEEDED and the estimate, but
-  // never of a worker that has nothing to do; after Drain, UNAVAILABLE. The outcome, these
-  // included, comes through the sink; for refusals OnFailed is called on the calling thread before
-  // Submit returns.
+  // that the measured rates, of steps and of prefix hits, give, it would be too late),
+  // DEADLINE_EXCEEDED and the estimate, but never of a worker that has nothing to do; after Drain,
+  // UNAVAILABLE. The outcome, these included, comes through the sink; for refusals OnFailed is
+  // called on the calling thread before Submit returns.
   void Submit(GenerationRequest request);
 
   // Refuses new requests from now on and returns when all accepted ones have ended and their sinks

@@ -144,6 +144,35 @@ TEST_F(WorkerDeadlineTest, ADeadlineThatCannotBeMetIsRefusedAtOnceWithTheEstimat
   EXPECT_EQ(decoder_.Await().end, absl::OkStatus());
 }
 
+TEST_F(WorkerDeadlineTest, TheEstimateLeavesOutWhatThePrefixCacheUsuallyHas) {
+  // A prompt of 56 tokens is 8 steps of 7 beside the decoder: refused below 4 s.
+  const auto refuses = [this](std::size_t earlier_askings) {
+    Gate gate;
+    RecordingSink decoder;
+    const auto worker = NewWorker(2);
+    for (std::size_t i = 0; i < earlier_askings; ++i) {
+      RecordingSink earlier;
+      worker->Submit(Request(56, 1, earlier));
+      earlier.Await();
+    }
+    decoder.on_step = [this, &gate](std::size_t) {
+      clock_.Advance(absl::Seconds(1));
+      gate.Pass();
+    };
+    worker->Submit(Request(3, 40, decoder));
+    gate.AwaitVisitor();
+    for (int step = 0; step < 30; ++step) gate.Next();
+    RecordingSink asked;
+    worker->Submit(Until(absl::Milliseconds(2100), Request(56, 1, asked)));
+    const bool refused = asked.record().ends > 0;
+    gate.Open();
+    asked.Await();
+    return refused;
+  };
+  EXPECT_TRUE(refuses(1));
+  EXPECT_FALSE(refuses(20));
+}
+
 TEST_F(WorkerDeadlineTest, AnIdleWorkerRefusesNoDeadlineHoweverSlowItHasBeen) {
   const auto worker = NewWorker(2);
   worker->Submit(Request(3, 5, decoder_));
