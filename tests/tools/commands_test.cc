@@ -79,7 +79,7 @@ class FakeHealth : public grpc::health::v1::Health::Service {
  public:
   grpc::Status Check(grpc::ServerContext*, const grpc::health::v1::HealthCheckRequest* request,
                      grpc::health::v1::HealthCheckResponse* response) override {
-    response->set_status(request->service().empty()
+    response->set_status(request->service() == v1::TextGeneration::service_full_name()
                              ? grpc::health::v1::HealthCheckResponse::SERVING
                              : grpc::health::v1::HealthCheckResponse::NOT_SERVING);
     return grpc::Status::OK;
@@ -267,7 +267,7 @@ TEST_F(CommandsTest, HealthExitsByWhatItHears) {
   StartServer();
   EXPECT_EQ(Run(MakeHealthCommand(), {}), ExitCode::kOk);
   EXPECT_EQ(out_.str(), "SERVING\n");
-  EXPECT_EQ(Run(MakeHealthCommand(), {"--service=other"}), ExitCode::kFailed);
+  EXPECT_EQ(Run(MakeHealthCommand(), {"--service="}), ExitCode::kFailed);
 }
 
 TEST_F(CommandsTest, TheEnvironmentMayNameTheServer) {

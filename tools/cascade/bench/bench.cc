@@ -191,7 +191,7 @@ class BenchCommand : public Command {
   // A sweep ends early at a load under which nothing was answered: a higher one will do no better.
   ExitCode RunAll(Session& session) const {
     const std::string salt = RandomName();
-    std::vector<bench::Run> runs;
+    std::vector<bench::Measurement> runs;
     bool all_well = true;
     for (const OfferedLoad& offered : Loads()) {
       absl::StatusOr<Workload> workload = Workload::Create(
@@ -216,7 +216,8 @@ class BenchCommand : public Command {
     return all_well ? ExitCode::kOk : ExitCode::kFailed;
   }
 
-  bench::Run RunOne(const OfferedLoad& offered, const Workload& workload, Session& session) const {
+  bench::Measurement RunOne(const OfferedLoad& offered, const Workload& workload,
+                            Session& session) const {
     LoadOptions options;
     options.offered = offered;
     options.requests = requests_;
@@ -241,7 +242,7 @@ class BenchCommand : public Command {
             .result = std::move(result)};
   }
 
-  static void Report(const bench::Run& run, Session& session) {
+  static void Report(const bench::Measurement& run, Session& session) {
     const std::string json = bench::ReportJson(run);
     session.console.Write(session.options.json ? json : bench::ReportText(run));
     if (!session.json_file.is_open()) return;

@@ -11,7 +11,7 @@
 namespace cascade::cli::bench {
 
 // One run with all that makes its numbers mean something.
-struct Run {
+struct Measurement {
   std::string server;
   v1::GetModelResponse model;
   WorkloadOptions workload;
@@ -26,13 +26,13 @@ double PerSecond(std::uint64_t count, std::chrono::nanoseconds elapsed);  // 0 i
 std::string Describe(const OfferedLoad& offered);
 
 // Table of one run, several lines: requests by code, rates, percentiles, errors with an example.
-std::string ReportText(const Run& run);
+std::string ReportText(const Measurement& run);
 
 // One line a run, for those of a sweep.
-std::string SweepText(std::span<const Run> runs);
+std::string SweepText(std::span<const Measurement> runs);
 
 // One JSON object on one line: settings, model and all numbers. Times are in seconds.
-std::string ReportJson(const Run& run);
+std::string ReportJson(const Measurement& run);
 
 // A moment of a run on one line, without a newline.
 std::string ProgressText(const Counts& counts, std::chrono::nanoseconds elapsed);

@@ -43,7 +43,7 @@ Json ModelJson(const v1::GetModelResponse& model) {
           {"kv_cache", model.kv_cache().type()}};
 }
 
-Json SettingsJson(const Run& run) {
+Json SettingsJson(const Measurement& run) {
   const WorkloadOptions& workload = run.workload;
   const LoadOptions& load = run.load;
   const bool open = load.offered.rate.has_value();
@@ -110,7 +110,7 @@ Json LatencyJson(const Counts& counts) {
 
 }  // namespace
 
-std::string ReportJson(const Run& run) {
+std::string ReportJson(const Measurement& run) {
   const Json report = {{"server", run.server},
                        {"model", ModelJson(run.model)},
                        {"settings", SettingsJson(run)},

@@ -60,7 +60,7 @@ void TimesRow(absl::string_view name, const Histogram& times, std::string& table
   absl::StrAppendFormat(&table, "%10s%10d\n", TimeText(times.max()), times.count());
 }
 
-std::string TimesTable(const Run& run) {
+std::string TimesTable(const Measurement& run) {
   const Counts& counts = run.result.counts;
   std::string rows;
   TimesRow("first token", counts.first_token, rows);
@@ -78,7 +78,7 @@ std::string Errors(const Counts& counts) {
   std::string text;
   for (const auto& [code, ended] : counts.ended_by_server) {
     if (code == grpc::StatusCode::OK) continue;
-    absl::StrAppend(&text, "\n  ", ended.count, " times, such as\n    ",
+    absl::StrAppend(&text, "\n  ", ended.count, " ", CodeName(code), ", such as\n    ",
                     absl::StrReplaceAll(ended.example, {{"\n", "\n    "}}), "\n");
   }
   return text;
@@ -96,7 +96,7 @@ std::string Describe(const OfferedLoad& offered) {
                       offered.concurrency == 1 ? " stream" : " streams");
 }
 
-std::string ReportText(const Run& run) {
+std::string ReportText(const Measurement& run) {
   const Counts& counts = run.result.counts;
   const nanoseconds elapsed = run.result.elapsed;
   return absl::StrCat(
@@ -114,12 +114,12 @@ std::string ReportText(const Run& run) {
       TimesTable(run), Errors(counts));
 }
 
-std::string SweepText(std::span<const Run> runs) {
+std::string SweepText(std::span<const Measurement> runs) {
   std::string table = absl::StrFormat("%-28s%11s%11s%22s%22s\n", "", "answers", "tokens",
                                       "first token", "between messages");
   absl::StrAppendFormat(&table, "%-28s%11s%11s%11s%11s%11s%11s%9s\n", "", "a second", "a second",
                         "p50", "p99", "p50", "p99", "failed");
-  for (const Run& run : runs) {
+  for (const Measurement& run : runs) {
     const Counts& counts = run.result.counts;
     const nanoseconds elapsed = run.result.elapsed;
     absl::StrAppendFormat(&table, "%-28s%11s%11s", Describe(run.load.offered),
