@@ -131,7 +131,7 @@ class Streams {
   }
 
   static model::DecodingStep Token() {
-    return {.token = {.id = 533, .log_probs = std::nullopt}, .text = " time", .finish = {}};
+    return {.token = model::GeneratedToken{.id = 533, .log_probs = {}}, .text = " time", .finish = {}};
   }
 
   // Returns when all clients together have read this many messages.
