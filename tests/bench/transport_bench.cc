@@ -131,7 +131,8 @@ class Streams {
   }
 
   static model::DecodingStep Token() {
-    return {.token = model::GeneratedToken{.id = 533, .log_probs = {}}, .text = " time", .finish = {}};
+    return {
+        .token = model::GeneratedToken{.id = 533, .log_probs = {}}, .text = " time", .finish = {}};
   }
 
   // Returns when all clients together have read this many messages.
