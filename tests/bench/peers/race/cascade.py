@@ -32,8 +32,9 @@ class Cascade:
             raise Failed(f"{paths.MODEL_BENCH} is missing: make bench-peers builds it")
 
     def settings(self, weights: str) -> Sequence[Setting]:
-        """Its default settings, keys and values in float32 included."""
-        return [Setting(weights, weights)]
+        """Where weights are approximate, keys and values too may be: the peers' are."""
+        kv = "f32" if weights == "f32" else "f16"
+        return [Setting(weights, weights, {"kv": kv})]
 
     def why_not(self, weights: str) -> str:
         return f"it has no {weights}"
@@ -66,5 +67,6 @@ class Cascade:
             str(paths.MODEL_BENCH),
             f"--model={model.folder}",
             f"--weights={setting.format}",
+            f"--kv_type={setting.options['kv']}",
             f"--threads={threads}",
         ]
