@@ -6,7 +6,9 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <set>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -70,6 +72,35 @@ TEST(PackedMatrixTest, CopyColumnGivesBackTheRoundedColumnFromEitherLayout) {
         }
       }
     }
+  }
+}
+
+// FNV-1a.
+std::uint64_t Hash(std::span<const std::byte> bytes) {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (const std::byte b : bytes) hash = (hash ^ std::to_integer<std::uint64_t>(b)) * 0x100000001b3;
+  return hash;
+}
+
+TEST(PackedMatrixTest, WhoChangesTheLayoutMustRaiseItsVersion) {
+  constexpr std::size_t kIn = 37;
+  constexpr std::size_t kOut = 35;
+  std::vector<float> values(kIn * kOut);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    values[i] = (static_cast<float>(i * 7919 % 2003) - 1001.0f) / 256.0f;
+  }
+  const std::map<WeightType, std::uint64_t> hashes = {{WeightType::kF32, 0x6c0e68d60d427260},
+                                                      {WeightType::kBf16, 0xf8e136c2d7b0f76d},
+                                                      {WeightType::kF16, 0x5ccd11c0192190a4},
+                                                      {WeightType::kInt8, 0xd9e7c23738b16caa},
+                                                      {WeightType::kInt4, 0x0498e0ae4d5aafa3}};
+  InlineExecutor executor;
+  for (const auto& [type, hash] : hashes) {
+    const auto packed =
+        PackedMatrix::Pack(Source(values, SourceMatrix::Layout::kInOut, kIn, kOut), type, executor);
+    EXPECT_EQ(Hash(packed.contents()), hash)
+        << Name(type) << ": files that were packed before hold other bytes than Pack writes now. "
+        << "Raise kPackedLayoutVersion (" << kPackedLayoutVersion << "), then renew this hash.";
   }
 }
 
