@@ -54,23 +54,22 @@ void GenerateReactor::OnStep(model::DecodingStep step) {
 }
 
 void GenerateReactor::OnFinished(const Timings& timings) {
-  {
-    const MutexLock lock(mu_);
-    answer_.End(timings);
-  }
-  End(absl::OkStatus(), environment_.stalled_reader_limit);
+  End(absl::OkStatus(), environment_.stalled_reader_limit, &timings);
 }
 
 void GenerateReactor::OnFailed(absl::Status status) {
   const bool stalled = absl::IsAborted(status);
-  End(std::move(status), stalled ? kLastWordsTime : environment_.stalled_reader_limit);
+  End(std::move(status), stalled ? kLastWordsTime : environment_.stalled_reader_limit, nullptr);
 }
 
-void GenerateReactor::End(absl::Status outcome, absl::Duration grace) {
+void GenerateReactor::End(absl::Status outcome, absl::Duration grace, const Timings* timings) {
   call_.MustEndWithin(grace);
   bool must_post = false;
   {
+    // Summary and outcome under one lock: either of them lets OnWriteDone end the call, after which
+    // `this` may be gone.
     const MutexLock lock(mu_);
+    if (timings != nullptr) answer_.End(*timings);
     outcome_ = std::move(outcome);
     must_post = MustPost();
   }

@@ -83,8 +83,10 @@ class GenerateReactor final : public grpc::ServerWriteReactor<v1::GenerateEvent>
   // Whether the caller must post this object, now that there is something new.
   bool MustPost() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
-  // The worker has said its last word: the client has this long to take what there is.
-  void End(absl::Status outcome, absl::Duration grace) ABSL_LOCKS_EXCLUDED(mu_);
+  // The worker has said its last word: the client has this long to take what there is. With
+  // `timings`, which are not kept, the answer is whole.
+  void End(absl::Status outcome, absl::Duration grace, const Timings* timings)
+      ABSL_LOCKS_EXCLUDED(mu_);
 
   // What to do now. At most one caller at a time gets anything but kNone.
   Action NextAction() noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
