@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from race import machine, paths
+from race.amx import refuse_amx
 from race.cascade import Cascade
 from race.cells import CELLS, WEIGHT_CLASSES
 from race.contender import Contender
@@ -32,7 +33,7 @@ class Plan:
         self.cells = [CELLS[name] for name in options.cells]
         self.models = [make_model(name) for name in options.models]
         tuning = Records(
-            paths.BUILD / "settings.jsonl",
+            paths.BUILD / f"settings{options.variant}.jsonl",
             {"kind": "settings", "fingerprint": machine.peers_fingerprint()},
             options.retune,
         )
@@ -112,6 +113,8 @@ class Plan:
 
 def main(description: str) -> None:
     options = parse(description)
+    if options.without_amx:
+        refuse_amx()
     not_run = NotRun()
     peers = enter(options, not_run)
     plan = Plan(options, peers, not_run)
@@ -122,7 +125,7 @@ def main(description: str) -> None:
     before = machine.state()
     limits = Limits(time.monotonic() + 60 * options.minutes, options.rounds, options.samples)
     fingerprint: Record = {"kind": "run", "fingerprint": machine.run_fingerprint()}
-    records = Records(paths.BUILD / "race.jsonl", fingerprint, options.fresh)
+    records = Records(paths.BUILD / f"race{options.variant}.jsonl", fingerprint, options.fresh)
     pairings = list(plan.pairings(Verification(plan.cascade, records)))
     race(list(plan.groups()), records, limits, not_run)
     found = results(iter(pairings), records)
@@ -151,7 +154,10 @@ def report(
         print(f"not run: {line}")
     options.output.mkdir(parents=True, exist_ok=True)
     cells = ",\n".join(json.dumps(result.json()) for result in found)
-    (options.output / "peers.json").write_text(f"[\n{cells}\n]\n", encoding="utf-8")
+    name = f"peers{options.variant}"
+    (options.output / f"{name}.json").write_text(f"[\n{cells}\n]\n", encoding="utf-8")
     where = f"{info['cpu']}, {info['cpus']} CPUs, {before['date']}"
-    plot(found, f"Cascade {version} against its peers: {where}", options.output / "peers.png")
-    say(f"written: {options.output}/peers.json and peers.png")
+    without = ", without AMX" if options.without_amx else ""
+    title = f"Cascade {version} against its peers{without}: {where}"
+    plot(found, title, options.output / f"{name}.png")
+    say(f"written: {options.output}/{name}.json and {name}.png")

@@ -25,7 +25,13 @@ class Options:
     prepare: bool
     retune: bool
     fresh: bool
+    without_amx: bool
     output: Path
+
+    @property
+    def variant(self) -> str:
+        """For the names of files."""
+        return "-without-amx" if self.without_amx else ""
 
 
 def parse(description: str) -> Options:
@@ -65,6 +71,7 @@ def parse(description: str) -> Options:
     add("--prepare", action="store_true", help="install, convert, choose settings; do not race")
     add("--retune", action="store_true", help="choose the peers' settings anew")
     add("--fresh", action="store_true", help="do not go on with a run that was broken off")
+    add("--without-amx", action="store_true", help="as on a CPU that has no AMX")
     add("--output", type=Path, default=Path("tests/bench"), help="folder of peers.json and .png")
     given = parser.parse_args()
     threads = given.threads or tuple(sorted({1, everything}))
@@ -81,6 +88,7 @@ def parse(description: str) -> Options:
         prepare=given.prepare,
         retune=given.retune,
         fresh=given.fresh,
+        without_amx=given.without_amx,
         output=given.output.resolve(),
     )
     if not given.quick:
