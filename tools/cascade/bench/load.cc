@@ -91,9 +91,17 @@ void Load::StartOne(Clock::time_point due) {
 
 void Load::OnEnded(Stream& stream, const grpc::Status& status) {
   const Clock::time_point now = Clock::now();
-  decltype(in_flight_)::node_type ended;  // destroyed when the lock is open again
+  decltype(in_flight_)::node_type ended;
+  {
+    const absl::MutexLock lock(&mutex_);
+    ended = in_flight_.extract(&stream);
+    ++being_destroyed_;
+  }
+  // Not under the lock, and before Run returns: a stream holds its channel, and if this thread of
+  // gRPC's were the last to let go of all channels, gRPC would join it with itself.
+  ended = {};
   const absl::MutexLock lock(&mutex_);
-  ended = in_flight_.extract(&stream);
+  --being_destroyed_;
   pace_->OnEnded(ReadyAfter(status, now));
   last_end_ = now;
   changed_ = true;
@@ -105,7 +113,7 @@ void Load::WaitForEnds() {
     bool stopped = false;
     {
       const absl::MutexLock lock(&mutex_);
-      if (in_flight_.empty()) return;
+      if (in_flight_.empty() && being_destroyed_ == 0) return;
       stopped = stopped_;
     }
     if (stopped && !interrupted) InterruptAll();

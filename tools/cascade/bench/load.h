@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -98,6 +99,7 @@ class Load : public StreamOwner {
   Clock::time_point last_end_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<Pace> pace_ ABSL_GUARDED_BY(mutex_);
   std::unordered_map<const Stream*, std::shared_ptr<Stream>> in_flight_ ABSL_GUARDED_BY(mutex_);
+  std::size_t being_destroyed_ ABSL_GUARDED_BY(mutex_) = 0;  // streams that were in flight
 };
 
 }  // namespace cascade::cli::bench
