@@ -13,7 +13,7 @@ export CMAKE_CXX_COMPILER_LAUNCHER ?= ccache
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test checkpoints asan tsan aarch64 soak bench bench-peers format lint ci readme-test image-test \
+.PHONY: help build run test checkpoints asan tsan aarch64 soak bench bench-peers bench-load format lint ci readme-test image-test \
         manifests-test fresh-test clean
 
 help:  ## Show this
@@ -68,6 +68,10 @@ bench-peers:  ## Race llama.cpp, PyTorch and others, in half an hour (ARGS="--qu
 	@test -f build/bench/build.ninja || cmake --preset bench
 	cmake --build --preset bench --parallel $(JOBS) --target model_bench
 	tests/bench/peers/run_peers.py $(ARGS)
+
+bench-load: build  ## Load the server and llama.cpp's, by turns, in a quarter of an hour (ARGS="--quick")
+	@$(INSTALL) peers
+	tests/bench/load/run_load.py $(ARGS)
 
 format:  ## Rewrite the C++ sources in the house's format
 	@$(INSTALL) lint

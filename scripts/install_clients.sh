@@ -1,6 +1,6 @@
 #!/bin/sh
-# Brings the clients that the README shows and Debian does not have into FOLDER/bin: grpcurl, built from
-# its Go module, and a Python with grpcio-tools. Versions are pinned. Does nothing if they are there.
+# Brings what the README shows and Debian does not have into FOLDER/bin: grpcurl, built from its Go module,
+# and a Python with grpcio-tools and matplotlib. Versions are pinned. Does nothing if they are there.
 set -eu
 mkdir -p "$1/bin"
 folder=$(cd "$1" && pwd)
@@ -9,7 +9,7 @@ if [ ! -x "$folder/bin/grpcurl" ]; then
   command -v go > /dev/null || { echo 'install_clients: grpcurl needs go' >&2; exit 1; }
   GOBIN="$folder/bin" go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3
 fi
-if [ ! -x "$folder/bin/python3" ]; then
+if ! "$folder/bin/python3" -c 'import grpc_tools, matplotlib' 2> /dev/null; then
   python3 -m venv "$folder"
-  "$folder/bin/pip" install --quiet grpcio==1.66.2 grpcio-tools==1.66.2
+  "$folder/bin/pip" install --quiet grpcio==1.66.2 grpcio-tools==1.66.2 matplotlib==3.11.2
 fi

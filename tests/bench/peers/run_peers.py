@@ -4,35 +4,18 @@
 Makes its own virtual environment under build/peers the first time, and goes on inside it.
 """
 
-import hashlib
-import os
-import subprocess
 import sys
 from pathlib import Path
 
+from environment import go_on_inside
+
 FOLDER = Path(__file__).resolve().parent
-ENVIRONMENT = FOLDER.parents[2] / "build" / "peers" / "venv"
-PYTHON = ENVIRONMENT / "bin" / "python"
-
-
-def ensure_environment() -> None:
-    """The environment holds what requirements.txt says, or is made to."""
-    requirements = FOLDER / "requirements.txt"
-    digest = hashlib.sha256(requirements.read_bytes()).hexdigest()
-    stamp = ENVIRONMENT / "requirements.sha256"
-    if stamp.exists() and stamp.read_text() == digest:
-        return
-    print("installing the peers (about 6 GB, the first time)", file=sys.stderr, flush=True)
-    subprocess.run([sys.executable, "-m", "venv", ENVIRONMENT], check=True)
-    pip: list[str | Path] = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check"]
-    subprocess.run([*pip, "--quiet", "--requirement", requirements], check=True)
-    stamp.write_text(digest)
 
 
 def main() -> None:
-    if Path(sys.prefix).resolve() != ENVIRONMENT.resolve():
-        ensure_environment()
-        os.execv(PYTHON, [str(PYTHON), __file__, *sys.argv[1:]])
+    go_on_inside(
+        FOLDER.parents[2] / "build" / "peers" / "venv", FOLDER / "requirements.txt", "6 GB"
+    )
     from race.main import main as run
     from race.process import Failed
 

@@ -1,5 +1,6 @@
 """Writes a model as GGUF, llama.cpp's format, in any of its types."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import gguf
@@ -28,7 +29,18 @@ BLOCK_NAMES = {
 OTHER_NAMES = {"wte": "token_embd", "wpe": "position_embd", "ln_f": "output_norm"}
 
 
-def write_gguf(model: Model, file: Path, type_name: str) -> None:
+def no_vocabulary(writer: gguf.GGUFWriter) -> None:
+    """For programs that see token ids alone."""
+    writer.add_tokenizer_model("no_vocab")
+    writer.add_vocab_size(VOCABULARY)
+
+
+def write_gguf(
+    model: Model,
+    file: Path,
+    type_name: str,
+    add_vocabulary: Callable[[gguf.GGUFWriter], None] = no_vocabulary,
+) -> None:
     """Matrices get the type; the rest stays float32, as llama.cpp's own converter has it."""
     partial = file.with_suffix(".partial")
     writer = gguf.GGUFWriter(partial, "gpt2")
@@ -38,8 +50,7 @@ def write_gguf(model: Model, file: Path, type_name: str) -> None:
     writer.add_feed_forward_length(4 * model.shape.width)
     writer.add_head_count(model.shape.heads)
     writer.add_layer_norm_eps(1e-5)
-    writer.add_tokenizer_model("no_vocab")
-    writer.add_vocab_size(VOCABULARY)
+    add_vocabulary(writer)
     for name, tensor in load_file(model.folder / "model.safetensors").items():
         _add(writer, name, tensor, TYPES[type_name])
     writer.write_header_to_file()

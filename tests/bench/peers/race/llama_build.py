@@ -2,6 +2,7 @@
 
 import sys
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from race import paths
@@ -13,6 +14,7 @@ FOLDER = paths.BUILD / "llama"
 SOURCE = FOLDER / f"{PACKAGE}-{VERSION}"
 BINARIES = FOLDER / f"build-{VERSION}" / "bin"
 TOOLS = ("llama-bench", "llama-batched-bench")
+SERVER = "llama-server"
 
 # GGML_NATIVE: every instruction set of this CPU, AMX and AVX-512 included. Its other kernels, of
 # llamafile and for repacked weights, and OpenMP are on by default.
@@ -24,15 +26,17 @@ OPTIONS = (
     "-DLLAMA_OPENSSL=OFF",
     "-DLLAMA_BUILD_TESTS=OFF",
     "-DLLAMA_BUILD_EXAMPLES=OFF",
-    "-DLLAMA_BUILD_SERVER=OFF",
+    "-DLLAMA_BUILD_APP=OFF",
+    "-DLLAMA_BUILD_SERVER=ON",
     "-DLLAMA_BUILD_UI=OFF",
+    "-DLLAMA_USE_PREBUILT_UI=OFF",
     f"-DCMAKE_CXX_FLAGS=-include {paths.PEERS / 'amx_loadconfig.h'}",
 )
 
 
-def build_llama() -> None:
-    """Leaves the tools and the shared library in BINARIES."""
-    if all((BINARIES / tool).exists() for tool in TOOLS):
+def build_llama(programs: Sequence[str] = TOOLS) -> None:
+    """Leaves the programs and the shared library in BINARIES."""
+    if all((BINARIES / program).exists() for program in programs):
         return
     if not SOURCE.exists():
         _unpack(_download())
@@ -41,7 +45,9 @@ def build_llama() -> None:
     source = SOURCE / "vendor" / "llama.cpp"
     run_logged(["cmake", "-S", source, "-B", build, "-G", "Ninja", *OPTIONS], "llama-build")
     jobs = str(len(available_cpus()))
-    run_logged(["cmake", "--build", build, "--parallel", jobs, "--target", *TOOLS], "llama-build")
+    run_logged(
+        ["cmake", "--build", build, "--parallel", jobs, "--target", *programs], "llama-build"
+    )
 
 
 def llama_version() -> str:

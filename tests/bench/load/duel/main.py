@@ -1,0 +1,113 @@
+"""The measurement from end to end."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from race import llama_build, machine
+from race.process import say
+
+from duel.alone import OverloadResult, PrefixResult, measure_overload, measure_prefix
+from duel.cascade import CascadeServer
+from duel.cells import Load
+from duel.contender import Contender
+from duel.cpus import server_cpus
+from duel.llama import SETTINGS, LlamaServer, LlamaSetting
+from duel.options import Options, parse
+from duel.plot import plot
+from duel.results import Entry
+from duel.schedule import choose, race
+from duel.served_model import ServedModel, make_served_model
+from duel.table import failures, overload_text, prefix_text, settings_list, streams_table
+
+CHUNKED = 256  # tokens of a step: Cascade's own default
+
+
+@dataclass(frozen=True)
+class Found:
+    entries: list[Entry]
+    prefix: PrefixResult | None
+    overload: OverloadResult | None
+
+
+def main(description: str) -> None:
+    options = parse(description)
+    llama_build.build_llama([llama_build.SERVER])
+    served = make_served_model(options.model)
+    for setting in SETTINGS[_class(options)]:
+        served.gguf(setting.format)
+    if options.prepare:
+        return
+    before = machine.state()
+    cascade = CascadeServer(served, options.weights)
+    found = Found(
+        entries=race(_pairs(options, cascade, served), options.rounds),
+        prefix=measure_prefix(cascade) if "prefix" in options.parts else None,
+        overload=measure_overload(cascade, options.overload_seconds)
+        if "overload" in options.parts
+        else None,
+    )
+    _report(options, cascade, found, before)
+
+
+def _class(options: Options) -> str:
+    """llama.cpp's faster 16-bit format races either of Cascade's."""
+    return "f32" if options.weights == "f32" else "bf16"
+
+
+def _pairs(
+    options: Options, cascade: CascadeServer, served: ServedModel
+) -> list[tuple[Load, Sequence[Contender]]]:
+    """Who runs which load. llama-server's setting is chosen for one stream and for 32."""
+    settings = SETTINGS[_class(options)]
+    pairs: list[tuple[Load, Sequence[Contender]]] = []
+    if not {"streams", "long"} & set(options.parts):
+        return pairs
+    many = _chosen(served, settings, Load(32, 48))
+    if "streams" in options.parts:
+        for load in options.loads:
+            setting = many if load.streams > 1 else _chosen(served, settings, Load(1, 3))
+            pairs.append((load, [cascade, LlamaServer(served, setting)]))
+    if "long" in options.parts:
+        chunked = LlamaServer(served, replace(many, batch=CHUNKED), f"llama-server -b {CHUNKED}")
+        pairs.append((options.long_prompts, [cascade, LlamaServer(served, many), chunked]))
+    return pairs
+
+
+def _chosen(served: ServedModel, settings: Sequence[LlamaSetting], load: Load) -> LlamaSetting:
+    candidates = [LlamaServer(served, setting) for setting in settings]
+    return choose(candidates, load).chosen
+
+
+def _report(options: Options, cascade: CascadeServer, found: Found, before: dict[str, str]) -> None:
+    """Markdown on standard output; load.json and the picture in the folder."""
+    info = machine.describe()
+    print(f"{info['cpu']} (model {info['cpu_model']}), {info['cpus']} CPUs: {info['flags']}")
+    print(f"{before['date']}, load before: {before['load']}, after: {machine.state()['load']}")
+    print(f"Cascade {cascade.version()}, llama.cpp {llama_build.llama_version()}")
+    print(f"{options.model}, {options.weights}, threads: {len(server_cpus())}\n")
+    options.output.mkdir(parents=True, exist_ok=True)
+    if found.entries:
+        print(f"{streams_table(found.entries)}\n\n{settings_list(found.entries)}\n")
+        print(failures(found.entries) or "All requests were answered.")
+        where = f"{options.model}, {options.weights}, {info['cpu']}, {before['date']}"
+        plot(found.entries, f"Two servers under load: {where}", options.output / "load.png")
+    if found.prefix:
+        print(f"\n{prefix_text(found.prefix)}")
+    if found.overload:
+        print(f"\n{overload_text(found.overload)}")
+    report = {
+        "machine": info,
+        "state": before,
+        "cascade": cascade.version(),
+        "llama.cpp": llama_build.llama_version(),
+        "model": options.model,
+        "weights": options.weights,
+        "threads": len(server_cpus()),
+        "loads": [entry.json() for entry in found.entries if entry.rounds],
+        "prefix": found.prefix.json() if found.prefix else None,
+        "overload": found.overload.json() if found.overload else None,
+    }
+    text = json.dumps(report, indent=1) + "\n"
+    (options.output / "load.json").write_text(text, encoding="utf-8")
+    say(f"written: {options.output}/load.json and load.png")

@@ -1,0 +1,112 @@
+"""The results as a picture."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+from matplotlib import pyplot  # noqa: E402  # after the choice of what draws
+from matplotlib.axes import Axes  # noqa: E402
+from matplotlib.ticker import FuncFormatter, NullLocator  # noqa: E402
+
+from duel.cells import Outcome, Times  # noqa: E402
+from duel.results import Entry  # noqa: E402
+
+COLOURS = {
+    "cascade-server": "#d55e00",
+    "llama-server": "#0072b2",
+    "llama-server -b 256": "#56b4e9",
+}
+NUMBER: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "fontsize": 8}
+
+
+def plot(entries: Sequence[Entry], title: str, file: Path) -> None:
+    """Throughput and latencies by the number of streams, and what long prompts do to streams."""
+    measured = [entry for entry in entries if entry.rounds]
+    streams = [entry for entry in measured if not entry.load.long_prompts]
+    long_prompts = [entry for entry in measured if entry.load.long_prompts]
+    figure, panels = pyplot.subplots(2, 2, figsize=(10.5, 8), layout="constrained")
+    _throughput(panels[0][0], streams)
+    _latency(panels[0][1], streams, "time to first token, ms", lambda each: each.first_token)
+    _latency(panels[1][0], streams, "time between tokens, ms", lambda each: each.between_tokens)
+    _long_prompts(panels[1][1], long_prompts)
+    names = list(dict.fromkeys(entry.contender for entry in streams))
+    handles = [pyplot.Line2D([], [], marker="o", color=COLOURS[name], label=name) for name in names]
+    handles.append(pyplot.Line2D([], [], linestyle="-", color="#555555", label="p50"))
+    handles.append(pyplot.Line2D([], [], linestyle="--", color="#555555", label="p99"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
+    figure.suptitle(title, fontsize=11)
+    figure.savefig(file, dpi=110)
+    pyplot.close(figure)
+
+
+def _throughput(panel: Axes, entries: Sequence[Entry]) -> None:
+    for name, own in _by_contender(entries).items():
+        counts = [entry.load.streams for entry in own]
+        rates = [entry.tokens_per_second for entry in own]
+        panel.plot(counts, rates, "o-", color=COLOURS[name], markersize=5)
+        for count, rate in zip(counts, rates, strict=True):
+            panel.annotate(f"{rate:.0f}", (count, rate), (0, 6), color=COLOURS[name], **NUMBER)
+    panel.set_ylabel("generated tokens per second")
+    panel.set_ylim(bottom=0)
+    panel.margins(y=0.15)
+    _streams_axis(panel, entries)
+
+
+def _latency(
+    panel: Axes, entries: Sequence[Entry], label: str, of: Callable[[Outcome], Times]
+) -> None:
+    for name, own in _by_contender(entries).items():
+        counts = [entry.load.streams for entry in own]
+        p50 = [1e3 * entry.median(lambda each: of(each).p50) for entry in own]
+        p99 = [1e3 * entry.median(lambda each: of(each).p99) for entry in own]
+        panel.plot(counts, p50, "o-", color=COLOURS[name], markersize=5)
+        panel.plot(counts, p99, "o--", color=COLOURS[name], markersize=5, markerfacecolor="white")
+    panel.set_yscale("log")
+    panel.set_ylabel(label)
+    _streams_axis(panel, entries)
+
+
+def _streams_axis(panel: Axes, entries: Sequence[Entry]) -> None:
+    counts = sorted({entry.load.streams for entry in entries})
+    panel.set_xscale("log")
+    panel.set_xticks(counts, [str(count) for count in counts])
+    panel.xaxis.set_minor_locator(NullLocator())
+    panel.set_xlabel("concurrent streams")
+    _plain(panel)
+
+
+def _long_prompts(panel: Axes, entries: Sequence[Entry]) -> None:
+    labels = []
+    for place, entry in enumerate(entries):
+        p50 = 1e3 * entry.median(lambda each: each.between_tokens.p50)
+        p99 = 1e3 * entry.median(lambda each: each.between_tokens.p99)
+        colour = COLOURS[entry.contender]
+        panel.plot([place, place], [p50, p99], color=colour, linewidth=2)
+        panel.plot(place, p50, "o", color=colour, markersize=7)
+        panel.plot(place, p99, "o", color=colour, markersize=7, markerfacecolor="white")
+        for value in (p50, p99):
+            panel.annotate(f"{value:.0f}", (place, value), (14, -3), **NUMBER)
+        labels.append(entry.contender.replace(" ", "\n", 1))
+    panel.set_yscale("log")
+    panel.margins(x=0.3, y=0.2)
+    panel.set_xticks(range(len(labels)), labels)
+    panel.set_ylabel("time between tokens, ms")
+    panel.set_title("16 streams, a prompt of 900 tokens every 2 s", fontsize=10)
+    _plain(panel)
+
+
+def _plain(panel: Axes) -> None:
+    if panel.get_yscale() == "log":
+        panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    panel.grid(color="#dddddd", linewidth=0.6)
+    panel.set_axisbelow(True)
+
+
+def _by_contender(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
+    found: dict[str, list[Entry]] = {}
+    for entry in sorted(entries, key=lambda each: each.load.streams):
+        found.setdefault(entry.contender, []).append(entry)
+    return found
