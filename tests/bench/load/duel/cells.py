@@ -28,7 +28,9 @@ class Load:
 
     @property
     def name(self) -> str:
-        return "long prompts" if self.long_prompts else f"{self.streams} streams"
+        if self.long_prompts:
+            return "long prompts"
+        return "1 stream" if self.streams == 1 else f"{self.streams} streams"
 
     def json(self) -> dict[str, object]:
         return asdict(self)

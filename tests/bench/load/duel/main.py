@@ -38,8 +38,9 @@ def main(description: str) -> None:
         served.gguf(setting.format)
     if options.prepare:
         return
-    before = machine.state()
     cascade = CascadeServer(served, options.weights)
+    version = cascade.version()  # now: the checkout may change while this runs
+    before = machine.state()
     found = Found(
         entries=race(_pairs(options, cascade, served), options.rounds),
         prefix=measure_prefix(cascade) if "prefix" in options.parts else None,
@@ -47,7 +48,7 @@ def main(description: str) -> None:
         if "overload" in options.parts
         else None,
     )
-    _report(options, cascade, found, before)
+    _report(options, version, found, before)
 
 
 def _class(options: Options) -> str:
@@ -79,12 +80,12 @@ def _chosen(served: ServedModel, settings: Sequence[LlamaSetting], load: Load) -
     return choose(candidates, load).chosen
 
 
-def _report(options: Options, cascade: CascadeServer, found: Found, before: dict[str, str]) -> None:
+def _report(options: Options, version: str, found: Found, before: dict[str, str]) -> None:
     """Markdown on standard output; load.json and the picture in the folder."""
     info = machine.describe()
     print(f"{info['cpu']} (model {info['cpu_model']}), {info['cpus']} CPUs: {info['flags']}")
     print(f"{before['date']}, load before: {before['load']}, after: {machine.state()['load']}")
-    print(f"Cascade {cascade.version()}, llama.cpp {llama_build.llama_version()}")
+    print(f"Cascade {version}, llama.cpp {llama_build.llama_version()}")
     print(f"{options.model}, {options.weights}, threads: {len(server_cpus())}\n")
     options.output.mkdir(parents=True, exist_ok=True)
     if found.entries:
@@ -99,7 +100,7 @@ def _report(options: Options, cascade: CascadeServer, found: Found, before: dict
     report = {
         "machine": info,
         "state": before,
-        "cascade": cascade.version(),
+        "cascade": version,
         "llama.cpp": llama_build.llama_version(),
         "model": options.model,
         "weights": options.weights,

@@ -19,7 +19,7 @@ COLOURS = {
     "llama-server": "#0072b2",
     "llama-server -b 256": "#56b4e9",
 }
-NUMBER: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "fontsize": 8}
+NUMBER: dict[str, Any] = {"textcoords": "offset points", "fontsize": 8}
 
 
 def plot(entries: Sequence[Entry], title: str, file: Path) -> None:
@@ -34,8 +34,10 @@ def plot(entries: Sequence[Entry], title: str, file: Path) -> None:
     _long_prompts(panels[1][1], long_prompts)
     names = list(dict.fromkeys(entry.contender for entry in streams))
     handles = [pyplot.Line2D([], [], marker="o", color=COLOURS[name], label=name) for name in names]
-    handles.append(pyplot.Line2D([], [], linestyle="-", color="#555555", label="p50"))
-    handles.append(pyplot.Line2D([], [], linestyle="--", color="#555555", label="p99"))
+    handles.append(pyplot.Line2D([], [], marker="o", color="#555555", label="p50"))
+    p99 = pyplot.Line2D([], [], linestyle="--", marker="o", color="#555555", label="p99")
+    p99.set_markerfacecolor("white")
+    handles.append(p99)
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
     figure.suptitle(title, fontsize=11)
     figure.savefig(file, dpi=110)
@@ -46,12 +48,14 @@ def _throughput(panel: Axes, entries: Sequence[Entry]) -> None:
     for name, own in _by_contender(entries).items():
         counts = [entry.load.streams for entry in own]
         rates = [entry.tokens_per_second for entry in own]
-        panel.plot(counts, rates, "o-", color=COLOURS[name], markersize=5)
+        colour = COLOURS[name]
+        panel.plot(counts, rates, "o-", color=colour, markersize=5)
         for count, rate in zip(counts, rates, strict=True):
-            panel.annotate(f"{rate:.0f}", (count, rate), (0, 6), color=COLOURS[name], **NUMBER)
+            place = (count, rate)
+            panel.annotate(f"{rate:.0f}", place, (0, 6), ha="center", color=colour, **NUMBER)
     panel.set_ylabel("generated tokens per second")
-    panel.set_ylim(bottom=0)
-    panel.margins(y=0.15)
+    most = max((entry.tokens_per_second for entry in entries), default=1)
+    panel.set_ylim(0, 1.12 * most)
     _streams_axis(panel, entries)
 
 
@@ -88,14 +92,23 @@ def _long_prompts(panel: Axes, entries: Sequence[Entry]) -> None:
         panel.plot(place, p50, "o", color=colour, markersize=7)
         panel.plot(place, p99, "o", color=colour, markersize=7, markerfacecolor="white")
         for value in (p50, p99):
-            panel.annotate(f"{value:.0f}", (place, value), (14, -3), **NUMBER)
+            panel.annotate(f"{value:.0f}", (place, value), (8, -3), **NUMBER)
         labels.append(entry.contender.replace(" ", "\n", 1))
     panel.set_yscale("log")
     panel.margins(x=0.3, y=0.2)
     panel.set_xticks(range(len(labels)), labels)
     panel.set_ylabel("time between tokens, ms")
-    panel.set_title("16 streams, a prompt of 900 tokens every 2 s", fontsize=10)
+    panel.set_title(_long_prompts_title(entries), fontsize=10)
     _plain(panel)
+
+
+def _long_prompts_title(entries: Sequence[Entry]) -> str:
+    loads = [entry.load for entry in entries if entry.load.long_prompts]
+    if not loads or not loads[0].long_prompts:
+        return ""
+    plan = loads[0].long_prompts
+    often = f"every {plan.every_seconds:g} s"
+    return f"{loads[0].streams} streams, a prompt of {plan.prompt_tokens} tokens {often}"
 
 
 def _plain(panel: Axes) -> None:

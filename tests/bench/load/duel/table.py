@@ -29,7 +29,7 @@ def _line(entry: Entry, own: Entry | None) -> str:
         entry.load.name,
         entry.contender,
         f"{entry.tokens_per_second:.0f}",
-        f"{100 * entry.spread:.0f} %",
+        f"{100 * entry.spread:.0f} %" if len(entry.rounds) > 1 else "",
         _percentiles(entry, lambda each: each.first_token),
         _percentiles(entry, lambda each: each.between_tokens),
         ratio,
