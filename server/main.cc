@@ -1,7 +1,7 @@
 // cascade-server: flags, signals, and how it ends.
 //
-// Exit status: 0 after SIGTERM or SIGINT, while the model loads too; 1 if it cannot start: then the
-// reason is one line on stderr.
+// Exit status: 0 after SIGTERM or SIGINT, while the model loads too; 1 if it cannot start, or
+// cannot end because the model hangs: then the reason is one line on stderr.
 
 #include <pthread.h>
 
@@ -103,13 +103,19 @@ class Loading {
   std::thread thread_;   // last: the rest is there before it starts
 };
 
+// Drains; ends the process if that is hopeless: nothing that the worker uses can be destroyed then.
+void DrainOrExit(Server& server, absl::Time deadline) {
+  const absl::Status status = server.Drain(deadline);
+  if (!status.ok()) std::_Exit(Fail(status));
+}
+
 // Lets running streams finish for `grace`, or until a second signal.
 void DrainUnlessInterrupted(Server& server, const ShutdownSignals& signals, absl::Duration grace) {
   std::thread impatience([&server, &signals] {
     signals.Wait();
-    server.Drain(absl::InfinitePast());
+    DrainOrExit(server, absl::InfinitePast());
   });
-  server.Drain(absl::Now() + grace);
+  DrainOrExit(server, absl::Now() + grace);
   pthread_kill(impatience.native_handle(), SIGINT);  // in vain if it has had its signal
   impatience.join();
 }

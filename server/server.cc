@@ -27,6 +27,9 @@ constexpr absl::Duration kGoodbyeTime = absl::Milliseconds(200);
 // How often the worker and the open calls are looked at, at least.
 constexpr absl::Duration kWatchPeriod = absl::Seconds(1);
 
+// How often a drain looks whether it is hopeless.
+constexpr absl::Duration kDrainPeriod = absl::Milliseconds(100);
+
 // Of one connection, beyond the generations that there can be at all: for the short calls.
 constexpr std::size_t kMoreStreams = 1024;
 
@@ -98,20 +101,32 @@ void Server::StartWatching() {
   const absl::Duration period =
       std::min({kWatchPeriod, options_.worker_hang / 4, options_.worker.stalled_reader_limit / 4});
   ticker_.emplace(period, [this](absl::Duration passed) {
-    health_.SetHanging(watch_->Look(passed));
+    worker_hangs_ = watch_->Look(passed);
+    health_.SetHanging(worker_hangs_);
     calls_.Pass(passed);
   });
 }
 
-void Server::Drain(absl::Time deadline) {
+absl::Status Server::Drain(absl::Time deadline) {
   health_.SetReady(false);
   text_generation_.StopServing();
-  if (model_ != nullptr) model_->backend().worker.Drain(deadline);
+  if (model_ == nullptr) return absl::OkStatus();
+  Worker& worker = model_->backend().worker;
+  worker.StartDrain(deadline);
+  while (!worker.AwaitDrained(kDrainPeriod)) {
+    if (!worker_hangs_ || absl::Now() < deadline) continue;
+    return absl::InternalError(
+        absl::StrCat("the worker hangs in a step, longer than --worker_hang_seconds, and what was "
+                     "accepted cannot be ended; running: ",
+                     worker.DescribeRunning()));
+  }
+  return absl::OkStatus();
 }
 
 void Server::Shutdown() {
   if (server_ == nullptr) return;
-  Drain(absl::InfinitePast());
+  while (!Drain(absl::InfinitePast()).ok()) {
+  }
   health_.EndWatches();
   calls_.WaitUntilNone(absl::Now() + kFlushTime);
   server_->Shutdown(absl::ToChronoTime(absl::Now() + kGoodbyeTime));

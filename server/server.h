@@ -1,6 +1,7 @@
 // The gRPC server from its first listen to its last call.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -43,12 +44,13 @@ class Server {
   // Serves the model. REQUIRES: LoadModel was OK.
   void StartServing();
 
-  // Health turns NOT_SERVING and new requests are refused, before anything else. Returns when those
-  // that were admitted have ended, at `deadline` by force.
-  void Drain(absl::Time deadline);
+  // Health turns NOT_SERVING and new requests are refused, before anything else. OK when those that
+  // were admitted have ended, at `deadline` by force. INTERNAL, with what was running, if the
+  // worker hangs in a step after `deadline`: then nothing but the end of the process ends it.
+  absl::Status Drain(absl::Time deadline);
 
   // Ends everything; the last messages still have a few seconds to get to their clients.
-  // Idempotent.
+  // Idempotent. A worker that hangs is waited for.
   void Shutdown();
 
   // What a client dials, such as "localhost:50051": --listen, with the port that was taken for 0
@@ -70,7 +72,8 @@ class Server {
   std::unique_ptr<ServedModel> model_;  // outlives the calls that use it
   std::unique_ptr<grpc::Server> server_;
   std::optional<WorkerWatch> watch_;  // the ticker's thread's
-  std::optional<Ticker> ticker_;      // last: it uses the rest
+  std::atomic<bool> worker_hangs_ = false;
+  std::optional<Ticker> ticker_;  // last: it uses the rest
 };
 
 }  // namespace cascade::server

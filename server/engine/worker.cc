@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cassert>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -81,7 +82,8 @@ class Worker::Impl {
   ~Impl();
 
   void Submit(GenerationRequest request) ABSL_LOCKS_EXCLUDED(mu_);
-  void Drain(absl::Time deadline) ABSL_LOCKS_EXCLUDED(mu_);
+  void StartDrain(absl::Time deadline) ABSL_LOCKS_EXCLUDED(mu_);
+  bool AwaitDrained(absl::Duration at_most) ABSL_LOCKS_EXCLUDED(mu_);
   void Wake() { queue_.Wake(); }
   WorkerStats stats() const ABSL_LOCKS_EXCLUDED(mu_);
   absl::Duration RetryAfter() const ABSL_LOCKS_EXCLUDED(mu_);
@@ -147,7 +149,7 @@ Worker::Impl::Impl(std::unique_ptr<model::LanguageModel> model, model::KvCache c
 }
 
 Worker::Impl::~Impl() {
-  Drain(absl::InfinitePast());
+  StartDrain(absl::InfinitePast());
   thread_.join();
 }
 
@@ -192,14 +194,20 @@ absl::Status Worker::Impl::CheckDeadline(const GenerationRequest& request) const
                    absl::FormatDuration(estimate)));
 }
 
-void Worker::Impl::Drain(absl::Time deadline) {
+void Worker::Impl::StartDrain(absl::Time deadline) {
   {
     const MutexLock lock(mu_);
     drain_deadline_ = std::min(drain_deadline_, deadline);
   }
   queue_.Close(ShuttingDown());  // also wakes the worker, which then sees the deadline
+}
+
+bool Worker::Impl::AwaitDrained(absl::Duration at_most) {
+  const auto until = std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(at_most);
   const MutexLock lock(mu_);
-  while (!has_ended_) ended_.wait(mu_);
+  while (!has_ended_ && ended_.wait_until(mu_, until) != std::cv_status::timeout) {
+  }
+  return has_ended_;
 }
 
 WorkerStats Worker::Impl::stats() const {
@@ -336,7 +344,15 @@ Worker::~Worker() = default;
 
 void Worker::Submit(GenerationRequest request) { impl_->Submit(std::move(request)); }
 
-void Worker::Drain(absl::Time deadline) { impl_->Drain(deadline); }
+void Worker::Drain(absl::Time deadline) {
+  StartDrain(deadline);
+  while (!AwaitDrained(absl::Hours(1))) {
+  }
+}
+
+void Worker::StartDrain(absl::Time deadline) { impl_->StartDrain(deadline); }
+
+bool Worker::AwaitDrained(absl::Duration at_most) { return impl_->AwaitDrained(at_most); }
 
 void Worker::Wake() { impl_->Wake(); }
 

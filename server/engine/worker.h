@@ -83,6 +83,10 @@ class Worker {
   // thread but the worker's, several at once: the earliest deadline counts. Idempotent.
   void Drain(absl::Time deadline);
 
+  // Drain in two halves, for those who will not wait for ever: a step that hangs, hangs a drain.
+  void StartDrain(absl::Time deadline);
+  bool AwaitDrained(absl::Duration at_most);  // true once all have ended; false: not in that time
+
   // Has the worker look at its sinks again: IsStalled became false, or IsCancelled true. Any
   // thread.
   void Wake();

@@ -163,7 +163,7 @@ TEST(DrainTest, RunningStreamsFinishAndNewOnesAreRefused) {
   HealthWatch watch(served.health());
   EXPECT_TRUE(watch.WaitFor(HealthCheckResponse::SERVING));
 
-  std::thread drain([&served] { served.server().Drain(absl::InfiniteFuture()); });
+  std::thread drain([&served] { served.DrainAll(); });
   EXPECT_TRUE(watch.WaitFor(HealthCheckResponse::NOT_SERVING));
   // Health is told first: refusal may come a moment later, but it comes.
   grpc::Status late;
@@ -184,7 +184,7 @@ TEST(DrainTest, AtTheDeadlineTheRestEndWithAStatus) {
   const ModelFolder folder;
   Served served(folder.path());
   Call running(served.stub(), kEndless);
-  served.server().Drain(absl::Now());
+  EXPECT_THAT(served.server().Drain(absl::Now()), IsOk());
   const Stream stream = running.Rest();
   EXPECT_EQ(stream.status.error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_TRUE(served.EverythingIsFree());
@@ -194,8 +194,8 @@ TEST(DrainTest, ASecondDrainCutsTheFirstShort) {
   const ModelFolder folder;
   Served served(folder.path());
   Call running(served.stub(), kEndless);
-  std::thread patient([&served] { served.server().Drain(absl::InfiniteFuture()); });
-  served.server().Drain(absl::InfinitePast());
+  std::thread patient([&served] { served.DrainAll(); });
+  EXPECT_THAT(served.server().Drain(absl::InfinitePast()), IsOk());
   patient.join();
   EXPECT_EQ(running.Rest().status.error_code(), grpc::StatusCode::UNAVAILABLE);
 }
@@ -214,7 +214,7 @@ TEST(DrainTest, QueuedRequestsEndWithAStatusToo) {
   grpc::ClientContext context;
   const auto queued = served.stub().GenerateStream(&context, Request(1));
   queued->WaitForInitialMetadata();  // it was accepted
-  served.server().Drain(absl::Now());
+  EXPECT_THAT(served.server().Drain(absl::Now()), IsOk());
   EXPECT_EQ(ReadAll(*queued).status.error_code(), grpc::StatusCode::UNAVAILABLE);
   running.join();
 }
@@ -238,7 +238,7 @@ TEST(DrainTest, ShutdownDoesNotWaitForeverForAClientThatDoesNotRead) {
 TEST(DrainTest, WithoutAServerThereIsNothingToShutDown) {
   const ModelFolder folder;
   Server server(TestOptions(folder.path()));
-  server.Drain(absl::Now());
+  EXPECT_THAT(server.Drain(absl::Now()), IsOk());
   server.Shutdown();
   server.Shutdown();
 }

@@ -52,7 +52,7 @@ std::shared_ptr<grpc::Channel> Served::NewChannel() const {
                                    arguments);
 }
 
-void Served::DrainAll() { server_->Drain(absl::InfiniteFuture()); }
+void Served::DrainAll() { MustBeOk(server_->Drain(absl::InfiniteFuture())); }
 
 bool Served::EverythingIsFree() {
   const server::WorkerStats stats = server_->backend().worker.stats();

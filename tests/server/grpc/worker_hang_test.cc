@@ -2,7 +2,10 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <thread>
 
+#include "absl/time/clock.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/server/grpc/model_folder.h"
 #include "tests/server/grpc/served.h"
@@ -14,32 +17,44 @@ using ::cascade::testing::ModelFolder;
 using ::cascade::testing::Served;
 using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
+using ::testing::HasSubstr;
 
 // Holds the worker's thread in its first step until it is let go.
 class HoldingSink final : public TokenSink {
  public:
   void OnStarted(std::size_t /*cached_tokens*/) override {}
-  void OnStep(model::DecodingStep /*step*/) override { go_.wait(false); }
-  void OnFinished(const Timings& /*timings*/) override { End(); }
-  void OnFailed(absl::Status /*status*/) override { End(); }
+  void OnStep(model::DecodingStep /*step*/) override {
+    Raise(holds_);
+    go_.wait(false);
+  }
+  void OnFinished(const Timings& /*timings*/) override { Raise(ended_); }
+  void OnFailed(absl::Status /*status*/) override { Raise(ended_); }
   bool IsCancelled() const override { return false; }
   bool IsStalled() const override { return false; }
 
-  void LetGo() {
-    go_ = true;
-    go_.notify_all();
-  }
+  void WaitUntilItHolds() const { holds_.wait(false); }
+  void LetGo() { Raise(go_); }
   void WaitForTheEnd() const { ended_.wait(false); }
 
  private:
-  void End() {
-    ended_ = true;
-    ended_.notify_all();
+  static void Raise(std::atomic<bool>& flag) {
+    flag = true;
+    flag.notify_all();
   }
 
+  std::atomic<bool> holds_ = false;
   std::atomic<bool> go_ = false;
   std::atomic<bool> ended_ = false;
 };
+
+GenerationRequest TwoTokens(TokenSink& sink) {
+  GenerationRequest request;
+  request.id = "holder";
+  request.prompt = {1};
+  request.params.stopping.max_new_tokens = 2;
+  request.sink = &sink;
+  return request;
+}
 
 class Watch {
  public:
@@ -77,17 +92,28 @@ TEST(WorkerHangTest, HealthTurnsNotServingAndBack) {
   EXPECT_EQ(readiness.Next(), HealthCheckResponse::SERVING);
 
   HoldingSink sink;
-  GenerationRequest request;
-  request.id = "holder";
-  request.prompt = {1};
-  request.params.stopping.max_new_tokens = 1;
-  request.sink = &sink;
-  served.server().backend().worker.Submit(std::move(request));
+  served.server().backend().worker.Submit(TwoTokens(sink));
   EXPECT_EQ(liveness.Next(), HealthCheckResponse::NOT_SERVING);
   EXPECT_EQ(readiness.Next(), HealthCheckResponse::NOT_SERVING);
   sink.LetGo();
   EXPECT_EQ(liveness.Next(), HealthCheckResponse::SERVING);
   EXPECT_EQ(readiness.Next(), HealthCheckResponse::SERVING);
+  sink.WaitForTheEnd();
+}
+
+TEST(WorkerHangTest, ADrainGivesUpAfterItsDeadlineAndSaysWhatHangs) {
+  const ModelFolder folder;
+  Served served(folder.path(),
+                [](Options& options) { options.worker_hang = absl::Milliseconds(50); });
+  HoldingSink sink;
+  served.server().backend().worker.Submit(TwoTokens(sink));
+  sink.WaitUntilItHolds();
+  const absl::Status status = served.server().Drain(absl::Now());  // would wait for ever
+  EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
+  EXPECT_THAT(status.message(), HasSubstr("the worker hangs in a step"));
+  EXPECT_THAT(status.message(), HasSubstr("holder (prompt 1, at most 2 new)"));
+  sink.LetGo();
+  while (!served.server().Drain(absl::Now()).ok()) std::this_thread::yield();
   sink.WaitForTheEnd();
 }
 
