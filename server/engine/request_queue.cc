@@ -37,7 +37,7 @@ absl::Status RequestQueue::TryPush(QueuedRequest& request) {
     return absl::ResourceExhaustedError(
         absl::StrCat("the queue is full: ", size_.requests, " requests wait"));
   }
-  if (tokens > options_.max_tokens - size_.prompt_tokens) {
+  if (size_.prompt_tokens > 0 && size_.prompt_tokens + tokens > options_.max_tokens) {
     return absl::ResourceExhaustedError(
         absl::StrCat("the queue is full: ", size_.prompt_tokens, " prompt tokens wait, of at most ",
                      options_.max_tokens, "; the prompt has ", tokens));

@@ -30,7 +30,7 @@ class RequestQueue {
  public:
   struct Options {
     std::size_t max_requests = 0;  // both halves together
-    std::size_t max_tokens = 0;    // of their prompts
+    std::size_t max_tokens = 0;    // of their prompts; one that is longer may wait alone
     absl::Duration ageing = absl::InfiniteDuration();
   };
   explicit RequestQueue(const Options& options) : options_(options) {}

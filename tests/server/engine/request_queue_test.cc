@@ -164,6 +164,21 @@ TEST(RequestQueueTest, CountsThePromptsOfThoseThatWait) {
   EXPECT_TRUE(queue.TryPush(five).ok());
 }
 
+TEST(RequestQueueTest, APromptOfMoreTokensThanMayWaitWaitsAlone) {
+  RequestQueue queue({.max_requests = 9, .max_tokens = 10});
+  QueuedRequest longest = Named("longest");
+  longest.request.prompt.resize(11);
+  ASSERT_TRUE(queue.TryPush(longest).ok()) << "it would be refused for ever";
+  QueuedRequest next = Named("next");
+  next.request.prompt.resize(1);
+  EXPECT_EQ(queue.TryPush(next).code(), absl::StatusCode::kResourceExhausted);
+  queue.Receive(Wait::kNo);
+  queue.RemoveIf([](const QueuedRequest&) { return true; });
+  EXPECT_TRUE(queue.TryPush(next).ok());
+  longest.request.prompt.resize(11);
+  EXPECT_EQ(queue.TryPush(longest).code(), absl::StatusCode::kResourceExhausted) << "not alone";
+}
+
 TEST(RequestQueueTest, HigherPrioritiesComeFirstAndEqualsInOrder) {
   RequestQueue queue(Holding(8));
   for (const auto& [id, priority] : {std::pair("low", -1), {"a", 0}, {"high", 3}, {"b", 0}}) {
@@ -182,14 +197,17 @@ TEST(RequestQueueTest, WaitingRaisesThePrioritySoThatNoneWaitsForEver) {
   old.request.priority = -2;
   old.submitted = absl::UnixEpoch();
   QueuedRequest fresh = Named("fresh");
-  fresh.submitted = absl::UnixEpoch() + absl::Seconds(15);
+  fresh.submitted = absl::UnixEpoch() + absl::Seconds(25);
   ASSERT_TRUE(queue.TryPush(fresh).ok());
   ASSERT_TRUE(queue.TryPush(old).ok());
   queue.Receive(Wait::kNo);
-  EXPECT_EQ(queue.Next(absl::UnixEpoch() + absl::Seconds(19))->request.id, "fresh");
-  EXPECT_EQ(queue.Next(absl::UnixEpoch() + absl::Seconds(31))->request.id, "fresh") << "3 - 2 = 1";
-  EXPECT_EQ(queue.Next(absl::UnixEpoch() + absl::Seconds(50))->request.id, "fresh") << "equal";
-  EXPECT_EQ(queue.Next(absl::UnixEpoch() + absl::Seconds(44))->request.id, "fresh");
+  const auto next_at = [&queue](int seconds) {
+    return queue.Next(absl::UnixEpoch() + absl::Seconds(seconds))->request.id;
+  };
+  EXPECT_EQ(next_at(19), "fresh") << "-2 + 1 against 0";
+  EXPECT_EQ(next_at(29), "fresh") << "-2 + 2 against 0: equals, and it is before it in the line";
+  EXPECT_EQ(next_at(30), "old") << "-2 + 3 against 0";
+  EXPECT_EQ(next_at(36), "fresh") << "-2 + 3 against 0 + 1";
 }
 
 TEST(RequestQueueTest, AWakeEndsAWaitEvenIfItCameBefore) {
