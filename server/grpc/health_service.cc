@@ -1,12 +1,25 @@
 #include "server/grpc/health_service.h"
 
+#include <cstddef>
 #include <optional>
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "server/grpc/status.h"
 
 namespace cascade::server {
+namespace {
+
+// Longest part of a name to repeat: a client takes 8 KiB of trailers unless told otherwise.
+constexpr std::size_t kMostOfAName = 128;
+
+grpc::Status NoService(const std::string& name, const std::string& known) {
+  return {grpc::StatusCode::NOT_FOUND, absl::StrCat("no service '", name.substr(0, kMostOfAName),
+                                                    "': '", known, "' is readiness, '' liveness")};
+}
+
+}  // namespace
 
 using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
@@ -154,8 +167,7 @@ grpc::ServerUnaryReactor* HealthService::Check(grpc::CallbackServerContext* cont
   const Status status = Look(request->service()).status;
   response->set_status(status);
   const bool unknown = status == HealthCheckResponse::SERVICE_UNKNOWN;
-  reactor->Finish(unknown ? grpc::Status(grpc::StatusCode::NOT_FOUND, "no such service")
-                          : grpc::Status::OK);
+  reactor->Finish(unknown ? NoService(request->service(), service_) : grpc::Status::OK);
   return reactor;
 }
 

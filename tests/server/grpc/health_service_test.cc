@@ -124,7 +124,12 @@ TEST_F(HealthServiceTest, WatchersHearOfHangsAndOfTheirEnds) {
 
 TEST_F(HealthServiceTest, AnUnknownServiceIsNotFoundByCheck) {
   HealthCheckResponse response;
-  EXPECT_EQ(Check("cascade.v1.Other", response).error_code(), grpc::StatusCode::NOT_FOUND);
+  const grpc::Status status = Check("cascade.v1.Other", response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(status.error_message(),
+            "no service 'cascade.v1.Other': 'cascade.v1.TextGeneration' is readiness, '' liveness");
+  // However long the name, the client takes the trailers.
+  EXPECT_EQ(Check(std::string(100'000, '~'), response).error_code(), grpc::StatusCode::NOT_FOUND);
 }
 
 TEST_F(HealthServiceTest, AnUnknownServiceIsWatchedAsUnknown) {
