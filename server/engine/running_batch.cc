@@ -55,7 +55,9 @@ std::size_t RunningBatch::CountStalled() const {
 
 std::size_t RunningBatch::PendingTokens() const {
   std::size_t pending = 0;
-  for (const SequencePtr& sequence : sequences_) pending += sequence->pending();
+  for (const SequencePtr& sequence : sequences_) {
+    if (!sequence->stalled()) pending += sequence->pending();
+  }
   return pending;
 }
 
@@ -65,9 +67,9 @@ std::size_t RunningBatch::PendingTokens() const {
 void RunningBatch::EndIf(absl::FunctionRef<absl::Status(const GenerationRequest&)> why,
                          absl::Time now, std::vector<Farewell>& farewells) {
   for (SequencePtr& sequence : sequences_) {
-    sequence->LookAtReader(now);
+    sequence->LookAtReader(now, options_.stalled_reader_limit / 4);
     absl::Status status = why(sequence->request());
-    if (status.ok() && sequence->StalledFor(now) > options_.stalled_reader_limit) {
+    if (status.ok() && sequence->stalled_for() > options_.stalled_reader_limit) {
       status = ReaderTooSlow(options_.stalled_reader_limit);
     }
     if (!status.ok()) {

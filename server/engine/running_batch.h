@@ -68,7 +68,8 @@ class RunningBatch {
   const model::BlockAllocator& blocks() const { return cache_.blocks(); }
   const Counts& counts() const { return counts_; }
 
-  // Rows that are still to run before every sequence has its next token: the prompts' rests.
+  // Rows that are still to run before every sequence has its next token: the prompts' rests. Those
+  // that are stalled run nothing.
   std::size_t PendingTokens() const;
 
   // Looks at every sink, then ends those for which `why` gives a status that is not OK, with that

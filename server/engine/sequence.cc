@@ -71,16 +71,16 @@ bool Sequence::AcceptDrafted() {
   return true;
 }
 
-void Sequence::LookAtReader(absl::Time now) {
+void Sequence::LookAtReader(absl::Time now, absl::Duration at_most) {
   if (!request().sink->IsStalled()) {
-    stalled_since_.reset();
-  } else if (!stalled_since_) {
-    stalled_since_ = now;
+    seen_stalled_.reset();
+    stalled_for_ = absl::ZeroDuration();
+    return;
   }
-}
-
-absl::Duration Sequence::StalledFor(absl::Time now) const {
-  return stalled_since_ ? now - *stalled_since_ : absl::ZeroDuration();
+  if (seen_stalled_) {
+    stalled_for_ += std::clamp(now - *seen_stalled_, absl::ZeroDuration(), at_most);
+  }
+  seen_stalled_ = now;
 }
 
 void Sequence::MarkStarted(absl::Time now) {

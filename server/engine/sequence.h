@@ -88,10 +88,11 @@ class Sequence {
 
   Speculation& speculation() { return speculation_; }
 
-  // Asks its sink whether it is stalled, at `now`.
-  void LookAtReader(absl::Time now);
-  bool stalled() const { return stalled_since_.has_value(); }
-  absl::Duration StalledFor(absl::Time now) const;  // zero if it is not
+  // Asks its sink whether it is stalled, at `now`. If it was so the last time too, the time from
+  // there counts, but `at_most` that long: the process may have been stopped.
+  void LookAtReader(absl::Time now, absl::Duration at_most);
+  bool stalled() const { return seen_stalled_.has_value(); }
+  absl::Duration stalled_for() const { return stalled_for_; }  // zero if it is not
 
   // A step with some of its tokens begins at `now`; the first one counts.
   void MarkStarted(absl::Time now);
@@ -108,7 +109,8 @@ class Sequence {
   std::size_t furthest_ = 0;  // that run_ ever was
   std::size_t draft_ = 0;     // the draft is a piece of tokens_, from here on: the next token of it
   bool told_start_ = false;
-  std::optional<absl::Time> stalled_since_;
+  std::optional<absl::Time> seen_stalled_;  // the last time, if it is stalled
+  absl::Duration stalled_for_;
   std::optional<absl::Time> started_;
   std::optional<absl::Time> first_token_at_;
   absl::Time last_token_at_;

@@ -178,7 +178,7 @@ absl::Status Worker::Impl::CheckDeadline(const GenerationRequest& request) const
     // Whoever comes alone is let in, or an estimate that has gone wrong could refuse for ever.
     if (queued.requests + stats_.running == 0) return absl::OkStatus();
     // Those before it: their prompts, and a finish for each that waits for a place in the batch.
-    const bool full = stats_.running >= options_.max_running;
+    const bool full = stats_.running - stats_.stalled >= options_.max_running;
     const std::size_t to_come =
         TokensToRun(stats_.counts, queued.prompt_tokens + request.prompt.size());
     const absl::Duration prompts = rate_.TimeFor(pending_tokens_ + to_come, options_.step_tokens);

@@ -173,6 +173,20 @@ TEST_F(WorkerDeadlineTest, TheEstimateLeavesOutWhatThePrefixCacheUsuallyHas) {
   EXPECT_FALSE(refuses(20));
 }
 
+TEST_F(WorkerDeadlineTest, TheEstimateLeavesOutThoseWhoDoNotRead) {
+  RecordingSink earlier;
+  earlier.on_step = [this](std::size_t) { clock_.Advance(absl::Seconds(1)); };
+  RecordingSink stalled;
+  stalled.SetStalled(true);
+  const auto worker = NewWorker(1);
+  worker->Submit(Request(3, 11, earlier));  // a request takes ten seconds
+  earlier.Await();
+  worker->Submit(Request(3, 9, stalled));
+  while (worker->stats().stalled == 0) std::this_thread::yield();
+  worker->Submit(Until(absl::Seconds(2), Request(3, 1, sink_)));
+  EXPECT_EQ(sink_.Await().end, absl::OkStatus()) << "there is a place: who is stalled takes none";
+}
+
 TEST_F(WorkerDeadlineTest, AnIdleWorkerRefusesNoDeadlineHoweverSlowItHasBeen) {
   const auto worker = NewWorker(2);
   worker->Submit(Request(3, 5, decoder_));
