@@ -23,15 +23,19 @@ void Say(Farewell farewell) {
   }
 }
 
-absl::Status StatusOfException() {
+absl::Status StatusOfException() noexcept {
   try {
-    throw;
-  } catch (const std::bad_alloc&) {
-    return absl::ResourceExhaustedError("memory ran out while the request was running");
-  } catch (const std::exception& e) {
-    return absl::InternalError(absl::StrCat("a step of the model failed: ", e.what()));
-  } catch (...) {
-    return absl::InternalError("a step of the model failed");
+    try {
+      throw;
+    } catch (const std::bad_alloc&) {
+      return absl::ResourceExhaustedError("memory ran out while the request was running");
+    } catch (const std::exception& e) {
+      return absl::InternalError(absl::StrCat("a step of the model failed: ", e.what()));
+    } catch (...) {
+      return absl::InternalError("a step of the model failed");
+    }
+  } catch (...) {  // no memory for a message either
+    return absl::Status(absl::StatusCode::kResourceExhausted, "");
   }
 }
 

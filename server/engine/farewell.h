@@ -21,7 +21,8 @@ struct Farewell {
 void Say(Farewell farewell);
 
 // What the exception that is being handled means for the requests that it hit: RESOURCE_EXHAUSTED
-// for std::bad_alloc, INTERNAL for all others. REQUIRES: called from a handler.
-absl::Status StatusOfException();
+// for std::bad_alloc, INTERNAL for all others. The code alone if there is no memory for a message.
+// REQUIRES: called from a handler.
+absl::Status StatusOfException() noexcept;
 
 }  // namespace cascade::server

@@ -37,7 +37,8 @@ RunningBatch::RunningBatch(std::unique_ptr<model::LanguageModel> model, model::K
       tokenizer_(tokenizer),
       scheduler_(std::move(scheduler)),
       options_(options),
-      clock_(clock) {
+      clock_(clock),
+      reader_too_slow_(ReaderTooSlow(options.stalled_reader_limit)) {
   ready_.reserve(scheduler_.max_running());
   states_.reserve(scheduler_.max_running());
   logit_rows_.reserve(scheduler_.max_running() + Scheduler::kDraftRows);
@@ -70,15 +71,24 @@ void RunningBatch::EndIf(absl::FunctionRef<absl::Status(const GenerationRequest&
     sequence->LookAtReader(now, options_.stalled_reader_limit / 4);
     absl::Status status = why(sequence->request());
     if (status.ok() && sequence->stalled_for() > options_.stalled_reader_limit) {
-      status = ReaderTooSlow(options_.stalled_reader_limit);
+      status = reader_too_slow_;
     }
     if (!status.ok()) {
       Fail(sequence, std::move(status), farewells);
     } else if (now >= sequence->request().finish_by) {
-      Finish(sequence, sequence->Stop(model::FinishReason::kTimeLimit), now, farewells);
+      FinishAtTimeLimit(sequence, now, farewells);
     }
   }
   ForgetEnded();
+}
+
+void RunningBatch::FinishAtTimeLimit(SequencePtr& sequence, absl::Time now,
+                                     std::vector<Farewell>& farewells) {
+  try {
+    Finish(sequence, sequence->Stop(model::FinishReason::kTimeLimit), now, farewells);
+  } catch (...) {
+    Fail(sequence, StatusOfException(), farewells);
+  }
 }
 
 void RunningBatch::Finish(SequencePtr& sequence, model::DecodingStep last_step, absl::Time now,

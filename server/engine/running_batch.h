@@ -132,6 +132,7 @@ class RunningBatch {
   void Publish(Sequence& sequence);
   void Finish(SequencePtr& sequence, model::DecodingStep last_step, absl::Time now,
               std::vector<Farewell>& farewells);
+  void FinishAtTimeLimit(SequencePtr& sequence, absl::Time now, std::vector<Farewell>& farewells);
   void ForgetEnded();
 
   std::unique_ptr<model::LanguageModel> model_;
@@ -140,6 +141,7 @@ class RunningBatch {
   Scheduler scheduler_;
   const Options options_;
   const std::function<absl::Time()>& clock_;
+  const absl::Status reader_too_slow_;  // made while there is memory
 
   std::vector<SequencePtr> sequences_;  // in order of their starts; null: ended just now
   std::vector<std::size_t> ready_;      // [at most max_running] indices into sequences_

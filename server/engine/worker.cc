@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -30,24 +31,21 @@ constexpr absl::Duration kUnknownRetry = absl::Seconds(1);
 constexpr absl::Duration kShortestRetry = absl::Milliseconds(50);
 constexpr absl::Duration kLongestRetry = absl::Seconds(60);
 
-absl::Status ShuttingDown() { return absl::UnavailableError("the server is shutting down"); }
-
-absl::Status DeadlinePassed() {
-  return absl::DeadlineExceededError("the request's deadline has passed");
-}
-
-// Why a request that waits or runs must end now; OK if it need not.
-absl::Status WhyEnd(const GenerationRequest& request, absl::Time now) {
-  if (request.sink->IsCancelled()) return absl::CancelledError("the request was cancelled");
-  return now >= request.deadline ? DeadlinePassed() : absl::OkStatus();
-}
-
 // Of so many tokens of prompts those that the prefix cache will not have, going by what it had.
 std::size_t TokensToRun(const RunningBatch::Counts& counts, std::size_t prompt_tokens) {
   const auto run = static_cast<double>(counts.prompt_tokens);
   const auto cached = static_cast<double>(counts.cached_tokens);
   const double share = run + cached > 0 ? run / (run + cached) : 1.0;
   return static_cast<std::size_t>(share * static_cast<double>(prompt_tokens));
+}
+
+// What runs, if there is memory to say it.
+std::string Describe(const RunningBatch& batch) noexcept {
+  try {
+    return batch.Describe();
+  } catch (const std::bad_alloc&) {
+    return {};
+  }
 }
 
 // The end of a request whose time limit passed while it waited.
@@ -97,6 +95,7 @@ class Worker::Impl {
   void Run() ABSL_LOCKS_EXCLUDED(mu_);
   bool Receive();
   void Turn(absl::Time now);
+  absl::Status WhyEnd(const GenerationRequest& request, absl::Time now) const;
   bool DrainDeadlinePassed(absl::Time now) const ABSL_LOCKS_EXCLUDED(mu_);
   void EndIf(absl::FunctionRef<absl::Status(const GenerationRequest&)> why, absl::Time now);
   void StartWhatFits(absl::Time now);
@@ -106,6 +105,13 @@ class Worker::Impl {
 
   const WorkerOptions options_;
   const EngineLimits limits_;
+
+  // Made while there is memory: to copy them takes none.
+  const absl::Status cancelled_ = absl::CancelledError("the request was cancelled");
+  const absl::Status deadline_passed_ =
+      absl::DeadlineExceededError("the request's deadline has passed");
+  const absl::Status shutting_down_ = absl::UnavailableError("the server is shutting down");
+
   RequestQueue queue_;
   std::atomic<std::uint64_t> beats_ = 0;
   std::atomic<bool> busy_ = false;
@@ -170,7 +176,7 @@ void Worker::Impl::Submit(GenerationRequest request) {
 absl::Status Worker::Impl::CheckDeadline(const GenerationRequest& request) const {
   if (request.deadline == absl::InfiniteFuture()) return absl::OkStatus();
   const absl::Duration left = request.deadline - options_.clock();
-  if (left < absl::ZeroDuration()) return DeadlinePassed();
+  if (left < absl::ZeroDuration()) return deadline_passed_;
   const RequestQueue::Size queued = queue_.size();
   absl::Duration estimate;
   {
@@ -199,7 +205,7 @@ void Worker::Impl::StartDrain(absl::Time deadline) {
     const MutexLock lock(mu_);
     drain_deadline_ = std::min(drain_deadline_, deadline);
   }
-  queue_.Close(ShuttingDown());  // also wakes the worker, which then sees the deadline
+  queue_.Close(shutting_down_);  // also wakes the worker, which then sees the deadline
 }
 
 bool Worker::Impl::AwaitDrained(absl::Duration at_most) {
@@ -263,15 +269,21 @@ bool Worker::Impl::Receive() {
 // All that happens between two steps, and the step.
 void Worker::Impl::Turn(absl::Time now) {
   if (DrainDeadlinePassed(now)) {
-    EndIf([](const GenerationRequest&) { return ShuttingDown(); }, now);
+    EndIf([this](const GenerationRequest&) { return shutting_down_; }, now);
     return;
   }
-  EndIf([now](const GenerationRequest& request) { return WhyEnd(request, now); }, now);
+  EndIf([this, now](const GenerationRequest& request) { return WhyEnd(request, now); }, now);
   batch_.Refresh(farewells_);
   StartWhatFits(now);
   stepped_ = batch_.CanStep();
   if (stepped_) Step();
   assert(batch_.CheckInvariants().ok());
+}
+
+// Why a request that waits or runs must end now; OK if it need not.
+absl::Status Worker::Impl::WhyEnd(const GenerationRequest& request, absl::Time now) const {
+  if (request.sink->IsCancelled()) return cancelled_;
+  return now >= request.deadline ? deadline_passed_ : absl::OkStatus();
 }
 
 bool Worker::Impl::DrainDeadlinePassed(absl::Time now) const {
@@ -325,7 +337,7 @@ void Worker::Impl::SayFarewells() {
 void Worker::Impl::PublishStats() {
   const model::BlockAllocator& blocks = batch_.blocks();
   const MutexLock lock(mu_);
-  if (stats_.running != batch_.size() || !farewells_.empty()) description_ = batch_.Describe();
+  if (stats_.running != batch_.size() || !farewells_.empty()) description_ = Describe(batch_);
   stats_ = {.running = batch_.size(),
             .stalled = batch_.CountStalled(),
             .preempted = batch_.CountPreempted(),

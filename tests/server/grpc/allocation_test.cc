@@ -5,6 +5,8 @@
 #include <limits>
 #include <new>
 #include <string>
+#include <thread>
+#include <utility>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -86,6 +88,55 @@ TEST(AllocationTest, AnExceptionBecomesAStatusWithoutIt) {
     status = StatusOfHandlerException();
   }
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+}
+
+// Robs the worker's thread of its memory at its first token and leaves; returns it at its end.
+class Robber final : public TokenSink {
+ public:
+  void OnStarted(std::size_t /*cached_tokens*/) override {}
+  void OnStep(model::DecodingStep /*step*/) override { too_large_here = 0; }
+  void OnFinished(const Timings& /*timings*/) override { End(absl::OkStatus()); }
+  void OnFailed(absl::Status status) override { End(std::move(status)); }
+  bool IsCancelled() const override { return too_large_here == 0; }
+  bool IsStalled() const override { return false; }
+
+  const absl::Status& Await() const {
+    ended_.wait(false);
+    return status_;
+  }
+
+ private:
+  void End(absl::Status status) {
+    too_large_here = kNothing;
+    status_ = std::move(status);
+    ended_ = true;
+    ended_.notify_all();
+  }
+
+  absl::Status status_;
+  std::atomic<bool> ended_ = false;
+};
+
+TEST(AllocationTest, TheWorkerTellsAnEndWithoutIt) {
+  const ModelFolder folder;
+  Served served(folder.path());
+  std::thread bystander([&served] {  // whom the log of what runs would name
+    grpc::ClientContext context;
+    v1::GenerateResponse response;
+    const grpc::Status status = served.stub().Generate(&context, Request(5'000), &response);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+  });
+  Worker& worker = served.server().backend().worker;
+  while (worker.stats().running == 0) std::this_thread::yield();
+  Robber robber;
+  GenerationRequest request;
+  request.id = "robber";
+  request.prompt = {1};
+  request.params.stopping.max_new_tokens = 9;
+  request.sink = &robber;
+  worker.Submit(std::move(request));
+  EXPECT_EQ(robber.Await(), absl::CancelledError("the request was cancelled"));
+  bystander.join();
 }
 
 // The text is received, but not tokenised: that takes twice its bytes and more.
