@@ -2,22 +2,18 @@
 
 #include <array>
 #include <filesystem>
-#include <limits>
 #include <utility>
 #include <vector>
 
-#include "absl/algorithm/container.h"
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
 #include "absl/flags/reflection.h"
 #include "absl/flags/usage_config.h"
-#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
-#include "absl/strings/strip.h"
 #include "server/cgroup.h"
+#include "server/flag_values.h"
 #include "server/listen_address.h"
 
 ABSL_FLAG(std::string, model, "",
@@ -129,52 +125,6 @@ constexpr std::int32_t kMaxRows = 16384;  // of a step: its scratch is 100 KiB a
 constexpr std::int32_t kMaxQueued = 1'000'000;
 constexpr std::int32_t kMaxQueuedTokens = 1'000'000'000;
 constexpr std::int32_t kMaxPriority = 1000;
-constexpr std::int32_t kMaxSeconds = 86'400;
-
-template <typename Value>
-absl::Status FlagError(absl::string_view flag, const Value& value, absl::string_view allowed) {
-  return absl::InvalidArgumentError(absl::StrCat("--", flag, "=", value, ": must be ", allowed));
-}
-
-// One name of a flag and what it means.
-template <typename Value>
-using Choices = std::vector<std::pair<absl::string_view, Value>>;
-
-template <typename Value>
-absl::Status SetChoice(absl::string_view flag, const std::string& text,
-                       const Choices<Value>& choices, Value& out) {
-  std::vector<absl::string_view> names;
-  for (const auto& [name, value] : choices) {
-    if (name == text) {
-      out = value;
-      return absl::OkStatus();
-    }
-    names.push_back(name);
-  }
-  return FlagError(flag, text, absl::StrCat("one of ", absl::StrJoin(names, ", ")));
-}
-
-struct CountRange {
-  std::int32_t least;
-  std::int32_t most;
-};
-
-absl::Status SetCount(absl::string_view flag, std::int32_t value, CountRange range,
-                      std::size_t& out) {
-  if (value < range.least || value > range.most) {
-    return FlagError(flag, value, absl::StrCat("from ", range.least, " to ", range.most));
-  }
-  out = static_cast<std::size_t>(value);
-  return absl::OkStatus();
-}
-
-absl::Status SetSeconds(absl::string_view flag, std::int32_t value, std::int32_t least,
-                        absl::Duration& out) {
-  std::size_t seconds = 0;
-  absl::Status status = SetCount(flag, value, {least, kMaxSeconds}, seconds);
-  out = absl::Seconds(seconds);
-  return status;
-}
 
 absl::Status SetThreads(const std::string& text, std::size_t& out) {
   if (text == "auto") {
@@ -338,26 +288,6 @@ std::string HelpText() {
   }
   absl::StrAppend(&text, "\n  --version\n      Print the version and exit.\n");
   return text;
-}
-
-absl::StatusOr<std::uint64_t> ParseByteSize(absl::string_view text) {
-  static constexpr std::array<std::pair<absl::string_view, int>, 5> kUnits = {
-      {{"KiB", 10}, {"MiB", 20}, {"GiB", 30}, {"TiB", 40}, {"B", 0}}};
-  absl::string_view digits = text;
-  int shift = 0;
-  for (const auto& [unit, unit_shift] : kUnits) {
-    if (!absl::ConsumeSuffix(&digits, unit)) continue;
-    shift = unit_shift;
-    break;
-  }
-  std::uint64_t count = 0;
-  const bool all_digits = !digits.empty() && absl::c_all_of(digits, absl::ascii_isdigit);
-  if (!all_digits || !absl::SimpleAtoi(digits, &count) || count == 0 ||
-      count > (std::numeric_limits<std::uint64_t>::max() >> shift)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("'", text, "' is not a size such as 1048576, 64KiB, 256MiB or 2GiB"));
-  }
-  return count << shift;
 }
 
 }  // namespace cascade::server

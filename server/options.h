@@ -7,7 +7,6 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "model/kernels/kv_block.h"
 #include "model/kernels/packed_matrix.h"
@@ -37,10 +36,9 @@ struct Options {
 };
 
 // Reads the flags. INVALID_ARGUMENT, naming the flag, its value and what is allowed, if one is
-// wrong,
-// --model is missing, or there is an argument that is no flag. What Abseil itself finds (an unknown
-// flag, a number that is none) it prints to stderr and ends the process with 1; --version prints
-// the version and ends it with 0.
+// wrong, --model is missing, or there is an argument that is no flag. What Abseil itself finds (an
+// unknown flag, a number that is none) it prints to stderr and ends the process with 1; --version
+// prints the version and ends it with 0.
 absl::StatusOr<Options> ParseOptions(int argc, char** argv);
 
 // True if the command line asks for help.
@@ -48,8 +46,5 @@ bool WantsHelp(int argc, char** argv);
 
 // What --help prints: every flag, its default and what it does.
 std::string HelpText();
-
-// "64KiB", "256MiB", "2GiB", "1048576", "1048576B". INVALID_ARGUMENT for anything else, 0 included.
-absl::StatusOr<std::uint64_t> ParseByteSize(absl::string_view text);
 
 }  // namespace cascade::server

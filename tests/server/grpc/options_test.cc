@@ -9,6 +9,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/cgroup.h"
+#include "server/flag_values.h"
 #include "tests/support/status_matchers.h"
 
 namespace cascade::server {
