@@ -38,8 +38,8 @@ class LlamaSetting:
         return " ".join([self.format, *self.flags()])
 
 
-# Settings to choose from, by Cascade's weights. f16 repacked, for AMX, was the slower one in the race
-# of engines with every count of streams.
+# Settings to choose from, by Cascade's weights. Not f16 repacked, for AMX: in the race of engines
+# that was slower, prompts included.
 SETTINGS = {
     "bf16": [
         LlamaSetting(format_, flash, unified, repack)
