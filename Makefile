@@ -69,7 +69,7 @@ bench-peers:  ## Race llama.cpp, PyTorch and others, in half an hour (ARGS="--qu
 	cmake --build --preset bench --parallel $(JOBS) --target model_bench
 	tests/bench/peers/run_peers.py $(ARGS)
 
-bench-load: build  ## Load the server and llama.cpp's, by turns, in a quarter of an hour (ARGS="--quick")
+bench-load: build  ## Load the server and llama.cpp's, by turns, in twenty minutes (ARGS="--quick")
 	@$(INSTALL) peers
 	tests/bench/load/run_load.py $(ARGS)
 

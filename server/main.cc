@@ -6,17 +6,20 @@
 #include <pthread.h>
 
 #include <atomic>
+#include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <future>
 #include <new>
 #include <string>
 #include <thread>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "server/observability/grpc_log.h"
 #include "server/observability/logs.h"
@@ -25,6 +28,10 @@
 
 namespace cascade::server {
 namespace {
+
+// Three times what a good shutdown after the drain takes at most: clients that read slowly have
+// five seconds to take their last messages.
+constexpr std::chrono::seconds kShutdownTime{15};
 
 // SIGTERM and SIGINT, as calls that wait for them. Made before any other thread, so that they are
 // blocked in all.
@@ -120,6 +127,15 @@ void DrainUnlessInterrupted(Server& server, const ShutdownSignals& signals, absl
   impatience.join();
 }
 
+// gRPC waits until the last of its calls has ended. A call that never does is a bug, theirs or
+// ours, and must not keep the process for ever.
+void ShutdownOrExit(Server& server) {
+  std::future<void> ended = std::async(std::launch::async, [&server] { server.Shutdown(); });
+  if (ended.wait_for(kShutdownTime) == std::future_status::ready) return ended.get();
+  std::_Exit(Fail(absl::InternalError(
+      absl::StrCat("a call did not end in ", kShutdownTime.count(), " seconds of shutting down"))));
+}
+
 int Serve(const Options& options) {
   const ShutdownSignals signals;
   std::signal(SIGPIPE, SIG_IGN);  // a reader of stderr that goes away does not end the server
@@ -139,7 +155,7 @@ int Serve(const Options& options) {
   }
   Log(LogLevel::kInfo, "draining", {{"seconds", absl::ToInt64Seconds(options.drain)}});
   DrainUnlessInterrupted(server, signals, options.drain);
-  server.Shutdown();
+  ShutdownOrExit(server);
   Log(LogLevel::kInfo, "shut down");
   return EXIT_SUCCESS;
 }
