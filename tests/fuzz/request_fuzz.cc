@@ -10,6 +10,7 @@
 #include "server/engine/limits.h"
 #include "server/grpc/preparation.h"
 #include "server/grpc/status.h"
+#include "server/grpc/validation.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace cascade::server {
@@ -58,6 +59,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static const FuzzedModel fuzzed;
   v1::GenerateRequest request;
   if (!request.ParseFromArray(data, static_cast<int>(size))) return 0;
+  if (const absl::Status status = Validate(request, fuzzed.info); !status.ok()) {
+    ExpectTold(status);
+    return 0;
+  }
   const absl::StatusOr<PreparedRequest> prepared =
       Prepare(request, absl::InfiniteFuture(), fuzzed.info, fuzzed.tokenizer);
   if (prepared.ok()) {
