@@ -1,5 +1,6 @@
 """The ratios as a picture."""
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -54,7 +55,8 @@ def plot(results: Sequence[Result], title: str, file: Path) -> None:
                 panel.set_ylabel(f"{model}, {count}\nCascade / peer")
     _scale(panels[0][0], results)
     _legend(figure, peers)
-    figure.suptitle(title, fontsize=11)
+    letters = round(11 * figure.get_figwidth())  # that fit beside each other
+    figure.suptitle(textwrap.fill(title, letters), fontsize=11)
     figure.savefig(file, dpi=110)
     pyplot.close(figure)
 
