@@ -36,17 +36,16 @@ endfunction()
 
 # cascade_test(<name> LABEL unit|checkpoint|integration|lint SOURCES ... LIBS ... [TIMEOUT s])
 #
-# One GoogleTest binary; each of its tests is a CTest test with the label. LIBS adds to the test
-# support library, which every test links.
+# One GoogleTest binary; each of its tests is a CTest test with the label. Every test can ask
+# tests/support/source_path.h where the repository's files are.
 function(cascade_test name)
   cmake_parse_arguments(arg "" "LABEL;TIMEOUT" "SOURCES;LIBS" ${ARGN})
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 600)  # a hang must end the run; no test is meant to come near it
   endif()
   add_executable(${name} ${arg_SOURCES})
-  target_link_libraries(${name} PRIVATE ${arg_LIBS} cascade_options GTest::gmock GTest::gtest_main)
-  target_compile_definitions(${name} PRIVATE
-    CASCADE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  target_link_libraries(${name} PRIVATE
+    ${arg_LIBS} cascade_options cascade_source_path GTest::gmock GTest::gtest_main)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   # NO_PRETTY_VALUES: a parameter's own name, not its bytes.
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 120 NO_PRETTY_VALUES

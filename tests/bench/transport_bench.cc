@@ -42,6 +42,7 @@
 #include "server/grpc/generate_reactor.h"
 #include "server/observability/logs.h"
 #include "server/server.h"
+#include "tests/support/source_path.h"
 
 namespace cascade::server {
 namespace {
@@ -58,8 +59,7 @@ double Microseconds(Clock::duration duration) {
 // Hands each call's reactor to the benchmark instead of a worker.
 class BenchService final : public v1::TextGeneration::CallbackService {
  public:
-  BenchService()
-      : tokenizer_(*model::Tokenizer::Load(CASCADE_SOURCE_DIR "/deploy/models/tales-7m")) {}
+  BenchService() : tokenizer_(*model::Tokenizer::Load(testing::BundledModelFolder())) {}
 
   grpc::ServerWriteReactor<v1::GenerateEvent>* GenerateStream(
       grpc::CallbackServerContext* context, const v1::GenerateRequest* /*request*/) override {
@@ -245,7 +245,7 @@ class WholeServer {
  private:
   static Options BenchOptions() {
     Options options;
-    options.model = CASCADE_SOURCE_DIR "/deploy/models/tales-7m";
+    options.model = testing::BundledModelFolder();
     options.model_name = "tales-7m";
     options.listen = "127.0.0.1:0";
     return options;

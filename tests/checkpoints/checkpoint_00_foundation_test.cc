@@ -18,7 +18,8 @@
 #include "grpcpp/create_channel.h"
 #include "grpcpp/security/credentials.h"
 #include "gtest/gtest.h"
-#include "tests/server/grpc/server_process.h"
+#include "tests/server/server_process.h"
+#include "tests/support/source_path.h"
 
 namespace cascade {
 namespace {
@@ -117,7 +118,7 @@ void Collect(const google::protobuf::Descriptor* type, std::set<std::string>& na
 class Checkpoint00Foundation : public ::testing::Test {
  protected:
   Checkpoint00Foundation()
-      : server_({"--model=" CASCADE_SOURCE_DIR "/deploy/models/tales-7m", "--listen=127.0.0.1:0"}),
+      : server_({absl::StrCat("--model=", testing::BundledModelFolder()), "--listen=127.0.0.1:0"}),
         channel_(grpc::CreateChannel(server_.Address(), grpc::InsecureChannelCredentials())) {
     WaitUntilServing();
   }

@@ -13,6 +13,7 @@
 #include "model/tokenizer/tokenizer.h"
 #include "tests/checkpoints/golden_model.h"
 #include "tests/checkpoints/whole_model.h"
+#include "tests/support/source_path.h"
 
 namespace cascade::model {
 namespace {
@@ -60,7 +61,7 @@ std::vector<GoldenCase> CasesOf(const nlohmann::json& json) {
 Tokenizer LoadTokenizer(const std::string& folder) {
   absl::StatusOr<Tokenizer> own = Tokenizer::Load(folder);
   if (own.ok()) return *std::move(own);
-  return *Tokenizer::Load(CASCADE_SOURCE_DIR "/deploy/models/tales-7m");
+  return *Tokenizer::Load(testing::BundledModelFolder());
 }
 
 class Checkpoint12Generation : public testing::CheckpointTest {

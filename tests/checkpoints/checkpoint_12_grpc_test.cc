@@ -14,7 +14,7 @@
 #include "model/tokenizer/byte_alphabet.h"
 #include "nlohmann/json.hpp"
 #include "tests/checkpoints/golden_model.h"
-#include "tests/server/grpc/served.h"
+#include "tests/server/served.h"
 #include "tests/support/temp_dir.h"
 
 namespace cascade::server {

@@ -9,11 +9,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "tests/support/source_path.h"
 
 namespace cascade::testing {
 namespace {
 
-constexpr absl::string_view kGoldenFolder = CASCADE_SOURCE_DIR "/tests/golden";
+const std::string kGoldenFolder = testing::SourcePath("tests/golden");
 
 template <typename T>
 T ValueOrDie(absl::StatusOr<T> value) {
@@ -63,7 +64,7 @@ void GoldenModelTest::SetUp() {
   switch (GetParam()) {
     case GoldenModel::kTales:
       name_ = "tales-7m";
-      folder_ = CASCADE_SOURCE_DIR "/deploy/models/tales-7m";
+      folder_ = testing::BundledModelFolder();
       golden_folder_ = absl::StrCat(kGoldenFolder, "/tales-7m");
       break;
     case GoldenModel::kRandom:

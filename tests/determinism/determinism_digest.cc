@@ -29,6 +29,7 @@
 #include "tests/determinism/expected_digests.h"
 #include "tests/determinism/requests.h"
 #include "tests/determinism/test_model.h"
+#include "tests/support/source_path.h"
 
 ABSL_FLAG(std::string, set, "all", "What to run: short, long or all.");
 ABSL_FLAG(std::string, expected, "", "A file of digests to compare with.");
@@ -37,7 +38,7 @@ ABSL_FLAG(bool, verbose, false, "Print each request's digest and tokens, too.");
 namespace cascade::testing {
 namespace {
 
-constexpr char kRoot[] = CASCADE_SOURCE_DIR;
+const std::string kRoot = testing::SourcePath("");
 
 // Where answers came from, to say so when they differ.
 struct Source {

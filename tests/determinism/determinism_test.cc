@@ -14,11 +14,12 @@
 #include "tests/determinism/engine_run.h"
 #include "tests/determinism/requests.h"
 #include "tests/determinism/test_model.h"
+#include "tests/support/source_path.h"
 
 namespace cascade::testing {
 namespace {
 
-constexpr char kRoot[] = CASCADE_SOURCE_DIR;
+const std::string kRoot = testing::SourcePath("");
 constexpr std::size_t kRequests = CASCADE_DETERMINISM_REQUESTS;  // 64, fewer under a sanitizer
 constexpr RequestMix kMany{.count = kRequests, .longest_prompt = 400};
 constexpr RequestMix kSome{.count = kRequests / 4, .longest_prompt = 90, .most_new_tokens = 16};

@@ -12,13 +12,14 @@
 #include "server/grpc/status.h"
 #include "server/grpc/validation.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/support/source_path.h"
 
 namespace cascade::server {
 namespace {
 
 // A model that the requests are for; its small context and cache are easy to exceed.
 struct FuzzedModel {
-  FuzzedModel() : tokenizer(*model::Tokenizer::Load(CASCADE_SOURCE_DIR "/deploy/models/tales-7m")) {
+  FuzzedModel() : tokenizer(*model::Tokenizer::Load(testing::BundledModelFolder())) {
     info.config.vocab_size = 4096;
     info.config.n_ctx = 64;
     info.defaults.max_new_tokens = 8;

@@ -5,13 +5,13 @@
 
 #include "model/tokenizer/tokenizer.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/support/source_path.h"
 
 namespace cascade::model {
 namespace {
 
 Tokenizer Load() {
-  absl::StatusOr<Tokenizer> tokenizer =
-      Tokenizer::Load(CASCADE_SOURCE_DIR "/deploy/models/tales-7m");
+  absl::StatusOr<Tokenizer> tokenizer = Tokenizer::Load(testing::BundledModelFolder());
   FUZZ_EXPECT(tokenizer.ok());
   return *std::move(tokenizer);
 }

@@ -12,6 +12,7 @@
 #include "model/executor.h"
 #include "model/tokenizer/tokenizer.h"
 #include "model/weights/gpt2_weights.h"
+#include "tests/support/source_path.h"
 
 namespace cascade::model {
 namespace {
@@ -24,12 +25,12 @@ using kernels::WeightType;
 constexpr std::size_t kRows = 48;
 constexpr std::size_t kTokens = 600;  // more than one context
 
-const std::string kFolder = CASCADE_SOURCE_DIR "/deploy/models/tales-7m";
+const std::string kFolder = testing::BundledModelFolder();
 
 class QualityTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::ifstream in(CASCADE_SOURCE_DIR "/tests/bench/data/the_lamplighters_daughter.txt");
+    std::ifstream in(testing::SourcePath("tests/bench/data/the_lamplighters_daughter.txt"));
     const std::string text{std::istreambuf_iterator<char>(in), {}};
     tokens_ = Tokenizer::Load(kFolder)->Encode(text, SpecialTokens::kAsText).value();
     ASSERT_GE(tokens_.size(), kTokens);

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/server/grpc/server_process.h"
+#include "tests/server/server_process.h"
 
 namespace cascade::testing {
 

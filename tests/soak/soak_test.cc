@@ -14,7 +14,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
-#include "tests/server/grpc/model_folder.h"
+#include "tests/server/model_folder.h"
 #include "tests/soak/clients.h"
 #include "tests/soak/raw_socket.h"
 #include "tests/soak/server_under_fire.h"

@@ -7,12 +7,13 @@
 #include <vector>
 
 #include "nlohmann/json.hpp"
+#include "tests/support/source_path.h"
 
 namespace cascade::testing {
 
-inline constexpr char kGoldenFolder[] = CASCADE_SOURCE_DIR "/tests/golden/tokenizer";
-inline constexpr char kGpt2Folder[] = CASCADE_SOURCE_DIR "/tests/golden/tokenizer/gpt2";
-inline constexpr char kTalesFolder[] = CASCADE_SOURCE_DIR "/deploy/models/tales-7m";
+inline const std::string kGoldenFolder = testing::SourcePath("tests/golden/tokenizer");
+inline const std::string kGpt2Folder = testing::SourcePath("tests/golden/tokenizer/gpt2");
+inline const std::string kTalesFolder = testing::BundledModelFolder();
 
 // One JSON document a line. Throws, which fails the test, if there is no such file or no line.
 inline std::vector<nlohmann::json> ReadGolden(const std::string& name) {

@@ -10,6 +10,7 @@
 #include "gtest/gtest.h"
 #include "model/weights/elements.h"
 #include "tests/model/weights/model_folder.h"
+#include "tests/support/source_path.h"
 #include "tests/support/status_matchers.h"
 
 namespace cascade::model {
@@ -225,7 +226,7 @@ TEST(Gpt2WeightsTest, CountsNaNsAndLoadsThem) {
 }
 
 TEST(Gpt2WeightsTest, LoadsTheBundledModel) {
-  const std::string folder = CASCADE_SOURCE_DIR "/deploy/models/tales-7m";
+  const std::string folder = testing::BundledModelFolder();
   InlineExecutor executor;
   const auto config = LoadModelConfig(folder);
   ASSERT_THAT(config, IsOk());

@@ -5,6 +5,7 @@
 #include "model/cache/kv_cache.h"
 #include "model/kernels/packed_matrix.h"
 #include "tests/support/random_weights.h"
+#include "tests/support/source_path.h"
 
 namespace cascade::testing {
 namespace {
@@ -43,7 +44,7 @@ std::unique_ptr<server::Worker> MakeTinyWorker(const model::Tokenizer& tokenizer
 }
 
 model::Tokenizer BundledTokenizer() {
-  return *model::Tokenizer::Load(CASCADE_SOURCE_DIR "/deploy/models/tales-7m");
+  return *model::Tokenizer::Load(testing::BundledModelFolder());
 }
 
 server::GenerationRequest Request(std::size_t prompt_tokens, std::size_t max_new_tokens,

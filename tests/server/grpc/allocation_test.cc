@@ -12,8 +12,9 @@
 #include "gtest/gtest.h"
 #include "server/grpc/answer.h"
 #include "server/grpc/status.h"
-#include "tests/server/grpc/model_folder.h"
-#include "tests/server/grpc/served.h"
+#include "tests/server/model_folder.h"
+#include "tests/server/served.h"
+#include "tests/support/source_path.h"
 
 namespace {
 
@@ -63,8 +64,7 @@ class NoMemoryHere {
 };
 
 TEST(AllocationTest, TheEndOfAnAnswerTakesNone) {
-  const model::Tokenizer tokenizer =
-      *model::Tokenizer::Load(CASCADE_SOURCE_DIR "/deploy/models/tales-7m");
+  const model::Tokenizer tokenizer = *model::Tokenizer::Load(testing::BundledModelFolder());
   PreparedRequest request;
   request.generation.id = "id";
   Answer answer(request, ModelInfo(), tokenizer);

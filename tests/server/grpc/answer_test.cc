@@ -7,6 +7,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/source_path.h"
 #include "tests/support/status_matchers.h"
 
 namespace cascade::server {
@@ -24,7 +25,7 @@ std::vector<v1::GenerateEvent> TakeEvents(Answer& answer) {
 
 class AnswerTest : public ::testing::Test {
  protected:
-  AnswerTest() : tokenizer_(*model::Tokenizer::Load(CASCADE_SOURCE_DIR "/deploy/models/tales-7m")) {
+  AnswerTest() : tokenizer_(*model::Tokenizer::Load(testing::BundledModelFolder())) {
     request_.generation.id = "id";
     request_.generation.prompt = {1, 2, 3};
     request_.generation.params.sampling.seed = 99;

@@ -8,7 +8,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/grpc/status.h"
-#include "tests/server/grpc/served.h"
+#include "tests/server/served.h"
+#include "tests/support/source_path.h"
 #include "tests/support/status_matchers.h"
 
 namespace cascade::server {
@@ -22,8 +23,7 @@ using ::testing::IsEmpty;
 
 class PreparationTest : public ::testing::Test {
  protected:
-  PreparationTest()
-      : tokenizer_(*model::Tokenizer::Load(CASCADE_SOURCE_DIR "/deploy/models/tales-7m")) {
+  PreparationTest() : tokenizer_(*model::Tokenizer::Load(testing::BundledModelFolder())) {
     info_.config.vocab_size = 4096;
     info_.config.n_ctx = 32;
     info_.defaults.temperature = 0.8F;

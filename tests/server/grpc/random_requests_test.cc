@@ -18,9 +18,9 @@
 #include "absl/strings/numbers.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/server/grpc/model_folder.h"
 #include "tests/server/grpc/random_request.h"
-#include "tests/server/grpc/served.h"
+#include "tests/server/model_folder.h"
+#include "tests/server/served.h"
 
 namespace cascade::server {
 namespace {

@@ -9,8 +9,8 @@
 #include "grpcpp/security/credentials.h"
 #include "gtest/gtest.h"
 #include "server/grpc/generate_reactor.h"
-#include "tests/server/grpc/model_folder.h"
-#include "tests/server/grpc/served.h"
+#include "tests/server/model_folder.h"
+#include "tests/server/served.h"
 
 namespace cascade::server {
 namespace {

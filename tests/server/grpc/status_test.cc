@@ -8,7 +8,7 @@
 #include "gmock/gmock.h"
 #include "google/rpc/status.pb.h"
 #include "gtest/gtest.h"
-#include "tests/server/grpc/served.h"
+#include "tests/server/served.h"
 
 namespace cascade::server {
 namespace {

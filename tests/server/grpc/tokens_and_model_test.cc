@@ -3,8 +3,8 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/server/grpc/model_folder.h"
-#include "tests/server/grpc/served.h"
+#include "tests/server/model_folder.h"
+#include "tests/server/served.h"
 
 namespace cascade::server {
 namespace {

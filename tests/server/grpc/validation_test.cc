@@ -8,7 +8,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/grpc/status.h"
-#include "tests/server/grpc/served.h"
+#include "tests/server/served.h"
 #include "tests/support/status_matchers.h"
 
 namespace cascade::server {

@@ -7,7 +7,8 @@
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
-#include "tests/server/grpc/served.h"
+#include "tests/server/served.h"
+#include "tests/support/source_path.h"
 #include "tools/cascade/commands.h"
 
 namespace cascade::cli {
@@ -18,7 +19,7 @@ using ::nlohmann::json;
 
 class BenchServerTest : public ::testing::Test {
  protected:
-  BenchServerTest() : served_(absl::StrCat(CASCADE_SOURCE_DIR, "/deploy/models/tales-7m")) {}
+  BenchServerTest() : served_(testing::BundledModelFolder()) {}
 
   json Bench(std::vector<std::string> args) {
     args.insert(args.end(),

@@ -18,9 +18,9 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "server/cgroup.h"
-#include "tests/server/grpc/model_folder.h"
-#include "tests/server/grpc/served.h"
-#include "tests/server/grpc/server_process.h"
+#include "tests/server/model_folder.h"
+#include "tests/server/served.h"
+#include "tests/server/server_process.h"
 
 namespace cascade::server {
 namespace {

@@ -1,4 +1,4 @@
-#include "tests/server/grpc/server_process.h"
+#include "tests/server/server_process.h"
 
 #include <fcntl.h>
 #include <spawn.h>

@@ -2,6 +2,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/source_path.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_dir.h"
 
@@ -87,7 +88,7 @@ TEST(GenerationConfigTest, NamesTheFileThatIsBroken) {
 }
 
 TEST(GenerationConfigTest, LoadsTheBundledModels) {
-  const auto config = LoadGenerationConfig(CASCADE_SOURCE_DIR "/deploy/models/tales-7m");
+  const auto config = LoadGenerationConfig(testing::BundledModelFolder());
   ASSERT_THAT(config, IsOk());
   EXPECT_EQ(config->temperature, 0.8F);
   EXPECT_EQ(config->top_k, 40U);

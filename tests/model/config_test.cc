@@ -7,6 +7,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "tests/support/source_path.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_dir.h"
 
@@ -251,7 +252,7 @@ TEST(ConfigTest, CountsTheParametersOfTheKnownModels) {
 }
 
 TEST(ConfigTest, LoadsTheBundledModels) {
-  const auto config = LoadModelConfig(CASCADE_SOURCE_DIR "/deploy/models/tales-7m");
+  const auto config = LoadModelConfig(testing::BundledModelFolder());
   ASSERT_THAT(config, IsOk());
   EXPECT_EQ(config->n_layer, 8U);
   EXPECT_EQ(config->n_ctx, 512U);

@@ -1,4 +1,4 @@
-#include "tests/server/grpc/model_folder.h"
+#include "tests/server/model_folder.h"
 
 #include <filesystem>
 #include <vector>
@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/substitute.h"
 #include "tests/support/safetensors_writer.h"
+#include "tests/support/source_path.h"
 
 namespace cascade::testing {
 namespace {
@@ -24,7 +25,7 @@ ModelFolder::ModelFolder(std::size_t n_ctx) {
   Write("model.safetensors",
         Safetensors(Gpt2TensorSpecs(config_, model::kernels::WeightType::kF32, "")));
   for (const char* name : {"vocab.json", "merges.txt"}) {
-    std::filesystem::copy(absl::StrCat(CASCADE_SOURCE_DIR "/deploy/models/tales-7m/", name),
+    std::filesystem::copy(absl::StrCat(testing::BundledModelFolder(), "/", name),
                           folder_.PathOf(name));
   }
 }

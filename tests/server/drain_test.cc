@@ -8,8 +8,8 @@
 #include "grpcpp/security/credentials.h"
 #include "gtest/gtest.h"
 #include "server/observability/logs.h"
-#include "tests/server/grpc/model_folder.h"
-#include "tests/server/grpc/served.h"
+#include "tests/server/model_folder.h"
+#include "tests/server/served.h"
 #include "tests/support/status_matchers.h"
 
 namespace cascade::server {

@@ -1,4 +1,4 @@
-#include "tests/server/grpc/served.h"
+#include "tests/server/served.h"
 
 #include <utility>
 
