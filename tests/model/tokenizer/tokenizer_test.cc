@@ -60,7 +60,7 @@ TEST(TokenizerTest, DecodesIdsBeyondTheVocabularyToNothing) {
 
 TEST(TokenizerTest, DecodingGivesBackAnyBytes) {
   std::mt19937 generator(1);
-  for (const char* folder : {testing::kGpt2Folder, testing::kTalesFolder}) {
+  for (const std::string& folder : {testing::kGpt2Folder, testing::kTalesFolder}) {
     const Tokenizer tokenizer = LoadOrDie(folder);
     for (int i = 0; i < 2000; ++i) {
       const std::string bytes = RandomBytes(generator, generator() % 64);
