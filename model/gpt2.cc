@@ -1,10 +1,9 @@
 #include "model/gpt2.h"
 
-#include <algorithm>
-#include <cassert>
 #include <utility>
 
 #include "model/layers/embedding.h"
+#include "model/layers/final_norm.h"
 #include "model/layers/lm_head.h"
 #include "model/layers/step_context.h"
 #include "model/layers/transformer_block.h"
@@ -18,8 +17,7 @@ Gpt2::Gpt2(const ModelConfig& config, Gpt2Weights weights, std::size_t max_rows,
       scratch_(config_, max_rows),
       hidden_(max_rows, config_.n_embd) {}
 
-ConstMatF Gpt2::Forward(const Batch& batch, std::span<const std::size_t> logit_rows,
-                        KvCache& cache) {
+StepOutputs Gpt2::Forward(const Batch& batch, const OutputRows& rows, KvCache& cache) {
   const MatF hidden = hidden_.Rows(batch.rows());
   const ConstMatF wpe(weights_.wpe.data(), config_.n_ctx, config_.n_embd);
 
@@ -32,12 +30,27 @@ ConstMatF Gpt2::Forward(const Batch& batch, std::span<const std::size_t> logit_r
   for (std::size_t layer = 0; layer < config_.n_layer; ++layer) {
     TransformerBlock(weights_.h[layer], layer, step, hidden);
   }
+  return {.logits = Logits(hidden, rows.logits), .hidden = FinalHidden(hidden, rows.hidden)};
+}
 
-  if (logit_rows.empty()) return {};
-  if (logit_rows.size() > logits_.rows()) logits_ = Tensor(logit_rows.size(), config_.vocab_size);
-  const MatF logits = logits_.Rows(logit_rows.size());
-  LmHead({.ln_f = weights_.ln_f, .head = weights_.Head()}, step, hidden, logit_rows, logits);
+ConstMatF Gpt2::Logits(ConstMatF hidden, std::span<const RowRange> rows) {
+  const std::size_t count = CountRows(rows);
+  if (count == 0) return {};
+  if (count > logits_.rows()) logits_ = Tensor(count, config_.vocab_size);
+  const MatF normed = scratch_.normed.Rows(count);
+  const MatF logits = logits_.Rows(count);
+  FinalNorm(weights_.ln_f, hidden, rows, config_.layer_norm_epsilon, executor_, normed);
+  LmHead(weights_.Head(), normed, executor_, scratch_.matmul, logits);
   return logits;
+}
+
+ConstMatF Gpt2::FinalHidden(ConstMatF hidden, std::span<const RowRange> rows) {
+  const std::size_t count = CountRows(rows);
+  if (count == 0) return {};
+  if (count > final_.rows()) final_ = Tensor(count, config_.n_embd);
+  const MatF final = final_.Rows(count);
+  FinalNorm(weights_.ln_f, hidden, rows, config_.layer_norm_epsilon, executor_, final);
+  return final;
 }
 
 }  // namespace cascade::model

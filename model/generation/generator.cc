@@ -51,16 +51,16 @@ class Run {
       Step(tokens.first(model_.max_rows()), {});
       tokens = tokens.subspan(model_.max_rows());
     }
-    const std::size_t last_row = tokens.size() - 1;
+    const RowRange last_row{.first = tokens.size() - 1, .count = 1};
     return Step(tokens, {&last_row, 1}).Row(0);
   }
 
  private:
-  ConstMatF Step(std::span<const TokenId> tokens, std::span<const std::size_t> logit_rows) {
+  ConstMatF Step(std::span<const TokenId> tokens, std::span<const RowRange> logit_rows) {
     batch_.Clear();
     batch_.Add(blocks_, position_, tokens);
     position_ += tokens.size();
-    return model_.Forward(batch_, logit_rows, cache_);
+    return model_.Forward(batch_, {.logits = logit_rows, .hidden = {}}, cache_).logits;
   }
 
   Gpt2& model_;

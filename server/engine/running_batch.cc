@@ -41,7 +41,7 @@ RunningBatch::RunningBatch(std::unique_ptr<model::LanguageModel> model, model::K
       reader_too_slow_(ReaderTooSlow(options.stalled_reader_limit)) {
   ready_.reserve(scheduler_.max_running());
   states_.reserve(scheduler_.max_running());
-  logit_rows_.reserve(scheduler_.max_running() + Scheduler::kDraftRows);
+  logit_rows_.reserve(scheduler_.max_running());
 }
 
 std::size_t RunningBatch::CountPreempted() const {
@@ -268,13 +268,11 @@ model::ConstMatF RunningBatch::RunModel(std::span<const PlannedChunk> plan) {
   for (const PlannedChunk& chunk : plan) {
     Sequence& sequence = Of(chunk);
     sequence.MarkStarted(now);
+    logit_rows_.push_back(
+        {.first = batch_.rows() + chunk.logits.first, .count = chunk.logits.count});
     batch_.Add(sequence.blocks(), sequence.position(), sequence.NextTokens(chunk.rows()));
-    if (!chunk.wants_logits) continue;
-    for (std::size_t left = chunk.draft + 1; left > 0; --left) {
-      logit_rows_.push_back(batch_.rows() - left);
-    }
   }
-  return model_->Forward(batch_, logit_rows_, cache_);
+  return model_->Forward(batch_, {.logits = logit_rows_, .hidden = {}}, cache_).logits;
 }
 
 void RunningBatch::TakeTokens(std::span<const PlannedChunk> plan, model::ConstMatF logits,
@@ -283,14 +281,12 @@ void RunningBatch::TakeTokens(std::span<const PlannedChunk> plan, model::ConstMa
   std::size_t row = 0;
   for (const PlannedChunk& chunk : plan) {
     SequencePtr& sequence = sequences_[ready_[chunk.sequence]];
-    const std::size_t rows = chunk.wants_logits ? chunk.draft + 1 : 0;
-    TakeTokensOf(sequence, chunk, logits.Rows(row, rows), now, farewells);
-    row += rows;
+    TakeTokensOf(sequence, chunk, logits.Rows(row, chunk.logits.count), now, farewells);
+    row += chunk.logits.count;
   }
 }
 
-// `logits`: one row for the chunk's own last token, if it wants that, and one for each of its
-// draft.
+// `logits`: the rows of chunk.logits, one for the last pending token and one for each of the draft.
 void RunningBatch::TakeTokensOf(SequencePtr& sequence, const PlannedChunk& chunk,
                                 model::ConstMatF logits, absl::Time now,
                                 std::vector<Farewell>& farewells) {
@@ -304,7 +300,7 @@ void RunningBatch::TakeTokensOf(SequencePtr& sequence, const PlannedChunk& chunk
     ++accepted;
     ++counts_.accepted_tokens;
   }
-  if (chunk.wants_logits) sequence->speculation().Learn(chunk.draft, accepted);
+  if (chunk.logits.count > 0) sequence->speculation().Learn(chunk.draft, accepted);
 }
 
 void RunningBatch::Advance(Sequence& sequence, std::size_t tokens) {

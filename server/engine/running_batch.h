@@ -150,7 +150,7 @@ class RunningBatch {
   // Scratch of one step.
   std::vector<SequenceState> states_;
   model::Batch batch_;
-  std::vector<std::size_t> logit_rows_;
+  std::vector<model::RowRange> logit_rows_;
 };
 
 }  // namespace cascade::server

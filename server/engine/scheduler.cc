@@ -17,7 +17,7 @@ std::span<const PlannedChunk> Scheduler::Plan(std::span<const SequenceState> run
   for (std::size_t i = 0; i < running.size(); ++i) {
     assert(running[i].pending > 0);
     if (running[i].pending == 1) {
-      plan_.push_back({.sequence = i, .tokens = 1, .draft = 0, .wants_logits = true});
+      plan_.push_back({.sequence = i, .tokens = 1, .draft = 0, .logits = {.first = 0, .count = 1}});
     }
   }
   if (plan_.size() == running.size()) {
@@ -29,8 +29,11 @@ std::span<const PlannedChunk> Scheduler::Plan(std::span<const SequenceState> run
     const std::size_t pending = running[i].pending;
     if (pending == 1) continue;
     const std::size_t tokens = std::min(pending, budget);
-    plan_.push_back(
-        {.sequence = i, .tokens = tokens, .draft = 0, .wants_logits = tokens == pending});
+    const model::RowRange last{.first = tokens - 1, .count = 1};
+    plan_.push_back({.sequence = i,
+                     .tokens = tokens,
+                     .draft = 0,
+                     .logits = tokens == pending ? last : model::RowRange{}});
     budget -= tokens;
   }
   return plan_;
@@ -41,6 +44,7 @@ void Scheduler::AddDrafts(std::span<const SequenceState> running) {
   std::size_t budget = rows - std::min(rows, plan_.size());
   for (PlannedChunk& chunk : plan_) {
     chunk.draft = std::min(running[chunk.sequence].draft, budget);
+    chunk.logits.count += chunk.draft;
     budget -= chunk.draft;
   }
 }

@@ -5,6 +5,8 @@
 #include <span>
 #include <vector>
 
+#include "model/row_range.h"
+
 namespace cascade::server {
 
 // What the scheduler must know of a sequence that can run.
@@ -15,10 +17,11 @@ struct SequenceState {
 
 // A sequence's part of a step: `tokens` of its own, then `draft` of its draft.
 struct PlannedChunk {
-  std::size_t sequence = 0;   // index into `running`
-  std::size_t tokens = 0;     // at least 1
-  std::size_t draft = 0;      // only with wants_logits
-  bool wants_logits = false;  // its last token and its draft yield tokens
+  std::size_t sequence = 0;  // index into `running`
+  std::size_t tokens = 0;    // at least 1
+  std::size_t draft = 0;     // only after the last of its pending tokens
+  model::RowRange logits;  // rows of the chunk, the first being 0, whose logits are wanted: of its
+                           // last pending token and of its draft, each of which yields a token
 
   std::size_t rows() const { return tokens + draft; }
   friend bool operator==(const PlannedChunk&, const PlannedChunk&) = default;

@@ -73,8 +73,10 @@ absl::Status WriteLogits(const ModelOptions& options, SourcedModel source,
   const model::BlockTable blocks = *cache->TryAllocate(tokens->size());
   model::Batch batch;
   batch.Add(blocks, 0, *tokens);
-  const std::size_t last = tokens->size() - 1;
-  const std::span<const float> logits = gpt2.Forward(batch, {&last, 1}, *cache).Row(0);
+  const model::RowRange last{.first = tokens->size() - 1, .count = 1};
+  const model::StepOutputs outputs =
+      gpt2.Forward(batch, {.logits = {&last, 1}, .hidden = {}}, *cache);
+  const std::span<const float> logits = outputs.logits.Row(0);
 
   std::ofstream out(options.logits, std::ios::binary);
   out.write(reinterpret_cast<const char*>(logits.data()),

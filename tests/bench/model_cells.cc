@@ -61,7 +61,7 @@ class StepRunner {
   model::KvCache cache_;
   std::vector<model::BlockTable> tables_;  // [sequences]; after cache_, which they must not outlive
   std::vector<TokenId> tokens_;            // [rows]
-  std::vector<std::size_t> logit_rows_;
+  std::vector<model::RowRange> logit_rows_;
 };
 
 absl::StatusOr<StepRunner> StepRunner::Create(const Cell& cell, std::size_t logit_rows,
@@ -82,7 +82,7 @@ absl::StatusOr<StepRunner> StepRunner::Create(const Cell& cell, std::size_t logi
   std::uniform_int_distribution<TokenId> token(0, static_cast<TokenId>(config.vocab_size - 1));
   for (std::size_t i = 0; i < cell.rows(); ++i) runner.tokens_.push_back(token(random));
   for (std::size_t i = 1; i <= logit_rows; ++i) {
-    runner.logit_rows_.push_back(cell.rows() * i / logit_rows - 1);
+    runner.logit_rows_.push_back({.first = cell.rows() * i / logit_rows - 1, .count = 1});
   }
   runner.FillCache();
   return runner;
@@ -113,7 +113,7 @@ void StepRunner::Step(std::size_t start) {
     const std::span<const TokenId> all(tokens_);
     batch.Add(tables_[i], start, all.subspan(i * cell_.tokens, cell_.tokens));
   }
-  gpt2_->Forward(batch, logit_rows_, cache_);
+  gpt2_->Forward(batch, {.logits = logit_rows_, .hidden = {}}, cache_);
 }
 
 double StepRunner::SecondsPerStep(std::size_t steps) {

@@ -1,4 +1,4 @@
-// Checkpoint 8: the whole model's logits are Hugging Face's.
+// Checkpoint 8: the whole model's logits are Hugging Face's, and so are the final hidden states.
 #include <algorithm>
 #include <cstddef>
 #include <span>
@@ -23,6 +23,7 @@ using ::cascade::testing::FirstPositions;
 using ::cascade::testing::GoldenTensor;
 using ::cascade::testing::HasTheBitsOf;
 using ::cascade::testing::LogitsAt;
+using ::cascade::testing::WholeSequence;
 
 using Tokens = std::vector<TokenId>;
 
@@ -66,6 +67,15 @@ TEST_P(Checkpoint08Logits, MatchesHuggingFaceAfterEveryPrompt) {
     for (std::size_t c = 0; c < columns.size(); ++c) row[c] = logits.Rows(1).Row(0)[columns[c]];
   }
   ExpectMatches(kept.Rows(cases.size()), expected.AsMat(), "last logits of every prompt");
+}
+
+TEST_P(Checkpoint08Logits, FinalHiddenStatesMatchHuggingFaceAtEveryPosition) {
+  const Tokens tokens = GoldenInts("trace/tokens");
+  Gpt2 model = MakeModel();
+  KvCache cache = MakeCache(tokens.size());
+  WholeSequence sequence(model, cache, tokens);
+  const StepOutputs outputs = sequence.Forward({}, {{.first = 0, .count = tokens.size()}});
+  ExpectMatches(outputs.hidden, Golden("trace/ln_f").AsMat(), "final hidden states");
 }
 
 class LogitsProperties : public testing::GoldenModelTest {
@@ -122,16 +132,17 @@ TEST_P(LogitsProperties, SequencesOfABatchDoNotSeeEachOther) {
   // rest.
   Batch beginnings;
   Batch ends;
-  std::vector<std::size_t> last_rows;
+  std::vector<RowRange> last_rows;
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     const std::size_t cut = std::min(i, prompts[i].size() - 1);
     const std::span<const TokenId> tokens = prompts[i];
     if (cut > 0) beginnings.Add(tables[i], 0, tokens.first(cut));
     ends.Add(tables[i], cut, tokens.subspan(cut));
-    last_rows.push_back(ends.rows() - 1);
+    last_rows.push_back({.first = ends.rows() - 1, .count = 1});
   }
   model.Forward(beginnings, {}, cache);
-  Tensor together = CopyOf(model.Forward(ends, last_rows, cache));
+  const StepOutputs outputs = model.Forward(ends, {.logits = last_rows, .hidden = {}}, cache);
+  Tensor together = CopyOf(outputs.logits);
 
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     Tensor alone = LastLogits(model, prompts[i]);

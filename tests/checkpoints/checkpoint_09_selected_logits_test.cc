@@ -1,21 +1,66 @@
-// Checkpoint 9: asking for some rows' logits gives the bits that asking for all gives.
+// Checkpoint 9: asking for some rows' logits gives the bits that asking for all gives; so it is for
+// final hidden states, of which the head makes those logits.
 #include <algorithm>
 #include <cstddef>
-#include <numeric>
+#include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "gtest/gtest.h"
 #include "model/gpt2.h"
+#include "model/layers/lm_head.h"
 #include "tests/checkpoints/golden_model.h"
 #include "tests/checkpoints/whole_model.h"
 
 namespace cascade::model {
 namespace {
 
+using ::cascade::testing::CopyOf;
 using ::cascade::testing::FirstPositions;
+using ::cascade::testing::HasTheBitsOf;
+using ::cascade::testing::Ranges;
+using ::cascade::testing::WholeSequence;
 
-using Rows = std::vector<std::size_t>;
+// One range for each row.
+Ranges Singly(const std::vector<std::size_t>& rows) {
+  Ranges ranges;
+  for (const std::size_t row : rows) ranges.push_back({.first = row, .count = 1});
+  return ranges;
+}
+
+// Rows, and orders of rows, of a batch of `count` rows.
+std::vector<Ranges> Selections(std::size_t count) {
+  std::vector<std::size_t> backwards = FirstPositions(count);
+  std::ranges::reverse(backwards);
+  return {Singly({count - 1}),
+          Singly({0}),
+          Singly({0, count - 1}),
+          Singly({count - 1, 3, 7, 1}),
+          Singly({2, 4, 6, 8, 10, 12, 14}),
+          Singly(backwards),
+          {{.first = 0, .count = count}},
+          {{.first = 5, .count = 9}, {.first = 2, .count = 0}, {.first = 1, .count = 3}},
+          {{.first = count - 4, .count = 4}, {.first = count - 2, .count = 2}}};
+}
+
+std::string Describe(const Ranges& ranges) {
+  return absl::StrCat("rows ", absl::StrJoin(ranges, ", ", [](std::string* out, RowRange range) {
+                        absl::StrAppend(out, range.first, "+", range.count);
+                      }));
+}
+
+// `rows` of `all`, in this order.
+Tensor Select(ConstMatF all, const Ranges& rows) {
+  Tensor selected(CountRows(rows), all.cols());
+  std::size_t next = 0;
+  for (const RowRange& range : rows) {
+    for (std::size_t row = range.first; row < range.end(); ++row) {
+      std::ranges::copy(all.Row(row), selected.Rows(selected.rows()).Row(next++).begin());
+    }
+  }
+  return selected;
+}
 
 class Checkpoint09SelectedLogits : public testing::CheckpointTest {
  protected:
@@ -26,39 +71,66 @@ TEST_P(Checkpoint09SelectedLogits, EqualThoseOfTheFullLogits) {
   const std::vector<TokenId> tokens = GoldenInts("trace/tokens");
   const std::size_t count = tokens.size();
   Gpt2 model = MakeModel();
-  KvCache cache = MakeCache(count);
+  KvCache cache = MakeCache(2 * count + 16);
   Tensor full = testing::LogitsAt(model, cache, tokens, FirstPositions(count), config().n_ctx);
-
-  Rows backwards = FirstPositions(count);
-  std::ranges::reverse(backwards);
-  for (const Rows& rows : {Rows{count - 1}, Rows{0}, Rows{0, count - 1}, Rows{count - 1, 3, 7, 1},
-                           Rows{2, 4, 6, 8, 10, 12, 14}, backwards}) {
-    const BlockTable blocks = *cache.TryAllocate(count);
-    Batch batch;
-    batch.Add(blocks, 0, tokens);
-    const ConstMatF selected = model.Forward(batch, rows, cache);
-    ASSERT_EQ(selected.rows(), rows.size());
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      ExpectMatches(selected.Rows(i, 1), full.Rows(count).Rows(rows[i], 1),
-                    absl::StrCat("row ", rows[i], " of ", absl::StrJoin(rows, ", ")));
-    }
+  WholeSequence prompt(model, cache, tokens);
+  for (const Ranges& rows : Selections(count)) {
+    Tensor expected = Select(full.Rows(count), rows);
+    ExpectMatches(prompt.Forward(rows, {}).logits, expected.Rows(expected.rows()), Describe(rows));
   }
 }
 
-class SelectedLogitsProperties : public testing::GoldenModelTest {};
+class OutputRowsProperties : public testing::GoldenModelTest {
+ protected:
+  const std::vector<TokenId> tokens_ = {5, 3, 200, 7, 1, 8, 90, 4, 2, 33, 6, 77, 9, 11, 12, 13, 14};
+  const Ranges all_ = {{.first = 0, .count = tokens_.size()}};
+};
 
-TEST_P(SelectedLogitsProperties, NoneMayBeAskedFor) {
-  const std::vector<TokenId> tokens = GoldenInts("trace/tokens");
+TEST_P(OutputRowsProperties, NoneMayBeAskedFor) {
   Gpt2 model = MakeModel();
-  KvCache cache = MakeCache(tokens.size());
-  const BlockTable blocks = *cache.TryAllocate(tokens.size());
-  Batch batch;
-  batch.Add(blocks, 0, tokens);
-  EXPECT_EQ(model.Forward(batch, {}, cache).rows(), 0U);
+  KvCache cache = MakeCache(tokens_.size());
+  const StepOutputs outputs = WholeSequence(model, cache, tokens_).Forward({}, {});
+  EXPECT_EQ(outputs.logits.rows(), 0U);
+  EXPECT_EQ(outputs.hidden.rows(), 0U);
+}
+
+TEST_P(OutputRowsProperties, SelectedHiddenStatesEqualThoseOfAllRows) {
+  Gpt2 model = MakeModel();
+  KvCache cache = MakeCache(tokens_.size());
+  WholeSequence prompt(model, cache, tokens_);
+  Tensor full = CopyOf(prompt.Forward({}, all_).hidden);
+  for (const Ranges& rows : Selections(tokens_.size())) {
+    Tensor expected = Select(full.Rows(full.rows()), rows);
+    EXPECT_TRUE(HasTheBitsOf(prompt.Forward({}, rows).hidden, expected.Rows(expected.rows())))
+        << Describe(rows);
+  }
+}
+
+TEST_P(OutputRowsProperties, WhatIsAskedForBesidesChangesNoBit) {
+  Gpt2 model = MakeModel();
+  KvCache cache = MakeCache(tokens_.size());
+  WholeSequence prompt(model, cache, tokens_);
+  Tensor logits = CopyOf(prompt.Forward(all_, {}).logits);
+  Tensor hidden = CopyOf(prompt.Forward({}, all_).hidden);
+  const StepOutputs both = prompt.Forward(all_, all_);
+  EXPECT_TRUE(HasTheBitsOf(both.logits, logits.Rows(logits.rows())));
+  EXPECT_TRUE(HasTheBitsOf(both.hidden, hidden.Rows(hidden.rows())));
+}
+
+TEST_P(OutputRowsProperties, TheHeadMakesTheLogitsOfTheHiddenStates) {
+  Gpt2 model = MakeModel();
+  KvCache cache = MakeCache(tokens_.size());
+  const StepOutputs outputs = WholeSequence(model, cache, tokens_).Forward(all_, all_);
+  Tensor hidden = CopyOf(outputs.hidden);
+  Tensor logits(tokens_.size(), config().vocab_size);
+  kernels::MatMulScratch scratch;
+  LmHead(weights().Head(), hidden.Rows(hidden.rows()), executor_, scratch,
+         logits.Rows(logits.rows()));
+  EXPECT_TRUE(HasTheBitsOf(outputs.logits, logits.Rows(logits.rows())));
 }
 
 INSTANTIATE_TEST_SUITE_P(, Checkpoint09SelectedLogits, testing::AllGoldenModels(), testing::NameOf);
-INSTANTIATE_TEST_SUITE_P(, SelectedLogitsProperties, testing::BothGoldenModels(), testing::NameOf);
+INSTANTIATE_TEST_SUITE_P(, OutputRowsProperties, testing::BothGoldenModels(), testing::NameOf);
 
 }  // namespace
 }  // namespace cascade::model

@@ -77,8 +77,9 @@ TEST_F(FullSizeTest, DecodingIsBitIdenticalToPrefill) {
   for (int step = 0; step < 12; ++step) {
     Batch batch;
     batch.Add(blocks, start, std::span(tokens).subspan(start));
-    const std::vector<std::size_t> last = {batch.rows() - 1};
-    Tensor decoded = testing::CopyOf(model.Forward(batch, last, cache));
+    const RowRange last{.first = batch.rows() - 1, .count = 1};
+    const StepOutputs outputs = model.Forward(batch, {.logits = {&last, 1}, .hidden = {}}, cache);
+    Tensor decoded = testing::CopyOf(outputs.logits);
     Tensor prefilled = testing::LogitsAt(model, cache, tokens, {{tokens.size() - 1}}, kMaxRows);
     ASSERT_TRUE(testing::HasTheBitsOf(decoded.Rows(1), prefilled.Rows(1))) << "step " << step;
     start = tokens.size();

@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
-#include <numeric>
 #include <utility>
-#include <vector>
 
 #include "model/cache/kv_cache.h"
 #include "model/kernels/reductions.h"
@@ -45,9 +43,8 @@ class Runner {
     }
     model::Batch batch;
     batch.Add(blocks_, start, piece);
-    std::vector<std::size_t> rows(piece.size());
-    std::iota(rows.begin(), rows.end(), std::size_t{0});
-    return gpt2_->Forward(batch, rows, *cache_);
+    const model::RowRange all{.first = 0, .count = piece.size()};
+    return gpt2_->Forward(batch, {.logits = {&all, 1}, .hidden = {}}, *cache_).logits;
   }
 
  private:

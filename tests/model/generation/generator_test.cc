@@ -78,8 +78,9 @@ TEST_F(GeneratorTest, GreedyTokensAreThoseOfRunningTheWholeSequenceForEach) {
     const BlockTable blocks = *cache_.TryAllocate(sequence.size());
     Batch batch;
     batch.Add(blocks, 0, sequence);
-    const std::size_t last = sequence.size() - 1;
-    sequence.push_back(Argmax(model.Forward(batch, {&last, 1}, cache_).Row(0)));
+    const RowRange last{.first = sequence.size() - 1, .count = 1};
+    const StepOutputs outputs = model.Forward(batch, {.logits = {&last, 1}, .hidden = {}}, cache_);
+    sequence.push_back(Argmax(outputs.logits.Row(0)));
   }
   EXPECT_EQ(Ids(*generation), std::vector<TokenId>(sequence.begin() + 16, sequence.end()));
   EXPECT_EQ(generation->finish.reason, FinishReason::kMaxTokens);

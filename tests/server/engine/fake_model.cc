@@ -62,9 +62,8 @@ void FakeModel::Run(const model::Chunk& chunk) {
   }
 }
 
-model::ConstMatF FakeModel::Forward(const model::Batch& batch,
-                                    std::span<const std::size_t> logit_rows,
-                                    model::KvCache& /*cache*/) {
+model::StepOutputs FakeModel::Forward(const model::Batch& batch, const model::OutputRows& rows,
+                                      model::KvCache& /*cache*/) {
   is_broken_ |= batch.rows() > max_rows_;
   states_.resize(batch.rows());
   std::vector<model::TokenId> tokens;
@@ -72,12 +71,21 @@ model::ConstMatF FakeModel::Forward(const model::Batch& batch,
     Run(chunk);
     tokens.insert(tokens.end(), chunk.tokens.begin(), chunk.tokens.end());
   }
-  logits_.resize(logit_rows.size() * kVocabSize);
-  for (std::size_t i = 0; i < logit_rows.size(); ++i) {
-    WriteLogits(states_[logit_rows[i]], tokens[logit_rows[i]],
-                std::span(logits_).subspan(i * kVocabSize, kVocabSize));
+  logits_.clear();
+  for (const model::RowRange& range : rows.logits) {
+    for (std::size_t row = range.first; row < range.end(); ++row) {
+      logits_.resize(logits_.size() + kVocabSize);
+      WriteLogits(states_[row], tokens[row], std::span(logits_).last(kVocabSize));
+    }
   }
-  return {logits_.data(), logit_rows.size(), kVocabSize};
+  hidden_.clear();
+  for (const model::RowRange& range : rows.hidden) {
+    for (std::size_t row = range.first; row < range.end(); ++row) {
+      hidden_.push_back(static_cast<float>(states_[row] >> 40U));  // exact: 24 bits
+    }
+  }
+  return {.logits = {logits_.data(), logits_.size() / kVocabSize, kVocabSize},
+          .hidden = {hidden_.data(), hidden_.size(), 1}};
 }
 
 SinkRecord RunFakeAlone(std::span<const model::TokenId> prompt,

@@ -15,18 +15,18 @@ namespace cascade::testing {
 // 16 tokens, 64 positions, and next to nothing else.
 model::ModelConfig FakeConfig();
 
-// Its logits are a hash of all tokens up to a position. It remembers them as a real model does: by
-// block and slot of the sequence's table, what it wrote there, and nothing else. Before it answers
-// it reads all that the sequence has written: a block that another sequence has written to, or that
-// was shared wrongly, is noticed.
+// Its logits, and its hidden states, are a hash of all tokens up to a position. It remembers them
+// as a real model does: by block and slot of the sequence's table, what it wrote there, and nothing
+// else. Before it answers it reads all that the sequence has written: a block that another sequence
+// has written to, or that was shared wrongly, is noticed.
 //
 // Its text goes round in circles for a while, now and then.
 class FakeModel final : public model::LanguageModel {
  public:
   FakeModel(std::size_t num_blocks, std::size_t max_rows);
 
-  model::ConstMatF Forward(const model::Batch& batch, std::span<const std::size_t> logit_rows,
-                           model::KvCache& cache) override;
+  model::StepOutputs Forward(const model::Batch& batch, const model::OutputRows& rows,
+                             model::KvCache& cache) override;
   const model::ModelConfig& config() const override { return config_; }
   std::size_t max_rows() const override { return max_rows_; }
 
@@ -46,7 +46,8 @@ class FakeModel final : public model::LanguageModel {
   std::size_t max_rows_;
   std::vector<Cell> cells_;            // [blocks, 16]
   std::vector<std::uint64_t> states_;  // [rows], of the step
-  std::vector<float> logits_;          // [logit rows, vocab_size]
+  std::vector<float> logits_;          // [rows of logits, vocab_size]
+  std::vector<float> hidden_;          // [rows of hidden states, n_embd = 1]
   bool is_broken_ = false;
 };
 

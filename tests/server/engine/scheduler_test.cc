@@ -13,7 +13,7 @@ namespace cascade::server {
 
 std::ostream& operator<<(std::ostream& out, const PlannedChunk& chunk) {
   return out << "{" << chunk.sequence << ", " << chunk.tokens << ", " << chunk.draft << ", "
-             << chunk.wants_logits << "}";
+             << chunk.logits.first << "+" << chunk.logits.count << "}";
 }
 
 namespace {
@@ -29,24 +29,24 @@ std::vector<SequenceState> Pending(const std::vector<std::size_t>& pending) {
 TEST(SchedulerTest, DecodersComeFirstAndPromptsGetWhatIsLeft) {
   Scheduler scheduler(4, 10);
   EXPECT_THAT(scheduler.Plan(Pending({5, 1, 20, 1})),
-              ElementsAre(PlannedChunk{1, 1, 0, true}, PlannedChunk{3, 1, 0, true},
-                          PlannedChunk{0, 5, 0, true}, PlannedChunk{2, 3, 0, false}));
+              ElementsAre(PlannedChunk{1, 1, 0, {0, 1}}, PlannedChunk{3, 1, 0, {0, 1}},
+                          PlannedChunk{0, 5, 0, {4, 1}}, PlannedChunk{2, 3, 0, {}}));
 }
 
 TEST(SchedulerTest, ALaterPromptWaitsForTheEarlierOnes) {
   Scheduler scheduler(3, 8);
-  EXPECT_THAT(scheduler.Plan(Pending({30, 2, 2})), ElementsAre(PlannedChunk{0, 8, 0, false}));
+  EXPECT_THAT(scheduler.Plan(Pending({30, 2, 2})), ElementsAre(PlannedChunk{0, 8, 0, {}}));
 }
 
 TEST(SchedulerTest, APromptThatJustFitsYieldsItsToken) {
   Scheduler scheduler(2, 8);
-  EXPECT_THAT(scheduler.Plan(Pending({8, 2})), ElementsAre(PlannedChunk{0, 8, 0, true}));
+  EXPECT_THAT(scheduler.Plan(Pending({8, 2})), ElementsAre(PlannedChunk{0, 8, 0, {7, 1}}));
 }
 
 TEST(SchedulerTest, DecodersAloneMayFillTheStep) {
   Scheduler scheduler(2, 2);
   EXPECT_THAT(scheduler.Plan(Pending({1, 1})),
-              ElementsAre(PlannedChunk{0, 1, 0, true}, PlannedChunk{1, 1, 0, true}));
+              ElementsAre(PlannedChunk{0, 1, 0, {0, 1}}, PlannedChunk{1, 1, 0, {0, 1}}));
 }
 
 TEST(SchedulerTest, NothingRunningIsAnEmptyPlan) {
@@ -59,8 +59,8 @@ TEST(SchedulerTest, DraftsGetTheRowsThatAreNearlyFree) {
   const std::vector<SequenceState> running = {
       {.pending = 1, .draft = 3}, {.pending = 1, .draft = 0}, {.pending = 1, .draft = 8}};
   EXPECT_THAT(scheduler.Plan(running),
-              ElementsAre(PlannedChunk{0, 1, 3, true}, PlannedChunk{1, 1, 0, true},
-                          PlannedChunk{2, 1, 2, true}));
+              ElementsAre(PlannedChunk{0, 1, 3, {0, 4}}, PlannedChunk{1, 1, 0, {0, 1}},
+                          PlannedChunk{2, 1, 2, {0, 3}}));
 }
 
 TEST(SchedulerTest, NobodyDraftsBesideAPrompt) {
@@ -68,7 +68,7 @@ TEST(SchedulerTest, NobodyDraftsBesideAPrompt) {
   const std::vector<SequenceState> running = {{.pending = 1, .draft = 3},
                                               {.pending = 5, .draft = 0}};
   EXPECT_THAT(scheduler.Plan(running),
-              ElementsAre(PlannedChunk{0, 1, 0, true}, PlannedChunk{1, 5, 0, true}));
+              ElementsAre(PlannedChunk{0, 1, 0, {0, 1}}, PlannedChunk{1, 5, 0, {4, 1}}));
 }
 
 // Everything the header says of a plan.
@@ -88,7 +88,8 @@ void CheckPlan(std::span<const SequenceState> running, std::size_t step_tokens,
     prompts_began |= state.pending > 1;
     ASSERT_EQ(state.pending > 1, prompts_began) << "a decode row after a prompt";
     ASSERT_LE(chunk.tokens, state.pending);
-    ASSERT_EQ(chunk.wants_logits, chunk.tokens == state.pending);
+    const model::RowRange last{.first = chunk.tokens - 1, .count = 1 + chunk.draft};
+    ASSERT_EQ(chunk.logits, chunk.tokens == state.pending ? last : model::RowRange{});
     ASSERT_LE(chunk.draft, state.pending == 1 ? state.draft : 0);
     drafted += chunk.draft;
   }
