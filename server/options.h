@@ -8,8 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "model/kernels/kv_block.h"
-#include "model/kernels/packed_matrix.h"
+#include "model/kernels/element_types.h"
 #include "server/engine/worker.h"
 #include "server/observability/logs.h"
 

@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "model/cache/block_pool.h"
 #include "model/cache/prefix_index.h"
+#include "model/kernels/kv_block.h"
 #include "model/token.h"
 
 namespace cascade::model {

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "model/kernels/element_types.h"
 
 namespace cascade::model {
 namespace {

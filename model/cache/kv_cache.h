@@ -19,6 +19,7 @@
 #include "model/config.h"
 #include "model/executor.h"
 #include "model/kernels/aligned_buffer.h"
+#include "model/kernels/element_types.h"
 #include "model/kernels/kv_block.h"
 #include "model/mat_view.h"
 

@@ -12,6 +12,7 @@
 #include "model/kernels/attention_exp-inl.h"
 #include "model/kernels/attention_scores-inl.h"
 #include "model/kernels/attention_values-inl.h"
+#include "model/kernels/element_types.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace cascade::model::kernels {

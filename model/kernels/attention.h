@@ -13,10 +13,10 @@
 namespace cascade::model::kernels {
 
 // Rows of a tile, at most: they share each pass over the keys and values.
-inline constexpr std::size_t kTileRows = 12;
+inline constexpr std::size_t kAttentionRows = 12;
 
-// The scores of a tile's rows: [blocks][kTileRows][16], so that what one block of keys gives, and
-// one block of values takes, lies in one piece. Does not own its memory.
+// The scores of a tile's rows: [blocks][kAttentionRows][16], so that what one block of keys gives,
+// and one block of values takes, lies in one piece. Does not own its memory.
 class ScoreTile {
  public:
   // Floats of memory for rows that see at most `positions` positions.
@@ -25,7 +25,9 @@ class ScoreTile {
   }
 
   // `data` is aligned to 64 bytes.
-  ScoreTile(float* data, std::size_t rows) : data_(data), rows_(rows) { assert(rows <= kTileRows); }
+  ScoreTile(float* data, std::size_t rows) : data_(data), rows_(rows) {
+    assert(rows <= kAttentionRows);
+  }
 
   std::size_t rows() const { return rows_; }
 
@@ -37,7 +39,7 @@ class ScoreTile {
     return Row(r, position / kBlockPositions)[position % kBlockPositions];
   }
 
-  static constexpr std::size_t kBlockFloats = kTileRows * kBlockPositions;
+  static constexpr std::size_t kBlockFloats = kAttentionRows * kBlockPositions;
 
  private:
   float* data_;

@@ -1,6 +1,8 @@
 // Scores to weights: exp(score - max), and their sum.
 #include "model/kernels/activations-inl.h"
 #include "model/kernels/attention_tile-inl.h"
+#include "model/kernels/kv_block.h"
+#include "model/kernels/panel.h"
 #include "model/kernels/reductions-inl.h"
 
 #if defined(CASCADE_MODEL_KERNELS_ATTENTION_EXP_INL_H_) == defined(HWY_TARGET_TOGGLE)

@@ -1,6 +1,7 @@
 // Queries times keys.
 #include "model/kernels/attention_tile-inl.h"
 #include "model/kernels/kv_block-inl.h"
+#include "model/kernels/kv_block.h"
 
 #if defined(CASCADE_MODEL_KERNELS_ATTENTION_SCORES_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef CASCADE_MODEL_KERNELS_ATTENTION_SCORES_INL_H_

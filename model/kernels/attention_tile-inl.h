@@ -26,7 +26,7 @@ constexpr std::size_t kChains = 12;
 constexpr std::size_t kPassRows = 4;
 constexpr std::size_t kChains = 16;
 #endif
-static_assert(kPassRows <= kTileRows);
+static_assert(kPassRows <= kAttentionRows);
 
 // Vectors that `rows` rows can take at once, at most 8: a power of two.
 constexpr std::size_t VectorsFor(std::size_t rows) {

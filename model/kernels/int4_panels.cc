@@ -13,7 +13,7 @@
 namespace cascade::model::kernels {
 namespace {
 
-static_assert(kTileRows == kInt4GroupRows, "a tile is a group");
+static_assert(kPackRows == kInt4GroupRows, "a tile is a group");
 
 constexpr float kSmallestScale = 0x1p-100f;  // scale / 16 and scale * 8 are then normal
 constexpr float kLimit = 0x1p127f;
@@ -23,7 +23,7 @@ using Scales = std::array<std::uint16_t, kPanelColumns>;
 
 std::size_t GroupCount(std::size_t n_in) { return (n_in + kInt4GroupRows - 1) / kInt4GroupRows; }
 
-std::uint16_t ScaleOf(const Tile& tile, std::size_t column) {
+std::uint16_t ScaleOf(const SourceTile& tile, std::size_t column) {
   float largest = 0.0f;
   for (const auto& row : tile) {
     const float weight = row[column];
@@ -45,7 +45,7 @@ std::uint32_t Quantise(float weight, float scale) {
   return static_cast<std::uint32_t>(std::clamp(rounded, -8.0f, 7.0f) + kOffset);
 }
 
-void PackGroup(const Tile& tile, std::byte* out) {
+void PackGroup(const SourceTile& tile, std::byte* out) {
   Scales scales = {};
   for (std::size_t c = 0; c < kPanelColumns; ++c) scales[c] = ScaleOf(tile, c);
   for (std::size_t r = 0; r < kInt4GroupRows; r += 2) {
@@ -69,8 +69,8 @@ float ScaleAt(const std::byte* group, std::size_t column) {
 std::size_t Int4PanelBytes(std::size_t n_in) { return GroupCount(n_in) * kInt4GroupBytes; }
 
 void PackInt4Panels(const SourceMatrix& source, IndexRange panels, std::byte* out) {
-  Tile tile;
-  for (std::size_t row = 0; row < source.n_in; row += kTileRows) {
+  SourceTile tile;
+  for (std::size_t row = 0; row < source.n_in; row += kPackRows) {
     for (std::size_t p = panels.begin; p < panels.end; ++p) {
       ReadTile(source, TileAt(source, row, p), tile);
       PackGroup(tile, out + (p - panels.begin) * Int4PanelBytes(source.n_in) +

@@ -11,7 +11,8 @@
 #include <span>
 
 #include "model/executor.h"
-#include "model/kernels/packed_matrix.h"
+#include "model/kernels/panel.h"
+#include "model/kernels/source_matrix.h"
 
 namespace cascade::model::kernels {
 

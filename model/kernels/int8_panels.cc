@@ -9,6 +9,7 @@
 #include <limits>
 #include <vector>
 
+#include "model/kernels/panel.h"
 #include "model/kernels/source_tile.h"
 
 namespace cascade::model::kernels {
@@ -50,10 +51,10 @@ std::int8_t Quantise(float weight, float scale) {
 // [n_in, n_out] source is read in long pieces.
 template <typename Visit>
 void ForTiles(const SourceMatrix& source, IndexRange panels, const Visit& visit) {
-  Tile tile;
-  for (std::size_t row = 0; row < source.n_in; row += kTileRows) {
+  SourceTile tile;
+  for (std::size_t row = 0; row < source.n_in; row += kPackRows) {
     for (std::size_t p = panels.begin; p < panels.end; ++p) {
-      const TilePosition at = TileAt(source, row, p);
+      const SourceTilePosition at = TileAt(source, row, p);
       ReadTile(source, at, tile);
       visit(p - panels.begin, at, tile);
     }
@@ -62,13 +63,14 @@ void ForTiles(const SourceMatrix& source, IndexRange panels, const Visit& visit)
 
 std::vector<PanelScales> FindScales(const SourceMatrix& source, IndexRange panels) {
   std::vector<PanelScales> scales(panels.end - panels.begin);
-  ForTiles(source, panels, [&](std::size_t p, const TilePosition& /*at*/, const Tile& tile) {
-    for (const auto& weights : tile) {
-      for (std::size_t c = 0; c < kPanelColumns; ++c) {
-        scales[p][c] = LargerMagnitude(scales[p][c], weights[c]);
-      }
-    }
-  });
+  ForTiles(source, panels,
+           [&](std::size_t p, const SourceTilePosition& /*at*/, const SourceTile& tile) {
+             for (const auto& weights : tile) {
+               for (std::size_t c = 0; c < kPanelColumns; ++c) {
+                 scales[p][c] = LargerMagnitude(scales[p][c], weights[c]);
+               }
+             }
+           });
   for (PanelScales& panel : scales) std::ranges::transform(panel, panel.begin(), ScaleOf);
   return scales;
 }
@@ -82,14 +84,15 @@ std::size_t Int8PanelBytes(std::size_t n_in) {
 void PackInt8Panels(const SourceMatrix& source, IndexRange panels, std::byte* out) {
   const std::vector<PanelScales> scales = FindScales(source, panels);
   const std::size_t panel_bytes = Int8PanelBytes(source.n_in);
-  ForTiles(source, panels, [&](std::size_t p, const TilePosition& at, const Tile& tile) {
-    auto* rows = reinterpret_cast<std::int8_t*>(out + p * panel_bytes) + at.row * kPanelColumns;
-    for (std::size_t r = 0; r < at.rows; ++r) {
-      for (std::size_t c = 0; c < kPanelColumns; ++c) {
-        rows[r * kPanelColumns + c] = Quantise(tile[r][c], scales[p][c]);
-      }
-    }
-  });
+  ForTiles(
+      source, panels, [&](std::size_t p, const SourceTilePosition& at, const SourceTile& tile) {
+        auto* rows = reinterpret_cast<std::int8_t*>(out + p * panel_bytes) + at.row * kPanelColumns;
+        for (std::size_t r = 0; r < at.rows; ++r) {
+          for (std::size_t c = 0; c < kPanelColumns; ++c) {
+            rows[r * kPanelColumns + c] = Quantise(tile[r][c], scales[p][c]);
+          }
+        }
+      });
   for (std::size_t p = 0; p < scales.size(); ++p) {
     std::memcpy(out + p * panel_bytes + RowBytes(source.n_in), &scales[p], sizeof(PanelScales));
   }

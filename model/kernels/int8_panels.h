@@ -10,7 +10,7 @@
 #include <span>
 
 #include "model/executor.h"
-#include "model/kernels/packed_matrix.h"
+#include "model/kernels/source_matrix.h"
 
 namespace cascade::model::kernels {
 

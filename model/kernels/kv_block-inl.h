@@ -14,6 +14,7 @@
 
 #include "model/kernels/float_bits.h"
 #include "model/kernels/kv_block.h"
+#include "model/kernels/panel.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace cascade::model::kernels {

@@ -73,20 +73,6 @@ float Load(const std::byte* block, std::size_t index) {
 
 }  // namespace
 
-std::size_t BytesPerElement(KvType type) { return type == KvType::kF32 ? 4 : 2; }
-
-std::string_view Name(KvType type) {
-  switch (type) {
-    case KvType::kF32:
-      return "f32";
-    case KvType::kBf16:
-      return "bf16";
-    case KvType::kF16:
-      return "f16";
-  }
-  return "";
-}
-
 std::size_t KeyBytes(KvType type, std::size_t head_dim) {
   const std::size_t rows = type == KvType::kBf16 ? head_dim + head_dim % 2 : head_dim;
   return rows * kBlockPositions * BytesPerElement(type);

@@ -9,26 +9,17 @@
 // operation.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <string_view>
 
+#include "model/kernels/element_types.h"
 #include "model/mat_view.h"
 
 namespace cascade::model::kernels {
 
 // Positions of one KV block: one panel of lanes.
 inline constexpr std::size_t kBlockPositions = 16;
-
-enum class KvType : std::uint8_t { kF32, kBf16, kF16 };
-
-// All of them, for who offers or tests each.
-inline constexpr std::array kKvTypes = {KvType::kF32, KvType::kBf16, KvType::kF16};
-
-std::size_t BytesPerElement(KvType type);
-std::string_view Name(KvType type);  // "f32", "bf16", "f16"
 
 // Bytes of one head's keys (values) in one block.
 std::size_t KeyBytes(KvType type, std::size_t head_dim);

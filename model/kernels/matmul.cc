@@ -10,10 +10,12 @@
 #define HWY_TARGET_INCLUDE "model/kernels/matmul.cc"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
+#include "model/kernels/element_types.h"
 #include "model/kernels/matmul_epilogue-inl.h"
 #include "model/kernels/matmul_many_rows-inl.h"
 #include "model/kernels/matmul_pack-inl.h"
 #include "model/kernels/matmul_tile-inl.h"
+#include "model/kernels/panel.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace cascade::model::kernels {

@@ -4,8 +4,10 @@
 #include <algorithm>
 
 #include "model/kernels/activations-inl.h"
+#include "model/kernels/element_types.h"
 #include "model/kernels/matmul_job.h"
 #include "model/kernels/matmul_tile-inl.h"
+#include "model/kernels/panel.h"
 #include "model/kernels/simd-inl.h"
 
 #if defined(CASCADE_MODEL_KERNELS_MATMUL_EPILOGUE_INL_H_) == defined(HWY_TARGET_TOGGLE)

@@ -5,6 +5,7 @@
 
 #include "model/kernels/matmul.h"
 #include "model/kernels/packed_matrix.h"
+#include "model/kernels/panel.h"
 #include "model/mat_view.h"
 
 namespace cascade::model::kernels {

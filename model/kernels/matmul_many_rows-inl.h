@@ -10,6 +10,7 @@
 #include "model/kernels/matmul_epilogue-inl.h"
 #include "model/kernels/matmul_job.h"
 #include "model/kernels/matmul_tile-inl.h"
+#include "model/kernels/panel.h"
 
 #if defined(CASCADE_MODEL_KERNELS_MATMUL_MANY_ROWS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef CASCADE_MODEL_KERNELS_MATMUL_MANY_ROWS_INL_H_

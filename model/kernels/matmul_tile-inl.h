@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "model/kernels/panel.h"
 #include "model/kernels/simd-inl.h"
 #include "model/kernels/weights-inl.h"
 

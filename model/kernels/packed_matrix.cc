@@ -27,17 +27,17 @@ T ReadAs(const std::byte* p) {
 }
 
 template <typename Convert>
-void Round(const Tile& tile, Convert convert, BitTile& bits) {
-  for (std::size_t r = 0; r < kTileRows; ++r) {
+void Round(const SourceTile& tile, Convert convert, SourceBits& bits) {
+  for (std::size_t r = 0; r < kPackRows; ++r) {
     for (std::size_t c = 0; c < kPanelColumns; ++c) bits[r][c] = convert(tile[r][c]);
   }
 }
 
 // Reads a tile as `type`, which has 16 bits: as it is, if the source has that type too.
-void ReadRounded(const SourceMatrix& source, const TilePosition& at, WeightType type,
-                 BitTile& bits) {
+void ReadRounded(const SourceMatrix& source, const SourceTilePosition& at, WeightType type,
+                 SourceBits& bits) {
   if (source.type == type) return ReadBits(source, at, bits);
-  Tile tile;
+  SourceTile tile;
   ReadTile(source, at, tile);
   if (type == WeightType::kBf16) {
     Round(tile, Bf16FromFloat, bits);
@@ -47,7 +47,7 @@ void ReadRounded(const SourceMatrix& source, const TilePosition& at, WeightType 
 }
 
 // Writes the first `rows` rows in pairs, an odd last one with zeros.
-void WritePairs(const BitTile& bits, std::size_t rows, std::byte* out) {
+void WritePairs(const SourceBits& bits, std::size_t rows, std::byte* out) {
   std::array<std::uint32_t, kPanelColumns> pair;
   for (std::size_t r = 0; r < rows; r += 2, out += sizeof(pair)) {
     for (std::size_t c = 0; c < kPanelColumns; ++c) {
@@ -58,14 +58,15 @@ void WritePairs(const BitTile& bits, std::size_t rows, std::byte* out) {
 }
 
 // Packs a tile of floats to `out`, where the panel's row of that number begins.
-void PackTile(const SourceMatrix& source, const TilePosition& at, WeightType type, std::byte* out) {
+void PackTile(const SourceMatrix& source, const SourceTilePosition& at, WeightType type,
+              std::byte* out) {
   if (type == WeightType::kF32) {
-    Tile tile;
+    SourceTile tile;
     ReadTile(source, at, tile);
     std::memcpy(out, tile.data(), at.rows * sizeof(tile[0]));
     return;
   }
-  BitTile bits;
+  SourceBits bits;
   ReadRounded(source, at, type, bits);
   if (type == WeightType::kBf16) {
     WritePairs(bits, at.rows, out);
@@ -87,7 +88,7 @@ void PackGroup(const SourceMatrix& source, WeightType type, IndexRange panels, s
   if (type == WeightType::kInt4) return PackInt4Panels(source, panels, out);
   const std::size_t row_bytes = kPanelColumns * BytesPerWeight(type);
   const std::size_t panel_bytes = PanelBytes(source.n_in, type);
-  for (std::size_t row = 0; row < source.n_in; row += kTileRows) {
+  for (std::size_t row = 0; row < source.n_in; row += kPackRows) {
     for (std::size_t p = panels.begin; p < panels.end; ++p) {
       PackTile(source, TileAt(source, row, p), type,
                out + (p - panels.begin) * panel_bytes + row * row_bytes);
@@ -96,27 +97,6 @@ void PackGroup(const SourceMatrix& source, WeightType type, IndexRange panels, s
 }
 
 }  // namespace
-
-std::size_t BytesPerWeight(WeightType type) {
-  assert(type != WeightType::kInt8 && type != WeightType::kInt4);
-  return type == WeightType::kF32 ? 4 : 2;
-}
-
-std::string_view Name(WeightType type) {
-  switch (type) {
-    case WeightType::kF32:
-      return "f32";
-    case WeightType::kBf16:
-      return "bf16";
-    case WeightType::kF16:
-      return "f16";
-    case WeightType::kInt8:
-      return "int8";
-    case WeightType::kInt4:
-      return "int4";
-  }
-  return "";
-}
 
 PackedMatrix PackedMatrix::Pack(const SourceMatrix& source, WeightType type, Executor& executor) {
   assert(source.bytes.size() == source.n_in * source.n_out * BytesPerWeight(source.type));

@@ -1,50 +1,20 @@
 // The one layout that every weight matrix has in memory.
 #pragma once
 
-#include <array>
 #include <cstddef>
-#include <cstdint>
 #include <optional>
 #include <span>
-#include <string_view>
 
 #include "model/executor.h"
 #include "model/kernels/aligned_buffer.h"
+#include "model/kernels/element_types.h"
+#include "model/kernels/panel.h"
+#include "model/kernels/source_matrix.h"
 
 namespace cascade::model::kernels {
 
-// How one weight is stored. Arithmetic is always float32; a weight is widened exactly as it is
-// read. kInt8 has a scale for each output column, which its finished chains are multiplied with;
-// kInt4 one for every 16 inputs of a column, part of the weight. Weight files have the others only.
-enum class WeightType : std::uint8_t { kF32, kBf16, kF16, kInt8, kInt4 };
-
-// All of them, for who offers or tests each.
-inline constexpr std::array kWeightTypes = {WeightType::kF32, WeightType::kBf16, WeightType::kF16,
-                                            WeightType::kInt8, WeightType::kInt4};
-
-// Of a type that weight files have.
-std::size_t BytesPerWeight(WeightType type);
-
-std::string_view Name(WeightType type);  // "f32", "bf16", "f16", "int8", "int4"
-
-// Columns of one panel: one cache line of floats, one AVX-512 register, two AVX2, four NEON.
-inline constexpr std::size_t kPanelColumns = 16;
-
 // Grows with every change to what Pack writes: files of packed matrices are then made anew.
 inline constexpr int kPackedLayoutVersion = 1;
-
-// A matrix as a weight file stores it, dense, not owned.
-struct SourceMatrix {
-  enum class Layout : std::uint8_t {
-    kInOut,  // [n_in, n_out]: Hugging Face's Conv1D (c_attn, c_proj, c_fc)
-    kOutIn,  // [n_out, n_in]: torch.nn.Embedding and torch.nn.Linear (wte, lm_head)
-  };
-  std::span<const std::byte> bytes;    // n_in * n_out elements, little-endian, any alignment
-  WeightType type = WeightType::kF32;  // a float's
-  Layout layout = Layout::kInOut;
-  std::size_t n_in = 0;
-  std::size_t n_out = 0;
-};
 
 // An [n_in, n_out] matrix in panels: [ceil(n_out / 16)][n_in][16], columns beyond n_out zero.
 //

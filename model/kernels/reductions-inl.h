@@ -2,6 +2,7 @@
 // lanes, then one tree.
 #include <array>
 
+#include "model/kernels/panel.h"
 #include "model/kernels/simd-inl.h"
 
 #if defined(CASCADE_MODEL_KERNELS_REDUCTIONS_INL_H_) == defined(HWY_TARGET_TOGGLE)

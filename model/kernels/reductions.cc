@@ -13,6 +13,7 @@
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
 #include "model/kernels/activations-inl.h"
+#include "model/kernels/panel.h"
 #include "model/kernels/reductions-inl.h"
 
 HWY_BEFORE_NAMESPACE();

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <cstddef>
 
-#include "model/kernels/packed_matrix.h"
+#include "model/kernels/panel.h"
 
 #if defined(CASCADE_MODEL_KERNELS_SIMD_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef CASCADE_MODEL_KERNELS_SIMD_INL_H_

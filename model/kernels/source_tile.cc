@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "model/kernels/element_types.h"
 #include "model/kernels/float_bits.h"
 
 namespace cascade::model::kernels {
@@ -15,8 +16,8 @@ static_assert(std::endian::native == std::endian::little, "weight files are litt
 
 // Copies elements as they are; zeros where the source has none.
 template <typename T>
-void Copy(const SourceMatrix& source, const TilePosition& at,
-          std::array<std::array<T, kPanelColumns>, kTileRows>& tile) {
+void Copy(const SourceMatrix& source, const SourceTilePosition& at,
+          std::array<std::array<T, kPanelColumns>, kPackRows>& tile) {
   assert(sizeof(T) == BytesPerWeight(source.type));
   tile = {};
   if (source.layout == SourceMatrix::Layout::kInOut) {
@@ -33,32 +34,32 @@ void Copy(const SourceMatrix& source, const TilePosition& at,
   }
   for (std::size_t c = 0; c < at.columns; ++c) {
     const std::size_t first = (at.column + c) * source.n_in + at.row;
-    std::array<T, kTileRows> column = {};
+    std::array<T, kPackRows> column = {};
     std::memcpy(column.data(), &source.bytes[first * sizeof(T)], at.rows * sizeof(T));
-    for (std::size_t r = 0; r < kTileRows; ++r) tile[r][c] = column[r];
+    for (std::size_t r = 0; r < kPackRows; ++r) tile[r][c] = column[r];
   }
 }
 
 template <typename Convert>
-void Widen(const BitTile& bits, Convert convert, Tile& tile) {
-  for (std::size_t r = 0; r < kTileRows; ++r) {
+void Widen(const SourceBits& bits, Convert convert, SourceTile& tile) {
+  for (std::size_t r = 0; r < kPackRows; ++r) {
     for (std::size_t c = 0; c < kPanelColumns; ++c) tile[r][c] = convert(bits[r][c]);
   }
 }
 
 }  // namespace
 
-TilePosition TileAt(const SourceMatrix& source, std::size_t row, std::size_t panel) {
+SourceTilePosition TileAt(const SourceMatrix& source, std::size_t row, std::size_t panel) {
   const std::size_t column = panel * kPanelColumns;
   return {.row = row,
           .column = column,
-          .rows = std::min(kTileRows, source.n_in - row),
+          .rows = std::min(kPackRows, source.n_in - row),
           .columns = std::min(kPanelColumns, source.n_out - column)};
 }
 
-void ReadTile(const SourceMatrix& source, const TilePosition& at, Tile& tile) {
+void ReadTile(const SourceMatrix& source, const SourceTilePosition& at, SourceTile& tile) {
   if (source.type == WeightType::kF32) return Copy(source, at, tile);
-  BitTile bits;
+  SourceBits bits;
   ReadBits(source, at, bits);
   if (source.type == WeightType::kBf16) {
     Widen(bits, FloatFromBf16, tile);
@@ -67,7 +68,7 @@ void ReadTile(const SourceMatrix& source, const TilePosition& at, Tile& tile) {
   }
 }
 
-void ReadBits(const SourceMatrix& source, const TilePosition& at, BitTile& tile) {
+void ReadBits(const SourceMatrix& source, const SourceTilePosition& at, SourceBits& tile) {
   Copy(source, at, tile);
 }
 

@@ -5,17 +5,18 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "model/kernels/packed_matrix.h"
+#include "model/kernels/panel.h"
+#include "model/kernels/source_matrix.h"
 
 namespace cascade::model::kernels {
 
-// Packing goes tile by tile: kTileRows rows of one panel, as floats. A multiple of the rows that
+// Packing goes tile by tile: kPackRows rows of one panel, as floats. A multiple of the rows that
 // any type stores together.
-inline constexpr std::size_t kTileRows = 16;
-using Tile = std::array<std::array<float, kPanelColumns>, kTileRows>;
+inline constexpr std::size_t kPackRows = 16;
+using SourceTile = std::array<std::array<float, kPanelColumns>, kPackRows>;
 
 // Where a tile lies, and how much of it the matrix has: at the edges fewer rows or columns.
-struct TilePosition {
+struct SourceTilePosition {
   std::size_t row = 0;
   std::size_t column = 0;
   std::size_t rows = 0;
@@ -23,15 +24,15 @@ struct TilePosition {
 };
 
 // The tile of panel `panel` whose first row is `row`.
-TilePosition TileAt(const SourceMatrix& source, std::size_t row, std::size_t panel);
+SourceTilePosition TileAt(const SourceMatrix& source, std::size_t row, std::size_t panel);
 
 // The same with the bits of 16-bit elements.
-using BitTile = std::array<std::array<std::uint16_t, kPanelColumns>, kTileRows>;
+using SourceBits = std::array<std::array<std::uint16_t, kPanelColumns>, kPackRows>;
 
 // Fills `tile` with the source's elements, exactly, and with zeros where the source has none.
-void ReadTile(const SourceMatrix& source, const TilePosition& at, Tile& tile);
+void ReadTile(const SourceMatrix& source, const SourceTilePosition& at, SourceTile& tile);
 
 // The same without a look at what they mean. REQUIRES: source.type has 16 bits.
-void ReadBits(const SourceMatrix& source, const TilePosition& at, BitTile& tile);
+void ReadBits(const SourceMatrix& source, const SourceTilePosition& at, SourceBits& tile);
 
 }  // namespace cascade::model::kernels

@@ -13,6 +13,7 @@
 
 #include "model/kernels/float_bits.h"
 #include "model/kernels/int4_panels.h"
+#include "model/kernels/panel.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace cascade::model::kernels {

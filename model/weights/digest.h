@@ -6,7 +6,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
-#include "model/kernels/packed_matrix.h"
+#include "model/kernels/element_types.h"
 #include "model/weights/safetensors.h"
 
 struct XXH3_state_s;  // of xxhash.h

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
-#include "model/kernels/packed_matrix.h"
+#include "model/kernels/element_types.h"
 
 namespace cascade::model {
 

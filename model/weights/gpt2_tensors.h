@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "model/config.h"
+#include "model/kernels/element_types.h"
 #include "model/kernels/packed_matrix.h"
+#include "model/kernels/source_matrix.h"
 #include "model/weights/gpt2_weights.h"
 
 namespace cascade::model {

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "model/config.h"
 #include "model/executor.h"
+#include "model/kernels/element_types.h"
 #include "model/kernels/packed_matrix.h"
 #include "model/layers/layer_norm.h"
 #include "model/layers/transformer_block.h"

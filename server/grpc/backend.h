@@ -8,7 +8,7 @@
 #include "absl/time/time.h"
 #include "model/config.h"
 #include "model/generation_config.h"
-#include "model/kernels/kv_block.h"
+#include "model/kernels/element_types.h"
 #include "model/tokenizer/tokenizer.h"
 #include "model/weights/gpt2_weights.h"
 #include "server/engine/admission.h"

@@ -13,7 +13,7 @@
 #include "model/cache/kv_cache.h"
 #include "model/config.h"
 #include "model/kernels/aligned_buffer.h"
-#include "model/kernels/kv_block.h"
+#include "model/kernels/element_types.h"
 #include "model/kernels/simd_target.h"
 #include "model/layers/attention/output.h"
 #include "model/layers/attention/scores.h"
@@ -88,8 +88,8 @@ class Attender {
   }
 
  private:
-  std::vector<float> q_ = std::vector<float>(kernels::kTileRows * kHeadDim, 0.1F);
-  std::vector<float> out_ = std::vector<float>(kernels::kTileRows * kHeadDim);
+  std::vector<float> q_ = std::vector<float>(kernels::kAttentionRows * kHeadDim, 0.1F);
+  std::vector<float> out_ = std::vector<float>(kernels::kAttentionRows * kHeadDim);
   kernels::AlignedBuffer<float> scores_;
 };
 
@@ -114,9 +114,9 @@ void AttentionBench(benchmark::State& state, const std::string& target, const Ca
       executor.ForRanges(kLayerHeads, 1, [&](model::IndexRange heads) {
         Attender& own = attenders[heads.begin];
         for (std::size_t head = heads.begin; head < heads.end; ++head) {
-          for (std::size_t row = 0; row < what.rows; row += kernels::kTileRows) {
+          for (std::size_t row = 0; row < what.rows; row += kernels::kAttentionRows) {
             own.Attend(cache, layer * kLayerHeads + head, what.depth - what.rows + row,
-                       std::min(kernels::kTileRows, what.rows - row));
+                       std::min(kernels::kAttentionRows, what.rows - row));
           }
         }
       });

@@ -7,8 +7,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "benchmark/benchmark.h"
+#include "model/kernels/element_types.h"
 #include "model/kernels/matmul.h"
+#include "model/kernels/packed_matrix.h"
 #include "model/kernels/simd_target.h"
+#include "model/kernels/source_matrix.h"
 #include "tests/bench/kernel_main.h"
 #include "tests/bench/probes.h"
 

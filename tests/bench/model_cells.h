@@ -10,7 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "model/executor.h"
 #include "model/gpt2.h"
-#include "model/kernels/kv_block.h"
+#include "model/kernels/element_types.h"
 #include "tests/bench/probes.h"
 
 namespace cascade::bench {

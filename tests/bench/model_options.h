@@ -6,8 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "model/kernels/kv_block.h"
-#include "model/kernels/packed_matrix.h"
+#include "model/kernels/element_types.h"
 #include "tests/bench/model_cells.h"
 
 namespace cascade::bench {

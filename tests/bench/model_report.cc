@@ -5,8 +5,7 @@
 #include <string>
 
 #include "absl/strings/str_format.h"
-#include "model/kernels/kv_block.h"
-#include "model/kernels/packed_matrix.h"
+#include "model/kernels/element_types.h"
 #include "model/kernels/simd_target.h"
 #include "nlohmann/json.hpp"
 #include "tests/bench/median.h"

@@ -18,8 +18,8 @@ namespace cascade::testing {
 // Calls `body` for the tiles of rows [start, start + count): body(first, rows), `first` from 0.
 template <typename Body>
 void ForTiles(std::size_t count, Body body) {
-  for (std::size_t first = 0; first < count; first += model::kernels::kTileRows) {
-    body(first, std::min(model::kernels::kTileRows, count - first));
+  for (std::size_t first = 0; first < count; first += model::kernels::kAttentionRows) {
+    body(first, std::min(model::kernels::kAttentionRows, count - first));
   }
 }
 

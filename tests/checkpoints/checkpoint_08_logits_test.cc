@@ -9,7 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "gtest/gtest.h"
 #include "model/gpt2.h"
-#include "model/kernels/kv_block.h"
+#include "model/kernels/element_types.h"
 #include "model/kernels/simd_target.h"
 #include "tests/checkpoints/golden_model.h"
 #include "tests/checkpoints/whole_model.h"

@@ -7,8 +7,7 @@
 #include "absl/status/statusor.h"
 #include "model/config.h"
 #include "model/executor.h"
-#include "model/kernels/kv_block.h"
-#include "model/kernels/packed_matrix.h"
+#include "model/kernels/element_types.h"
 #include "model/tokenizer/tokenizer.h"
 #include "model/weights/gpt2_weights.h"
 

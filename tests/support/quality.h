@@ -6,7 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "model/gpt2.h"
-#include "model/kernels/kv_block.h"
+#include "model/kernels/element_types.h"
 #include "model/token.h"
 
 namespace cascade::testing {

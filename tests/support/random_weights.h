@@ -5,7 +5,7 @@
 
 #include "model/config.h"
 #include "model/executor.h"
-#include "model/kernels/packed_matrix.h"
+#include "model/kernels/element_types.h"
 #include "model/weights/gpt2_weights.h"
 
 namespace cascade::testing {

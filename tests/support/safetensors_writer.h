@@ -11,7 +11,7 @@
 
 #include "absl/strings/string_view.h"
 #include "model/config.h"
-#include "model/kernels/packed_matrix.h"
+#include "model/kernels/element_types.h"
 
 namespace cascade::testing {
 

@@ -29,8 +29,8 @@ void AttendHead(const AttendContext& context, const Chunk& chunk, HeadIndex head
   context.cache.Write(*chunk.blocks, head, chunk.start, rows_of(Keys(context.qkv)),
                       rows_of(Values(context.qkv)));
   const HeadKeysValues keys_values = context.cache.Read(*chunk.blocks, head);
-  for (std::size_t row = 0; row < queries.rows(); row += kernels::kTileRows) {
-    const std::size_t count = std::min(kernels::kTileRows, queries.rows() - row);
+  for (std::size_t row = 0; row < queries.rows(); row += kernels::kAttentionRows) {
+    const std::size_t count = std::min(kernels::kAttentionRows, queries.rows() - row);
     const std::size_t start = chunk.start + row;
     const kernels::ScoreTile tile(scores, count);
     AttentionScores(queries.Rows(row, count), keys_values, start, context.scale, tile);

@@ -6,7 +6,7 @@ namespace cascade::model {
 
 void WeighValues(kernels::ScoreTile scores, const HeadKeysValues& head, std::size_t start,
                  MatF out) {
-  std::array<float, kernels::kTileRows> storage;
+  std::array<float, kernels::kAttentionRows> storage;
   const std::span<float> sums(storage.data(), scores.rows());
   kernels::AttentionExp(start, scores, sums);
   kernels::AttentionValues(scores, head.values, start, sums, out);

@@ -9,6 +9,8 @@
 #include "gtest/gtest.h"
 #include "model/kernels/activations.h"
 #include "model/kernels/aligned_buffer.h"
+#include "model/kernels/element_types.h"
+#include "model/kernels/kv_block.h"
 #include "tests/model/kernels/every_simd_target.h"
 
 namespace cascade::model::kernels {
@@ -79,8 +81,8 @@ constexpr float kScale = 0.3f;
 // The whole of attention for rows [start, start + q.rows()), tile by tile, to `out`.
 void Attend(const Head& head, ConstMatF q, std::size_t start, MatF out) {
   AlignedBuffer<float> memory(ScoreTile::Floats(start + q.rows()));
-  for (std::size_t row = 0; row < q.rows(); row += kTileRows) {
-    const std::size_t rows = std::min(kTileRows, q.rows() - row);
+  for (std::size_t row = 0; row < q.rows(); row += kAttentionRows) {
+    const std::size_t rows = std::min(kAttentionRows, q.rows() - row);
     std::ranges::fill(memory.span(), kNaN);
     const ScoreTile tile(memory.data(), rows);
     std::vector<float> sums(rows);

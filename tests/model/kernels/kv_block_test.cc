@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "model/kernels/element_types.h"
 #include "model/kernels/float_bits.h"
 #include "tests/model/kernels/every_simd_target.h"
 

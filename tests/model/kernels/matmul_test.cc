@@ -9,7 +9,11 @@
 
 #include "gtest/gtest.h"
 #include "model/kernels/activations.h"
+#include "model/kernels/element_types.h"
 #include "model/kernels/float_bits.h"
+#include "model/kernels/packed_matrix.h"
+#include "model/kernels/panel.h"
+#include "model/kernels/source_matrix.h"
 #include "tests/model/kernels/every_simd_target.h"
 
 namespace cascade::model::kernels {

@@ -13,7 +13,10 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "model/kernels/element_types.h"
 #include "model/kernels/float_bits.h"
+#include "model/kernels/panel.h"
+#include "model/kernels/source_matrix.h"
 #include "tests/model/kernels/every_simd_target.h"
 
 namespace cascade::model::kernels {

@@ -10,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "model/config.h"
 #include "model/executor.h"
+#include "model/kernels/element_types.h"
 #include "model/weights/gpt2_weights.h"
 #include "tests/support/safetensors_writer.h"
 #include "tests/support/temp_dir.h"

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "model/cache/kv_cache.h"
-#include "model/kernels/packed_matrix.h"
 #include "tests/support/random_weights.h"
 #include "tests/support/source_path.h"
 
