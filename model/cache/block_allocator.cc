@@ -89,6 +89,26 @@ bool BlockAllocator::TryExtend(BlockTable& table, std::size_t positions) {
   return true;
 }
 
+std::optional<BlockTable> BlockAllocator::TryFork(const BlockTable& from, std::size_t positions,
+                                                  std::size_t capacity) {
+  const std::size_t shared = positions / kBlockPositions;
+  assert(positions <= from.capacity() && positions <= capacity);
+  assert(from.published_ <= shared);
+  if (BlocksFor(capacity) - shared > pool_->free_blocks()) return std::nullopt;
+  BlockTable fork(pool_.get());
+  fork.ids_.reserve(BlocksFor(capacity));
+  // A block below `positions` is full, so neither table will ever write to it again, published or
+  // not.
+  for (const BlockId id : from.ids().first(shared)) {
+    pool_->AddReference(id);
+    fork.ids_.push_back(id);
+  }
+  while (fork.ids_.size() < BlocksFor(capacity)) fork.ids_.push_back(Acquire());
+  fork.published_ = from.published_;
+  fork.prefix_ = from.prefix_;
+  return fork;
+}
+
 void BlockAllocator::Publish(BlockTable& table, std::span<const TokenId> tokens) {
   assert(tokens.size() <= table.capacity());
   for (; (table.published_ + 1) * kBlockPositions <= tokens.size(); ++table.published_) {
@@ -96,7 +116,8 @@ void BlockAllocator::Publish(BlockTable& table, std::span<const TokenId> tokens)
     const PrefixHash parent =
         std::exchange(table.prefix_, index_.Extend(table.prefix_, block_tokens));
     const BlockId id = table.ids_[table.published_];
-    // Another sequence may have published the same tokens first; this block then stays unshared.
+    // Another sequence may have published the same tokens first, this block perhaps (after a fork);
+    // the index then keeps the entry that it has.
     if (index_.Insert(table.prefix_, parent, block_tokens, id)) pool_->Keep(id);
   }
 }

@@ -81,9 +81,19 @@ class BlockAllocator {
   // free.
   bool TryExtend(BlockTable& table, std::size_t positions);
 
+  // A second table for what the first `positions` positions of `from` hold, that covers `capacity`
+  // positions in all. It shares every block that lies below `positions` as a whole. If `positions`
+  // ends inside a block, the new table has a block of its own in that place, into which the caller
+  // must copy the contents (KvCache::TryFork does). Nothing, and nothing changes, if not enough
+  // blocks are free. Both tables may then grow and be published, each with its own tokens.
+  // REQUIRES: those positions are written, everything that `from` has published lies below
+  // `positions`, and capacity >= positions.
+  std::optional<BlockTable> TryFork(const BlockTable& from, std::size_t positions,
+                                    std::size_t capacity);
+
   // Offers the blocks of `table` that are full for sharing: `tokens` are those whose keys and
-  // values are written. REQUIRES: the table came from the TryAllocate with a salt, and `tokens`
-  // begins with the tokens that it was given.
+  // values are written. REQUIRES: the table came from the TryAllocate with a salt, or was forked
+  // from such a table, and `tokens` begins with the tokens that it was given.
   void Publish(BlockTable& table, std::span<const TokenId> tokens);
 
   // Whether the blocks of `table` from `position` on are its alone: held by no other table, and not

@@ -57,6 +57,7 @@ absl::StatusOr<KvCache> KvCache::Create(const ModelConfig& config, std::size_t n
 KvCache::KvCache(const ModelConfig& config, std::size_t num_blocks, KvType type,
                  kernels::AlignedBuffer<std::byte> storage)
     : type_(type),
+      n_layer_(config.n_layer),
       n_head_(config.n_head),
       head_dim_(config.head_dim()),
       key_bytes_(KeyBytes(type, head_dim_)),
@@ -67,6 +68,16 @@ KvCache::KvCache(const ModelConfig& config, std::size_t num_blocks, KvType type,
 std::size_t KvCache::BytesPerBlock(const ModelConfig& config, KvType type) {
   const std::size_t head_dim = config.head_dim();
   return config.n_layer * config.n_head * (KeyBytes(type, head_dim) + ValueBytes(type, head_dim));
+}
+
+std::optional<BlockTable> KvCache::TryFork(const BlockTable& from, std::size_t positions,
+                                           std::size_t capacity) {
+  std::optional<BlockTable> fork = blocks_.TryFork(from, positions, capacity);
+  if (fork && positions % kBlockPositions != 0) {
+    const std::size_t partial = positions / kBlockPositions;
+    CopyBlock(from.ids()[partial], fork->ids()[partial]);
+  }
+  return fork;
 }
 
 void KvCache::Write(const BlockTable& blocks, HeadIndex head, std::size_t start, ConstMatF keys,
@@ -102,6 +113,20 @@ std::size_t KvCache::KeyOffset(HeadIndex head) const {
 
 std::size_t KvCache::ValueOffset(HeadIndex head) const {
   return KeyOffset(head) + num_blocks() * key_bytes_;
+}
+
+// The whole block, since a key's elements do not lie together; positions that the fork does not
+// have are written before they are read, as in every block.
+void KvCache::CopyBlock(BlockId from, BlockId to) {
+  std::byte* const data = storage_.data();
+  for (std::size_t layer = 0; layer < n_layer_; ++layer) {
+    for (std::size_t head = 0; head < n_head_; ++head) {
+      std::byte* const keys = data + KeyOffset({.layer = layer, .head = head});
+      std::byte* const values = data + ValueOffset({.layer = layer, .head = head});
+      std::copy_n(keys + from * key_bytes_, key_bytes_, keys + to * key_bytes_);
+      std::copy_n(values + from * value_bytes_, value_bytes_, values + to * value_bytes_);
+    }
+  }
 }
 
 }  // namespace cascade::model

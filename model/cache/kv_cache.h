@@ -64,6 +64,16 @@ class KvCache {
   std::optional<BlockTable> TryAllocate(std::size_t positions) {
     return blocks_.TryAllocate(positions);
   }
+
+  // A second sequence that goes on from the first `positions` positions of `from`, whose keys and
+  // values it then has too; its table covers `capacity` positions. Full blocks are shared, not
+  // copied: at most one block, which `positions` ends in, is. Nothing, and nothing changes, if not
+  // enough blocks are free. What either sequence writes from `positions` on, the other never sees.
+  // REQUIRES: as BlockAllocator::TryFork. Not while a step runs.
+  // Cost: a copy of up to BytesPerBlock bytes.
+  std::optional<BlockTable> TryFork(const BlockTable& from, std::size_t positions,
+                                    std::size_t capacity);
+
   std::size_t num_blocks() const { return blocks_.num_blocks(); }
   std::size_t free_blocks() const { return blocks_.free_blocks(); }
 
@@ -84,7 +94,11 @@ class KvCache {
   std::size_t KeyOffset(HeadIndex head) const;
   std::size_t ValueOffset(HeadIndex head) const;
 
+  // Copies the keys and values of all layers and heads.
+  void CopyBlock(BlockId from, BlockId to);
+
   kernels::KvType type_;
+  std::size_t n_layer_;
   std::size_t n_head_;
   std::size_t head_dim_;
   std::size_t key_bytes_;    // of one head in one block

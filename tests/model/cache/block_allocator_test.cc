@@ -170,6 +170,75 @@ TEST(BlockAllocatorTest, ExtendsATableInPlace) {
   EXPECT_THAT(table.ids().first(2), ElementsAreArray(before));
 }
 
+TEST(BlockAllocatorTest, AForkSharesFullBlocksAndHasItsOwnFromThePartialOneOn) {
+  BlockAllocator blocks(8);
+  const BlockTable from = *blocks.TryAllocate(64);
+  const std::optional<BlockTable> fork = blocks.TryFork(from, 40, 70);
+  ASSERT_TRUE(fork.has_value());
+  EXPECT_EQ(fork->capacity(), 80U);
+  EXPECT_THAT(fork->ids().first(2), ElementsAreArray(from.ids().first(2)));
+  EXPECT_EQ(blocks.free_blocks(), 8U - 4U - 3U);
+  const BlockTable* const tables[] = {&from, &*fork};
+  EXPECT_EQ(blocks.CheckConserved(tables), absl::OkStatus());
+  for (const BlockTable* table : tables) {
+    EXPECT_TRUE(blocks.IsWritableFrom(*table, 40));
+    EXPECT_FALSE(blocks.IsWritableFrom(*table, 31)) << "a block that both hold";
+  }
+}
+
+TEST(BlockAllocatorTest, AForkAtABlocksEndHasNoPartialBlock) {
+  BlockAllocator blocks(2);
+  const BlockTable from = *blocks.TryAllocate(32);
+  const std::optional<BlockTable> fork = blocks.TryFork(from, 32, 32);
+  ASSERT_TRUE(fork.has_value());
+  EXPECT_THAT(fork->ids(), ElementsAreArray(from.ids()));
+  EXPECT_TRUE(blocks.IsWritableFrom(from, 32));
+  EXPECT_TRUE(blocks.IsWritableFrom(*fork, 32));
+}
+
+TEST(BlockAllocatorTest, AForkThatDoesNotFitChangesNothing) {
+  BlockAllocator blocks(4);
+  const BlockTable from = *blocks.TryAllocate(40);
+  EXPECT_FALSE(blocks.TryFork(from, 40, 64).has_value()) << "it takes 2 blocks, and 1 is free";
+  EXPECT_EQ(blocks.free_blocks(), 1U);
+  const BlockTable* const tables[] = {&from};
+  EXPECT_EQ(blocks.CheckConserved(tables), absl::OkStatus());
+  EXPECT_TRUE(blocks.TryFork(from, 40, 48).has_value());
+}
+
+TEST(BlockAllocatorTest, AForkOutlivesTheTableThatItCameFrom) {
+  BlockAllocator blocks(4);
+  std::optional<BlockTable> fork;
+  {
+    const BlockTable from = *blocks.TryAllocate(40);
+    fork = blocks.TryFork(from, 40, 40);
+    EXPECT_EQ(blocks.free_blocks(), 0U);
+  }
+  EXPECT_EQ(blocks.free_blocks(), 1U);
+  const BlockTable* const tables[] = {&*fork};
+  EXPECT_EQ(blocks.CheckConserved(tables), absl::OkStatus());
+  fork.reset();
+  EXPECT_EQ(blocks.free_blocks(), 4U);
+}
+
+TEST(BlockAllocatorTest, AForkPublishesItsOwnTokens) {
+  BlockAllocator blocks(12);
+  Shared from = *blocks.TryAllocate(Tokens(40), "", 64);
+  blocks.Publish(from.table, Tokens(20));
+  BlockTable fork = *blocks.TryFork(from.table, 40, 64);
+  std::vector<TokenId> other = Tokens(48);
+  other[40] = 999;
+  blocks.Publish(fork, other);  // block 1 first, which both hold
+  blocks.Publish(from.table, Tokens(48));
+  const Shared like_from = *blocks.TryAllocate(Tokens(49), "", 49);
+  EXPECT_EQ(like_from.cached_tokens, 48U);
+  EXPECT_THAT(like_from.table.ids().first(3), ElementsAreArray(from.table.ids().first(3)));
+  other.push_back(1);
+  const Shared like_fork = *blocks.TryAllocate(other, "", 49);
+  EXPECT_EQ(like_fork.cached_tokens, 48U);
+  EXPECT_THAT(like_fork.table.ids().first(3), ElementsAreArray(fork.ids().first(3)));
+}
+
 TEST(BlockAllocatorTest, AMovedTableGivesItsBlocksBackOnce) {
   BlockAllocator blocks(4);
   {
@@ -204,10 +273,11 @@ struct Subject {
 class BlockAllocatorHistory {
  public:
   void Turn() {
-    const auto what = rng_() % 8;
+    const auto what = rng_() % 9;
     if (what < 3 || subjects_.empty()) return Start();
     const std::size_t any = rng_() % subjects_.size();
     if (what < 7) return Run(subjects_[any]);
+    if (what < 8) return Fork(subjects_[any]);
     subjects_.erase(subjects_.begin() + static_cast<std::ptrdiff_t>(any));
   }
 
@@ -226,6 +296,7 @@ class BlockAllocatorHistory {
 
   std::size_t hits() const { return hits_; }
   std::size_t refusals() const { return refusals_; }
+  std::size_t forks() const { return forks_; }
 
  private:
   using Written = std::pair<TokenId, std::string>;
@@ -270,12 +341,33 @@ class BlockAllocatorHistory {
     if (subject.shares) blocks_.Publish(subject.table, run);
   }
 
+  // A second sequence that has what `from` has run, and goes on with tokens of its own.
+  void Fork(const Subject& from) {
+    std::optional<BlockTable> table =
+        blocks_.TryFork(from.table, from.run, from.run + 1 + rng_() % 40);
+    refusals_ += table ? 0U : 1U;
+    if (!table) return;
+    Subject fork{.tokens = {from.tokens.begin(),
+                            from.tokens.begin() + static_cast<std::ptrdiff_t>(from.run)},
+                 .salt = from.salt,
+                 .shares = from.shares,
+                 .run = from.run,
+                 .table = *std::move(table)};
+    fork.tokens.push_back(static_cast<TokenId>(rng_() % 2));
+    for (std::size_t p = from.run / 16 * 16; p < from.run; ++p) {  // what the caller copies
+      Cell(fork.table, p) = Cell(from.table, p);
+    }
+    forks_ += from.run > 0 ? 1U : 0U;
+    subjects_.push_back(std::move(fork));
+  }
+
   std::mt19937 rng_{11};
   BlockAllocator blocks_{24};
   std::vector<Written> cells_{std::size_t{24} * 16};
   std::vector<Subject> subjects_;
   std::size_t hits_ = 0;
   std::size_t refusals_ = 0;
+  std::size_t forks_ = 0;
 };
 
 TEST(BlockAllocatorTest, NobodyEverReadsWhatAnotherWroteInAnyHistory) {
@@ -287,6 +379,7 @@ TEST(BlockAllocatorTest, NobodyEverReadsWhatAnotherWroteInAnyHistory) {
   }
   EXPECT_GT(history.hits(), 100U);
   EXPECT_GT(history.refusals(), 100U);
+  EXPECT_GT(history.forks(), 100U);
 }
 
 }  // namespace

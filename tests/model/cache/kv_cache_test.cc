@@ -79,6 +79,71 @@ TEST(KvCacheTest, AWriteIsRoundedToTheTypeToNearestEven) {
                      {0x1.01p0F, 0x1.03p0F, -1.0F, 1.0F, 0x1.008p0F, 3.0F});
 }
 
+// Writes key and value of `position` to every head: numbers that name the writer and the place.
+void WriteAllHeads(KvCache& cache, const BlockTable& blocks, std::size_t position, float writer) {
+  for (std::size_t layer = 0; layer < 2; ++layer) {
+    for (std::size_t head = 0; head < 2; ++head) {
+      const auto place = static_cast<float>(layer * 2 + head);
+      const std::vector<float> row = {writer, place, static_cast<float>(position), writer, 1, 2};
+      cache.Write(blocks, {layer, head}, position, ConstMatF(row.data(), 1, 3),
+                  ConstMatF(row.data() + 3, 1, 3));
+    }
+  }
+}
+
+// That every head of the first `end` positions has what `writer` left there, of whom `writer(p)`
+// tells.
+template <typename Writer>
+void ExpectWriters(const KvCache& cache, const BlockTable& blocks, std::size_t end, Writer writer) {
+  for (std::size_t position = 0; position < end; ++position) {
+    for (std::size_t layer = 0; layer < 2; ++layer) {
+      for (std::size_t head = 0; head < 2; ++head) {
+        const auto place = static_cast<float>(layer * 2 + head);
+        const float by = writer(position);
+        const std::vector<float> expected = {by, place, static_cast<float>(position), by, 1, 2};
+        EXPECT_EQ(ReadBack(cache, blocks, {layer, head}, position), expected)
+            << "[" << layer << ", " << head << ", " << position << "]";
+      }
+    }
+  }
+}
+
+TEST(KvCacheTest, AForkHasWhatWasWrittenAndNeitherSeesWhatTheOtherWrites) {
+  for (const kernels::KvType type : kernels::kKvTypes) {
+    SCOPED_TRACE(std::string(Name(type)));
+    KvCache cache = *KvCache::Create(TinyConfig(), 6, type);
+    const BlockTable from = *cache.TryAllocate(48);
+    for (std::size_t p = 0; p < 21; ++p) WriteAllHeads(cache, from, p, 1);
+    const std::optional<BlockTable> fork = cache.TryFork(from, 21, 48);
+    ASSERT_TRUE(fork.has_value());
+    EXPECT_EQ(cache.free_blocks(), 1U) << "one block is shared";
+    ExpectWriters(cache, *fork, 21, [](std::size_t) { return 1.0F; });
+    for (std::size_t p = 21; p < 40; ++p) {
+      WriteAllHeads(cache, from, p, 2);
+      WriteAllHeads(cache, *fork, p, 3);
+    }
+    ExpectWriters(cache, from, 40, [](std::size_t p) { return p < 21 ? 1.0F : 2.0F; });
+    ExpectWriters(cache, *fork, 40, [](std::size_t p) { return p < 21 ? 1.0F : 3.0F; });
+  }
+}
+
+TEST(KvCacheTest, AForkAtABlocksEndCopiesNothing) {
+  KvCache cache = *KvCache::Create(TinyConfig(), 2);
+  const BlockTable from = *cache.TryAllocate(16);
+  for (std::size_t p = 0; p < 16; ++p) WriteAllHeads(cache, from, p, 1);
+  const BlockTable fork = *cache.TryFork(from, 16, 17);
+  EXPECT_EQ(cache.free_blocks(), 0U);
+  WriteAllHeads(cache, fork, 16, 2);
+  ExpectWriters(cache, fork, 17, [](std::size_t p) { return p < 16 ? 1.0F : 2.0F; });
+}
+
+TEST(KvCacheTest, AForkThatDoesNotFitIsRefused) {
+  KvCache cache = *KvCache::Create(TinyConfig(), 3);
+  const BlockTable from = *cache.TryAllocate(32);
+  EXPECT_FALSE(cache.TryFork(from, 20, 33).has_value());
+  EXPECT_EQ(cache.free_blocks(), 1U);
+}
+
 TEST(KvCacheTest, GivesAllOfWhatIsAskedOrNothing) {
   KvCache cache = *KvCache::Create(TinyConfig(), 3);
   std::optional<BlockTable> two = cache.TryAllocate(17);
