@@ -10,15 +10,16 @@ FROM debian:bookworm-slim AS build
 WORKDIR /src
 COPY scripts/install_packages.sh scripts/
 RUN scripts/install_packages.sh build && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
-COPY CMakeLists.txt CMakePresets.json ./
+COPY CMakeLists.txt CMakePresets.json LICENSE README.md CHANGELOG.md ./
 COPY cmake cmake
+COPY deploy deploy
 COPY proto proto
 COPY model model
 COPY server server
 COPY tools tools
 RUN cmake --preset release -DCASCADE_BUILD_TESTS=OFF \
     && cmake --build --preset release --target cascade-server cascade \
-    && strip build/bin/cascade-server build/bin/cascade
+    && cmake --install build --prefix /install --strip
 
 FROM debian:bookworm-slim
 RUN apt-get update -qq \
@@ -26,9 +27,9 @@ RUN apt-get update -qq \
        libgrpc++1.51 libprotobuf32 libabsl20220623 libhwy1 libpcre2-8-0 libspdlog1.10 libxxhash0 \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* \
     && useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin cascade
-COPY --from=build /src/build/bin/cascade-server /src/build/bin/cascade /usr/local/bin/
-COPY deploy/models/tales-7m /models/tales-7m
-COPY LICENSE /usr/local/share/doc/cascade/
+COPY --from=build /install/bin /usr/local/bin
+COPY --from=build /install/share/doc /usr/local/share/doc
+COPY --from=build /install/share/cascade/models /models
 
 # By number: Kubernetes' runAsNonRoot cannot check a name. Nothing is written at run time.
 USER 10001:10001

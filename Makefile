@@ -4,6 +4,7 @@ MODEL  ?= deploy/models/tales-7m
 LISTEN ?= localhost:50051
 ARGS   ?=
 JOBS   ?= $(shell nproc)
+PREFIX ?= /usr/local
 
 # Brings the packages that are missing. INSTALL=true for who looks after them by other means.
 INSTALL ?= scripts/install_packages.sh
@@ -13,8 +14,8 @@ export CMAKE_CXX_COMPILER_LAUNCHER ?= ccache
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test checkpoints asan tsan aarch64 soak bench bench-peers bench-load format lint ci readme-test image-test \
-        manifests-test fresh-test clean
+.PHONY: help build run install deb test checkpoints asan tsan aarch64 soak bench bench-peers \
+        bench-load format lint ci readme-test image-test deb-test manifests-test fresh-test clean
 
 help:  ## Show this
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +29,13 @@ build:  ## Build the server and the client: build/bin/cascade-server, build/bin/
 
 run: build  ## Serve the bundled model on localhost:50051
 	build/bin/cascade-server --model=$(MODEL) --listen=$(LISTEN) $(ARGS)
+
+install: build  ## Install programs, model and systemd unit below PREFIX (/usr/local)
+	cmake --install build --prefix $(PREFIX)
+
+deb: build  ## Make a Debian package of the same: build/package/cascade_*.deb
+	@$(INSTALL) package
+	cpack --config build/CPackConfig.cmake
 
 test:  ## Build everything and run every test
 	@$(INSTALL) build test
@@ -92,6 +100,9 @@ readme-test: build  ## Run every command of the README (Python and grpcurl need 
 
 image-test:  ## Build the container image, run it locked down, and talk to it
 	scripts/image_test.sh
+
+deb-test: deb  ## Install the Debian package in a bare Debian 12, and run it (needs root and mmdebstrap)
+	scripts/deb_test.sh build/package
 
 manifests-test:  ## Check the Kubernetes manifests against the API's types (needs npm)
 	scripts/manifests_test.sh

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian 12 or Ubuntu 24.04 packages of some groups; does nothing, quickly, if all are there.
 #
-#   install_packages.sh GROUP...    build, test, sanitize, lint, bench, peers, aarch64
+#   install_packages.sh GROUP...    build, test, package, sanitize, lint, bench, peers, aarch64
 set -eu
 
 say() { printf 'install_packages: %s\n' "$*" >&2; }
@@ -19,6 +19,7 @@ packages_of() {
         libabsl-dev libeigen3-dev libhwy-dev libpcre2-dev nlohmann-json3-dev \
         libspdlog-dev libxxhash-dev ;;
     test) echo libgtest-dev libgmock-dev ;;
+    package) echo dpkg-dev ;;  # tells cpack what the programs are linked with
     sanitize)
       case $(system_name) in
         ubuntu*) echo clang llvm libclang-rt-18-dev ;;
@@ -28,7 +29,7 @@ packages_of() {
     bench) echo libbenchmark-dev ;;
     peers) echo python3 python3-venv python3-dev ;;
     aarch64) echo g++-aarch64-linux-gnu qemu-user ;;
-    *) say "there is no group \"$1\": build, test, sanitize, lint, bench, peers, aarch64"; exit 2 ;;
+    *) say "there is no group \"$1\": build, test, package, sanitize, lint, bench, peers, aarch64"; exit 2 ;;
   esac
 }
 
