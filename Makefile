@@ -85,7 +85,7 @@ format:  ## Rewrite the C++ sources in the house's format
 	@$(INSTALL) lint
 	scripts/lint.sh format
 
-lint:  ## Check format, include direction and clang-tidy (FILES="a.cc b.cc", SINCE=commit, or all)
+lint:  ## Check format, tests/lint, shellcheck and clang-tidy (FILES="a.cc b.cc", SINCE=commit, or all)
 	@$(INSTALL) build test lint
 	@test -f build/build.ninja || cmake --preset release
 	cmake --build --preset release --parallel $(JOBS)  # for what is generated

@@ -14,12 +14,14 @@ if(CASCADE_SANITIZE)
   target_link_options(cascade_options INTERFACE -fsanitize=${CASCADE_SANITIZE})
 endif()
 
-# cascade_library(<name> SOURCES ... HEADERS ... PUBLIC <libs> PRIVATE <libs>)
+# cascade_library(<name> SOURCES ... HEADERS ... PRIVATE_HEADERS ... PUBLIC <libs> PRIVATE <libs>)
 #
 # A static library whose headers are named from the project's root ("model/config.h") and are
-# checked to compile alone by `cmake --build ... --target all_verify_interface_header_sets`.
+# checked to compile alone by `cmake --build ... --target all_verify_interface_header_sets`. HEADERS are
+# for everybody who links the library; PRIVATE_HEADERS are for its own sources and tests
+# (tests/lint/include_rules.txt holds this).
 function(cascade_library name)
-  cmake_parse_arguments(arg "" "" "SOURCES;HEADERS;PUBLIC;PRIVATE" ${ARGN})
+  cmake_parse_arguments(arg "" "" "SOURCES;HEADERS;PRIVATE_HEADERS;PUBLIC;PRIVATE" ${ARGN})
   if(arg_SOURCES)
     add_library(${name} STATIC ${arg_SOURCES})
     set(scope PUBLIC)
@@ -32,6 +34,16 @@ function(cascade_library name)
                  FILES ${arg_HEADERS})
   target_link_libraries(${name} ${scope} ${arg_PUBLIC})
   set_target_properties(${name} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
+
+  # CMake verifies interface headers alone, so the private ones are the interface of a library that
+  # nobody links.
+  if(arg_PRIVATE_HEADERS)
+    add_library(${name}_private_headers INTERFACE)
+    target_sources(${name}_private_headers INTERFACE FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}
+                   FILES ${arg_PRIVATE_HEADERS})
+    target_link_libraries(${name}_private_headers INTERFACE ${name} ${arg_PRIVATE})
+    set_target_properties(${name}_private_headers PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
+  endif()
 endfunction()
 
 # cascade_test(<name> LABEL unit|checkpoint|integration|lint SOURCES ... LIBS ... [TIMEOUT s])

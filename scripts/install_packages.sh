@@ -25,7 +25,7 @@ packages_of() {
         ubuntu*) echo clang llvm libclang-rt-18-dev ;;
         *) echo clang llvm libclang-rt-14-dev ;;
       esac ;;
-    lint) echo clang-format clang-tidy git ;;
+    lint) echo clang-format clang-tidy git shellcheck ;;
     bench) echo libbenchmark-dev ;;
     peers) echo python3 python3-venv python3-dev ;;
     aarch64) echo g++-aarch64-linux-gnu qemu-user ;;

@@ -1,10 +1,11 @@
 #!/bin/sh
-# The checks that need Clang's tools.
+# The checks that need no build, and clang-tidy.
 #
 #   lint.sh format            rewrites all sources in the house's format
 #   lint.sh format-check      tells which files are not in it
-#   lint.sh check [FILE...]   format, include direction, and clang-tidy on the files (all, if none)
-#   lint.sh since COMMIT      the same on the files that differ from the commit
+#   lint.sh quick             format, the scripts of tests/lint, and shellcheck: all that takes seconds
+#   lint.sh check [FILE...]   the same, and clang-tidy on the files (all, if none)
+#   lint.sh since COMMIT      the same, on the files that differ from the commit
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -22,14 +23,21 @@ tidied() { "$@" -- 'model/*.cc' 'server/*.cc' 'tools/*.cc' 'tests/*.cc' ':!tests
 # on two cores, and so `make ci` leaves it out.
 tidy() { xargs -r -n 1 -P "${JOBS:-$(nproc)}" "$(tool clang-tidy)" -p build --quiet; }
 
+# All of them, even if one fails.
 quick_checks() {
-  format_check
-  sh tests/lint/include_direction.sh .
+  status=0
+  format_check || status=1
+  for check in include_direction header_reach one_definition; do
+    sh "tests/lint/$check.sh" . || status=1
+  done
+  git ls-files --cached --others --exclude-standard '*.sh' .ci/run | xargs shellcheck --external-sources || status=1
+  return "$status"
 }
 
 case ${1:-} in
   format) sources | xargs "$(tool clang-format)" -i ;;
   format-check) format_check ;;
+  quick) quick_checks ;;
   check)
     shift
     quick_checks
@@ -38,6 +46,6 @@ case ${1:-} in
     quick_checks
     tidied git diff --name-only --diff-filter=d "${2:?the commit}" | tidy ;;
   *)
-    echo 'usage: lint.sh format | format-check | check [FILE...] | since COMMIT' >&2
+    echo 'usage: lint.sh format | format-check | quick | check [FILE...] | since COMMIT' >&2
     exit 2 ;;
 esac

@@ -1,19 +1,26 @@
 #!/bin/sh
-# Holds every #include of model/, server/ and tools/ against include_rules.txt.
+# Holds every #include of model/, server/ and tools/ against include_rules.txt, and those of tests/ against its
+# rules for private headers.
 #
-#   include_direction.sh ROOT    prints each breach as file:line: why; exits with 1 if there is one
+#   include_direction.sh ROOT    prints each breach as file:line: why; fails if there is one
 set -eu
 rules=$(cd "$(dirname "$0")" && pwd)/include_rules.txt
 cd "$1"
 
 # shellcheck disable=SC2016  # awk's own dollars
-find model server tools -name '*.h' -o -name '*.cc' | sort | xargs awk '
-  # Reads the rules: allowed[room] and bans, each " word word ".
+find model server tools tests -name '*.h' -o -name '*.cc' | sort | xargs awk '
+  # Reads the rules: allowed[room], bans and private headers, each " word word ".
   FILENAME == rules {
     sub(/#.*/, "")
     if (NF == 0) next
+    if ($1 == "reach") next  # header_reach.sh reads it
     split($0, side, / *: */)
-    if ($1 == "ban") {
+    if ($1 == "private") {
+      sub(/^private +/, "", side[1])
+      private_count++
+      private_rooms[private_count] = side[1]
+      private_pattern[private_count] = "^" side[2] "$"
+    } else if ($1 == "ban") {
       sub(/^ban +/, "", side[1])
       ban_count++
       ban_rooms[ban_count] = side[1]
@@ -29,7 +36,8 @@ find model server tools -name '*.h' -o -name '*.cc' | sort | xargs awk '
     room = ""
     for (name in allowed)
       if (index(FILENAME, name) == 1 && length(name) > length(room)) room = name
-    if (room == "") complain("no rule says what this file may include")
+    is_test = index(FILENAME, "tests/") == 1
+    if (room == "" && !is_test) complain("no rule says what this file may include")
   }
 
   /^[ \t]*#[ \t]*include/ {
@@ -39,7 +47,10 @@ find model server tools -name '*.h' -o -name '*.cc' | sort | xargs awk '
     for (b = 1; b <= ban_count; b++)
       if (starts_with_any(FILENAME, ban_rooms[b]) && header ~ ban_pattern[b])
         complain(header " is banned in " ban_rooms[b])
-    is_ours = header ~ /^(model|server|tools|tests|cascade|google|grpc)\// && header !~ /^google\/protobuf\//
+    for (p = 1; p <= private_count; p++)
+      if (!starts_with_any(FILENAME, private_rooms[p]) && header ~ private_pattern[p])
+        complain(header " is private to " private_rooms[p])
+    is_ours = !is_test && header ~ /^(model|server|tools|tests|cascade|google|grpc)\// && header !~ /^google\/protobuf\//
     if (is_ours && index(header, room) != 1 && !starts_with_any(header, allowed[room]))
       complain(header " is above or beside " room)
   }

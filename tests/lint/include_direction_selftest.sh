@@ -8,8 +8,8 @@ failures=0
 
 # plant FILE INCLUDE: a tree that holds one file with one include.
 plant() {
-  rm -rf "$tree/model" "$tree/server" "$tree/tools"
-  mkdir -p "$tree/model" "$tree/server" "$tree/tools" "$tree/$(dirname "$1")"
+  rm -rf "$tree/model" "$tree/server" "$tree/tools" "$tree/tests"
+  mkdir -p "$tree/model" "$tree/server" "$tree/tools" "$tree/tests" "$tree/$(dirname "$1")"
   printf '#pragma once\n#include %s\n' "$2" > "$tree/$1"
 }
 
@@ -36,7 +36,13 @@ passes server/grpc/service.cc '"server/engine/worker.h"'
 passes server/grpc/service.cc '"cascade/v1/text_generation.pb.h"'
 passes server/engine/worker.cc '<thread>'
 passes tools/cascade/model.cc '<google/protobuf/util/json_util.h>'
+passes model/kernels/matmul.cc '"model/kernels/highway_config.h"'
+passes tests/model/kernels/matmul_test.cc '"model/kernels/highway_config.h"'
+passes tests/server/grpc/service_test.cc '"server/grpc/service.h"'
 
+fails model/layers/ffn.cc '"model/kernels/highway_config.h"'
+fails model/gpt2.cc '"model/kernels/matmul_tile-inl.h"'
+fails tests/model/sampling/sampler_test.cc '"model/kernels/matmul_tile-inl.h"'
 fails model/kernels/matmul.h '"model/config.h"'
 fails model/kernels/matmul.h '"model/layers/ffn.h"'
 fails model/cache/kv_cache.h '"model/layers/ffn.h"'
