@@ -9,7 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "model/kernels/element_types.h"
-#include "server/engine/worker.h"
+#include "server/engine/worker_options.h"
 #include "server/observability/logs.h"
 
 namespace cascade::server {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <iterator>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -12,14 +13,6 @@ namespace cascade::server {
 namespace {
 
 using Shared = model::BlockAllocator::Shared;
-
-// Ends `sequence`: its blocks and its permit are back when this returns.
-void Fail(std::unique_ptr<Sequence>& sequence, absl::Status status,
-          std::vector<Farewell>& farewells) {
-  TokenSink* const sink = sequence->request().sink;
-  sequence.reset();
-  farewells.push_back({.sink = sink, .status = std::move(status)});
-}
 
 absl::Status ReaderTooSlow(absl::Duration limit) {
   return absl::AbortedError(
@@ -39,6 +32,7 @@ RunningBatch::RunningBatch(std::unique_ptr<model::LanguageModel> model, model::K
       options_(options),
       clock_(clock),
       reader_too_slow_(ReaderTooSlow(options.stalled_reader_limit)) {
+  completions_.reserve(options.max_requests);
   ready_.reserve(scheduler_.max_running());
   states_.reserve(scheduler_.max_running());
   logit_rows_.reserve(scheduler_.max_running());
@@ -63,41 +57,52 @@ std::size_t RunningBatch::PendingTokens() const {
 }
 
 // --- Ends
-// -----------------------------------------------------------------------------------------
 
-void RunningBatch::EndIf(absl::FunctionRef<absl::Status(const GenerationRequest&)> why,
-                         absl::Time now, std::vector<Farewell>& farewells) {
+void RunningBatch::TakeCompletions(std::vector<Completion>& into) {
+  std::ranges::move(completions_, std::back_inserter(into));
+  completions_.clear();
+}
+
+void RunningBatch::Fail(SequencePtr& sequence, absl::Status status) {
+  TokenSink* const sink = sequence->request().sink;
+  sequence.reset();
+  completions_.push_back({.sink = sink, .status = std::move(status)});
+}
+
+void RunningBatch::Reap(absl::FunctionRef<absl::Status(const GenerationRequest&)> reason,
+                        absl::Time now) {
   for (SequencePtr& sequence : sequences_) {
-    sequence->LookAtReader(now, options_.stalled_reader_limit / 4);
-    absl::Status status = why(sequence->request());
+    sequence->PollSink(now, options_.stalled_reader_limit / 4);
+    absl::Status status = reason(sequence->request());
     if (status.ok() && sequence->stalled_for() > options_.stalled_reader_limit) {
       status = reader_too_slow_;
     }
     if (!status.ok()) {
-      Fail(sequence, std::move(status), farewells);
+      Fail(sequence, std::move(status));
     } else if (now >= sequence->request().finish_by) {
-      FinishAtTimeLimit(sequence, now, farewells);
+      FinishAtTimeLimit(sequence, now);
     }
   }
   ForgetEnded();
 }
 
-void RunningBatch::FinishAtTimeLimit(SequencePtr& sequence, absl::Time now,
-                                     std::vector<Farewell>& farewells) {
+void RunningBatch::FinishAtTimeLimit(SequencePtr& sequence, absl::Time now) {
   try {
-    Finish(sequence, sequence->Stop(model::FinishReason::kTimeLimit), now, farewells);
+    Finish(sequence, sequence->Stop(model::FinishReason::kTimeLimit), now);
   } catch (...) {
-    Fail(sequence, StatusOfException(), farewells);
+    Fail(sequence, StatusOfException());
   }
 }
 
-void RunningBatch::Finish(SequencePtr& sequence, model::DecodingStep last_step, absl::Time now,
-                          std::vector<Farewell>& farewells) {
+void RunningBatch::Finish(SequencePtr& sequence, model::DecodingStep last_step, absl::Time now) {
   TokenSink* const sink = sequence->request().sink;
   const Timings timings = sequence->timings(now);
   sequence.reset();
   ++counts_.finished;
-  farewells.push_back({.sink = sink, .last_step = std::move(last_step), .timings = timings});
+  completions_.push_back(
+      {.sink = sink,
+       .last_step = Completion::LastStep{.choice = 0, .step = std::move(last_step)},
+       .timings = timings});
 }
 
 void RunningBatch::ForgetEnded() {
@@ -106,7 +111,6 @@ void RunningBatch::ForgetEnded() {
 }
 
 // --- Starts, and blocks
-// ---------------------------------------------------------------------------
 
 bool RunningBatch::Shares(const GenerationRequest& request) const {
   return options_.prefix_cache && request.use_prefix_cache;
@@ -152,14 +156,14 @@ bool RunningBatch::TryPlaceAgain(Sequence& sequence) {
   return shared.has_value();
 }
 
-void RunningBatch::Refresh(std::vector<Farewell>& farewells) {
+void RunningBatch::SelectReady() {
   bool blocks_are_short = false;
   for (SequencePtr& sequence : sequences_) {
     if (sequence->stalled() || sequence->has_blocks() || blocks_are_short) continue;
     try {
       blocks_are_short = !TryPlaceAgain(*sequence);
     } catch (...) {
-      Fail(sequence, StatusOfException(), farewells);
+      Fail(sequence, StatusOfException());
     }
   }
   ForgetEnded();
@@ -169,7 +173,7 @@ void RunningBatch::Refresh(std::vector<Farewell>& farewells) {
   }
 }
 
-bool RunningBatch::TryStart(QueuedRequest& queued, std::vector<Farewell>& farewells) {
+bool RunningBatch::TryStart(QueuedRequest& queued) {
   if (ready_.size() >= scheduler_.max_running()) return false;
   for (const SequencePtr& sequence : sequences_) {
     if (!sequence->has_blocks() && !sequence->stalled()) return false;
@@ -189,7 +193,7 @@ bool RunningBatch::TryStart(QueuedRequest& queued, std::vector<Farewell>& farewe
     sequences_.push_back(std::move(sequence));
     ready_.push_back(sequences_.size() - 1);
   } catch (...) {
-    farewells.push_back({.sink = sink, .status = StatusOfException()});
+    completions_.push_back({.sink = sink, .status = StatusOfException()});
   }
   return true;
 }
@@ -218,9 +222,8 @@ void RunningBatch::MakeRoomForDecoders() {
 }
 
 // --- Steps
-// ----------------------------------------------------------------------------------------
 
-std::size_t RunningBatch::Step(std::vector<Farewell>& farewells) {
+std::size_t RunningBatch::Step() {
   std::span<const PlannedChunk> plan;
   model::ConstMatF logits;
   try {
@@ -228,22 +231,20 @@ std::size_t RunningBatch::Step(std::vector<Farewell>& farewells) {
     plan = Plan();
     logits = RunModel(plan);
   } catch (...) {
-    FailStep(plan, StatusOfException(), farewells);
+    FailStep(plan, StatusOfException());
     return 0;
   }
   ++counts_.steps;
-  TakeTokens(plan, logits, farewells);
+  TakeTokens(plan, logits);
   ForgetEnded();
   return batch_.rows();
 }
 
 // Ends the sequences of the step, or, if it was not even planned, all that would have been in it.
-void RunningBatch::FailStep(std::span<const PlannedChunk> plan, const absl::Status& status,
-                            std::vector<Farewell>& farewells) {
-  for (const PlannedChunk& chunk : plan)
-    Fail(sequences_[ready_[chunk.sequence]], status, farewells);
+void RunningBatch::FailStep(std::span<const PlannedChunk> plan, const absl::Status& status) {
+  for (const PlannedChunk& chunk : plan) Fail(sequences_[ready_[chunk.sequence]], status);
   for (const std::size_t i : ready_) {
-    if (plan.empty()) Fail(sequences_[i], status, farewells);
+    if (plan.empty()) Fail(sequences_[i], status);
   }
   ForgetEnded();
 }
@@ -275,27 +276,25 @@ model::ConstMatF RunningBatch::RunModel(std::span<const PlannedChunk> plan) {
   return model_->Forward(batch_, {.logits = logit_rows_, .hidden = {}}, cache_).logits;
 }
 
-void RunningBatch::TakeTokens(std::span<const PlannedChunk> plan, model::ConstMatF logits,
-                              std::vector<Farewell>& farewells) {
+void RunningBatch::TakeTokens(std::span<const PlannedChunk> plan, model::ConstMatF logits) {
   const absl::Time now = clock_();
   std::size_t row = 0;
   for (const PlannedChunk& chunk : plan) {
     SequencePtr& sequence = sequences_[ready_[chunk.sequence]];
-    TakeTokensOf(sequence, chunk, logits.Rows(row, chunk.logits.count), now, farewells);
+    TakeTokensOf(sequence, chunk, logits.Rows(row, chunk.logits.count), now);
     row += chunk.logits.count;
   }
 }
 
 // `logits`: the rows of chunk.logits, one for the last pending token and one for each of the draft.
 void RunningBatch::TakeTokensOf(SequencePtr& sequence, const PlannedChunk& chunk,
-                                model::ConstMatF logits, absl::Time now,
-                                std::vector<Farewell>& farewells) {
+                                model::ConstMatF logits, absl::Time now) {
   Advance(*sequence, chunk.tokens);
   Publish(*sequence);
   counts_.drafted_tokens += chunk.draft;
   std::size_t accepted = 0;
   for (std::size_t row = 0; row < logits.rows(); ++row) {
-    if (!TakeToken(sequence, logits.Row(row), now, farewells)) return;
+    if (!TakeToken(sequence, logits.Row(row), now)) return;
     if (accepted == chunk.draft || !sequence->AcceptDrafted()) break;
     ++accepted;
     ++counts_.accepted_tokens;
@@ -318,24 +317,23 @@ void RunningBatch::Publish(Sequence& sequence) {
 }
 
 // Chooses one token. False if that ended the sequence.
-bool RunningBatch::TakeToken(SequencePtr& sequence, std::span<const float> logits, absl::Time now,
-                             std::vector<Farewell>& farewells) {
+bool RunningBatch::TakeToken(SequencePtr& sequence, std::span<const float> logits, absl::Time now) {
   try {
     absl::StatusOr<model::DecodingStep> step = sequence->Next(logits, now);
     if (!step.ok()) {
-      Fail(sequence, step.status(), farewells);
+      Fail(sequence, step.status());
       return false;
     }
     ++counts_.generated_tokens;
     if (step->finish) {
       Publish(*sequence);
-      Finish(sequence, *std::move(step), now, farewells);
+      Finish(sequence, *std::move(step), now);
       return false;
     }
-    sequence->request().sink->OnStep(*std::move(step));
+    sequence->request().sink->OnStep(/*choice=*/0, *std::move(step));
     return true;
   } catch (...) {
-    Fail(sequence, StatusOfException(), farewells);
+    Fail(sequence, StatusOfException());
     return false;
   }
 }

@@ -18,11 +18,12 @@
 #include "model/layers/batch.h"
 #include "model/mat_view.h"
 #include "model/tokenizer/tokenizer.h"
-#include "server/engine/farewell.h"
+#include "server/engine/completion.h"
 #include "server/engine/generation_request.h"
 #include "server/engine/request_queue.h"
 #include "server/engine/scheduler.h"
 #include "server/engine/sequence.h"
+#include "server/engine/stats.h"
 
 namespace cascade::server {
 
@@ -30,8 +31,8 @@ namespace cascade::server {
 // that keeps up), stalled (its reader does not) or preempted (its blocks were taken; it has to run
 // again what it has run). Of the ready ones, the oldest max_running are in each step.
 //
-// A sequence that ends gives back its blocks and its permit at once and leaves a farewell; who
-// calls says it. Not thread-safe: the worker's.
+// A sequence that ends gives back its blocks and its permit at once and leaves a completion, which
+// the caller takes and delivers. Not thread-safe: only the worker's thread uses it.
 class RunningBatch {
  public:
   struct Options {
@@ -39,18 +40,7 @@ class RunningBatch {
     bool kv_overcommit = false;
     bool speculate = true;
     absl::Duration stalled_reader_limit = absl::Seconds(30);
-  };
-
-  struct Counts {
-    std::uint64_t steps = 0;
-    std::uint64_t prompt_tokens = 0;      // run, the first time
-    std::uint64_t cached_tokens = 0;      // of prompts, found in the prefix cache
-    std::uint64_t recomputed_tokens = 0;  // run again after a preemption
-    std::uint64_t generated_tokens = 0;   // chosen
-    std::uint64_t drafted_tokens = 0;     // run ahead, on trial
-    std::uint64_t accepted_tokens = 0;    // of those, the ones that were right
-    std::uint64_t preemptions = 0;
-    std::uint64_t finished = 0;  // requests that came to their own end
+    std::size_t max_requests = 0;  // that can be there at once; their ends then take no memory
   };
 
   // As Worker's constructor. `clock` is borrowed.
@@ -72,26 +62,29 @@ class RunningBatch {
   // that are stalled run nothing.
   std::size_t PendingTokens() const;
 
-  // Looks at every sink, then ends those for which `why` gives a status that is not OK, with that
-  // status; finishes those whose time is up; ends those that have been stalled for too long.
-  void EndIf(absl::FunctionRef<absl::Status(const GenerationRequest&)> why, absl::Time now,
-             std::vector<Farewell>& farewells);
+  // Moves the completions of the requests that have ended since the last call to the end of `into`.
+  void TakeCompletions(std::vector<Completion>& into);
 
-  // Finds out who is ready, and gives preempted sequences blocks again, the oldest first and each
-  // only when all that it may ever need is free; without memory for that, it ends:
-  // RESOURCE_EXHAUSTED. Call it after EndIf, before TryStart and Step.
-  void Refresh(std::vector<Farewell>& farewells);
+  // Polls every sink, then ends the requests for which `reason` returns a status that is not OK,
+  // with that status, finishes those whose time limit has passed, and ends those that have been
+  // stalled for too long.
+  void Reap(absl::FunctionRef<absl::Status(const GenerationRequest&)> reason, absl::Time now);
+
+  // Gives preempted sequences blocks again, the oldest first and each only when all that it may
+  // ever need is free, then selects the sequences of the next step. A sequence for which memory
+  // runs out ends with RESOURCE_EXHAUSTED. Call it after Reap, before TryStart and Step.
+  void SelectReady();
 
   // Starts `queued` and leaves it empty, if there is a place in the batch and the cache has blocks:
   // all that it may ever need, or, with kv_overcommit, those of its prompt. Blocks of stalled
   // sequences are taken if that is what it needs. Nobody starts before a preempted sequence.
   // Without memory for it, it ends: RESOURCE_EXHAUSTED. REQUIRES: CheckRunnable was OK.
-  bool TryStart(QueuedRequest& queued, std::vector<Farewell>& farewells);
+  bool TryStart(QueuedRequest& queued);
 
   // One step, if somebody is ready: plans, runs the model, chooses tokens and hands them to their
-  // sinks (a last token goes into the farewell). If the model throws, all sequences of the step
+  // sinks (a last token goes into the completion). If the model throws, all sequences of the step
   // end, and no others. Returns the rows that were run.
-  std::size_t Step(std::vector<Farewell>& farewells);
+  std::size_t Step();
 
   // INTERNAL, with what is wrong, unless between two steps all is as it must be: every block held
   // as often as it is counted, none writable by two sequences, every sequence with a token to run
@@ -118,21 +111,19 @@ class RunningBatch {
   Sequence& ChooseVictim();
   void MakeRoomForDecoders();
   std::span<const PlannedChunk> Plan();
-  void FailStep(std::span<const PlannedChunk> plan, const absl::Status& status,
-                std::vector<Farewell>& farewells);
+  void FailStep(std::span<const PlannedChunk> plan, const absl::Status& status);
   Sequence& Of(const PlannedChunk& chunk) { return *sequences_[ready_[chunk.sequence]]; }
   model::ConstMatF RunModel(std::span<const PlannedChunk> plan);
-  void TakeTokens(std::span<const PlannedChunk> plan, model::ConstMatF logits,
-                  std::vector<Farewell>& farewells);
+  void TakeTokens(std::span<const PlannedChunk> plan, model::ConstMatF logits);
   void TakeTokensOf(SequencePtr& sequence, const PlannedChunk& chunk, model::ConstMatF logits,
-                    absl::Time now, std::vector<Farewell>& farewells);
-  bool TakeToken(SequencePtr& sequence, std::span<const float> logits, absl::Time now,
-                 std::vector<Farewell>& farewells);
+                    absl::Time now);
+  bool TakeToken(SequencePtr& sequence, std::span<const float> logits, absl::Time now);
   void Advance(Sequence& sequence, std::size_t tokens);
   void Publish(Sequence& sequence);
-  void Finish(SequencePtr& sequence, model::DecodingStep last_step, absl::Time now,
-              std::vector<Farewell>& farewells);
-  void FinishAtTimeLimit(SequencePtr& sequence, absl::Time now, std::vector<Farewell>& farewells);
+  // Ends a sequence: its blocks and its permit are back when this returns.
+  void Fail(SequencePtr& sequence, absl::Status status);
+  void Finish(SequencePtr& sequence, model::DecodingStep last_step, absl::Time now);
+  void FinishAtTimeLimit(SequencePtr& sequence, absl::Time now);
   void ForgetEnded();
 
   std::unique_ptr<model::LanguageModel> model_;
@@ -143,8 +134,9 @@ class RunningBatch {
   const std::function<absl::Time()>& clock_;
   const absl::Status reader_too_slow_;  // made while there is memory
 
-  std::vector<SequencePtr> sequences_;  // in order of their starts; null: ended just now
-  std::vector<std::size_t> ready_;      // [at most max_running] indices into sequences_
+  std::vector<SequencePtr> sequences_;   // in order of their starts; null: ended just now
+  std::vector<std::size_t> ready_;       // [at most max_running] indices into sequences_
+  std::vector<Completion> completions_;  // not yet taken
   Counts counts_;
 
   // Scratch of one step.

@@ -71,7 +71,7 @@ bool Sequence::AcceptDrafted() {
   return true;
 }
 
-void Sequence::LookAtReader(absl::Time now, absl::Duration at_most) {
+void Sequence::PollSink(absl::Time now, absl::Duration at_most) {
   if (!request().sink->IsStalled()) {
     seen_stalled_.reset();
     stalled_for_ = absl::ZeroDuration();

@@ -88,9 +88,10 @@ class Sequence {
 
   Speculation& speculation() { return speculation_; }
 
-  // Asks its sink whether it is stalled, at `now`. If it was so the last time too, the time from
-  // there counts, but `at_most` that long: the process may have been stopped.
-  void LookAtReader(absl::Time now, absl::Duration at_most);
+  // Asks the sink at `now` whether its reader is stalled. If the last poll found it stalled too,
+  // the time since then is added to stalled_for(), but at most `at_most`: the process may have been
+  // stopped in between, for which the reader is not to blame.
+  void PollSink(absl::Time now, absl::Duration at_most);
   bool stalled() const { return seen_stalled_.has_value(); }
   absl::Duration stalled_for() const { return stalled_for_; }  // zero if it is not
 

@@ -33,7 +33,8 @@ class TokenSink {
   // It has its place in the batch. `cached_tokens` of its prompt were in the prefix cache.
   virtual void OnStarted(std::size_t cached_tokens) = 0;
 
-  virtual void OnStep(model::DecodingStep step) = 0;
+  // A token of choice `choice`, from 0 on.
+  virtual void OnStep(std::size_t choice, model::DecodingStep step) = 0;
   virtual void OnFinished(const Timings& timings) = 0;
 
   // CANCELLED: IsCancelled became true. DEADLINE_EXCEEDED: the deadline passed, or could not be

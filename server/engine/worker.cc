@@ -15,7 +15,10 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
-#include "server/engine/farewell.h"
+#include "model/cache/kv_cache.h"
+#include "model/language_model.h"
+#include "server/engine/completion.h"
+#include "server/engine/generation_request.h"
 #include "server/engine/limits.h"
 #include "server/engine/mutex.h"
 #include "server/engine/request_queue.h"
@@ -31,12 +34,18 @@ constexpr absl::Duration kUnknownRetry = absl::Seconds(1);
 constexpr absl::Duration kShortestRetry = absl::Milliseconds(50);
 constexpr absl::Duration kLongestRetry = absl::Seconds(60);
 
-// Of so many tokens of prompts those that the prefix cache will not have, going by what it had.
-std::size_t TokensToRun(const RunningBatch::Counts& counts, std::size_t prompt_tokens) {
+// How many of `prompt_tokens` will have to be computed, if the prefix cache's hit rate stays what
+// it has been.
+std::size_t TokensToRun(const Counts& counts, std::size_t prompt_tokens) {
   const auto run = static_cast<double>(counts.prompt_tokens);
   const auto cached = static_cast<double>(counts.cached_tokens);
   const double share = run + cached > 0 ? run / (run + cached) : 1.0;
   return static_cast<std::size_t>(share * static_cast<double>(prompt_tokens));
+}
+
+// Requests that can be there at once: in the queue, which may be full, and in the batch.
+std::size_t MaxRequests(const WorkerOptions& options) {
+  return options.max_queued + 2 * options.max_running;
 }
 
 // What runs, if there is memory to say it.
@@ -49,29 +58,20 @@ std::string Describe(const RunningBatch& batch) noexcept {
 }
 
 // The end of a request whose time limit passed while it waited.
-Farewell UnstartedAtTimeLimit(const QueuedRequest& queued, absl::Time now) {
-  Farewell farewell{.sink = queued.request.sink};
-  farewell.last_step = model::DecodingStep{
-      .token = std::nullopt,
-      .text = {},
-      .finish = model::Finish{
-          .reason = model::FinishReason::kTimeLimit, .matched_stop = {}, .matched_token = {}}};
-  farewell.timings.queue = std::max(now - queued.submitted, absl::ZeroDuration());
-  return farewell;
+Completion UnstartedAtTimeLimit(const QueuedRequest& queued, absl::Time now) {
+  Completion completion{.sink = queued.request.sink};
+  completion.last_step = Completion::LastStep{
+      .choice = 0,
+      .step = {
+          .token = std::nullopt,
+          .text = {},
+          .finish = model::Finish{
+              .reason = model::FinishReason::kTimeLimit, .matched_stop = {}, .matched_token = {}}}};
+  completion.timings.queue = std::max(now - queued.submitted, absl::ZeroDuration());
+  return completion;
 }
 
 }  // namespace
-
-absl::Status CheckWorkerOptions(const WorkerOptions& options, std::size_t max_rows) {
-  if (options.max_running >= 1 && options.max_running <= options.step_tokens &&
-      options.step_tokens <= max_rows) {
-    return absl::OkStatus();
-  }
-  return absl::InvalidArgumentError(
-      absl::StrCat("max_running is ", options.max_running, " and step_tokens ", options.step_tokens,
-                   "; they must satisfy 1 <= max_running <= step_tokens <= ", max_rows,
-                   ", the rows that the model was made for"));
-}
 
 class Worker::Impl {
  public:
@@ -95,12 +95,12 @@ class Worker::Impl {
   void Run() ABSL_LOCKS_EXCLUDED(mu_);
   bool Receive();
   void Turn(absl::Time now);
-  absl::Status WhyEnd(const GenerationRequest& request, absl::Time now) const;
+  absl::Status ReasonToEnd(const GenerationRequest& request, absl::Time now) const;
   bool DrainDeadlinePassed(absl::Time now) const ABSL_LOCKS_EXCLUDED(mu_);
-  void EndIf(absl::FunctionRef<absl::Status(const GenerationRequest&)> why, absl::Time now);
+  void Reap(absl::FunctionRef<absl::Status(const GenerationRequest&)> reason, absl::Time now);
   void StartWhatFits(absl::Time now);
   void Step() ABSL_LOCKS_EXCLUDED(mu_);
-  void SayFarewells();
+  void DeliverCompletions();
   void PublishStats() ABSL_LOCKS_EXCLUDED(mu_);
 
   const WorkerOptions options_;
@@ -127,8 +127,8 @@ class Worker::Impl {
 
   // The worker's thread's own.
   RunningBatch batch_;
-  std::vector<Farewell> farewells_;  // with room for every request there can be: it never grows
-  bool stepped_ = false;             // the last turn had a step
+  std::vector<Completion> completions_;  // with room for every request there can be: it never grows
+  bool stepped_ = false;                 // the last turn had a step
 
   std::thread thread_;  // last: the rest is there before it starts
 };
@@ -147,9 +147,10 @@ Worker::Impl::Impl(std::unique_ptr<model::LanguageModel> model, model::KvCache c
              {.prefix_cache = options.prefix_cache,
               .kv_overcommit = options.kv_overcommit,
               .speculate = options.speculate,
-              .stalled_reader_limit = options.stalled_reader_limit},
+              .stalled_reader_limit = options.stalled_reader_limit,
+              .max_requests = MaxRequests(options)},
              options_.clock) {
-  farewells_.reserve(queue_.max_requests() + options.max_running);
+  completions_.reserve(MaxRequests(options));
   PublishStats();
   thread_ = std::thread([this] { Run(); });
 }
@@ -160,7 +161,6 @@ Worker::Impl::~Impl() {
 }
 
 // --- Any thread
-// -----------------------------------------------------------------------------------
 
 void Worker::Impl::Submit(GenerationRequest request) {
   absl::Status refusal = CheckRunnable(request, limits_);
@@ -241,7 +241,6 @@ std::string Worker::Impl::DescribeRunning() const {
 }
 
 // --- The worker's thread
-// --------------------------------------------------------------------------
 
 void Worker::Impl::Run() {
   while (Receive()) Turn(options_.clock());
@@ -269,19 +268,19 @@ bool Worker::Impl::Receive() {
 // All that happens between two steps, and the step.
 void Worker::Impl::Turn(absl::Time now) {
   if (DrainDeadlinePassed(now)) {
-    EndIf([this](const GenerationRequest&) { return shutting_down_; }, now);
+    Reap([this](const GenerationRequest&) { return shutting_down_; }, now);
     return;
   }
-  EndIf([this, now](const GenerationRequest& request) { return WhyEnd(request, now); }, now);
-  batch_.Refresh(farewells_);
+  Reap([this, now](const GenerationRequest& request) { return ReasonToEnd(request, now); }, now);
+  batch_.SelectReady();
   StartWhatFits(now);
   stepped_ = batch_.CanStep();
   if (stepped_) Step();
   assert(batch_.CheckInvariants().ok());
 }
 
-// Why a request that waits or runs must end now; OK if it need not.
-absl::Status Worker::Impl::WhyEnd(const GenerationRequest& request, absl::Time now) const {
+// Why a request, queued or running, must end now; OK if it may go on.
+absl::Status Worker::Impl::ReasonToEnd(const GenerationRequest& request, absl::Time now) const {
   if (request.sink->IsCancelled()) return cancelled_;
   return now >= request.deadline ? deadline_passed_ : absl::OkStatus();
 }
@@ -291,53 +290,54 @@ bool Worker::Impl::DrainDeadlinePassed(absl::Time now) const {
   return now >= drain_deadline_;
 }
 
-// Ends every request, running or queued, for which `why` gives a status that is not OK, and those
-// whose time is up.
-void Worker::Impl::EndIf(absl::FunctionRef<absl::Status(const GenerationRequest&)> why,
-                         absl::Time now) {
-  batch_.EndIf(why, now, farewells_);
+// Ends every request, running or queued, for which `reason` returns a status that is not OK, and
+// those whose time limit has passed.
+void Worker::Impl::Reap(absl::FunctionRef<absl::Status(const GenerationRequest&)> reason,
+                        absl::Time now) {
+  batch_.Reap(reason, now);
   queue_.RemoveIf([&](const QueuedRequest& queued) {
-    absl::Status status = why(queued.request);
+    absl::Status status = reason(queued.request);
     const bool time_is_up = now >= queued.request.finish_by;
     if (status.ok() && !time_is_up) return false;
-    Farewell farewell{.sink = queued.request.sink, .status = std::move(status)};
-    if (farewell.status.ok()) farewell = UnstartedAtTimeLimit(queued, now);
-    farewells_.push_back(std::move(farewell));
+    Completion completion{.sink = queued.request.sink, .status = std::move(status)};
+    if (completion.status.ok()) completion = UnstartedAtTimeLimit(queued, now);
+    completions_.push_back(std::move(completion));
     return true;
   });
-  SayFarewells();
+  DeliverCompletions();
 }
 
 void Worker::Impl::StartWhatFits(absl::Time now) {
   while (QueuedRequest* const next = queue_.Next(now)) {
-    if (!batch_.TryStart(*next, farewells_)) break;
+    if (!batch_.TryStart(*next)) break;
     PublishStats();  // before it leaves the queue, so that it is always counted
     queue_.Pop();
   }
-  SayFarewells();
+  DeliverCompletions();
 }
 
 void Worker::Impl::Step() {
   const absl::Time begin = options_.clock();
   const std::uint64_t finished = batch_.counts().finished;
-  const std::size_t rows = batch_.Step(farewells_);
+  const std::size_t rows = batch_.Step();
   if (rows > 0) {
     const MutexLock lock(mu_);
     rate_.AddStep(rows, options_.clock() - begin, batch_.counts().finished - finished);
   }
-  SayFarewells();
+  DeliverCompletions();
 }
 
-void Worker::Impl::SayFarewells() {
+void Worker::Impl::DeliverCompletions() {
+  batch_.TakeCompletions(completions_);
   PublishStats();
-  for (Farewell& farewell : farewells_) Say(std::move(farewell));
-  farewells_.clear();
+  for (Completion& completion : completions_) Deliver(std::move(completion));
+  completions_.clear();
 }
 
 void Worker::Impl::PublishStats() {
   const model::BlockAllocator& blocks = batch_.blocks();
   const MutexLock lock(mu_);
-  if (stats_.running != batch_.size() || !farewells_.empty()) description_ = Describe(batch_);
+  if (stats_.running != batch_.size() || !completions_.empty()) description_ = Describe(batch_);
   stats_ = {.running = batch_.size(),
             .stalled = batch_.CountStalled(),
             .preempted = batch_.CountPreempted(),

@@ -1,53 +1,23 @@
 // The one thread that runs the model.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 
-#include "absl/status/status.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "model/cache/kv_cache.h"
-#include "model/language_model.h"
-#include "model/tokenizer/tokenizer.h"
-#include "server/engine/generation_request.h"
-#include "server/engine/running_batch.h"
+#include "server/engine/stats.h"
+#include "server/engine/worker_options.h"
+
+namespace cascade::model {
+class KvCache;
+class LanguageModel;
+class Tokenizer;
+}  // namespace cascade::model
 
 namespace cascade::server {
 
-struct WorkerOptions {
-  std::size_t max_running = 64;   // sequences in one step
-  std::size_t max_queued = 1024;  // requests beyond those; what Admission lets in is both together
-  std::size_t max_queued_tokens = 1 << 20;  // of their prompts together
-  std::size_t step_tokens = 256;  // rows of one step: decode rows first, then prompt tokens
-  bool prefix_cache = true;       // keep what was computed, for prompts that begin the same
-  bool kv_overcommit = false;  // start more than can surely finish; preempt the youngest if need be
-  bool speculate = true;       // draft tokens ahead where that is nearly free
-  absl::Duration priority_ageing = absl::Seconds(10);       // of waiting that is worth one priority
-  absl::Duration stalled_reader_limit = absl::Seconds(30);  // then the sequence ends with ABORTED
-  std::function<absl::Time()> clock = absl::Now;  // of deadlines and timings; any thread calls it
-};
-
-// INVALID_ARGUMENT, with the numbers, unless 1 <= max_running <= step_tokens <= max_rows, the
-// largest step that the model was made for.
-absl::Status CheckWorkerOptions(const WorkerOptions& options, std::size_t max_rows);
-
-// A snapshot of the worker, for status, metrics and tests. A request that moves from the queue into
-// the batch may for a moment be counted in both, but never in neither.
-struct WorkerStats {
-  std::size_t queued = 0;         // requests waiting
-  std::size_t queued_tokens = 0;  // of their prompts
-  std::size_t running = 0;        // sequences that were started and have not ended
-  std::size_t stalled = 0;        // of those, the ones whose reader is too slow
-  std::size_t preempted = 0;      // and the ones whose blocks were taken
-  std::size_t free_blocks = 0;    // of the KV cache: held by no sequence
-  std::size_t cached_blocks = 0;  // of those, the ones that keep a prefix
-  std::size_t total_blocks = 0;
-  RunningBatch::Counts counts;  // since the start
-};
+struct GenerationRequest;
 
 // Owns the model, the cache and every running sequence; nobody else ever touches them. Steps as
 // long as there is work, sleeps when there is none. Continuous batching: between two steps it

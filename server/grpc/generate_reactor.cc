@@ -42,7 +42,7 @@ void GenerateReactor::OnStarted(std::size_t cached_tokens) {
   if (must_post) environment_.outbox.Post(*this);
 }
 
-void GenerateReactor::OnStep(model::DecodingStep step) {
+void GenerateReactor::OnStep(std::size_t /*choice*/, model::DecodingStep step) {
   bool must_post = false;
   {
     const MutexLock lock(mu_);

@@ -63,7 +63,7 @@ class GenerateReactor final : public grpc::ServerWriteReactor<v1::GenerateEvent>
 
   // TokenSink; the worker's thread.
   void OnStarted(std::size_t cached_tokens) override ABSL_LOCKS_EXCLUDED(mu_);
-  void OnStep(model::DecodingStep step) override ABSL_LOCKS_EXCLUDED(mu_);
+  void OnStep(std::size_t /*choice*/, model::DecodingStep step) override ABSL_LOCKS_EXCLUDED(mu_);
   void OnFinished(const Timings& timings) override ABSL_LOCKS_EXCLUDED(mu_);
   void OnFailed(absl::Status status) override ABSL_LOCKS_EXCLUDED(mu_);
   bool IsCancelled() const override { return cancelled_.load(std::memory_order_relaxed); }

@@ -8,7 +8,9 @@
 
 namespace cascade::server {
 
-void GenerateUnaryReactor::OnStep(model::DecodingStep step) { answer_.Add(step); }
+void GenerateUnaryReactor::OnStep(std::size_t /*choice*/, model::DecodingStep step) {
+  answer_.Add(step);
+}
 
 void GenerateUnaryReactor::OnFinished(const Timings& timings) {
   answer_.End(timings);

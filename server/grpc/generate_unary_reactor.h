@@ -38,7 +38,7 @@ class GenerateUnaryReactor final : public grpc::ServerUnaryReactor,
 
   // TokenSink; the worker's thread.
   void OnStarted(std::size_t cached_tokens) override { answer_.Start(cached_tokens); }
-  void OnStep(model::DecodingStep step) override;
+  void OnStep(std::size_t /*choice*/, model::DecodingStep step) override;
   void OnFinished(const Timings& timings) override;
   void OnFailed(absl::Status status) override;
   bool IsCancelled() const override { return cancelled_.load(std::memory_order_relaxed); }

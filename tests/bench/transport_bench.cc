@@ -123,7 +123,7 @@ class Streams {
     for (GenerateReactor* sink : sinks_) {
       model::DecodingStep last = Token();
       last.finish.emplace();
-      sink->OnStep(std::move(last));
+      sink->OnStep(/*choice=*/0, std::move(last));
       sink->OnFinished({});
     }
     for (Client& client : clients_) client.thread.join();
@@ -183,7 +183,7 @@ void BM_TokenToClient(benchmark::State& state) {
     const Clock::time_point begin = Clock::now();
     for (std::size_t i = 0; i < count; ++i) {
       sent[i] = Clock::now();
-      streams.sinks()[i]->OnStep(Streams::Token());
+      streams.sinks()[i]->OnStep(/*choice=*/0, Streams::Token());
     }
     on_step += Clock::now() - begin;
     streams.WaitForMessages(before + count);
@@ -216,7 +216,7 @@ void BM_FlatOut(benchmark::State& state) {
     const std::size_t before = streams.messages();
     const Clock::time_point begin = Clock::now();
     for (std::size_t token = 0; token < kFlatOutTokens; ++token) {
-      for (GenerateReactor* sink : streams.sinks()) sink->OnStep(Streams::Token());
+      for (GenerateReactor* sink : streams.sinks()) sink->OnStep(/*choice=*/0, Streams::Token());
     }
     const Clock::duration took = Clock::now() - begin;
     on_step += took;

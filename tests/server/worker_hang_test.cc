@@ -23,7 +23,7 @@ using ::testing::HasSubstr;
 class HoldingSink final : public TokenSink {
  public:
   void OnStarted(std::size_t /*cached_tokens*/) override {}
-  void OnStep(model::DecodingStep /*step*/) override {
+  void OnStep(std::size_t /*choice*/, model::DecodingStep /*step*/) override {
     Raise(holds_);
     go_.wait(false);
   }

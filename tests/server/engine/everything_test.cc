@@ -58,7 +58,7 @@ struct Fates {
   std::size_t cancelled_late = 0;
   std::size_t resumed = 0;  // stalled at some point, and finished
   std::size_t stopped_by_string = 0;
-  RunningBatch::Counts counts;
+  Counts counts;
 };
 
 // What a Generator of the same model makes of a prompt.
@@ -244,7 +244,7 @@ class EverythingTest : public ::testing::Test {
     ++(record.tokens.empty() ? fates_.cancelled_early : fates_.cancelled_late);
   }
 
-  void AddCounts(const RunningBatch::Counts& counts) {
+  void AddCounts(const Counts& counts) {
     fates_.counts.preemptions += counts.preemptions;
     fates_.counts.recomputed_tokens += counts.recomputed_tokens;
     fates_.counts.cached_tokens += counts.cached_tokens;

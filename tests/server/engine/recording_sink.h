@@ -50,7 +50,7 @@ class RecordingSink final : public server::TokenSink {
     if (on_started) on_started();
   }
 
-  void OnStep(model::DecodingStep step) override ABSL_LOCKS_EXCLUDED(mu_) {
+  void OnStep(std::size_t /*choice*/, model::DecodingStep step) override ABSL_LOCKS_EXCLUDED(mu_) {
     std::size_t count = 0;
     {
       const server::MutexLock lock(mu_);

@@ -51,7 +51,7 @@ class ComparingSink final : public TokenSink {
     good_ &= starts_ == 0 && !ended_;
     ++starts_;
   }
-  void OnStep(model::DecodingStep step) override {
+  void OnStep(std::size_t /*choice*/, model::DecodingStep step) override {
     const SinkRecord& expected = made_of_.expected;
     good_ &= !ended_ && !finish_;
     finish_ = std::move(step.finish);
@@ -119,7 +119,7 @@ struct Fates {
   std::size_t time_limit = 0;    // finished with what there was
   std::size_t too_slow = 0;      // stalled for too long
   std::size_t strict_steps = 0;  // in which every decoder had to get a token
-  RunningBatch::Counts counts;
+  Counts counts;
 };
 
 struct WorldOptions {
@@ -217,33 +217,32 @@ class World {
     EndWhatMustEnd();
     ASSERT_EQ(batch_->CheckInvariants(), absl::OkStatus());
     ASSERT_NO_FATAL_FAILURE(CheckThatTheCancelledAreGone(fates));
-    batch_->Refresh(farewells_);
+    batch_->SelectReady();
     ASSERT_NO_FATAL_FAILURE(StartWhatFits());
     ASSERT_EQ(batch_->CheckInvariants(), absl::OkStatus());
     ASSERT_TRUE(batch_->CanStep() || batch_->CountStalled() == batch_->size())
         << "somebody reads, and nobody runs";
     if (batch_->CanStep()) Step(fates);
-    SayFarewells();
+    DeliverCompletions();
     ASSERT_EQ(batch_->CheckInvariants(), absl::OkStatus());
     ASSERT_FALSE(model_->is_broken()) << "a sequence has read what it did not write";
     ASSERT_NO_FATAL_FAILURE(CheckAndForgetTheEnded(fates));
   }
 
-  absl::Status WhyEnd(const GenerationRequest& request) const {
+  absl::Status ReasonToEnd(const GenerationRequest& request) const {
     if (request.sink->IsCancelled()) return absl::CancelledError();
     return now_ >= request.deadline ? absl::DeadlineExceededError("") : absl::OkStatus();
   }
 
   void EndWhatMustEnd() {
-    batch_->EndIf([this](const GenerationRequest& request) { return WhyEnd(request); }, now_,
-                  farewells_);
+    batch_->Reap([this](const GenerationRequest& request) { return ReasonToEnd(request); }, now_);
     queue_.RemoveIf([this](const QueuedRequest& queued) {
-      absl::Status why = WhyEnd(queued.request);
+      absl::Status why = ReasonToEnd(queued.request);
       if (why.ok()) return false;
-      farewells_.push_back({.sink = queued.request.sink, .status = std::move(why)});
+      completions_.push_back({.sink = queued.request.sink, .status = std::move(why)});
       return true;
     });
-    SayFarewells();
+    DeliverCompletions();
   }
 
   // Who was cancelled has ended before another step; CheckInvariants saw that no block is missing.
@@ -260,7 +259,7 @@ class World {
 
   void StartWhatFits() {
     while (QueuedRequest* const next = queue_.Next(now_)) {
-      if (!batch_->TryStart(*next, farewells_)) break;
+      if (!batch_->TryStart(*next)) break;
       queue_.Pop();
       ASSERT_TRUE(options_.stalls > 0 || batch_->CountPreempted() == 0)
           << "a newcomer was preferred to one that has waited for its blocks";
@@ -284,8 +283,8 @@ class World {
     for (const auto& subject : subjects_) {
       subject->tokens_before = subject->sink.ended() ? 0 : subject->sink.tokens();
     }
-    const std::size_t rows = batch_->Step(farewells_);
-    SayFarewells();
+    const std::size_t rows = batch_->Step();
+    DeliverCompletions();
     ASSERT_GT(rows, 0U);
     ASSERT_LE(rows, options_.step_tokens);
     fates.strict_steps += strict ? 1U : 0U;
@@ -326,13 +325,14 @@ class World {
     ASSERT_EQ(batch_->blocks().free_blocks(), options_.blocks);
   }
 
-  void SayFarewells() {
-    for (Farewell& farewell : farewells_) Say(std::move(farewell));
-    farewells_.clear();
+  void DeliverCompletions() {
+    batch_->TakeCompletions(completions_);
+    for (Completion& completion : completions_) Deliver(std::move(completion));
+    completions_.clear();
   }
 
   void AddCounts(Fates& fates) const {
-    const RunningBatch::Counts& counts = batch_->counts();
+    const Counts& counts = batch_->counts();
     fates.counts.steps += counts.steps;
     fates.counts.cached_tokens += counts.cached_tokens;
     fates.counts.recomputed_tokens += counts.recomputed_tokens;
@@ -348,7 +348,7 @@ class World {
   RequestQueue queue_;
   FakeModel* model_ = nullptr;  // the batch's
   std::unique_ptr<RunningBatch> batch_;
-  std::vector<Farewell> farewells_;
+  std::vector<Completion> completions_;
   std::vector<std::unique_ptr<Subject>> subjects_;  // those that have not ended
   std::map<int, std::uint64_t> last_started_;       // arrivals, by priority
   std::uint64_t arrivals_ = 0;

@@ -21,7 +21,7 @@ using testing::SinkRecord;
 
 struct Outcome {
   SinkRecord record;
-  RunningBatch::Counts counts;
+  Counts counts;
 };
 
 class WorkerSpeculationTest : public ::testing::Test {

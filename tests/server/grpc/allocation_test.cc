@@ -102,7 +102,7 @@ TEST(AllocationTest, AnExceptionBecomesAStatusWithoutIt) {
 class Robber final : public TokenSink {
  public:
   void OnStarted(std::size_t /*cached_tokens*/) override {}
-  void OnStep(model::DecodingStep /*step*/) override { too_large_here = 0; }
+  void OnStep(std::size_t /*choice*/, model::DecodingStep /*step*/) override { too_large_here = 0; }
   void OnFinished(const Timings& /*timings*/) override { End(absl::OkStatus()); }
   void OnFailed(absl::Status status) override { End(std::move(status)); }
   bool IsCancelled() const override { return too_large_here == 0; }

@@ -1,4 +1,4 @@
-#include "server/engine/farewell.h"
+#include "server/engine/completion.h"
 
 #include <exception>
 #include <new>
@@ -8,18 +8,18 @@
 
 namespace cascade::server {
 
-void Say(Farewell farewell) {
-  if (farewell.last_step) {
+void Deliver(Completion completion) {
+  if (completion.last_step) {
     try {
-      farewell.sink->OnStep(*std::move(farewell.last_step));
+      completion.sink->OnStep(completion.last_step->choice, std::move(completion.last_step->step));
     } catch (...) {
-      farewell.status = StatusOfException();
+      completion.status = StatusOfException();
     }
   }
-  if (farewell.status.ok()) {
-    farewell.sink->OnFinished(farewell.timings);
+  if (completion.status.ok()) {
+    completion.sink->OnFinished(completion.timings);
   } else {
-    farewell.sink->OnFailed(std::move(farewell.status));
+    completion.sink->OnFailed(std::move(completion.status));
   }
 }
 
