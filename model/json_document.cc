@@ -87,19 +87,27 @@ class Builder final : public nlohmann::json_sax<json> {
   std::string complaint_;
 };
 
-}  // namespace
-
-absl::StatusOr<json> ParseJsonObject(absl::string_view text, absl::string_view file) {
+absl::StatusOr<json> Parse(absl::string_view text, absl::string_view file, json::value_t kind) {
   Builder builder;
   if (!json::sax_parse(text.begin(), text.end(), &builder)) {
     return absl::InvalidArgumentError(absl::StrCat(file, ": ", builder.complaint()));
   }
   json document = builder.Take();
-  if (!document.is_object()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(file, ": expected a JSON object, found ", Shown(document)));
+  if (document.type() != kind) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        file, ": expected a JSON ", json(kind).type_name(), ", found ", Shown(document)));
   }
   return document;
+}
+
+}  // namespace
+
+absl::StatusOr<json> ParseJsonObject(absl::string_view text, absl::string_view file) {
+  return Parse(text, file, json::value_t::object);
+}
+
+absl::StatusOr<json> ParseJsonArray(absl::string_view text, absl::string_view file) {
+  return Parse(text, file, json::value_t::array);
 }
 
 absl::StatusOr<std::string> ReadTextFile(const std::string& path, std::size_t max_bytes) {

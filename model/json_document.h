@@ -18,6 +18,9 @@ inline constexpr std::size_t kMaxJsonDepth = 32;
 // twice in one object (readers differ in which one they would take). No exception leaves.
 absl::StatusOr<nlohmann::json> ParseJsonObject(absl::string_view text, absl::string_view file);
 
+// As ParseJsonObject, for a text that must be one JSON array.
+absl::StatusOr<nlohmann::json> ParseJsonArray(absl::string_view text, absl::string_view file);
+
 // The contents of a regular file of at most `max_bytes`. NOT_FOUND if there is none;
 // INVALID_ARGUMENT if it is something else or longer.
 absl::StatusOr<std::string> ReadTextFile(const std::string& path, std::size_t max_bytes);

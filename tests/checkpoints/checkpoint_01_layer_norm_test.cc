@@ -2,48 +2,34 @@
 #include <cstddef>
 
 #include "gtest/gtest.h"
+#include "model/checkpoints/component_runs.h"
 #include "model/layers/layer_norm.h"
 #include "tests/checkpoints/golden_model.h"
+#include "tests/support/same_bits.h"
+#include "tests/support/scattering_executor.h"
 
 namespace cascade::model {
 namespace {
 
-using ::cascade::testing::BackwardsExecutor;
-using ::cascade::testing::CopyOf;
-using ::cascade::testing::GoldenTensor;
-using ::cascade::testing::HasTheBitsOf;
+using ::cascade::testing::SameBits;
+using ::cascade::testing::ScatteringExecutor;
 
 class Checkpoint01LayerNorm : public testing::CheckpointTest {
  protected:
-  Checkpoint01LayerNorm() : CheckpointTest(testing::checkpoints::kLayerNorm) {}
-
-  void ExpectNorm(const LayerNormWeights& layer_norm, ConstMatF x, const GoldenTensor& expected,
-                  absl::string_view what) {
-    Tensor out(x.rows(), x.cols());
-    LayerNorm(layer_norm, x, config().layer_norm_epsilon, executor_, out.Rows(x.rows()));
-    ExpectMatches(out.Rows(x.rows()), expected.AsMat(), what);
-  }
+  Checkpoint01LayerNorm() : CheckpointTest(checkpoints::kLayerNorm) {}
 };
 
-TEST_P(Checkpoint01LayerNorm, MatchesHuggingFace) {
-  const GoldenTensor hidden = Golden("trace/hidden");
-  for (const std::size_t layer : TracedLayers()) {
-    ExpectNorm(weights().h[layer].ln_1, hidden.At(layer), Traced(layer, "ln_1"),
-               absl::StrCat("ln_1 of block ", layer));
-  }
-  ExpectNorm(weights().ln_f, hidden.At(config().n_layer), Golden("trace/ln_f"), "ln_f");
-}
+TEST_P(Checkpoint01LayerNorm, MatchesHuggingFace) { Measure(MeasureLayerNorm); }
 
 TEST_P(Checkpoint01LayerNorm, MatchesHuggingFaceOnAwkwardRows) {
-  ExpectNorm(weights().h[0].ln_1, Golden("layer_norm/rows").AsMat(), Golden("layer_norm/expected"),
-             "awkward rows");
+  Measure(MeasureLayerNormOnAwkwardRows);
 }
 
 class LayerNormProperties : public testing::GoldenModelTest {
  protected:
-  // The rows that checkpoint 1 normalises, and what becomes of them.
+  // Rows of a real prompt.
   const GoldenTensor& x() {
-    if (x_.values.empty()) x_ = Golden("trace/ln_f");
+    if (x_.values.empty()) x_ = Trace().ln_f;
     return x_;
   }
   Tensor Normed(ConstMatF x, Executor& executor) {
@@ -61,22 +47,22 @@ TEST_P(LayerNormProperties, InPlaceIsBitIdentical) {
   Tensor in_place = CopyOf(x().AsMat());
   const MatF rows = in_place.Rows(in_place.rows());
   LayerNorm(weights().ln_f, rows, config().layer_norm_epsilon, executor_, rows);
-  EXPECT_TRUE(HasTheBitsOf(rows, expected.Rows(expected.rows())));
+  EXPECT_TRUE(SameBits(rows, expected.Rows(expected.rows())));
 }
 
 TEST_P(LayerNormProperties, RowDoesNotDependOnTheBatch) {
   Tensor expected = Normed(x().AsMat(), executor_);
   for (std::size_t row = 0; row < expected.rows(); ++row) {
     Tensor alone = Normed(x().AsMat().Rows(row, 1), executor_);
-    EXPECT_TRUE(HasTheBitsOf(alone.Rows(1), expected.Rows(expected.rows()).Rows(row, 1)));
+    EXPECT_TRUE(SameBits(alone.Rows(1), expected.Rows(expected.rows()).Rows(row, 1)));
   }
 }
 
 TEST_P(LayerNormProperties, ResultDoesNotDependOnWhoComputesIt) {
-  BackwardsExecutor backwards;
+  ScatteringExecutor scattering;
   Tensor expected = Normed(x().AsMat(), executor_);
-  Tensor split = Normed(x().AsMat(), backwards);
-  EXPECT_TRUE(HasTheBitsOf(split.Rows(split.rows()), expected.Rows(expected.rows())));
+  Tensor split = Normed(x().AsMat(), scattering);
+  EXPECT_TRUE(SameBits(split.Rows(split.rows()), expected.Rows(expected.rows())));
 }
 
 TEST_P(LayerNormProperties, RowStrideDoesNotMatter) {
@@ -86,7 +72,7 @@ TEST_P(LayerNormProperties, RowStrideDoesNotMatter) {
   Tensor strided = Normed(every_other, executor_);
   Tensor dense_input = CopyOf(every_other);
   Tensor dense = Normed(dense_input.Rows(rows), executor_);
-  EXPECT_TRUE(HasTheBitsOf(strided.Rows(rows), dense.Rows(rows)));
+  EXPECT_TRUE(SameBits(strided.Rows(rows), dense.Rows(rows)));
 }
 
 INSTANTIATE_TEST_SUITE_P(, Checkpoint01LayerNorm, testing::AllGoldenModels(), testing::NameOf);

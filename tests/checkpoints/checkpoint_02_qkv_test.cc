@@ -5,29 +5,21 @@
 #include "gtest/gtest.h"
 #include "model/layers/attention/qkv.h"
 #include "tests/checkpoints/golden_model.h"
+#include "tests/support/same_bits.h"
+#include "tests/support/scattering_executor.h"
 
 namespace cascade::model {
 namespace {
 
-using ::cascade::testing::BackwardsExecutor;
-using ::cascade::testing::GoldenTensor;
-using ::cascade::testing::HasTheBitsOf;
+using ::cascade::testing::SameBits;
+using ::cascade::testing::ScatteringExecutor;
 
 class Checkpoint02Qkv : public testing::CheckpointTest {
  protected:
-  Checkpoint02Qkv() : CheckpointTest(testing::checkpoints::kQkv) {}
+  Checkpoint02Qkv() : CheckpointTest(checkpoints::kQkv) {}
 };
 
-TEST_P(Checkpoint02Qkv, MatchesHuggingFace) {
-  kernels::MatMulScratch scratch;
-  for (const std::size_t layer : TracedLayers()) {
-    const GoldenTensor x = Traced(layer, "ln_1");
-    Tensor qkv(x.AsMat().rows(), 3 * config().n_embd);
-    const MatF out = qkv.Rows(qkv.rows());
-    ProjectQkv(weights().h[layer].attn.c_attn, x.AsMat(), executor_, scratch, out);
-    ExpectMatches(out, Traced(layer, "attn.c_attn").AsMat(), absl::StrCat("block ", layer));
-  }
-}
+TEST_P(Checkpoint02Qkv, MatchesHuggingFace) { Measure(MeasureQkv); }
 
 class QkvProperties : public testing::GoldenModelTest {
  protected:
@@ -54,20 +46,20 @@ TEST_P(QkvProperties, HeadsLieSideBySideInEachPart) {
 }
 
 TEST_P(QkvProperties, RowDoesNotDependOnTheBatch) {
-  const GoldenTensor x = Traced(0, "ln_1");
+  const GoldenTensor x = Trace().blocks[0].ln_1;
   Tensor expected = Projected(x.AsMat(), executor_);
   for (std::size_t row = 0; row < expected.rows(); ++row) {
     Tensor alone = Projected(x.AsMat().Rows(row, 1), executor_);
-    EXPECT_TRUE(HasTheBitsOf(alone.Rows(1), expected.Rows(expected.rows()).Rows(row, 1)));
+    EXPECT_TRUE(SameBits(alone.Rows(1), expected.Rows(expected.rows()).Rows(row, 1)));
   }
 }
 
 TEST_P(QkvProperties, ResultDoesNotDependOnWhoComputesIt) {
-  const GoldenTensor x = Traced(0, "ln_1");
-  BackwardsExecutor backwards;
+  const GoldenTensor x = Trace().blocks[0].ln_1;
+  ScatteringExecutor scattering;
   Tensor expected = Projected(x.AsMat(), executor_);
-  Tensor split = Projected(x.AsMat(), backwards);
-  EXPECT_TRUE(HasTheBitsOf(split.Rows(split.rows()), expected.Rows(expected.rows())));
+  Tensor split = Projected(x.AsMat(), scattering);
+  EXPECT_TRUE(SameBits(split.Rows(split.rows()), expected.Rows(expected.rows())));
 }
 
 INSTANTIATE_TEST_SUITE_P(, Checkpoint02Qkv, testing::AllGoldenModels(), testing::NameOf);

@@ -13,85 +13,22 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "model/cache/kv_cache.h"
+#include "model/checkpoints/component_runs.h"
 #include "model/kernels/kv_block.h"
-#include "model/layers/attention/qkv.h"
 #include "tests/checkpoints/golden_model.h"
+#include "tests/support/same_bits.h"
 
 namespace cascade::model {
 namespace {
 
-using ::cascade::testing::CopyOf;
-using ::cascade::testing::GoldenTensor;
 using kernels::kBlockPositions;
-
-// Keys and values of `head`, [positions, 2 * head_dim], as the cache has them.
-Tensor ReadBack(const KvCache& cache, const BlockTable& blocks, HeadIndex head,
-                std::size_t positions, std::size_t head_dim) {
-  Tensor tensor(positions, 2 * head_dim);
-  const MatF out = tensor.Rows(positions);
-  const HeadKeysValues read = cache.Read(blocks, head);
-  for (std::size_t p = 0; p < positions; ++p) {
-    const std::size_t b = p / kBlockPositions;
-    const std::size_t slot = p % kBlockPositions;
-    kernels::ReadKey(cache.type(), read.keys.Block(b), slot, out.Row(p).first(head_dim));
-    kernels::ReadValue(cache.type(), read.values.Block(b), slot, out.Row(p).subspan(head_dim));
-  }
-  return tensor;
-}
-
-// Keys and values of `head` in a qkv buffer, likewise.
-Tensor FromQkv(MatF qkv, std::size_t head, std::size_t head_dim) {
-  Tensor tensor(qkv.rows(), 2 * head_dim);
-  const MatF out = tensor.Rows(qkv.rows());
-  for (std::size_t r = 0; r < qkv.rows(); ++r) {
-    std::ranges::copy(Head(Keys(qkv), head, head_dim).Row(r), out.Row(r).begin());
-    std::ranges::copy(Head(Values(qkv), head, head_dim).Row(r),
-                      out.Row(r).subspan(head_dim).begin());
-  }
-  return tensor;
-}
-
-// Writes all heads of `layer` in pieces of the given sizes; what is left goes in one piece.
-void WriteInPieces(const ModelConfig& config, std::size_t layer, MatF qkv,
-                   const std::vector<std::size_t>& pieces, const BlockTable& blocks,
-                   KvCache& cache) {
-  std::size_t start = 0;
-  const auto write = [&](std::size_t rows) {
-    for (std::size_t head = 0; head < config.n_head; ++head) {
-      cache.Write(blocks, {layer, head}, start,
-                  Head(Keys(qkv), head, config.head_dim()).Rows(start, rows),
-                  Head(Values(qkv), head, config.head_dim()).Rows(start, rows));
-    }
-    start += rows;
-  };
-  for (const std::size_t rows : pieces) write(rows);
-  if (start < qkv.rows()) write(qkv.rows() - start);
-}
 
 class Checkpoint03KvCache : public testing::CheckpointTest {
  protected:
-  Checkpoint03KvCache() : CheckpointTest(testing::checkpoints::kKvCache) {}
+  Checkpoint03KvCache() : CheckpointTest(checkpoints::kKvCache) {}
 };
 
-TEST_P(Checkpoint03KvCache, GivesBackWhatHuggingFaceComputed) {
-  const std::size_t head_dim = config().head_dim();
-  for (const std::size_t layer : TracedLayers()) {
-    Tensor tensor = CopyOf(Traced(layer, "attn.c_attn").AsMat());
-    const MatF qkv = tensor.Rows(tensor.rows());
-    for (const std::vector<std::size_t>& pieces :
-         std::vector<std::vector<std::size_t>>{{}, {1, 15, 1}, {16}, {7, 8, 4}}) {
-      KvCache cache = MakeCache(qkv.rows());
-      const BlockTable blocks = *cache.TryAllocate(qkv.rows());
-      WriteInPieces(config(), layer, qkv, pieces, blocks, cache);
-      for (std::size_t head = 0; head < config().n_head; ++head) {
-        Tensor actual = ReadBack(cache, blocks, {layer, head}, qkv.rows(), head_dim);
-        Tensor expected = FromQkv(qkv, head, head_dim);
-        ExpectMatches(actual.Rows(qkv.rows()), expected.Rows(qkv.rows()),
-                      absl::StrCat("block ", layer, ", head ", head));
-      }
-    }
-  }
-}
+TEST_P(Checkpoint03KvCache, GivesBackWhatHuggingFaceComputed) { Measure(MeasureKvCache); }
 
 // Sees every float of a cache: all blocks in one table, each float a guard value of its own.
 class GuardedCache {
@@ -188,7 +125,7 @@ TEST_P(KvCacheProperties, WriteTouchesNothingElse) {
 }
 
 TEST_P(KvCacheProperties, BlocksMayLieAnywhere) {
-  Tensor tensor = CopyOf(Traced(0, "attn.c_attn").AsMat());
+  Tensor tensor = CopyOf(Trace().blocks[0].c_attn.AsMat());
   const MatF qkv = tensor.Rows(tensor.rows());
   KvCache cache = MakeCache(qkv.rows() + 2 * kBlockPositions);
   std::optional<BlockTable> first = cache.TryAllocate(1);
@@ -200,8 +137,8 @@ TEST_P(KvCacheProperties, BlocksMayLieAnywhere) {
 
   WriteInPieces(config(), 0, qkv, {5}, blocks, cache);
   Tensor actual = ReadBack(cache, blocks, {0, 1}, qkv.rows(), config().head_dim());
-  Tensor expected = FromQkv(qkv, 1, config().head_dim());
-  EXPECT_TRUE(testing::HasTheBitsOf(actual.Rows(qkv.rows()), expected.Rows(qkv.rows())));
+  Tensor expected = KeysAndValues(qkv, 1, config().head_dim());
+  EXPECT_TRUE(testing::SameBits(actual.Rows(qkv.rows()), expected.Rows(qkv.rows())));
 }
 
 INSTANTIATE_TEST_SUITE_P(, Checkpoint03KvCache, testing::AllGoldenModels(), testing::NameOf);

@@ -7,70 +7,39 @@
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
+#include "model/checkpoints/attention_run.h"
+#include "model/checkpoints/comparison.h"
+#include "model/checkpoints/component_runs.h"
 #include "model/layers/attention/attention.h"
-#include "model/layers/attention/output.h"
-#include "tests/checkpoints/attention_run.h"
+#include "model/layers/attention/qkv.h"
 #include "tests/checkpoints/golden_model.h"
+#include "tests/support/same_bits.h"
+#include "tests/support/scattering_executor.h"
 
 namespace cascade::model {
 namespace {
 
-using ::cascade::testing::AttentionRun;
-using ::cascade::testing::BackwardsExecutor;
-using ::cascade::testing::CopyOf;
-using ::cascade::testing::ForTiles;
-using ::cascade::testing::GoldenTensor;
-using ::cascade::testing::HasTheBitsOf;
-using ::cascade::testing::ScoreMemory;
-
-// Weighs the values of one head by scores of rows [start, start + scores.rows()), one tile.
-Tensor Weighed(AttentionRun& run, std::size_t head, ConstMatF scores, std::size_t start,
-               std::size_t head_dim) {
-  Tensor memory = ScoreMemory(start + scores.rows());
-  const kernels::ScoreTile tile(memory.Rows(1).data(), scores.rows());
-  for (std::size_t r = 0; r < scores.rows(); ++r) {
-    for (std::size_t p = 0; p <= start + r; ++p) tile.At(r, p) = scores.Row(r)[p];
-  }
-  Tensor out(scores.rows(), head_dim);
-  WeighValues(tile, run.Read(head), start, out.Rows(scores.rows()));
-  return out;
-}
+using ::cascade::testing::SameBits;
+using ::cascade::testing::ScatteringExecutor;
 
 class Checkpoint05AttentionOutput : public testing::CheckpointTest {
  protected:
-  Checkpoint05AttentionOutput() : CheckpointTest(testing::checkpoints::kAttentionOutput) {}
+  Checkpoint05AttentionOutput() : CheckpointTest(checkpoints::kAttentionOutput) {}
 };
 
-TEST_P(Checkpoint05AttentionOutput, MatchesHuggingFace) {
-  const std::size_t head_dim = config().head_dim();
-  for (const std::size_t layer : TracedLayers()) {
-    const GoldenTensor qkv = Traced(layer, "attn.c_attn");
-    const GoldenTensor scores = Traced(layer, "attn.scores");
-    AttentionRun run(config(), layer, qkv, qkv.AsMat().rows());
-    Tensor merged(run.rows(), config().n_embd);
-    for (std::size_t head = 0; head < config().n_head; ++head) {
-      ForTiles(run.rows(), [&](std::size_t start, std::size_t count) {
-        Tensor out = Weighed(run, head, scores.At(head).Rows(start, count), start, head_dim);
-        for (std::size_t r = 0; r < count; ++r) {
-          std::ranges::copy(out.Rows(count).Row(r),
-                            Head(merged.Rows(run.rows()), head, head_dim).Row(start + r).begin());
-        }
-      });
-    }
-    kernels::MatMulScratch scratch;
-    Tensor hidden(run.rows(), config().n_embd);  // zeros: the residual is checkpoint 7's
-    ProjectHeads(weights().h[layer].attn.c_proj, merged.Rows(run.rows()), executor_, scratch,
-                 hidden.Rows(run.rows()));
-    ExpectMatches(hidden.Rows(run.rows()), Traced(layer, "attn").AsMat(),
-                  absl::StrCat("block ", layer));
-  }
-}
+TEST_P(Checkpoint05AttentionOutput, MatchesHuggingFace) { Measure(MeasureAttentionOutput); }
 
 class AttentionOutputProperties : public testing::GoldenModelTest {
  protected:
+  // Golden data of a traced block.
+  GoldenBlock Traced(std::size_t layer) const {
+    const GoldenTrace trace = Trace();
+    return layer == 0 ? trace.blocks.front() : trace.blocks.back();
+  }
+
   // What block `layer` adds to zeros for its golden input, in pieces of at most `chunk` positions.
   Tensor Attended(std::size_t layer, std::size_t chunk, Executor& executor) {
-    const GoldenTensor x = Traced(layer, "ln_1");
+    const GoldenTensor x = Traced(layer).ln_1;
     const std::size_t rows = x.AsMat().rows();
     const std::vector<TokenId> tokens(rows);
     KvCache cache = MakeCache(rows);
@@ -90,13 +59,12 @@ class AttentionOutputProperties : public testing::GoldenModelTest {
 };
 
 TEST_P(AttentionOutputProperties, TheFourPassesTogetherMatchHuggingFace) {
-  for (const std::size_t layer : TracedLayers()) {
-    const GoldenTensor expected = Traced(layer, "attn");
-    Tensor hidden = Attended(layer, config().n_ctx, executor_);
-    const double tolerance = testing::checkpoints::kAttentionOutput.tolerance;
-    const testing::Difference difference =
-        testing::Compare(hidden.Rows(hidden.rows()), expected.AsMat(), tolerance);
-    EXPECT_LE(difference.max_abs_error, tolerance) << "block " << layer;
+  for (const GoldenBlock& block : Trace().blocks) {
+    Tensor hidden = Attended(block.layer, config().n_ctx, executor_);
+    const double tolerance = checkpoints::kAttentionOutput.tolerance;
+    const Difference difference =
+        Compare(hidden.Rows(hidden.rows()), block.attn.AsMat(), tolerance);
+    EXPECT_LE(difference.max_abs_error, tolerance) << "block " << block.layer;
   }
 }
 
@@ -105,38 +73,39 @@ TEST_P(AttentionOutputProperties, ChunksAreBitIdenticalToOneShot) {
   Tensor expected = Attended(layer, config().n_ctx, executor_);
   for (const std::size_t chunk : {1U, 5U, 8U, 16U, 19U}) {
     Tensor chunked = Attended(layer, chunk, executor_);
-    EXPECT_TRUE(HasTheBitsOf(chunked.Rows(chunked.rows()), expected.Rows(expected.rows())))
+    EXPECT_TRUE(SameBits(chunked.Rows(chunked.rows()), expected.Rows(expected.rows())))
         << "chunks of " << chunk;
   }
 }
 
 TEST_P(AttentionOutputProperties, ResultDoesNotDependOnWhoComputesIt) {
-  BackwardsExecutor backwards;
+  ScatteringExecutor scattering;
   Tensor expected = Attended(0, config().n_ctx, executor_);
-  Tensor split = Attended(0, config().n_ctx, backwards);
-  EXPECT_TRUE(HasTheBitsOf(split.Rows(split.rows()), expected.Rows(expected.rows())));
+  Tensor split = Attended(0, config().n_ctx, scattering);
+  EXPECT_TRUE(SameBits(split.Rows(split.rows()), expected.Rows(expected.rows())));
 }
 
 TEST_P(AttentionOutputProperties, FirstPositionTakesItsOwnValue) {
-  const GoldenTensor qkv = Traced(0, "attn.c_attn");
+  const GoldenBlock block = Traced(0);
   const std::size_t head_dim = config().head_dim();
-  AttentionRun run(config(), 0, qkv, qkv.AsMat().rows());
-  Tensor copy = CopyOf(qkv.AsMat());
+  KvCache cache = MakeCache(block.c_attn.AsMat().rows());
+  AttentionRun run(config(), 0, block.c_attn, cache);
+  Tensor copy = CopyOf(block.c_attn.AsMat());
   for (std::size_t head = 0; head < config().n_head; ++head) {
-    Tensor out = Weighed(run, head, Traced(0, "attn.scores").At(head).Rows(0, 1), 0, head_dim);
-    EXPECT_TRUE(HasTheBitsOf(out.Rows(1), Head(Values(copy.Rows(1)), head, head_dim)));
+    Tensor out = run.Weighed(head, block.scores.At(head).Rows(0, 1), 0);
+    EXPECT_TRUE(SameBits(out.Rows(1), Head(Values(copy.Rows(1)), head, head_dim)));
   }
 }
 
 TEST_P(AttentionOutputProperties, LaterPositionsDoNotMatter) {
   constexpr std::size_t kSeen = 7;
-  const GoldenTensor qkv = Traced(0, "attn.c_attn");
-  const GoldenTensor scores = Traced(0, "attn.scores");
-  AttentionRun run(config(), 0, qkv, 3 * qkv.AsMat().rows());
-  Tensor expected = Weighed(run, 1, scores.At(1).Rows(0, kSeen), 0, config().head_dim());
+  const GoldenBlock block = Traced(0);
+  KvCache cache = MakeCache(3 * block.c_attn.AsMat().rows());
+  AttentionRun run(config(), 0, block.c_attn, cache);
+  Tensor expected = run.Weighed(1, block.scores.At(1).Rows(0, kSeen), 0);
   run.Spoil(1, kSeen, std::numeric_limits<float>::quiet_NaN());
-  Tensor out = Weighed(run, 1, scores.At(1).Rows(0, kSeen), 0, config().head_dim());
-  EXPECT_TRUE(HasTheBitsOf(out.Rows(kSeen), expected.Rows(kSeen)));
+  Tensor out = run.Weighed(1, block.scores.At(1).Rows(0, kSeen), 0);
+  EXPECT_TRUE(SameBits(out.Rows(kSeen), expected.Rows(kSeen)));
 }
 
 INSTANTIATE_TEST_SUITE_P(, Checkpoint05AttentionOutput, testing::AllGoldenModels(),

@@ -3,33 +3,24 @@
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
+#include "model/checkpoints/component_runs.h"
 #include "model/layers/ffn.h"
 #include "tests/checkpoints/golden_model.h"
+#include "tests/support/same_bits.h"
+#include "tests/support/scattering_executor.h"
 
 namespace cascade::model {
 namespace {
 
-using ::cascade::testing::BackwardsExecutor;
-using ::cascade::testing::CopyOf;
-using ::cascade::testing::GoldenTensor;
-using ::cascade::testing::HasTheBitsOf;
+using ::cascade::testing::SameBits;
+using ::cascade::testing::ScatteringExecutor;
 
 class Checkpoint06Ffn : public testing::CheckpointTest {
  protected:
-  Checkpoint06Ffn() : CheckpointTest(testing::checkpoints::kFfn) {}
+  Checkpoint06Ffn() : CheckpointTest(checkpoints::kFfn) {}
 };
 
-TEST_P(Checkpoint06Ffn, MatchesHuggingFace) {
-  for (const std::size_t layer : TracedLayers()) {
-    const GoldenTensor x = Traced(layer, "ln_2");
-    const std::size_t rows = x.AsMat().rows();
-    LayerScratch scratch(config(), rows);
-    Tensor hidden(rows, config().n_embd);  // zeros: the residual is checkpoint 7's
-    Ffn(weights().h[layer].mlp, config().activation, x.AsMat(), executor_, scratch,
-        hidden.Rows(rows));
-    ExpectMatches(hidden.Rows(rows), Traced(layer, "mlp").AsMat(), absl::StrCat("block ", layer));
-  }
-}
+TEST_P(Checkpoint06Ffn, MatchesHuggingFace) { Measure(MeasureFfn); }
 
 class FfnProperties : public testing::GoldenModelTest {
  protected:
@@ -43,27 +34,27 @@ class FfnProperties : public testing::GoldenModelTest {
 };
 
 TEST_P(FfnProperties, RowDoesNotDependOnTheBatch) {
-  const GoldenTensor x = Traced(0, "ln_2");
-  const GoldenTensor hidden = Traced(0, "attn");
+  const GoldenTensor x = Trace().blocks[0].ln_2;
+  const GoldenTensor hidden = Trace().blocks[0].attn;
   Tensor expected = Added(x.AsMat(), hidden.AsMat(), executor_);
   for (std::size_t row = 0; row < expected.rows(); ++row) {
     Tensor alone = Added(x.AsMat().Rows(row, 1), hidden.AsMat().Rows(row, 1), executor_);
-    EXPECT_TRUE(HasTheBitsOf(alone.Rows(1), expected.Rows(expected.rows()).Rows(row, 1)));
+    EXPECT_TRUE(SameBits(alone.Rows(1), expected.Rows(expected.rows()).Rows(row, 1)));
   }
 }
 
 TEST_P(FfnProperties, ResultDoesNotDependOnWhoComputesIt) {
-  const GoldenTensor x = Traced(0, "ln_2");
-  const GoldenTensor hidden = Traced(0, "attn");
-  BackwardsExecutor backwards;
+  const GoldenTensor x = Trace().blocks[0].ln_2;
+  const GoldenTensor hidden = Trace().blocks[0].attn;
+  ScatteringExecutor scattering;
   Tensor expected = Added(x.AsMat(), hidden.AsMat(), executor_);
-  Tensor split = Added(x.AsMat(), hidden.AsMat(), backwards);
-  EXPECT_TRUE(HasTheBitsOf(split.Rows(split.rows()), expected.Rows(expected.rows())));
+  Tensor split = Added(x.AsMat(), hidden.AsMat(), scattering);
+  EXPECT_TRUE(SameBits(split.Rows(split.rows()), expected.Rows(expected.rows())));
 }
 
 TEST_P(FfnProperties, AddsToWhatIsThere) {
-  const GoldenTensor x = Traced(0, "ln_2");
-  const GoldenTensor before = Traced(0, "attn");
+  const GoldenTensor x = Trace().blocks[0].ln_2;
+  const GoldenTensor before = Trace().blocks[0].attn;
   const std::size_t rows = x.AsMat().rows();
   Tensor zeros(rows, config().n_embd);
   Tensor added = Added(x.AsMat(), before.AsMat(), executor_);

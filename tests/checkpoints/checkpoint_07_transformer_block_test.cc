@@ -7,72 +7,54 @@
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
+#include "model/checkpoints/component_runs.h"
 #include "model/layers/transformer_block.h"
 #include "tests/checkpoints/golden_model.h"
+#include "tests/support/same_bits.h"
+#include "tests/support/scattering_executor.h"
 
 namespace cascade::model {
 namespace {
 
-using ::cascade::testing::BackwardsExecutor;
-using ::cascade::testing::CopyOf;
-using ::cascade::testing::GoldenTensor;
-using ::cascade::testing::HasTheBitsOf;
-
-// Runs block `layer` on `hidden`, positions 0 and up of one sequence, `chunk` positions at a time.
-Tensor BlockOutput(const ModelConfig& config, const Gpt2Weights& weights, std::size_t layer,
-                   ConstMatF hidden, std::size_t chunk, Executor& executor) {
-  const std::size_t rows = hidden.rows();
-  const std::vector<TokenId> tokens(rows);
-  KvCache cache = *KvCache::Create(config, KvCache::BlocksFor(rows));
-  const BlockTable blocks = *cache.TryAllocate(rows);
-  LayerScratch scratch(config, rows);
-  Tensor out = CopyOf(hidden);
-  for (std::size_t start = 0; start < rows; start += chunk) {
-    const std::size_t count = std::min(chunk, rows - start);
-    Batch batch;
-    batch.Add(blocks, start, std::span(tokens).subspan(start, count));
-    TransformerBlock(weights.h[layer], layer, {config, batch, cache, executor, scratch},
-                     out.Rows(rows).Rows(start, count));
-  }
-  return out;
-}
+using ::cascade::testing::SameBits;
+using ::cascade::testing::ScatteringExecutor;
 
 class Checkpoint07TransformerBlock : public testing::CheckpointTest {
  protected:
-  Checkpoint07TransformerBlock() : CheckpointTest(testing::checkpoints::kTransformerBlock) {}
+  Checkpoint07TransformerBlock() : CheckpointTest(checkpoints::kTransformerBlock) {}
 };
 
-TEST_P(Checkpoint07TransformerBlock, MatchesHuggingFace) {
-  const GoldenTensor hidden = Golden("trace/hidden");
-  for (std::size_t layer = 0; layer < config().n_layer; ++layer) {
-    Tensor out =
-        BlockOutput(config(), weights(), layer, hidden.At(layer), config().n_ctx, executor_);
-    ExpectMatches(out.Rows(out.rows()), hidden.At(layer + 1), absl::StrCat("block ", layer));
-  }
-}
+TEST_P(Checkpoint07TransformerBlock, MatchesHuggingFace) { Measure(MeasureTransformerBlock); }
 
-class TransformerBlockProperties : public testing::GoldenModelTest {};
+class TransformerBlockProperties : public testing::GoldenModelTest {
+ protected:
+  // Block `layer` on positions from 0 of one sequence, `chunk` of them at a time.
+  Tensor Output(std::size_t layer, ConstMatF hidden, std::size_t chunk, Executor& executor) {
+    KvCache cache = MakeCache(hidden.rows());
+    return BlockOutput(config(), weights(), layer, hidden, chunk, cache, executor);
+  }
+};
 
 TEST_P(TransformerBlockProperties, ChunksAreBitIdenticalToOneShot) {
-  const GoldenTensor hidden = Golden("trace/hidden");
-  Tensor expected = BlockOutput(config(), weights(), 1, hidden.At(1), config().n_ctx, executor_);
+  const GoldenTensor hidden = Trace().hidden;
+  Tensor expected = Output(1, hidden.At(1), config().n_ctx, executor_);
   for (const std::size_t chunk : {1U, 6U, 16U}) {
-    Tensor chunked = BlockOutput(config(), weights(), 1, hidden.At(1), chunk, executor_);
-    EXPECT_TRUE(HasTheBitsOf(chunked.Rows(chunked.rows()), expected.Rows(expected.rows())))
+    Tensor chunked = Output(1, hidden.At(1), chunk, executor_);
+    EXPECT_TRUE(SameBits(chunked.Rows(chunked.rows()), expected.Rows(expected.rows())))
         << "chunks of " << chunk;
   }
 }
 
 TEST_P(TransformerBlockProperties, ResultDoesNotDependOnWhoComputesIt) {
-  const GoldenTensor hidden = Golden("trace/hidden");
-  BackwardsExecutor backwards;
-  Tensor expected = BlockOutput(config(), weights(), 0, hidden.At(0), config().n_ctx, executor_);
-  Tensor split = BlockOutput(config(), weights(), 0, hidden.At(0), config().n_ctx, backwards);
-  EXPECT_TRUE(HasTheBitsOf(split.Rows(split.rows()), expected.Rows(expected.rows())));
+  const GoldenTensor hidden = Trace().hidden;
+  ScatteringExecutor scattering;
+  Tensor expected = Output(0, hidden.At(0), config().n_ctx, executor_);
+  Tensor split = Output(0, hidden.At(0), config().n_ctx, scattering);
+  EXPECT_TRUE(SameBits(split.Rows(split.rows()), expected.Rows(expected.rows())));
 }
 
 TEST_P(TransformerBlockProperties, SequencesOfABatchDoNotSeeEachOther) {
-  const GoldenTensor golden = Golden("trace/hidden");
+  const GoldenTensor golden = Trace().hidden;
   const ConstMatF input = golden.At(0);
   const std::size_t first = input.rows() / 3;  // the batch: two sequences, cut here
   const std::size_t second = input.rows() - first;
@@ -89,11 +71,10 @@ TEST_P(TransformerBlockProperties, SequencesOfABatchDoNotSeeEachOther) {
                    together.Rows(input.rows()));
 
   const MatF rows = together.Rows(input.rows());
-  Tensor alone =
-      BlockOutput(config(), weights(), 0, input.Rows(0, first), config().n_ctx, executor_);
-  EXPECT_TRUE(HasTheBitsOf(rows.Rows(0, first), alone.Rows(first)));
-  alone = BlockOutput(config(), weights(), 0, input.Rows(first, second), config().n_ctx, executor_);
-  EXPECT_TRUE(HasTheBitsOf(rows.Rows(first, second), alone.Rows(second)));
+  Tensor alone = Output(0, input.Rows(0, first), config().n_ctx, executor_);
+  EXPECT_TRUE(SameBits(rows.Rows(0, first), alone.Rows(first)));
+  alone = Output(0, input.Rows(first, second), config().n_ctx, executor_);
+  EXPECT_TRUE(SameBits(rows.Rows(first, second), alone.Rows(second)));
 }
 
 INSTANTIATE_TEST_SUITE_P(, Checkpoint07TransformerBlock, testing::AllGoldenModels(),

@@ -8,74 +8,42 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "gtest/gtest.h"
+#include "model/checkpoints/component_runs.h"
+#include "model/checkpoints/whole_model.h"
 #include "model/gpt2.h"
 #include "model/kernels/element_types.h"
 #include "model/kernels/simd_target.h"
 #include "tests/checkpoints/golden_model.h"
-#include "tests/checkpoints/whole_model.h"
+#include "tests/support/same_bits.h"
+#include "tests/support/scattering_executor.h"
 
 namespace cascade::model {
 namespace {
 
-using ::cascade::testing::BackwardsExecutor;
-using ::cascade::testing::CopyOf;
-using ::cascade::testing::FirstPositions;
-using ::cascade::testing::GoldenTensor;
-using ::cascade::testing::HasTheBitsOf;
-using ::cascade::testing::LogitsAt;
-using ::cascade::testing::WholeSequence;
+using ::cascade::testing::SameBits;
+using ::cascade::testing::ScatteringExecutor;
 
 using Tokens = std::vector<TokenId>;
 
 class Checkpoint08Logits : public testing::CheckpointTest {
  protected:
-  Checkpoint08Logits() : CheckpointTest(testing::checkpoints::kLogits) {}
+  Checkpoint08Logits() : CheckpointTest(checkpoints::kLogits) {}
 };
 
 TEST_P(Checkpoint08Logits, MatchesHuggingFaceAtEveryPosition) {
-  const Tokens tokens = GoldenInts("logits/short.tokens");
-  Gpt2 model = MakeModel();
-  KvCache cache = MakeCache(tokens.size());
-  Tensor logits = LogitsAt(model, cache, tokens, FirstPositions(tokens.size()), config().n_ctx);
-  ExpectMatches(logits.Rows(tokens.size()), Golden("logits/short").AsMat(), "short prompt");
+  Measure(MeasureLogitsOfShortPrompt);
 }
 
 TEST_P(Checkpoint08Logits, MatchesHuggingFaceOverTheWholeContext) {
-  const Tokens tokens = GoldenInts("logits/full_context.tokens");
-  const Tokens golden_positions = GoldenInts("logits/full_context.positions");
-  const std::vector<std::size_t> positions(golden_positions.begin(), golden_positions.end());
-  ASSERT_EQ(tokens.size(), config().n_ctx);
-  Gpt2 model = MakeModel();
-  KvCache cache = MakeCache(tokens.size());
-  Tensor logits = LogitsAt(model, cache, tokens, positions, config().n_ctx);
-  ExpectMatches(logits.Rows(positions.size()), Golden("logits/full_context").AsMat(),
-                "full context");
+  Measure(MeasureLogitsOfFullContext);
 }
 
 TEST_P(Checkpoint08Logits, MatchesHuggingFaceAfterEveryPrompt) {
-  const GoldenTensor expected = Golden("logits/prompts");
-  const Tokens columns = GoldenInts("logits/prompts.columns");  // those that were kept
-  const nlohmann::json cases = GoldenJson("generation");
-  ASSERT_EQ(cases.size(), expected.AsMat().rows());
-  Gpt2 model = MakeModel();
-  KvCache cache = MakeCache(config().n_ctx);
-  Tensor kept(cases.size(), columns.size());
-  for (std::size_t i = 0; i < cases.size(); ++i) {
-    const Tokens tokens = cases[i]["prompt_ids"].get<Tokens>();
-    Tensor logits = LogitsAt(model, cache, tokens, {{tokens.size() - 1}}, config().n_ctx);
-    const std::span<float> row = kept.Rows(cases.size()).Row(i);
-    for (std::size_t c = 0; c < columns.size(); ++c) row[c] = logits.Rows(1).Row(0)[columns[c]];
-  }
-  ExpectMatches(kept.Rows(cases.size()), expected.AsMat(), "last logits of every prompt");
+  Measure(MeasureLogitsAfterPrompts);
 }
 
 TEST_P(Checkpoint08Logits, FinalHiddenStatesMatchHuggingFaceAtEveryPosition) {
-  const Tokens tokens = GoldenInts("trace/tokens");
-  Gpt2 model = MakeModel();
-  KvCache cache = MakeCache(tokens.size());
-  WholeSequence sequence(model, cache, tokens);
-  const StepOutputs outputs = sequence.Forward({}, {{.first = 0, .count = tokens.size()}});
-  ExpectMatches(outputs.hidden, Golden("trace/ln_f").AsMat(), "final hidden states");
+  Measure(MeasureFinalHiddenStates);
 }
 
 class LogitsProperties : public testing::GoldenModelTest {
@@ -83,9 +51,9 @@ class LogitsProperties : public testing::GoldenModelTest {
   // The first `count` golden prompts of fewer than `below` tokens.
   std::vector<Tokens> Prompts(std::size_t count, std::size_t below) const {
     std::vector<Tokens> prompts;
-    for (const nlohmann::json& golden : GoldenJson("generation")) {
-      Tokens ids = golden["prompt_ids"].get<Tokens>();
-      if (ids.size() < below && prompts.size() < count) prompts.push_back(std::move(ids));
+    for (const GoldenGeneration& golden : Generations()) {
+      if (golden.prompt_ids.size() >= below || prompts.size() == count) continue;
+      prompts.push_back(golden.prompt_ids);
     }
     return prompts;
   }
@@ -97,27 +65,27 @@ class LogitsProperties : public testing::GoldenModelTest {
 };
 
 TEST_P(LogitsProperties, ChunkedPrefillIsBitIdenticalToOneShot) {
-  const Tokens tokens = GoldenInts("trace/tokens");
+  const Tokens tokens = Trace().tokens;
   Gpt2 model = MakeModel();
   KvCache cache = MakeCache(tokens.size());
   const std::vector<std::size_t> all = FirstPositions(tokens.size());
   Tensor expected = LogitsAt(model, cache, tokens, all, config().n_ctx);
   for (const std::size_t chunk : {1U, 5U, 8U, 16U, 17U}) {
     Tensor chunked = LogitsAt(model, cache, tokens, all, chunk);
-    EXPECT_TRUE(HasTheBitsOf(chunked.Rows(all.size()), expected.Rows(all.size())))
+    EXPECT_TRUE(SameBits(chunked.Rows(all.size()), expected.Rows(all.size())))
         << "chunks of " << chunk;
   }
 }
 
 TEST_P(LogitsProperties, ChunkedFullContextIsBitIdenticalToOneShot) {
-  const Tokens tokens = GoldenInts("logits/full_context.tokens");
+  const Tokens tokens = Logits().context_tokens;
   Gpt2 model = MakeModel();
   KvCache cache = MakeCache(tokens.size());
   const std::vector<std::size_t> last = {tokens.size() - 1};
   Tensor expected = LogitsAt(model, cache, tokens, last, config().n_ctx);
   for (const std::size_t chunk : {31U, 64U}) {
     Tensor chunked = LogitsAt(model, cache, tokens, last, chunk);
-    EXPECT_TRUE(HasTheBitsOf(chunked.Rows(1), expected.Rows(1))) << "chunks of " << chunk;
+    EXPECT_TRUE(SameBits(chunked.Rows(1), expected.Rows(1))) << "chunks of " << chunk;
   }
 }
 
@@ -132,7 +100,7 @@ TEST_P(LogitsProperties, SequencesOfABatchDoNotSeeEachOther) {
   // rest.
   Batch beginnings;
   Batch ends;
-  std::vector<RowRange> last_rows;
+  RowRanges last_rows;
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     const std::size_t cut = std::min(i, prompts[i].size() - 1);
     const std::span<const TokenId> tokens = prompts[i];
@@ -146,44 +114,44 @@ TEST_P(LogitsProperties, SequencesOfABatchDoNotSeeEachOther) {
 
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     Tensor alone = LastLogits(model, prompts[i]);
-    EXPECT_TRUE(HasTheBitsOf(together.Rows(prompts.size()).Rows(i, 1), alone.Rows(1)))
+    EXPECT_TRUE(SameBits(together.Rows(prompts.size()).Rows(i, 1), alone.Rows(1)))
         << "sequence " << i;
   }
 }
 
 TEST_P(LogitsProperties, ResultDoesNotDependOnWhoComputesIt) {
-  const Tokens tokens = GoldenInts("trace/tokens");
-  BackwardsExecutor backwards;
+  const Tokens tokens = Trace().tokens;
+  ScatteringExecutor scattering;
   Gpt2 model = MakeModel();
-  Gpt2 split = MakeModel(config().n_ctx, backwards);
+  Gpt2 split = MakeModel(config().n_ctx, scattering);
   Tensor expected = LastLogits(model, tokens);
   Tensor actual = LastLogits(split, tokens);
-  EXPECT_TRUE(HasTheBitsOf(actual.Rows(1), expected.Rows(1)));
+  EXPECT_TRUE(SameBits(actual.Rows(1), expected.Rows(1)));
 }
 
 TEST_P(LogitsProperties, EverySimdTargetGivesTheSameBits) {
-  const Tokens tokens = GoldenInts("trace/tokens");
+  const Tokens tokens = Trace().tokens;
   Gpt2 model = MakeModel();
   Tensor expected = LastLogits(model, tokens);
   for (const std::string& target : kernels::SupportedSimdTargets()) {
     ASSERT_TRUE(kernels::SetSimdTarget(target).ok());
     Tensor actual = LastLogits(model, tokens);
-    EXPECT_TRUE(HasTheBitsOf(actual.Rows(1), expected.Rows(1))) << target;
+    EXPECT_TRUE(SameBits(actual.Rows(1), expected.Rows(1))) << target;
   }
   ASSERT_TRUE(kernels::SetSimdTarget("auto").ok());
 }
 
 TEST_P(LogitsProperties, EveryKvTypeGivesTheSameBitsForAnyChunksThreadsAndSimdTarget) {
-  const Tokens tokens = GoldenInts("trace/tokens");
+  const Tokens tokens = Trace().tokens;
   const std::vector<std::size_t> all = FirstPositions(tokens.size());
-  BackwardsExecutor backwards;
+  ScatteringExecutor scattering;
   Gpt2 model = MakeModel();
-  Gpt2 split = MakeModel(config().n_ctx, backwards);
+  Gpt2 split = MakeModel(config().n_ctx, scattering);
   for (const kernels::KvType type : kernels::kKvTypes) {
     KvCache cache = *KvCache::Create(config(), KvCache::BlocksFor(tokens.size()), type);
     Tensor expected = LogitsAt(model, cache, tokens, all, config().n_ctx);
     const auto expect_same = [&](Tensor actual, absl::string_view what) {
-      EXPECT_TRUE(HasTheBitsOf(actual.Rows(all.size()), expected.Rows(all.size())))
+      EXPECT_TRUE(SameBits(actual.Rows(all.size()), expected.Rows(all.size())))
           << std::string(Name(type)) << ", " << what;
     };
     for (const std::size_t chunk : {1U, 5U, 12U, 17U}) {

@@ -1,14 +1,10 @@
 // Checkpoint 10: below temperature 1e-6 the largest logit is chosen, the lowest id among equals.
 #include <cstddef>
-#include <cstdint>
 #include <limits>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
-#include "model/layers/scratch.h"
 #include "model/sampling/argmax.h"
-#include "model/sampling/sampler.h"
 #include "tests/checkpoints/golden_model.h"
 
 namespace cascade::model {
@@ -19,33 +15,13 @@ constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 
 class Checkpoint10Argmax : public testing::CheckpointTest {
  protected:
-  Checkpoint10Argmax() : CheckpointTest(testing::checkpoints::kArgmax) {}
+  Checkpoint10Argmax() : CheckpointTest(checkpoints::kArgmax) {}
 };
 
-TEST_P(Checkpoint10Argmax, ChoosesTheLargestLogit) {
-  const testing::GoldenTensor logits = Golden("sampling/logits");
-  const std::vector<TokenId> expected = GoldenInts("sampling/argmax");
-  std::vector<TokenId> chosen;
-  for (std::size_t row = 0; row < expected.size(); ++row) {
-    chosen.push_back(Argmax(logits.AsMat().Row(row)));
-  }
-  ExpectTokens(chosen, expected, "Argmax");
-}
+TEST_P(Checkpoint10Argmax, ChoosesTheLargestLogit) { Measure(MeasureArgmax); }
 
 TEST_P(Checkpoint10Argmax, IsWhatTheSamplerDoesBelowTheGreedyTemperature) {
-  testing::GoldenTensor logits = Golden("sampling/logits");
-  const std::vector<TokenId> expected = GoldenInts("sampling/argmax");
-  const std::size_t vocab_size = logits.shape.back();
-  for (const float temperature : {0.0F, 9e-7F}) {
-    std::vector<TokenId> chosen;
-    for (std::size_t row = 0; row < expected.size(); ++row) {
-      Sampler sampler({.temperature = temperature, .top_p = 0.5F, .seed = row}, /*choice=*/1);
-      const std::span<float> values =
-          std::span(logits.values).subspan(row * vocab_size, vocab_size);
-      chosen.push_back(sampler.Sample(values, /*position=*/row));
-    }
-    ExpectTokens(chosen, expected, absl::StrCat("temperature ", temperature));
-  }
+  Measure(MeasureGreedySampler);
 }
 
 TEST(ArgmaxTest, LowestIdWinsATieWhereverItLies) {

@@ -22,8 +22,6 @@ namespace {
 
 using Tokens = std::vector<model::TokenId>;
 
-constexpr std::uint32_t kNewTokens = 64;  // generate.py's NEW_TOKENS
-
 // A vocabulary of the 256 bytes and nothing else.
 std::string ByteVocabulary() {
   nlohmann::json vocabulary;
@@ -56,24 +54,23 @@ class ServableFolder {
   std::string path_;
 };
 
-// A golden prompt, as text where it has one.
-v1::GenerateRequest GreedyRequest(const nlohmann::json& golden) {
+// A golden prompt, as text where there is one.
+v1::GenerateRequest GreedyRequest(const model::GoldenGeneration& golden) {
   v1::GenerateRequest request;
-  if (golden["prompt"].is_null()) {
-    for (const model::TokenId id : golden["prompt_ids"].get<Tokens>()) {
-      request.mutable_token_ids()->add_ids(id);
-    }
+  if (golden.prompt) {
+    request.set_text(*golden.prompt);
   } else {
-    request.set_text(golden["prompt"].get<std::string>());
+    request.mutable_token_ids()->mutable_ids()->Add(golden.prompt_ids.begin(),
+                                                    golden.prompt_ids.end());
   }
   request.mutable_sampling()->set_temperature(0.0F);
-  request.mutable_stopping()->set_max_new_tokens(kNewTokens);
+  request.mutable_stopping()->set_max_new_tokens(std::uint32_t{model::kGoldenNewTokens});
   request.mutable_stopping()->set_ignore_eos(true);
   request.mutable_response()->set_token_ids(true);
   return request;
 }
 
-// What came back, however it came.
+// The tokens and the text of one answer, streamed or in one message.
 struct Answer {
   Tokens tokens;
   std::string text;
@@ -100,28 +97,26 @@ using Ask = Answer (*)(v1::TextGeneration::Stub&, const v1::GenerateRequest&);
 
 class Checkpoint12Grpc : public testing::CheckpointTest {
  protected:
-  Checkpoint12Grpc() : CheckpointTest(testing::checkpoints::kGeneration) {}
+  Checkpoint12Grpc() : CheckpointTest(model::checkpoints::kGeneration) {}
 
   // Asks for every golden prompt at once and compares what comes.
   void ExpectGolden(Ask ask) {
     const ServableFolder servable(folder());
     testing::Served served(servable.path(),
                            [](Options& options) { options.kv_cache_bytes = std::nullopt; });
-    const nlohmann::json cases = GoldenJson("generation");
-    std::vector<Answer> answers(cases.size());
+    const std::vector<model::GoldenGeneration> golden = Generations();
+    std::vector<Answer> answers(golden.size());
     std::vector<std::thread> clients;
-    for (std::size_t i = 0; i < cases.size(); ++i) {
-      clients.emplace_back([&served, &cases, &answers, ask, i] {
-        answers[i] = ask(served.stub(), GreedyRequest(cases[i]));
+    for (std::size_t i = 0; i < golden.size(); ++i) {
+      clients.emplace_back([&served, &golden, &answers, ask, i] {
+        answers[i] = ask(served.stub(), GreedyRequest(golden[i]));
       });
     }
     for (std::thread& client : clients) client.join();
-    for (std::size_t i = 0; i < cases.size(); ++i) {
-      const std::string what = absl::StrCat("prompt ", cases[i]["prompt"].dump());
-      ExpectTokens(answers[i].tokens, cases[i]["tokens"].get<Tokens>(), what);
-      if (!cases[i]["text"].is_null()) {
-        EXPECT_EQ(answers[i].text, cases[i]["text"].get<std::string>()) << what;
-      }
+    for (std::size_t i = 0; i < golden.size(); ++i) {
+      const std::string what = absl::StrCat("prompt ", i);
+      measurement().CompareTokens(answers[i].tokens, golden[i].tokens, what);
+      if (golden[i].text) measurement().CompareTexts(answers[i].text, *golden[i].text, what);
     }
   }
 };

@@ -1,18 +1,20 @@
-// A full-size model, where CASCADE_GPT2_DIR names its folder: what is known of gpt2-medium, and for
-// any other that generation agrees with itself. Where golden data lies in the folder, every
-// checkpoint runs on it as well (GoldenModel::kFullSize).
+// A full-size model, in the folder that CASCADE_GPT2_DIR names: the continuations that are
+// published for gpt2 and gpt2-medium, and for any model that decoding agrees with prefill. Where
+// the folder has golden data, every checkpoint runs on it as well (GoldenModel::kFullSize).
 #include <cstddef>
-#include <cstdio>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "model/generation/generator.h"
+#include "model/checkpoints/component_runs.h"
+#include "model/checkpoints/published.h"
+#include "model/checkpoints/whole_model.h"
 #include "model/sampling/argmax.h"
-#include "model/tokenizer/tokenizer.h"
 #include "tests/checkpoints/golden_model.h"
-#include "tests/checkpoints/whole_model.h"
+#include "tests/support/same_bits.h"
+#include "tests/support/value_or_die.h"
 
 namespace cascade::model {
 namespace {
@@ -25,15 +27,13 @@ class FullSizeTest : public ::testing::Test {
     const std::optional<std::string> folder = testing::FullSizeFolder();
     if (!folder) GTEST_SKIP() << "CASCADE_GPT2_DIR names no full-size model";
     folder_ = *folder;
-    config_ = testing::LoadConfigOrDie(folder_);
-  }
-
-  bool IsGpt2Medium() const {
-    return config_.n_layer == 24 && config_.n_embd == 1024 && config_.vocab_size == 50257;
+    config_ = testing::ValueOrDie(LoadModelConfig(folder_));
   }
 
   Gpt2 MakeModel() {
-    return Gpt2(config_, testing::LoadWeightsOrDie(folder_, config_), kMaxRows, executor_);
+    LoadedWeights loaded =
+        testing::ValueOrDie(LoadGpt2Weights(folder_, config_, std::nullopt, executor_));
+    return Gpt2(config_, std::move(loaded.weights), kMaxRows, executor_);
   }
   KvCache MakeCache() const { return *KvCache::Create(config_, KvCache::BlocksFor(config_.n_ctx)); }
 
@@ -43,26 +43,12 @@ class FullSizeTest : public ::testing::Test {
   InlineExecutor executor_;
 };
 
-TEST_F(FullSizeTest, Gpt2MediumContinuesAsIsKnown) {
-  if (!IsGpt2Medium()) GTEST_SKIP() << folder_ << " is not gpt2-medium";
-  const absl::StatusOr<Tokenizer> tokenizer = Tokenizer::Load(folder_);
-  ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
-  Gpt2 model = MakeModel();
-  KvCache cache = MakeCache();
-  Generator generator(model, *tokenizer, cache);
-  const auto continuation = [&](const std::string& prompt, std::size_t max_new_tokens) {
-    GenerationParams greedy;
-    greedy.sampling.temperature = 0.0F;
-    greedy.stopping.max_new_tokens = max_new_tokens;
-    const Tokens ids = *tokenizer->Encode(prompt, SpecialTokens::kAsText);
-    return generator.Generate(ids, greedy, [](const DecodingStep&) {})->text;
-  };
-  EXPECT_EQ(*tokenizer->Encode("Hello.", SpecialTokens::kAsText), (Tokens{15496, 13}));
-  EXPECT_EQ(continuation("Hello.", 10), " I'm a little late to the party, but");
-  const std::string known = "\n\nThe answer is that we are all one";
-  const std::string answer =
-      continuation("What is the answer to life, the universe, and everything?", 20);
-  EXPECT_EQ(answer.substr(0, known.size()), known);
+TEST_F(FullSizeTest, ContinuesAsPublished) {
+  if (PublishedName(config_).empty()) GTEST_SKIP() << "nothing is published for " << folder_;
+  const auto model = testing::ValueOrDie(CheckedModel::Open({folder_, "", ""}));
+  Measurement measurement(checkpoints::kGeneration.tolerance);
+  ASSERT_TRUE(MeasurePublished(*model, measurement).ok());
+  EXPECT_TRUE(measurement.passed()) << Describe(measurement.mismatch().value_or(Mismatch{}));
 }
 
 TEST_F(FullSizeTest, DecodingIsBitIdenticalToPrefill) {
@@ -79,9 +65,9 @@ TEST_F(FullSizeTest, DecodingIsBitIdenticalToPrefill) {
     batch.Add(blocks, start, std::span(tokens).subspan(start));
     const RowRange last{.first = batch.rows() - 1, .count = 1};
     const StepOutputs outputs = model.Forward(batch, {.logits = {&last, 1}, .hidden = {}}, cache);
-    Tensor decoded = testing::CopyOf(outputs.logits);
-    Tensor prefilled = testing::LogitsAt(model, cache, tokens, {{tokens.size() - 1}}, kMaxRows);
-    ASSERT_TRUE(testing::HasTheBitsOf(decoded.Rows(1), prefilled.Rows(1))) << "step " << step;
+    Tensor decoded = CopyOf(outputs.logits);
+    Tensor prefilled = LogitsAt(model, cache, tokens, {{tokens.size() - 1}}, kMaxRows);
+    ASSERT_TRUE(testing::SameBits(decoded.Rows(1), prefilled.Rows(1))) << "step " << step;
     start = tokens.size();
     tokens.push_back(Argmax(decoded.Rows(1).Row(0)));
   }

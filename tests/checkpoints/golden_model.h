@@ -1,26 +1,26 @@
-// The models that the checkpoints run on, and what their tests begin with.
+// The models that the checkpoints run on, and the fixtures of their tests.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <ostream>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "absl/strings/string_view.h"
 #include "gtest/gtest.h"
 #include "model/cache/kv_cache.h"
+#include "model/checkpoints/checked_model.h"
+#include "model/checkpoints/checkpoint.h"
+#include "model/checkpoints/golden_data.h"
+#include "model/checkpoints/measurement.h"
+#include "model/checkpoints/measures.h"
 #include "model/config.h"
 #include "model/executor.h"
 #include "model/gpt2.h"
-#include "model/layers/scratch.h"
-#include "model/token.h"
 #include "model/weights/gpt2_weights.h"
-#include "nlohmann/json.hpp"
-#include "tests/checkpoints/checkpoints.h"
-#include "tests/support/golden.h"
 
 namespace cascade::testing {
 
@@ -35,12 +35,12 @@ std::string NameOf(const ::testing::TestParamInfo<GoldenModel>& model);
 
 void PrintTo(GoldenModel model, std::ostream* out);
 
-// What CASCADE_GPT2_DIR says, if it says anything.
-std::optional<std::string> FullSizeFolder();
+// The folders of one of the two models in the repository. The random model, which has no tokenizer,
+// borrows the bundled model's: only its token ids count.
+model::CheckedFolders FoldersOf(GoldenModel model);
 
-// Loads a folder's config and weights; a folder that cannot be loaded ends the test binary.
-model::ModelConfig LoadConfigOrDie(const std::string& folder);
-model::Gpt2Weights LoadWeightsOrDie(const std::string& folder, const model::ModelConfig& config);
+// The value of CASCADE_GPT2_DIR; empty if it is not set.
+std::optional<std::string> FullSizeFolder();
 
 // For checkpoints, and for their properties.
 inline auto AllGoldenModels() {
@@ -50,16 +50,18 @@ inline auto BothGoldenModels() {
   return ::testing::Values(GoldenModel::kTales, GoldenModel::kRandom);
 }
 
-// Every parameterised test. Skips the full-size model where there is none.
+// The fixture of every parameterized test. A model or golden file that cannot be read ends the test
+// binary: both are part of the source tree. Skips the full-size model where there is none.
 class GoldenModelTest : public ::testing::TestWithParam<GoldenModel> {
  protected:
   void SetUp() override;
 
   absl::string_view name() const { return name_; }
-  const std::string& folder() const { return folder_; }
-  const model::ModelConfig& config() const { return *config_; }
+  const std::string& folder() const { return checked_->folder(); }
+  model::CheckedModel& checked() { return *checked_; }
+  const model::ModelConfig& config() const { return checked_->config(); }
 
-  // Loaded when first asked for.
+  // Loaded at the first call.
   const model::Gpt2Weights& weights();
 
   // The whole model, with weights of its own.
@@ -69,55 +71,40 @@ class GoldenModelTest : public ::testing::TestWithParam<GoldenModel> {
   // A cache with room for `positions` positions, rounded up to blocks.
   model::KvCache MakeCache(std::size_t positions) const;
 
-  // The file <name>.npy, or .json, of this model's golden data.
-  GoldenTensor Golden(absl::string_view name) const;
-  std::vector<model::TokenId> GoldenInts(absl::string_view name) const;
-  nlohmann::json GoldenJson(absl::string_view name) const;
+  // The model's tokenizer, or the one that it borrows.
+  model::Tokenizer LoadTokenizer() const;
 
-  // Of one of the blocks whose every module was recorded, as in Golden("trace/h.0.ln_1").
-  GoldenTensor Traced(std::size_t layer, absl::string_view module) const;
-  std::vector<std::size_t> TracedLayers() const { return {0, config().n_layer / 2}; }
+  // Golden data, read from the files at each call.
+  model::GoldenTrace Trace() const;
+  model::GoldenLogits Logits() const;
+  model::GoldenSampling Sampling() const;
+  std::vector<model::GoldenGeneration> Generations() const;
 
   model::InlineExecutor executor_;
 
  private:
   std::string name_;
-  std::string folder_;
-  std::string golden_folder_;
-  std::optional<model::ModelConfig> config_;
-  std::optional<model::Gpt2Weights> weights_;
+  std::unique_ptr<model::CheckedModel> checked_;
 };
 
-// The test that is a checkpoint: it measures, and prints one line when it is through, such as
+// The fixture of the tests that are a checkpoint. Prints one line when a test has measured, such as
 //   checkpoint 07 transformer_block tales-7m  max abs error 1.3e-05  (tolerance 1e-04)  Matches...
 class CheckpointTest : public GoldenModelTest {
  protected:
-  explicit CheckpointTest(const Checkpoint& checkpoint) : checkpoint_(checkpoint) {}
+  explicit CheckpointTest(const model::Checkpoint& checkpoint)
+      : checkpoint_(checkpoint), measurement_(checkpoint.tolerance) {}
 
+  // Fails, with the worst element, unless all that was measured is within the tolerance.
   void TearDown() override;
 
-  // Fails, with the worst element, unless all errors are within the checkpoint's tolerance.
-  void ExpectMatches(model::ConstMatF actual, model::ConstMatF expected, absl::string_view what);
+  // Runs one of the checkpoint's comparisons.
+  void Measure(model::Measure measure);
 
-  // Fails unless the tokens, in this order, are the same.
-  void ExpectTokens(std::span<const model::TokenId> actual,
-                    std::span<const model::TokenId> expected, absl::string_view what);
+  model::Measurement& measurement() { return measurement_; }
 
  private:
-  const Checkpoint& checkpoint_;
-  std::size_t compared_ = 0;
-  std::size_t outside_ = 0;
-  double max_abs_error_ = 0;
-};
-
-// A copy whose rows are aligned, as the kernels want them.
-model::Tensor CopyOf(model::ConstMatF matrix);
-
-// Splits all work into ranges of one grain and runs them backwards: who computes what must not
-// matter.
-class BackwardsExecutor final : public model::Executor {
- public:
-  void ForRanges(std::size_t count, std::size_t grain, Body body) override;
+  const model::Checkpoint& checkpoint_;
+  model::Measurement measurement_;
 };
 
 }  // namespace cascade::testing

@@ -1,25 +1,24 @@
 // The comparison that every checkpoint rests on can fail.
-#include "tests/support/golden.h"
+#include "model/checkpoints/comparison.h"
 
 #include <limits>
 #include <vector>
 
 #include "gtest/gtest.h"
 
-namespace cascade::testing {
+namespace cascade::model {
 namespace {
-
-using model::ConstMatF;
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 
-Difference CompareRow(const std::vector<float>& actual, const std::vector<float>& expected) {
+Difference CompareRow(const std::vector<float>& actual, const std::vector<float>& expected,
+                      double tolerance = 0.5) {
   return Compare(ConstMatF(actual.data(), 1, actual.size()),
-                 ConstMatF(expected.data(), 1, expected.size()), 0.5);
+                 ConstMatF(expected.data(), 1, expected.size()), tolerance);
 }
 
-TEST(GoldenTest, ReportsTheWorstElementAndHowManyAreOut) {
+TEST(ComparisonTest, ReportsTheWorstElementAndHowManyAreOutside) {
   const Difference difference = CompareRow({1, 2, 3, 4}, {1.25F, 3, 3, 6});
   EXPECT_EQ(difference.max_abs_error, 2);
   EXPECT_EQ(difference.col, 3U);
@@ -28,32 +27,33 @@ TEST(GoldenTest, ReportsTheWorstElementAndHowManyAreOut) {
   EXPECT_EQ(difference.outside, 2U);
 }
 
-TEST(GoldenTest, NaNIsInfinitelyFarFromEverything) {
+TEST(ComparisonTest, NaNIsInfinitelyFarFromEverything) {
   for (const float other : {0.0F, kInfinity, kNaN}) {
     EXPECT_EQ(CompareRow({0, kNaN}, {0, other}).max_abs_error, kInfinity);
     EXPECT_EQ(CompareRow({0, other}, {0, kNaN}).outside, 1U);
+    EXPECT_EQ(CompareRow({0, kNaN}, {0, other}, /*tolerance=*/0).outside, 1U);
   }
 }
 
-TEST(GoldenTest, InfinityIsOnlyNearItself) {
+TEST(ComparisonTest, InfinityIsOnlyNearItself) {
   EXPECT_EQ(CompareRow({kInfinity}, {kInfinity}).max_abs_error, 0);
   EXPECT_EQ(CompareRow({kInfinity}, {-kInfinity}).outside, 1U);
   EXPECT_EQ(CompareRow({1}, {kInfinity}).outside, 1U);
 }
 
-TEST(GoldenTest, AnotherShapeIsOutside) {
+TEST(ComparisonTest, AnotherShapeIsOutside) {
   EXPECT_EQ(CompareRow({0, 0}, {0}).outside, 1U);
   EXPECT_EQ(CompareRow({0}, {0, 0}).outside, 1U);
+  EXPECT_EQ(Compare(ConstMatF(), ConstMatF(&kNaN, 1, 1), 0).outside, 1U);
 }
 
-TEST(GoldenTest, BitsAreMoreThanValues) {
-  const float zero = 0.0F;
-  const float minus_zero = -0.0F;
-  const ConstMatF positive(&zero, 1, 1);
-  EXPECT_TRUE(HasTheBitsOf(positive, positive));
-  EXPECT_FALSE(HasTheBitsOf(ConstMatF(&minus_zero, 1, 1), positive));
-  EXPECT_FALSE(HasTheBitsOf(ConstMatF(), positive));
+TEST(ComparisonTest, WithoutToleranceBitsAreCompared) {
+  EXPECT_EQ(CompareRow({1, 0.0F}, {1, 0.0F}, /*tolerance=*/0).outside, 0U);
+  const Difference difference = CompareRow({1, 0.0F, 5}, {1, -0.0F, 5}, /*tolerance=*/0);
+  EXPECT_EQ(difference.outside, 1U);
+  EXPECT_EQ(difference.col, 1U) << "the zero of the wrong sign is named";
+  EXPECT_EQ(CompareRow({0.0F}, {-0.0F}).outside, 0U) << "with one, values are";
 }
 
 }  // namespace
-}  // namespace cascade::testing
+}  // namespace cascade::model

@@ -1,0 +1,50 @@
+#include "model/checkpoints/checked_model.h"
+
+namespace cascade::model {
+
+absl::StatusOr<std::unique_ptr<CheckedModel>> CheckedModel::Open(CheckedFolders folders) {
+  absl::StatusOr<ModelConfig> config = LoadModelConfig(folders.model);
+  if (!config.ok()) return config.status();
+  std::optional<GoldenData> golden;
+  if (!folders.golden.empty()) {
+    absl::StatusOr<GoldenData> opened = GoldenData::Open(folders.golden, *config);
+    if (!opened.ok()) return opened.status();
+    golden = *std::move(opened);
+  }
+  // The constructor is private, so make_unique cannot reach it.
+  return std::unique_ptr<CheckedModel>(
+      new CheckedModel(std::move(folders), *std::move(config), std::move(golden)));
+}
+
+absl::StatusOr<const Gpt2Weights*> CheckedModel::Weights() {
+  if (!weights_) {
+    whole_.reset();  // first: the weights of a large model do not fit twice
+    absl::StatusOr<LoadedWeights> loaded =
+        LoadGpt2Weights(folders_.model, config_, std::nullopt, executor_);
+    if (!loaded.ok()) return loaded.status();
+    weights_ = std::move(loaded->weights);
+  }
+  return &*weights_;
+}
+
+absl::StatusOr<Gpt2*> CheckedModel::WholeModel() {
+  if (!whole_) {
+    const absl::Status status = Weights().status();
+    if (!status.ok()) return status;
+    whole_.emplace(config_, *std::move(weights_), config_.n_ctx, executor_);
+    weights_.reset();
+  }
+  return &*whole_;
+}
+
+absl::StatusOr<KvCache> CheckedModel::MakeCache(std::size_t positions) const {
+  return KvCache::Create(config_, KvCache::BlocksFor(positions));
+}
+
+absl::StatusOr<Tokenizer> CheckedModel::LoadTokenizer() const {
+  absl::StatusOr<Tokenizer> own = Tokenizer::Load(folders_.model);
+  if (!absl::IsNotFound(own.status()) || folders_.tokenizer.empty()) return own;
+  return Tokenizer::Load(folders_.tokenizer);
+}
+
+}  // namespace cascade::model
