@@ -9,6 +9,7 @@
 #include "server/engine/admission.h"
 #include "server/engine/worker.h"
 #include "server/grpc/backend.h"
+#include "server/grpc/model_info.h"
 #include "server/options.h"
 
 namespace cascade::server {

@@ -54,8 +54,9 @@ void SetConnectionOptions(const Options& options, grpc::ServerBuilder& builder) 
 
 Server::Server(Options options)
     : options_(std::move(options)),
-      health_(v1::TextGeneration::service_full_name(), calls_),
-      text_generation_(calls_) {}
+      serving_(calls_),
+      services_(MakeServices(serving_)),
+      health_(NamesWithReadiness(services_), calls_) {}
 
 Server::~Server() { Shutdown(); }
 
@@ -66,7 +67,7 @@ absl::Status Server::Listen() {
   int port = 0;
   builder.AddListeningPort(BindAddress(options_.listen), grpc::InsecureServerCredentials(), &port);
   builder.RegisterService(&health_);
-  builder.RegisterService(&text_generation_);
+  for (const Service& service : services_) builder.RegisterService(service.service.get());
   SetConnectionOptions(options_, builder);
   server_ = builder.BuildAndStart();
   if (server_ == nullptr) {
@@ -85,7 +86,7 @@ absl::Status Server::LoadModel() {
 }
 
 void Server::StartServing() {
-  text_generation_.Serve(model_->backend());
+  serving_.Start(model_->backend());
   StartWatching();
   health_.SetReady(true);
   Log(LogLevel::kInfo,
@@ -103,13 +104,13 @@ void Server::StartWatching() {
   ticker_.emplace(period, [this](absl::Duration passed) {
     worker_hangs_ = watch_->Look(passed);
     health_.SetHanging(worker_hangs_);
-    calls_.Pass(passed);
+    calls_.Advance(passed);
   });
 }
 
 absl::Status Server::Drain(absl::Time deadline) {
   health_.SetReady(false);
-  text_generation_.StopServing();
+  serving_.Stop();
   if (model_ == nullptr) return absl::OkStatus();
   Worker& worker = model_->backend().worker;
   worker.StartDrain(deadline);

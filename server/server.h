@@ -5,13 +5,15 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "grpcpp/server.h"
-#include "server/grpc/health_service.h"
-#include "server/grpc/open_calls.h"
-#include "server/grpc/text_generation_service.h"
+#include "server/grpc/call/open_calls.h"
+#include "server/grpc/health/health_service.h"
+#include "server/grpc/services.h"
+#include "server/grpc/serving.h"
 #include "server/options.h"
 #include "server/served_model.h"
 #include "server/ticker.h"
@@ -67,8 +69,9 @@ class Server {
   const Options options_;
   std::string address_;
   OpenCalls calls_;
+  Serving serving_;
+  const std::vector<Service> services_;
   HealthService health_;
-  TextGenerationService text_generation_;
   std::unique_ptr<ServedModel> model_;  // outlives the calls that use it
   std::unique_ptr<grpc::Server> server_;
   std::optional<WorkerWatch> watch_;  // the ticker's thread's

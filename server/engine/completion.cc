@@ -1,10 +1,8 @@
 #include "server/engine/completion.h"
 
-#include <exception>
-#include <new>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
+#include "server/engine/exception_status.h"
 
 namespace cascade::server {
 
@@ -23,20 +21,6 @@ void Deliver(Completion completion) {
   }
 }
 
-absl::Status StatusOfException() noexcept {
-  try {
-    try {
-      throw;
-    } catch (const std::bad_alloc&) {
-      return absl::ResourceExhaustedError("memory ran out while the request was running");
-    } catch (const std::exception& e) {
-      return absl::InternalError(absl::StrCat("a step of the model failed: ", e.what()));
-    } catch (...) {
-      return absl::InternalError("a step of the model failed");
-    }
-  } catch (...) {  // no memory for a message either
-    return absl::Status(absl::StatusCode::kResourceExhausted, "");
-  }
-}
+absl::Status StatusOfException() noexcept { return StatusOfException("the request was running"); }
 
 }  // namespace cascade::server

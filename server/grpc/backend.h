@@ -1,49 +1,22 @@
-// What the services know of the model, and what they hand requests to.
+// What services hand requests to.
 #pragma once
 
-#include <algorithm>
-#include <cstddef>
-#include <string>
-
-#include "absl/time/time.h"
-#include "model/config.h"
-#include "model/generation_config.h"
-#include "model/kernels/element_types.h"
-#include "model/tokenizer/tokenizer.h"
-#include "model/weights/gpt2_weights.h"
-#include "server/engine/admission.h"
-#include "server/engine/worker.h"
+namespace cascade::model {
+class Tokenizer;
+}  // namespace cascade::model
 
 namespace cascade::server {
 
-// The facts of a loaded model. Immutable.
-struct ModelInfo {
-  std::string name;
-  std::string fingerprint;
-  model::ModelConfig config;
-  model::GenerationConfig defaults;  // max_new_tokens and eos_token_ids resolved
-  model::WeightsReport weights;
-  model::kernels::KvType cache_type = model::kernels::KvType::kF32;
-  std::size_t cache_positions = 0;  // that the whole KV cache holds
-  std::size_t max_running = 0;
-  std::size_t max_queued = 0;
-  int max_priority = 0;             // that a request may ask for
-  std::size_t max_token_bytes = 0;  // of the vocabulary's longest token; 0: not known
-  absl::Duration stalled_reader_limit = absl::Seconds(30);  // for a client to take what there is
-
-  // Longest prompt and answer together. The last token is never run, so it needs no place.
-  std::size_t MaxTotalTokens() const { return std::min(config.n_ctx, cache_positions + 1); }
-
-  // Longest prompt: it leaves room for one token.
-  std::size_t MaxPromptTokens() const { return MaxTotalTokens() - 1; }
-};
+class Admission;
+class Worker;
+struct ModelInfo;
 
 // A model in service. Borrows everything; all of it outlives the gRPC server.
 struct Backend {
   const ModelInfo& info;
   const model::Tokenizer& tokenizer;
-  Admission& admission;         // what the worker may have
-  Admission& open_generations;  // and with them, answers that their clients have not taken yet
+  Admission& admission;         // places of requests that run or wait
+  Admission& open_generations;  // places of those and of answers that are not read to their ends
   Worker& worker;
 };
 

@@ -1,6 +1,5 @@
 #include "server/grpc/status.h"
 
-#include <exception>
 #include <new>
 #include <optional>
 #include <utility>
@@ -9,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
+#include "server/grpc/duration.h"
 
 namespace cascade::server {
 namespace {
@@ -48,25 +48,16 @@ absl::Status BadRequestError(const std::vector<FieldViolation>& violations) {
 
 absl::Status WithRetryDelay(absl::Status status, absl::Duration delay) {
   google::rpc::RetryInfo details;
-  const std::int64_t seconds = absl::IDivDuration(delay, absl::Seconds(1), &delay);
-  details.mutable_retry_delay()->set_seconds(seconds);
-  details.mutable_retry_delay()->set_nanos(
-      static_cast<std::int32_t>(absl::ToInt64Nanoseconds(delay)));
+  ToProto(delay, *details.mutable_retry_delay());
   Attach(details, status);
   return status;
 }
 
-absl::Status StatusOfHandlerException() noexcept {
+absl::Status StatusOrItsCode(absl::StatusCode code, absl::string_view message) noexcept {
   try {
-    try {
-      throw;
-    } catch (const std::bad_alloc&) {
-      return absl::ResourceExhaustedError("memory ran out while the request was read");
-    } catch (const std::exception& error) {
-      return absl::InternalError(absl::StrCat("the request could not be handled: ", error.what()));
-    }
-  } catch (...) {  // no memory for a message either
-    return absl::Status(absl::StatusCode::kResourceExhausted, "");
+    return absl::Status(code, message);
+  } catch (const std::bad_alloc&) {
+    return absl::Status(code, "");
   }
 }
 
@@ -93,9 +84,9 @@ void AddRetryPushback(const absl::Status& status, grpc::ServerContextBase& conte
   const absl::optional<absl::Cord> payload = status.GetPayload(TypeUrl<google::rpc::RetryInfo>());
   google::rpc::RetryInfo details;
   if (!payload.has_value() || !details.ParseFromString(std::string(*payload))) return;
-  const std::int64_t ms = details.retry_delay().seconds() * 1000 +
-                          (details.retry_delay().nanos() + 999'999) / 1'000'000;
-  context.AddTrailingMetadata("grpc-retry-pushback-ms", absl::StrCat(ms));
+  const absl::Duration delay = absl::Ceil(ToDuration(details.retry_delay()), absl::Milliseconds(1));
+  context.AddTrailingMetadata("grpc-retry-pushback-ms",
+                              absl::StrCat(absl::ToInt64Milliseconds(delay)));
 }
 
 }  // namespace cascade::server

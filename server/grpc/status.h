@@ -27,18 +27,18 @@ struct FieldViolation {
 // message and details, base64 and percent signs included, stay below that.
 inline constexpr std::size_t kMaxViolationsBytes = 1024;
 
-// INVALID_ARGUMENT with google.rpc.BadRequest: one line, "field: description", for each violation
-// as far as they fit; then how many more there are. REQUIRES: violations not empty.
+// INVALID_ARGUMENT with google.rpc.BadRequest. The message has one line, "field: description", for
+// each violation as far as they fit, and then says how many more there are. REQUIRES: `violations`
+// is not empty.
 absl::Status BadRequestError(const std::vector<FieldViolation>& violations);
 
-// `status` with google.rpc.RetryInfo: when to come back.
+// Adds google.rpc.RetryInfo to `status`: the client should try again after `delay`.
 absl::Status WithRetryDelay(absl::Status status, absl::Duration delay);
 
-// The exception that is being handled, from a handler of gRPC's: RESOURCE_EXHAUSTED if memory ran
-// out, else INTERNAL.
-absl::Status StatusOfHandlerException() noexcept;
+// A status of this code and message; of the code alone if there is no memory for the message.
+absl::Status StatusOrItsCode(absl::StatusCode code, absl::string_view message) noexcept;
 
-// The same code, message and details; the code alone if there is no memory for more.
+// The same code, message and details for gRPC; the code alone if there is no memory for more.
 grpc::Status ToGrpcStatus(const absl::Status& status) noexcept;
 
 // If `status` has RetryInfo, adds the trailer "grpc-retry-pushback-ms", which gRPC's own retries

@@ -38,8 +38,14 @@
 #include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
+#include "model/tokenizer/tokenizer.h"
 #include "server/engine/mutex.h"
-#include "server/grpc/generate_reactor.h"
+#include "server/grpc/call/generation_index.h"
+#include "server/grpc/call/open_calls.h"
+#include "server/grpc/call/outbox.h"
+#include "server/grpc/call/server_stream.h"
+#include "server/grpc/model_info.h"
+#include "server/grpc/v1/response.h"
 #include "server/observability/logs.h"
 #include "server/server.h"
 #include "tests/support/source_path.h"
@@ -56,38 +62,42 @@ double Microseconds(Clock::duration duration) {
   return std::chrono::duration<double, std::micro>(duration).count();
 }
 
-// Hands each call's reactor to the benchmark instead of a worker.
+// Hands each call's generation to the benchmark instead of a worker.
 class BenchService final : public v1::TextGeneration::CallbackService {
  public:
   BenchService() : tokenizer_(*model::Tokenizer::Load(testing::BundledModelFolder())) {}
 
   grpc::ServerWriteReactor<v1::GenerateEvent>* GenerateStream(
       grpc::CallbackServerContext* context, const v1::GenerateRequest* /*request*/) override {
-    auto* reactor = new GenerateReactor(Answer(PreparedRequest(), ModelInfo(), tokenizer_), {},
-                                        *context, environment_);
-    reactor->OnStarted(/*cached_tokens=*/0);
-    reactor->Accept();
+    auto* call = new ServerStream<V1Encoder>("GenerateStream", *context, environment_);
+    Generation& generation = call->Add(Answer(GenerationRequest(), 0, /*keep_tokens=*/false), {},
+                                       V1Encoder(tokenizer_, info_, /*token_ids=*/false));
+    generation.OnStarted(/*cached_tokens=*/0);
+    call->Accept();
     const MutexLock lock(mu_);
-    reactors_.push_back(reactor);
-    return reactor;
+    sinks_.push_back(&generation);
+    return call;
   }
 
-  std::vector<GenerateReactor*> reactors() {
+  std::vector<TokenSink*> sinks() {
     const MutexLock lock(mu_);
-    return reactors_;
+    return sinks_;
   }
 
  private:
   const model::Tokenizer tokenizer_;
+  const ModelInfo info_;
   OpenCalls calls_;
   Outbox outbox_;
+  GenerationIndex generations_;
   const CallEnvironment environment_ = {.outbox = outbox_,
                                         .calls = calls_,
+                                        .generations = generations_,
                                         .wake_worker = [] {},
                                         .retry_after = [] { return absl::Seconds(1); },
                                         .stalled_reader_limit = absl::InfiniteDuration()};
   Mutex mu_;
-  std::vector<GenerateReactor*> reactors_ ABSL_GUARDED_BY(mu_);
+  std::vector<TokenSink*> sinks_ ABSL_GUARDED_BY(mu_);
 };
 
 // One client with a thread that reads its stream.
@@ -116,11 +126,11 @@ class Streams {
       client.thread = std::thread([this, &client] { Read(client); });
     }
     WaitForMessages(count);  // the prompt events
-    sinks_ = service_.reactors();
+    sinks_ = service_.sinks();
   }
 
   ~Streams() {
-    for (GenerateReactor* sink : sinks_) {
+    for (TokenSink* sink : sinks_) {
       model::DecodingStep last = Token();
       last.finish.emplace();
       sink->OnStep(/*choice=*/0, std::move(last));
@@ -141,7 +151,7 @@ class Streams {
   }
 
   // In the order in which the calls came, which need not be that of the clients.
-  const std::vector<GenerateReactor*>& sinks() const { return sinks_; }
+  const std::vector<TokenSink*>& sinks() const { return sinks_; }
   std::vector<Client>& clients() { return clients_; }
   std::size_t messages() const { return messages_.load(); }
 
@@ -161,7 +171,7 @@ class Streams {
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<v1::TextGeneration::Stub> stub_;
   std::vector<Client> clients_;
-  std::vector<GenerateReactor*> sinks_;
+  std::vector<TokenSink*> sinks_;
   std::atomic<std::size_t> messages_ = 0;
 };
 
@@ -216,7 +226,7 @@ void BM_FlatOut(benchmark::State& state) {
     const std::size_t before = streams.messages();
     const Clock::time_point begin = Clock::now();
     for (std::size_t token = 0; token < kFlatOutTokens; ++token) {
-      for (GenerateReactor* sink : streams.sinks()) sink->OnStep(/*choice=*/0, Streams::Token());
+      for (TokenSink* sink : streams.sinks()) sink->OnStep(/*choice=*/0, Streams::Token());
     }
     const Clock::duration took = Clock::now() - begin;
     on_step += took;

@@ -8,9 +8,10 @@
 #include "absl/time/time.h"
 #include "google/rpc/status.pb.h"
 #include "server/engine/limits.h"
-#include "server/grpc/preparation.h"
+#include "server/grpc/model_info.h"
+#include "server/grpc/request/preparation.h"
 #include "server/grpc/status.h"
-#include "server/grpc/validation.h"
+#include "server/grpc/v1/request.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/source_path.h"
 
@@ -64,8 +65,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     ExpectTold(status);
     return 0;
   }
-  const absl::StatusOr<PreparedRequest> prepared =
-      Prepare(request, absl::InfiniteFuture(), fuzzed.info, fuzzed.tokenizer);
+  Violations violations;
+  const absl::StatusOr<PreparedRequest> prepared = Prepare(
+      ToTextRequest(request, violations), absl::InfiniteFuture(), fuzzed.info, fuzzed.tokenizer);
   if (prepared.ok()) {
     ExpectRunnable(prepared->generation, fuzzed.info);
   } else {

@@ -7,6 +7,8 @@
 #include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/engine/generation_request.h"
+#include "server/engine/token_sink.h"
 #include "tests/server/model_folder.h"
 #include "tests/server/served.h"
 

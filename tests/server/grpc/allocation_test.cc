@@ -10,7 +10,8 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "server/grpc/answer.h"
+#include "server/engine/exception_status.h"
+#include "server/grpc/call/answer.h"
 #include "server/grpc/status.h"
 #include "tests/server/model_folder.h"
 #include "tests/server/served.h"
@@ -64,16 +65,17 @@ class NoMemoryHere {
 };
 
 TEST(AllocationTest, TheEndOfAnAnswerTakesNone) {
-  const model::Tokenizer tokenizer = *model::Tokenizer::Load(testing::BundledModelFolder());
-  PreparedRequest request;
-  request.generation.id = "id";
-  Answer answer(request, ModelInfo(), tokenizer);
-  answer.Start(1);
+  Answer finished(GenerationRequest(), /*truncated_tokens=*/0, /*keep_tokens=*/false);
+  Answer failed(GenerationRequest(), /*truncated_tokens=*/0, /*keep_tokens=*/false);
+  absl::Status status = absl::AbortedError(std::string(1000, 'x'));
   {
     const NoMemoryHere none;
-    answer.End({.queue = absl::Seconds(1), .prefill = absl::Seconds(2), .decode = {}});
+    finished.Start(1);
+    finished.Finish({.queue = absl::Seconds(1), .prefill = absl::Seconds(2), .decode = {}});
+    failed.Fail(std::move(status));
   }
-  EXPECT_EQ(answer.timings().prefill().seconds(), 2);
+  EXPECT_EQ(finished.timings().prefill, absl::Seconds(2));
+  EXPECT_EQ(failed.outcome()->message(), std::string(1000, 'x'));
 }
 
 TEST(AllocationTest, AStatusKeepsItsCodeWithoutIt) {
@@ -93,7 +95,7 @@ TEST(AllocationTest, AnExceptionBecomesAStatusWithoutIt) {
     throw std::bad_alloc();
   } catch (...) {
     const NoMemoryHere none;
-    status = StatusOfHandlerException();
+    status = StatusOfException("this test ran");
   }
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
 }

@@ -1,0 +1,70 @@
+#include "server/grpc/call/answer.h"
+
+#include <utility>
+
+namespace cascade::server {
+namespace {
+
+std::size_t BytesOf(const model::GeneratedToken& token) {
+  if (!token.log_probs) return 0;
+  return sizeof(token) + token.log_probs->candidates.size() * sizeof(model::TokenLogProb);
+}
+
+}  // namespace
+
+Answer::Answer(const GenerationRequest& request, std::size_t truncated_tokens, bool keep_tokens)
+    : request_id_(request.id),
+      prompt_tokens_(request.prompt.size()),
+      truncated_tokens_(truncated_tokens),
+      seed_(request.params.sampling.seed),
+      keep_tokens_(keep_tokens),
+      choices_(1) {}
+
+void Answer::Start(std::size_t cached_tokens) {
+  cached_tokens_ = cached_tokens;
+  started_ = true;
+}
+
+void Answer::Add(std::size_t index, model::DecodingStep step) {
+  Choice& choice = choices_[index];
+  started_ = true;
+  Backlog added = {.tokens = step.token ? 1U : 0U, .bytes = step.text.size()};
+  choice.delta.text.append(step.text);
+  if (step.token) {
+    ++choice.tokens;
+    if (keep_tokens_) {
+      added.bytes += BytesOf(*step.token);
+      choice.delta.tokens.push_back(*std::move(step.token));
+    }
+  }
+  if (step.finish) choice.finish = std::move(step.finish);
+  for (Backlog* backlog : {&choice.backlog, &backlog_}) {
+    backlog->tokens += added.tokens;
+    backlog->bytes += added.bytes;
+  }
+}
+
+void Answer::Finish(const Timings& timings) noexcept {
+  timings_ = timings;
+  outcome_ = absl::OkStatus();
+}
+
+void Answer::Fail(absl::Status status) noexcept { outcome_ = std::move(status); }
+
+std::size_t Answer::generated_tokens() const {
+  std::size_t tokens = 0;
+  for (const Choice& choice : choices_) tokens += choice.tokens;
+  return tokens;
+}
+
+void Answer::TakeDelta(std::size_t index, Delta& delta) noexcept {
+  Choice& choice = choices_[index];
+  delta.text.clear();
+  delta.tokens.clear();
+  std::swap(choice.delta, delta);
+  backlog_.tokens -= choice.backlog.tokens;
+  backlog_.bytes -= choice.backlog.bytes;
+  choice.backlog = {};
+}
+
+}  // namespace cascade::server

@@ -1,0 +1,101 @@
+// What one generation has produced so far, in the engine's own terms, and how it ended.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "model/generation/decoding.h"
+#include "server/engine/generation_request.h"
+#include "server/engine/token_sink.h"
+
+namespace cascade::server {
+
+// How much of an answer has been generated and not been sent.
+struct Backlog {
+  std::size_t tokens = 0;
+  std::size_t bytes = 0;  // of text and log-probabilities, as they lie in memory
+};
+
+// Gathers the worker's steps until an encoder takes them and writes them in its dialect. A stream's
+// encoder takes them piece by piece, a unary call's all at once, so the two cannot differ. Steps
+// that no encoder has taken yet merge into one delta of their choice. Knows no dialect. Not
+// thread-safe.
+class Answer {
+ public:
+  // What was added to one choice.
+  struct Delta {
+    std::string text;                           // whole UTF-8 characters
+    std::vector<model::GeneratedToken> tokens;  // empty unless they are kept
+
+    bool empty() const { return text.empty() && tokens.empty(); }
+  };
+
+  // An answer to `request`, from whose prompt truncation dropped `truncated_tokens`. Only with
+  // `keep_tokens` do deltas have the tokens and their log-probabilities beside the text.
+  Answer(const GenerationRequest& request, std::size_t truncated_tokens, bool keep_tokens);
+
+  // The worker's calls, in its order. Add may throw std::bad_alloc; the others allocate nothing.
+  void Start(std::size_t cached_tokens);
+  void Add(std::size_t choice, model::DecodingStep step);
+  void Finish(const Timings& timings) noexcept;
+  void Fail(absl::Status status) noexcept;
+
+  // Facts of the request.
+  const std::string& request_id() const { return request_id_; }
+  std::size_t prompt_tokens() const { return prompt_tokens_; }
+  std::size_t truncated_tokens() const { return truncated_tokens_; }
+  std::uint64_t seed() const { return seed_; }
+
+  // True after Start or Add: the engine has taken the request up. (A time limit that passes in the
+  // queue comes without Start.)
+  bool started() const { return started_; }
+  std::size_t cached_tokens() const { return cached_tokens_; }
+
+  // Choices are numbered from 0. `finish` is unset until the choice's last step.
+  std::size_t choices() const { return choices_.size(); }
+  std::size_t generated_tokens(std::size_t choice) const { return choices_[choice].tokens; }
+  const std::optional<model::Finish>& finish(std::size_t choice) const {
+    return choices_[choice].finish;
+  }
+  std::size_t generated_tokens() const;  // of all choices
+
+  // True if `choice` has something that TakeDelta would give.
+  bool HasDelta(std::size_t choice) const { return !choices_[choice].delta.empty(); }
+
+  // Swaps what was added to `choice` since the last call into `delta`, whose memory the next steps
+  // fill: no byte is copied, and a stream that has run for a while allocates nothing here.
+  void TakeDelta(std::size_t choice, Delta& delta) noexcept;
+
+  // What TakeDelta would give now, of all choices together: how far behind the client is.
+  const Backlog& backlog() const { return backlog_; }
+
+  // Unset while the worker has the request; then OK, after Finish, or why it failed.
+  const std::optional<absl::Status>& outcome() const { return outcome_; }
+  const Timings& timings() const { return timings_; }
+
+ private:
+  struct Choice {
+    Delta delta;
+    Backlog backlog;         // of `delta`
+    std::size_t tokens = 0;  // generated since the start
+    std::optional<model::Finish> finish;
+  };
+
+  const std::string request_id_;
+  const std::size_t prompt_tokens_;
+  const std::size_t truncated_tokens_;
+  const std::uint64_t seed_;
+  const bool keep_tokens_;
+  bool started_ = false;
+  std::size_t cached_tokens_ = 0;
+  std::vector<Choice> choices_;
+  Backlog backlog_;
+  Timings timings_;
+  std::optional<absl::Status> outcome_;
+};
+
+}  // namespace cascade::server

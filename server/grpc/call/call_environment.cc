@@ -1,0 +1,18 @@
+#include "server/grpc/call/call_environment.h"
+
+#include <new>
+
+#include "server/grpc/status.h"
+
+namespace cascade::server {
+
+void AddRetryDelay(const CallEnvironment& environment, grpc::CallbackServerContext& context,
+                   absl::Status& status) noexcept {
+  try {
+    status = WithRetryDelay(status, environment.retry_after());
+    AddRetryPushback(status, context);
+  } catch (const std::bad_alloc&) {
+  }
+}
+
+}  // namespace cascade::server

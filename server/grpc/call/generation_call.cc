@@ -1,0 +1,102 @@
+#include "server/grpc/call/generation_call.h"
+
+#include <utility>
+
+#include "server/grpc/call/request_log.h"
+
+namespace cascade::server {
+namespace {
+
+// How long a client has that was ended with ABORTED because it did not read: long enough to read
+// the status.
+constexpr absl::Duration kAbortedReaderGrace = absl::Seconds(5);
+
+}  // namespace
+
+GenerationCall::GenerationCall(absl::string_view method, Mutex& mu,
+                               grpc::CallbackServerContext& context,
+                               const CallEnvironment& environment, const Backlog& max_unsent)
+    : method_(method),
+      call_mu_(mu),
+      context_(context),
+      environment_(environment),
+      max_unsent_(max_unsent),
+      ticket_(environment.calls, &context) {}
+
+GenerationCall::~GenerationCall() = default;
+
+Generation& GenerationCall::AddGeneration(Answer answer, Admission::Permit open) {
+  auto generation = std::make_unique<Generation>(*this, call_mu_, environment_.generations,
+                                                 std::move(answer), std::move(open), max_unsent_);
+  const MutexLock lock(call_mu_);
+  generations_.push_back(std::move(generation));
+  ++running_;
+  return *generations_.back();
+}
+
+Answer& GenerationCall::answer(std::size_t index) {
+  Generation& generation = *generations_[index];
+  generation.AssertLocked();
+  return generation.answer();
+}
+
+bool GenerationCall::MustPost() {
+  if (posted_ || !CanSend()) return false;
+  posted_ = true;
+  return true;
+}
+
+void GenerationCall::CountEnd(const absl::Status& outcome) noexcept {
+  --running_;
+  if (!outcome.ok() && failure_.ok()) {
+    failure_ = outcome;
+    CancelAll();
+  }
+  if (running_ > 0) return;
+  ticket_.MustEndWithin(absl::IsAborted(failure_) ? kAbortedReaderGrace
+                                                  : environment_.stalled_reader_limit);
+}
+
+void GenerationCall::CancelAll() {
+  for (const std::unique_ptr<Generation>& generation : generations_) generation->Cancel();
+}
+
+void GenerationCall::CancelByClient() {
+  {
+    const MutexLock lock(call_mu_);
+    CancelAll();
+  }
+  WakeWorker();
+}
+
+bool GenerationCall::UpdateStalls() {
+  const bool can_send = CanSend();
+  bool must_wake = false;
+  for (const std::unique_ptr<Generation>& generation : generations_) {
+    generation->AssertLocked();
+    must_wake |= generation->UpdateStall(can_send);
+  }
+  return must_wake;
+}
+
+void GenerationCall::ExtendGrace() {
+  if (running_ == 0) ticket_.MustEndWithin(environment_.stalled_reader_limit);
+}
+
+void GenerationCall::AdviseRetry(absl::Status& status) noexcept {
+  if (!absl::IsResourceExhausted(status)) return;
+  {
+    const MutexLock lock(call_mu_);
+    for (std::size_t i = 0; i < generations_.size(); ++i) {
+      if (answer(i).started()) return;
+    }
+  }
+  AddRetryDelay(environment_, context_, status);
+}
+
+void GenerationCall::LogEnd(const absl::Status& status) noexcept {
+  const MutexLock lock(call_mu_);
+  for (std::size_t i = 0; i < generations_.size(); ++i) LogFinished(method_, answer(i), status);
+}
+
+}  // namespace cascade::server

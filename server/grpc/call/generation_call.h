@@ -1,0 +1,137 @@
+// An RPC and its 1..n generations: what a unary call and the kinds of streams have in common.
+#pragma once
+
+#include <cstddef>
+#include <limits>
+#include <memory>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "grpcpp/server_context.h"
+#include "server/engine/admission.h"
+#include "server/engine/mutex.h"
+#include "server/grpc/call/answer.h"
+#include "server/grpc/call/call_environment.h"
+#include "server/grpc/call/generation.h"
+#include "server/grpc/call/open_calls.h"
+#include "server/grpc/call/outbox.h"
+
+namespace cascade::server {
+
+// How much of one generation may wait while a message of its stream is in flight. Beyond either
+// the generation pauses. A slow reader therefore costs at most twice this for each generation, in
+// the message that is in flight and in what gathers, beside what gRPC and the system buffer.
+inline constexpr Backlog kMaxUnsent = {.tokens = 64, .bytes = 64 << 10};
+
+// For a call that sends nothing before its generations have ended.
+inline constexpr Backlog kUnlimited = {.tokens = std::numeric_limits<std::size_t>::max(),
+                                       .bytes = std::numeric_limits<std::size_t>::max()};
+
+// The half of a call that its generations and the outbox see. A reactor derives from it: the other
+// half is gRPC's.
+//
+//   worker's thread --OnStep--> Generation --MustPost, Post--> Outbox --Send--> reactor --> gRPC
+//
+// Lifetime. The service creates a reactor with `new`, adds its generations, gives their requests to
+// the worker and then calls the reactor's Accept; the reactor deletes itself and its generations in
+// OnDone. gRPC calls OnDone only after Finish. The reactor calls Finish only when nobody else can
+// use the call or one of its generations any more:
+//   - the worker: `running_` is 0, so every generation has had its last call. Generation::End
+//     counts under the lock and touches neither object after it, unless it has just posted the call
+//   - the service and the outbox: `posted_` is false. It is true from the beginning until Accept,
+//     and from each Post until Send
+//   - gRPC: no write is in flight (WriteLoop sees to it)
+// The three are read and changed under the call's lock, and whoever makes the last of them true
+// decides under that same lock to finish; so exactly one thread does, and it does so last.
+// GenerationIndex may reach a generation's flag until the generation is deleted, under its own
+// lock.
+//
+// Threads. The call's lock belongs to the reactor and guards the generations' answers too.
+//
+// Failures. The first generation that fails is the call's outcome, and cancels the others.
+class GenerationCall : protected Outbox::Sender {
+ public:
+  GenerationCall(const GenerationCall&) = delete;
+  GenerationCall& operator=(const GenerationCall&) = delete;
+
+ protected:
+  // `method` is a literal, for the log. Borrows `mu`, the lock of the reactor that derives from
+  // this; `context`, which is gRPC's; and `environment`.
+  GenerationCall(absl::string_view method, Mutex& mu, grpc::CallbackServerContext& context,
+                 const CallEnvironment& environment, const Backlog& max_unsent);
+  ~GenerationCall();
+
+  // A new generation, which is running from now on. REQUIRES: the call is not accepted yet.
+  Generation& AddGeneration(Answer answer, Admission::Permit open) ABSL_LOCKS_EXCLUDED(call_mu_);
+
+  // Under the lock: whether the reactor could send something now if it were asked to.
+  virtual bool CanSend() const = 0;
+
+  // The service or the outbox lets go of the call. It decides under the same lock what to do next.
+  void Release() ABSL_EXCLUSIVE_LOCKS_REQUIRED(call_mu_) { posted_ = false; }
+
+  // False while the service or the outbox has the call: then only they may send or finish.
+  bool released() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(call_mu_) { return !posted_; }
+
+  // True once the worker has ended every generation.
+  bool ended() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(call_mu_) { return running_ == 0; }
+
+  // OK, or how the first generation that failed did.
+  const absl::Status& failure() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(call_mu_) { return failure_; }
+
+  std::size_t generations() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(call_mu_) {
+    return generations_.size();
+  }
+  Answer& answer(std::size_t index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(call_mu_);
+
+  // Has the worker end all generations.
+  void CancelAll() ABSL_EXCLUSIVE_LOCKS_REQUIRED(call_mu_);
+
+  // The client cancelled. Wakes the worker, which may sleep if all that it has is stalled.
+  void CancelByClient() ABSL_LOCKS_EXCLUDED(call_mu_);
+
+  // Looks which generations are stalled. True if the worker must be woken.
+  bool UpdateStalls() ABSL_EXCLUSIVE_LOCKS_REQUIRED(call_mu_);
+
+  // The client has taken a message: if the generations have ended, it has as long again for the
+  // rest.
+  void ExtendGrace() ABSL_EXCLUSIVE_LOCKS_REQUIRED(call_mu_);
+
+  // Adds retry advice to `status` if the worker refused the call for lack of a place, before any of
+  // its generations started. Before Finish.
+  void AdviseRetry(absl::Status& status) noexcept ABSL_LOCKS_EXCLUDED(call_mu_);
+
+  // One line of the log for each generation. For OnDone.
+  void LogEnd(const absl::Status& status) noexcept ABSL_LOCKS_EXCLUDED(call_mu_);
+
+  void WakeWorker() const { environment_.wake_worker(); }
+
+  // Tells Clang's analysis that the reactor's lock, which is held, is `call_mu_`.
+  void AssertLocked() const ABSL_ASSERT_EXCLUSIVE_LOCK(call_mu_) {}
+
+ private:
+  friend class Generation;
+
+  // True if the caller, who has something new for the reactor, must call Post when it has let go of
+  // the lock.
+  bool MustPost() ABSL_EXCLUSIVE_LOCKS_REQUIRED(call_mu_);
+  void Post() { environment_.outbox.Post(*this); }
+
+  // A generation has had its last call from the worker.
+  void CountEnd(const absl::Status& outcome) noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(call_mu_);
+
+  const absl::string_view method_;
+  Mutex& call_mu_;
+  grpc::CallbackServerContext& context_;
+  const CallEnvironment& environment_;
+  const Backlog max_unsent_;
+  OpenCalls::Ticket ticket_;
+  bool posted_ ABSL_GUARDED_BY(call_mu_) = true;
+  std::size_t running_ ABSL_GUARDED_BY(call_mu_) = 0;
+  absl::Status failure_ ABSL_GUARDED_BY(call_mu_);
+  std::vector<std::unique_ptr<Generation>> generations_ ABSL_GUARDED_BY(call_mu_);
+};
+
+}  // namespace cascade::server

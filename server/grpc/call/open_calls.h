@@ -1,0 +1,62 @@
+// The RPCs that are not over yet: what shutdown waits for.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <set>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/time/time.h"
+#include "grpcpp/server_context.h"
+#include "server/engine/mutex.h"
+
+namespace cascade::server {
+
+// Counts the open calls, so that shutdown waits until their last messages have left and for nothing
+// else (gRPC's own Shutdown also waits for idle connections to close, and a client that does not
+// poll its connection does not close it). Cancels calls whose clients do not read the end of their
+// answers, which gRPC would keep open without limit. Any thread.
+class OpenCalls {
+ public:
+  // One call: a member of its reactor, so that it ends when gRPC has sent the call's status.
+  class Ticket {
+   public:
+    // A call without a context is counted and never cancelled.
+    explicit Ticket(OpenCalls& calls, grpc::CallbackServerContext* context = nullptr);
+    Ticket(const Ticket&) = delete;
+    Ticket& operator=(const Ticket&) = delete;
+    ~Ticket();
+
+    // The call must end within `time` from now, or Advance cancels it. A later call of this
+    // function replaces the limit. Takes no lock.
+    void MustEndWithin(absl::Duration time) { time_left_.store(absl::ToInt64Nanoseconds(time)); }
+
+   private:
+    friend class OpenCalls;
+    static constexpr std::int64_t kNoLimit = std::numeric_limits<std::int64_t>::max();
+
+    // Takes `nanoseconds` off the time that is left. True if that used it up; true only once.
+    bool Expire(std::int64_t nanoseconds);
+
+    OpenCalls& calls_;
+    grpc_call* const call_;
+    std::atomic<std::int64_t> time_left_ = kNoLimit;  // in nanoseconds
+  };
+
+  // Tells that `time` has passed since the last call of this function: cancels each call that
+  // should have ended by now, once.
+  void Advance(absl::Duration time) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Returns when no call is open, or at `deadline`.
+  void WaitUntilNone(absl::Time deadline) ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  Mutex mu_;
+  std::condition_variable_any changed_;
+  std::set<Ticket*> open_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace cascade::server

@@ -1,0 +1,22 @@
+// The lines that the log has for each request.
+#pragma once
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+
+namespace cascade::server {
+
+class Answer;
+
+// Neither function throws: a line that there is no memory for is left out.
+
+// One line at `info` for a request that the worker had: its id, its sizes and times, and `status`,
+// how its call ended. Never its text.
+void LogFinished(absl::string_view method, const Answer& answer,
+                 const absl::Status& status) noexcept;
+
+// One line at `debug` for a request that was refused before the worker had it.
+void LogRefused(absl::string_view method, absl::string_view request_id,
+                const absl::Status& status) noexcept;
+
+}  // namespace cascade::server

@@ -1,0 +1,38 @@
+// The facts of a loaded model.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+
+#include "absl/time/time.h"
+#include "model/config.h"
+#include "model/generation_config.h"
+#include "model/kernels/element_types.h"
+#include "model/weights/gpt2_weights.h"
+
+namespace cascade::server {
+
+// What services tell of the model and judge requests by. Immutable once the model is served.
+struct ModelInfo {
+  std::string name;
+  std::string fingerprint;
+  model::ModelConfig config;
+  model::GenerationConfig defaults;  // max_new_tokens and eos_token_ids resolved
+  model::WeightsReport weights;
+  model::kernels::KvType cache_type = model::kernels::KvType::kF32;
+  std::size_t cache_positions = 0;  // that the whole KV cache holds
+  std::size_t max_running = 0;
+  std::size_t max_queued = 0;
+  int max_priority = 0;             // that a request may ask for
+  std::size_t max_token_bytes = 0;  // of the vocabulary's longest token; 0: not known
+  absl::Duration stalled_reader_limit = absl::Seconds(30);  // for a client to read what is left
+
+  // Longest prompt and answer together. The last token is never run, so it needs no place.
+  std::size_t MaxTotalTokens() const { return std::min(config.n_ctx, cache_positions + 1); }
+
+  // Longest prompt: it leaves room for one token.
+  std::size_t MaxPromptTokens() const { return MaxTotalTokens() - 1; }
+};
+
+}  // namespace cascade::server

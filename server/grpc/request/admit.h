@@ -1,0 +1,25 @@
+// The way of a request into the server.
+#pragma once
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "grpcpp/server_context.h"
+#include "server/grpc/request/preparation.h"
+#include "server/grpc/request/violations.h"
+
+namespace cascade::server {
+
+class Serving;
+
+// Validates, admits and prepares one request, and takes its places. What costs least comes first: a
+// refusal under load must be cheap, and tokenizing is not. `violations` has what the dialect found
+// wrong when it made `request` from its message.
+//
+// UNAVAILABLE if requests are not welcome; INVALID_ARGUMENT with all violations;
+// RESOURCE_EXHAUSTED with RetryInfo if there is no place; or what Prepare says. A refusal is
+// already in the log, under `method`, and its retry advice among `context`'s trailers.
+absl::StatusOr<PreparedRequest> Admit(const Serving& serving, absl::string_view method,
+                                      grpc::CallbackServerContext& context,
+                                      const TextRequest& request, Violations violations);
+
+}  // namespace cascade::server

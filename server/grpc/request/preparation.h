@@ -1,0 +1,36 @@
+// From a valid request to one that the worker can run.
+#pragma once
+
+#include <cstddef>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/engine/admission.h"
+#include "server/engine/generation_request.h"
+
+namespace cascade::model {
+class Tokenizer;
+}  // namespace cascade::model
+
+namespace cascade::server {
+
+struct ModelInfo;
+struct TextRequest;
+
+struct PreparedRequest {
+  GenerationRequest generation;  // complete but for sink and permit
+  Admission::Permit open;        // a place among unread answers, for as long as the call is open
+  std::size_t truncated_tokens = 0;
+};
+
+// Tokenizes, truncates, fills in the defaults, and makes a seed and a request id if there is none.
+// REQUIRES: Validate(request, info) found nothing.
+//
+// DEADLINE_EXCEEDED if `deadline` has passed: no tokenizer, no model.
+// INVALID_ARGUMENT, with BadRequest, for a prompt that leaves no room for a token and may not be
+// truncated, and for one that could never fit in the KV cache together with max_new_tokens. Cost:
+// that of the tokenizer.
+absl::StatusOr<PreparedRequest> Prepare(const TextRequest& request, absl::Time deadline,
+                                        const ModelInfo& info, const model::Tokenizer& tokenizer);
+
+}  // namespace cascade::server

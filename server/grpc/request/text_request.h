@@ -1,0 +1,70 @@
+// A request for text, as every dialect says it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "model/token.h"
+
+namespace cascade::server {
+
+// What a dialect translates its message to. Validation, admission and preparation know nothing
+// else. What is left out takes the model's default. Borrows the message's strings and token ids: to
+// make one copies neither, so that a refusal costs little.
+struct TextRequest {
+  absl::string_view request_id;  // empty: one is made
+
+  // The prompt: one of the two.
+  std::optional<absl::string_view> text;
+  std::optional<std::span<const model::TokenId>> token_ids;
+  bool parse_special_tokens = false;  // in `text`: "<|endoftext|>" is the token
+
+  struct Truncation {
+    std::optional<std::size_t> max_prompt_tokens;  // left out: what leaves room for the answer
+    bool keep_beginning = false;                   // drop tokens from the end, not the beginning
+  };
+  std::optional<Truncation> truncation;  // left out: a prompt that is too long is refused
+
+  struct Sampling {
+    std::optional<float> temperature;
+    std::optional<std::uint32_t> top_k;
+    std::optional<float> top_p;
+    std::optional<float> min_p;
+    std::optional<std::uint64_t> seed;  // left out: a random one
+  } sampling;
+
+  struct Stopping {
+    std::optional<std::uint32_t> max_new_tokens;
+    std::uint32_t min_new_tokens = 0;
+    std::vector<absl::string_view> stop;
+    std::span<const model::TokenId> stop_token_ids;
+    bool include_stop = false;
+    bool ignore_eos = false;
+    std::optional<absl::Duration> time_limit;  // from the arrival; above 0
+  } stopping;
+
+  struct Response {
+    bool logprobs = false;
+    std::uint32_t candidates = 0;
+  } response;
+
+  struct Cache {
+    absl::string_view salt;
+    bool bypass = false;
+  } cache;
+
+  int priority = 0;
+  bool speculation = true;
+
+  // What the dialect calls a field of this struct in its errors. The argument is the field's path
+  // here, such as "sampling.top_p", "stopping.stop[2]" or "token_ids". Null: the same.
+  std::string (*field_name)(absl::string_view path) = nullptr;
+};
+
+}  // namespace cascade::server

@@ -1,0 +1,171 @@
+#include "server/grpc/request/validation.h"
+
+#include <algorithm>
+#include <cstdint>
+
+#include "absl/strings/str_cat.h"
+#include "server/grpc/model_info.h"
+#include "server/grpc/request/limits.h"
+#include "server/grpc/request/text_request.h"
+#include "server/grpc/request/violations.h"
+
+namespace cascade::server {
+namespace {
+
+void CheckRequestId(absl::string_view id, Violations& violations) {
+  if (id.size() > kMaxRequestIdBytes) {
+    violations.Add("request_id", absl::StrCat("has ", id.size(), " bytes; must have at most ",
+                                              kMaxRequestIdBytes));
+  }
+  if (std::any_of(id.begin(), id.end(), [](char c) { return c < 0x20 || c > 0x7E; })) {
+    violations.Add("request_id", "must be printable ASCII");
+  }
+}
+
+void CheckPrompt(const TextRequest& request, const ModelInfo& info, Violations& violations) {
+  if (request.text.has_value() == request.token_ids.has_value()) {
+    violations.Add("prompt", request.text.has_value() ? "must be text or token_ids, not both"
+                                                      : "must be set: text or token_ids");
+    return;
+  }
+  if (request.text) {
+    if (request.text->empty()) {
+      violations.Add("text",
+                     "must not be empty; for text from nothing, send the end-of-text token's id as "
+                     "token_ids");
+    }
+    CheckTextSize(*request.text, violations);
+    return;
+  }
+  if (request.token_ids->empty()) violations.Add("token_ids", "must have at least one token");
+  CheckTokenIds("token_ids", *request.token_ids, info.config.vocab_size, violations);
+}
+
+// A prompt may be too long only if it may be truncated. How many tokens a text is, is not known
+// yet, but no fewer than if each were the vocabulary's longest.
+void CheckPromptLength(const TextRequest& request, const ModelInfo& info, Violations& violations) {
+  if (request.truncation) return;
+  if (request.token_ids && request.token_ids->size() > info.MaxPromptTokens()) {
+    violations.Add("token_ids",
+                   PromptTooLong(absl::StrCat("is ", request.token_ids->size(), " tokens"), info));
+  }
+  const std::size_t bytes = request.text ? request.text->size() : 0;
+  if (info.max_token_bytes > 0 && bytes / info.max_token_bytes > info.MaxPromptTokens()) {
+    violations.Add("text", PromptTooLong(absl::StrCat("has ", bytes, " bytes, which are at least ",
+                                                      bytes / info.max_token_bytes, " tokens"),
+                                         info));
+  }
+}
+
+void CheckTruncation(const TextRequest& request, Violations& violations) {
+  if (request.truncation && request.truncation->max_prompt_tokens == 0U) {
+    violations.Add("truncation.max_prompt_tokens", "is 0; must be at least 1");
+  }
+}
+
+void CheckSampling(const TextRequest::Sampling& sampling, Violations& violations) {
+  // Written so that NaN fails.
+  const auto check = [&violations](absl::string_view path, const std::optional<float>& value,
+                                   bool within, absl::string_view range) {
+    if (!value || within) return;
+    violations.Add(path, absl::StrCat("is ", *value, "; must be in ", range));
+  };
+  const float t = sampling.temperature.value_or(1.0F);
+  check("sampling.temperature", sampling.temperature, t >= 0.0F && t <= kMaxTemperature,
+        absl::StrCat("[0, ", kMaxTemperature, "]"));
+  const float top_p = sampling.top_p.value_or(1.0F);
+  check("sampling.top_p", sampling.top_p, top_p > 0.0F && top_p <= 1.0F, "(0, 1]");
+  const float min_p = sampling.min_p.value_or(0.0F);
+  check("sampling.min_p", sampling.min_p, min_p >= 0.0F && min_p <= 1.0F, "[0, 1]");
+}
+
+void CheckStopStrings(const TextRequest::Stopping& stopping, Violations& violations) {
+  const std::size_t count = stopping.stop.size();
+  if (count > kMaxStopStrings) {
+    violations.Add("stopping.stop",
+                   absl::StrCat("has ", count, " strings; must have at most ", kMaxStopStrings));
+    return;
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t size = stopping.stop[i].size();
+    if (size == 0) violations.Add(Element("stopping.stop", i), "must not be empty");
+    if (size <= kMaxStopStringBytes) continue;
+    violations.Add(Element("stopping.stop", i),
+                   absl::StrCat("has ", size, " bytes; must have at most ", kMaxStopStringBytes));
+  }
+}
+
+void CheckStopping(const TextRequest& request, const ModelInfo& info, Violations& violations) {
+  const TextRequest::Stopping& stopping = request.stopping;
+  const std::size_t max_new_tokens = MaxNewTokens(request, info);
+  if (max_new_tokens == 0) {
+    violations.Add("stopping.max_new_tokens", "is 0; must be at least 1");
+  } else if (stopping.min_new_tokens > max_new_tokens) {
+    violations.Add(
+        "stopping.min_new_tokens",
+        absl::StrCat("is ", stopping.min_new_tokens, "; must be at most max_new_tokens, ",
+                     max_new_tokens, stopping.max_new_tokens ? "" : " by default"));
+  }
+  CheckStopStrings(stopping, violations);
+  if (stopping.time_limit && *stopping.time_limit <= absl::ZeroDuration()) {
+    violations.Add("stopping.time_limit", "must be above 0");
+  }
+  if (stopping.stop_token_ids.size() > kMaxStopTokenIds) {
+    violations.Add("stopping.stop_token_ids",
+                   absl::StrCat("has ", stopping.stop_token_ids.size(), " ids; must have at most ",
+                                kMaxStopTokenIds));
+  }
+  CheckTokenIds("stopping.stop_token_ids", stopping.stop_token_ids, info.config.vocab_size,
+                violations);
+}
+
+void CheckResponse(const TextRequest::Response& response, Violations& violations) {
+  if (response.candidates > kMaxCandidates) {
+    violations.Add("response.candidates",
+                   absl::StrCat("is ", response.candidates, "; must be at most ", kMaxCandidates));
+  }
+  if (response.candidates > 0 && !response.logprobs) {
+    violations.Add("response.candidates", "needs response.logprobs");
+  }
+}
+
+void CheckSchedule(const TextRequest& request, const ModelInfo& info, Violations& violations) {
+  const std::size_t salt = request.cache.salt.size();
+  if (salt > kMaxCacheSaltBytes) {
+    violations.Add("cache.salt",
+                   absl::StrCat("has ", salt, " bytes; must have at most ", kMaxCacheSaltBytes));
+  }
+  if (request.priority < kMinPriority || request.priority > info.max_priority) {
+    violations.Add("priority",
+                   absl::StrCat("is ", request.priority, "; must be from ", kMinPriority, " to ",
+                                info.max_priority, ", this server's --max_priority"));
+  }
+}
+
+}  // namespace
+
+void Validate(const TextRequest& request, const ModelInfo& info, Violations& violations) {
+  CheckRequestId(request.request_id, violations);
+  CheckPrompt(request, info, violations);
+  CheckPromptLength(request, info, violations);
+  CheckTruncation(request, violations);
+  CheckSampling(request.sampling, violations);
+  CheckStopping(request, info, violations);
+  CheckResponse(request.response, violations);
+  CheckSchedule(request, info, violations);
+}
+
+std::size_t MaxNewTokens(const TextRequest& request, const ModelInfo& info) {
+  if (request.stopping.max_new_tokens) return *request.stopping.max_new_tokens;
+  return info.defaults.max_new_tokens.value_or(0);
+}
+
+std::string PromptTooLong(absl::string_view size, const ModelInfo& info) {
+  const std::string holder = info.MaxTotalTokens() == info.config.n_ctx
+                                 ? absl::StrCat("the model's context of ", info.config.n_ctx)
+                                 : absl::StrCat("the KV cache of ", info.cache_positions);
+  return absl::StrCat(size, "; ", holder, " positions takes prompts of at most ",
+                      info.MaxPromptTokens(), "; shorten it, or set truncation");
+}
+
+}  // namespace cascade::server

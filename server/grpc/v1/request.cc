@@ -1,0 +1,127 @@
+#include "server/grpc/v1/request.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "model/tokenizer/tokenizer.h"
+#include "server/grpc/duration.h"
+#include "server/grpc/model_info.h"
+#include "server/grpc/request/limits.h"
+#include "server/grpc/request/validation.h"
+
+namespace cascade::server {
+namespace {
+
+using TokenIds = google::protobuf::RepeatedField<std::uint32_t>;
+
+std::span<const model::TokenId> ToSpan(const TokenIds& ids) {
+  return {ids.data(), static_cast<std::size_t>(ids.size())};
+}
+
+TextRequest::Truncation ToTruncation(const v1::Truncation& message, Violations& violations) {
+  if (!v1::Truncation::Side_IsValid(message.side())) {
+    violations.Add("truncation.side", absl::StrCat("is ", static_cast<int>(message.side()),
+                                                   "; must be SIDE_LEFT or SIDE_RIGHT"));
+  }
+  TextRequest::Truncation truncation;
+  if (message.has_max_prompt_tokens()) truncation.max_prompt_tokens = message.max_prompt_tokens();
+  truncation.keep_beginning = message.side() == v1::Truncation::SIDE_RIGHT;
+  return truncation;
+}
+
+TextRequest::Sampling ToSampling(const v1::SamplingParams& message) {
+  TextRequest::Sampling sampling;
+  if (message.has_temperature()) sampling.temperature = message.temperature();
+  if (message.has_top_k()) sampling.top_k = message.top_k();
+  if (message.has_top_p()) sampling.top_p = message.top_p();
+  if (message.has_min_p()) sampling.min_p = message.min_p();
+  if (message.has_seed()) sampling.seed = message.seed();
+  return sampling;
+}
+
+// google.protobuf.Duration's own rules, and more than nothing.
+bool IsPositiveDuration(const google::protobuf::Duration& duration) {
+  constexpr std::int64_t kMaxSeconds = 315'576'000'000;  // of Duration: 10,000 years
+  const bool positive = duration.seconds() > 0 || (duration.seconds() == 0 && duration.nanos() > 0);
+  return positive && duration.seconds() <= kMaxSeconds && duration.nanos() >= 0 &&
+         duration.nanos() < 1'000'000'000;
+}
+
+TextRequest::Stopping ToStopping(const v1::StoppingParams& message, Violations& violations) {
+  TextRequest::Stopping stopping;
+  if (message.has_max_new_tokens()) stopping.max_new_tokens = message.max_new_tokens();
+  stopping.min_new_tokens = message.min_new_tokens();
+  stopping.stop.assign(message.stop().begin(), message.stop().end());
+  stopping.stop_token_ids = ToSpan(message.stop_token_ids());
+  stopping.include_stop = message.include_stop();
+  stopping.ignore_eos = message.ignore_eos();
+  if (!message.has_time_limit()) return stopping;
+  if (IsPositiveDuration(message.time_limit())) {
+    stopping.time_limit = ToDuration(message.time_limit());
+  } else {
+    violations.Add("stopping.time_limit",
+                   absl::StrCat("is ", message.time_limit().seconds(), " s and ",
+                                message.time_limit().nanos(), " ns; must be a Duration above 0"));
+  }
+  return stopping;
+}
+
+}  // namespace
+
+std::string V1FieldName(absl::string_view path) {
+  constexpr absl::string_view kTokenIds = "token_ids";
+  if (!absl::StartsWith(path, kTokenIds)) return std::string(path);
+  return absl::StrCat("token_ids.ids", path.substr(kTokenIds.size()));
+}
+
+TextRequest ToTextRequest(const v1::GenerateRequest& message, Violations& violations) {
+  TextRequest request;
+  request.field_name = V1FieldName;
+  request.request_id = message.request_id();
+  if (message.has_text()) request.text = message.text();
+  if (message.has_token_ids()) request.token_ids = ToSpan(message.token_ids().ids());
+  request.parse_special_tokens = message.parse_special_tokens();
+  if (message.has_truncation()) request.truncation = ToTruncation(message.truncation(), violations);
+  request.sampling = ToSampling(message.sampling());
+  request.stopping = ToStopping(message.stopping(), violations);
+  request.response = {.logprobs = message.response().logprobs(),
+                      .candidates = message.response().candidates()};
+  request.cache = {.salt = message.cache().salt(), .bypass = message.cache().bypass()};
+  request.priority = message.priority();
+  request.speculation = !message.has_speculation() || message.speculation();
+  return request;
+}
+
+absl::Status Validate(const v1::GenerateRequest& message, const ModelInfo& info) {
+  Violations violations(V1FieldName);
+  const TextRequest request = ToTextRequest(message, violations);
+  Validate(request, info, violations);
+  return violations.ToStatus();
+}
+
+absl::Status Validate(const v1::TokenizeRequest& message) {
+  Violations violations;
+  CheckTextSize(message.text(), violations);
+  return violations.ToStatus();
+}
+
+absl::Status Validate(const v1::DetokenizeRequest& message, const ModelInfo& info,
+                      const model::Tokenizer& tokenizer) {
+  Violations violations;
+  CheckTokenIds("token_ids", ToSpan(message.token_ids()), info.config.vocab_size, violations);
+  std::size_t bytes = 0;
+  for (const std::uint32_t id : message.token_ids()) {
+    if (id < tokenizer.vocab_size()) bytes += tokenizer.Bytes(id).size();
+  }
+  if (bytes > kMaxTextBytes) {
+    violations.Add("token_ids", absl::StrCat("stand for ", bytes, " bytes; must stand for at most ",
+                                             kMaxTextBytes));
+  }
+  return violations.ToStatus();
+}
+
+}  // namespace cascade::server

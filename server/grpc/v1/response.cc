@@ -1,0 +1,139 @@
+#include "server/grpc/v1/response.h"
+
+#include <algorithm>
+
+#include "absl/strings/string_view.h"
+#include "model/tokenizer/tokenizer.h"
+#include "server/grpc/duration.h"
+#include "server/grpc/model_info.h"
+
+namespace cascade::server {
+namespace {
+
+std::uint32_t ToUint32(std::size_t value) { return static_cast<std::uint32_t>(value); }
+
+v1::FinishReason ToReason(model::FinishReason reason) {
+  switch (reason) {
+    case model::FinishReason::kEos:
+      return v1::FINISH_REASON_EOS;
+    case model::FinishReason::kStopToken:
+      return v1::FINISH_REASON_STOP_TOKEN;
+    case model::FinishReason::kStopString:
+      return v1::FINISH_REASON_STOP_STRING;
+    case model::FinishReason::kMaxTokens:
+      return v1::FINISH_REASON_MAX_TOKENS;
+    case model::FinishReason::kContextFull:
+      return v1::FINISH_REASON_CONTEXT_FULL;
+    case model::FinishReason::kTimeLimit:
+      return v1::FINISH_REASON_TIME_LIMIT;
+  }
+  return v1::FINISH_REASON_UNSPECIFIED;
+}
+
+void FillPrompt(const Answer& answer, v1::PromptInfo& prompt) {
+  prompt.set_request_id(answer.request_id());
+  prompt.set_prompt_tokens(ToUint32(answer.prompt_tokens()));
+  prompt.set_truncated_tokens(ToUint32(answer.truncated_tokens()));
+  prompt.set_cached_tokens(ToUint32(answer.cached_tokens()));
+}
+
+// REQUIRES: the choice has finished.
+void FillFinish(const Answer& answer, std::size_t choice, v1::Finish& out) {
+  const model::Finish& finish = *answer.finish(choice);
+  out.set_index(ToUint32(choice));
+  out.set_reason(ToReason(finish.reason));
+  out.set_matched_stop(finish.matched_stop);
+  if (finish.matched_token.has_value()) out.set_matched_token_id(*finish.matched_token);
+  out.set_generated_tokens(ToUint32(answer.generated_tokens(choice)));
+  out.set_seed(answer.seed());
+}
+
+void FillSummary(const Answer& answer, const ModelInfo& info, v1::Summary& summary) {
+  v1::Usage& usage = *summary.mutable_usage();
+  usage.set_prompt_tokens(ToUint32(answer.prompt_tokens()));
+  usage.set_generated_tokens(ToUint32(answer.generated_tokens()));
+  usage.set_cached_tokens(ToUint32(answer.cached_tokens()));
+  ToProto(answer.timings().queue, *summary.mutable_timings()->mutable_queue());
+  ToProto(answer.timings().prefill, *summary.mutable_timings()->mutable_prefill());
+  ToProto(answer.timings().decode, *summary.mutable_timings()->mutable_decode());
+  summary.set_fingerprint(info.fingerprint);
+}
+
+void FillLogProbs(const model::GeneratedToken& token, const model::Tokenizer& tokenizer,
+                  v1::TokenLogProbs& out) {
+  out.set_token_id(token.id);
+  out.set_logprob(token.log_probs->chosen);
+  for (const model::TokenLogProb& candidate : token.log_probs->candidates) {
+    v1::TokenLogProbs::Candidate& entry = *out.add_candidates();
+    entry.set_token_id(candidate.token);
+    entry.set_logprob(candidate.log_prob);
+    if (candidate.token >= tokenizer.vocab_size()) continue;  // a padded embedding's
+    const absl::string_view bytes = tokenizer.Bytes(candidate.token);
+    entry.set_token(bytes.data(), bytes.size());
+  }
+}
+
+}  // namespace
+
+template <typename Message>
+void V1Encoder::TakeDelta(Answer& answer, std::size_t choice, Message& message) {
+  answer.TakeDelta(choice, delta_);
+  // Swapped, not copied: the message's old string is what the next steps are appended to.
+  message.mutable_text()->swap(delta_.text);
+  for (const model::GeneratedToken& token : delta_.tokens) {
+    if (token_ids_) message.add_token_ids(token.id);
+    if (token.log_probs) FillLogProbs(token, *tokenizer_, *message.add_logprobs());
+  }
+}
+
+bool V1Encoder::Encode(Answer& answer, v1::GenerateEvent& event) {
+  switch (next_) {
+    case Next::kPrompt:
+      if (!answer.started()) return false;
+      FillPrompt(answer, *event.mutable_prompt());
+      finished_.resize(answer.choices());
+      next_ = Next::kChoices;
+      return true;
+    case Next::kChoices:
+      if (EncodeChoice(answer, event)) return true;
+      if (std::find(finished_.begin(), finished_.end(), false) != finished_.end()) return false;
+      next_ = Next::kSummary;
+      [[fallthrough]];
+    case Next::kSummary:
+      if (!answer.outcome() || !answer.outcome()->ok()) return false;
+      FillSummary(answer, *info_, *event.mutable_summary());
+      next_ = Next::kNothing;
+      return true;
+    case Next::kNothing:
+      return false;
+  }
+  return false;
+}
+
+bool V1Encoder::EncodeChoice(Answer& answer, v1::GenerateEvent& event) {
+  for (std::size_t choice = 0; choice < answer.choices(); ++choice) {
+    if (answer.HasDelta(choice)) {
+      event.mutable_delta()->Clear();  // which keeps its memory
+      event.mutable_delta()->set_index(ToUint32(choice));
+      TakeDelta(answer, choice, *event.mutable_delta());
+      return true;
+    }
+    if (!answer.finish(choice) || finished_[choice]) continue;
+    FillFinish(answer, choice, *event.mutable_finish());
+    finished_[choice] = true;
+    return true;
+  }
+  return false;
+}
+
+void V1Encoder::Append(Answer& answer, v1::GenerateResponse& response) {
+  FillPrompt(answer, *response.mutable_prompt());
+  for (std::size_t choice = 0; choice < answer.choices(); ++choice) {
+    v1::Choice& message = *response.add_choices();
+    TakeDelta(answer, choice, message);
+    FillFinish(answer, choice, *message.mutable_finish());
+  }
+  FillSummary(answer, *info_, *response.mutable_summary());
+}
+
+}  // namespace cascade::server

@@ -1,0 +1,58 @@
+// From answers to the messages of cascade.v1.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "cascade/v1/text_generation.pb.h"
+#include "server/grpc/call/answer.h"
+
+namespace cascade::model {
+class Tokenizer;
+}  // namespace cascade::model
+
+namespace cascade::server {
+
+struct ModelInfo;
+
+// Writes one answer as stream events or as one response. Both come from the same functions, so that
+// they cannot differ. For ServerStream and UnaryCall.
+class V1Encoder {
+ public:
+  using Event = v1::GenerateEvent;
+  using Response = v1::GenerateResponse;
+
+  // Borrows `tokenizer` and `info`. `token_ids`: report the ids of the generated tokens.
+  V1Encoder(const model::Tokenizer& tokenizer, const ModelInfo& info, bool token_ids)
+      : tokenizer_(&tokenizer), info_(&info), token_ids_(token_ids) {}
+
+  // Moves what comes next into `event`: the prompt, then for each choice its deltas and its finish,
+  // and the summary last. Steps that have gathered share one delta. False, with `event` as it was,
+  // if there is nothing to send now.
+  bool Encode(Answer& answer, v1::GenerateEvent& event);
+
+  // True once Encode has given the summary.
+  bool complete() const { return next_ == Next::kNothing; }
+
+  // Moves all of `answer`, which has finished, into `response`.
+  void Append(Answer& answer, v1::GenerateResponse& response);
+
+ private:
+  enum class Next : std::uint8_t { kPrompt, kChoices, kSummary, kNothing };
+
+  bool EncodeChoice(Answer& answer, v1::GenerateEvent& event);
+
+  // Moves what was added to `choice` into the fields that Delta and Choice have in common.
+  template <typename Message>
+  void TakeDelta(Answer& answer, std::size_t choice, Message& message);
+
+  const model::Tokenizer* tokenizer_;
+  const ModelInfo* info_;
+  bool token_ids_;
+  Next next_ = Next::kPrompt;
+  std::vector<bool> finished_;  // for each choice: its finish was given
+  Answer::Delta delta_;         // of the last event; kept for its memory
+};
+
+}  // namespace cascade::server

@@ -1,0 +1,97 @@
+#include "server/grpc/call/answer.h"
+
+#include <string>
+#include <utility>
+
+#include "gtest/gtest.h"
+
+namespace cascade::server {
+namespace {
+
+model::DecodingStep Step(model::TokenId id, std::string text) {
+  return {.token = model::GeneratedToken{.id = id, .log_probs = std::nullopt},
+          .text = std::move(text),
+          .finish = {}};
+}
+
+Answer MakeAnswer(bool keep_tokens) {
+  GenerationRequest request;
+  request.id = "id";
+  request.prompt = {1, 2, 3};
+  request.params.sampling.seed = 99;
+  return {request, /*truncated_tokens=*/4, keep_tokens};
+}
+
+TEST(AnswerTest, HasTheFactsOfItsRequest) {
+  const Answer answer = MakeAnswer(/*keep_tokens=*/false);
+  EXPECT_EQ(answer.request_id(), "id");
+  EXPECT_EQ(answer.prompt_tokens(), 3U);
+  EXPECT_EQ(answer.truncated_tokens(), 4U);
+  EXPECT_EQ(answer.seed(), 99U);
+  EXPECT_EQ(answer.choices(), 1U);
+  EXPECT_FALSE(answer.started());
+  EXPECT_FALSE(answer.outcome().has_value());
+}
+
+TEST(AnswerTest, StepsThatWereNotTakenMerge) {
+  Answer answer = MakeAnswer(/*keep_tokens=*/true);
+  answer.Add(0, Step(10, "a"));
+  answer.Add(0, Step(11, ""));
+  answer.Add(0, Step(12, "bc"));
+  Answer::Delta delta;
+  answer.TakeDelta(0, delta);
+  EXPECT_EQ(delta.text, "abc");
+  ASSERT_EQ(delta.tokens.size(), 3U);
+  EXPECT_EQ(delta.tokens[2].id, 12U);
+  EXPECT_FALSE(answer.HasDelta(0));
+  EXPECT_EQ(answer.generated_tokens(), 3U);
+}
+
+TEST(AnswerTest, KeepsTokensOnlyIfAskedTo) {
+  Answer answer = MakeAnswer(/*keep_tokens=*/false);
+  answer.Add(0, Step(10, ""));
+  EXPECT_FALSE(answer.HasDelta(0));
+  EXPECT_EQ(answer.generated_tokens(0), 1U);
+}
+
+TEST(AnswerTest, ADeltaDoesNotKeepWhatItHeld) {
+  Answer answer = MakeAnswer(/*keep_tokens=*/true);
+  Answer::Delta delta;
+  for (const char* text : {"first", "second", "third"}) {
+    answer.Add(0, Step(10, text));
+    answer.TakeDelta(0, delta);
+    EXPECT_EQ(delta.text, text);
+    EXPECT_EQ(delta.tokens.size(), 1U);
+  }
+}
+
+TEST(AnswerTest, TheBacklogIsWhatTheNextDeltaHolds) {
+  Answer answer = MakeAnswer(/*keep_tokens=*/true);
+  answer.Start(0);
+  answer.Add(0, Step(10, "ab"));
+  answer.Add(0, Step(11, "c"));
+  EXPECT_EQ(answer.backlog().tokens, 2U);
+  EXPECT_EQ(answer.backlog().bytes, 3U);
+  model::DecodingStep step = Step(12, "");
+  step.token->log_probs = model::LogProbs{.chosen = -1.0F, .candidates = {{12, -1.0F}}};
+  answer.Add(0, step);
+  EXPECT_EQ(answer.backlog().tokens, 3U);
+  EXPECT_GT(answer.backlog().bytes, 10U);
+  Answer::Delta delta;
+  answer.TakeDelta(0, delta);
+  EXPECT_EQ(answer.backlog().tokens, 0U);
+  EXPECT_EQ(answer.backlog().bytes, 0U);
+}
+
+TEST(AnswerTest, EndsWithTimingsOrWithAStatus) {
+  Answer finished = MakeAnswer(/*keep_tokens=*/false);
+  finished.Finish({.queue = absl::Seconds(1), .prefill = {}, .decode = {}});
+  EXPECT_TRUE(finished.outcome()->ok());
+  EXPECT_EQ(finished.timings().queue, absl::Seconds(1));
+  Answer failed = MakeAnswer(/*keep_tokens=*/false);
+  failed.Fail(absl::AbortedError("slow"));
+  EXPECT_EQ(*failed.outcome(), absl::AbortedError("slow"));
+}
+
+}  // namespace
+}  // namespace cascade::server

@@ -1,0 +1,44 @@
+#include "server/grpc/call/generation_index.h"
+
+#include <atomic>
+#include <optional>
+
+#include "gtest/gtest.h"
+
+namespace cascade::server {
+namespace {
+
+TEST(GenerationIndexTest, CancelsEveryGenerationOfTheIdAndNoOther) {
+  GenerationIndex index;
+  std::atomic<bool> first = false;
+  std::atomic<bool> second = false;
+  std::atomic<bool> other = false;
+  const GenerationIndex::Entry a(index, "same", first);
+  const GenerationIndex::Entry b(index, "other", other);
+  const GenerationIndex::Entry c(index, "same", second);
+  EXPECT_EQ(index.Cancel("same"), 2U);
+  EXPECT_TRUE(first);
+  EXPECT_TRUE(second);
+  EXPECT_FALSE(other);
+}
+
+TEST(GenerationIndexTest, DoesNotKnowAGenerationThatIsGone) {
+  GenerationIndex index;
+  std::atomic<bool> stays = false;
+  std::atomic<bool> goes = false;
+  const GenerationIndex::Entry a(index, "same", stays);
+  std::optional<GenerationIndex::Entry> b;
+  b.emplace(index, "same", goes);
+  b.reset();
+  EXPECT_EQ(index.Cancel("same"), 1U);
+  EXPECT_TRUE(stays);
+  EXPECT_FALSE(goes);
+}
+
+TEST(GenerationIndexTest, AnUnknownIdIsNone) {
+  GenerationIndex index;
+  EXPECT_EQ(index.Cancel("nobody's"), 0U);
+}
+
+}  // namespace
+}  // namespace cascade::server

@@ -1,0 +1,244 @@
+#include "server/grpc/request/preparation.h"
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "model/tokenizer/tokenizer.h"
+#include "server/grpc/model_info.h"
+#include "server/grpc/status.h"
+#include "server/grpc/v1/request.h"
+#include "tests/server/served.h"
+#include "tests/support/source_path.h"
+#include "tests/support/status_matchers.h"
+
+namespace cascade::server {
+namespace {
+
+using ::cascade::testing::BadFields;
+using ::cascade::testing::IsInvalid;
+using ::cascade::testing::IsOk;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+class PreparationTest : public ::testing::Test {
+ protected:
+  PreparationTest() : tokenizer_(*model::Tokenizer::Load(testing::BundledModelFolder())) {
+    info_.config.vocab_size = 4096;
+    info_.config.n_ctx = 32;
+    info_.defaults.temperature = 0.8F;
+    info_.defaults.top_k = 40;
+    info_.defaults.max_new_tokens = 5;
+    info_.defaults.eos_token_ids = {4095};
+    info_.cache_positions = 32;
+  }
+
+  absl::StatusOr<PreparedRequest> Prepare(const v1::GenerateRequest& request) const {
+    return PrepareBy(absl::InfiniteFuture(), request);
+  }
+
+  absl::StatusOr<PreparedRequest> PrepareBy(absl::Time deadline,
+                                            const v1::GenerateRequest& request) const {
+    Violations violations;
+    return server::Prepare(ToTextRequest(request, violations), deadline, info_, tokenizer_);
+  }
+
+  static v1::GenerateRequest WithTokens(std::uint32_t count) {
+    v1::GenerateRequest request;
+    for (std::uint32_t i = 0; i < count; ++i) request.mutable_token_ids()->add_ids(i);
+    return request;
+  }
+
+  ModelInfo info_;
+  model::Tokenizer tokenizer_;
+};
+
+TEST_F(PreparationTest, TakesTheModelsDefaultsForWhatIsLeftOut) {
+  v1::GenerateRequest request;
+  request.set_text("Once upon a time");
+  const absl::StatusOr<PreparedRequest> prepared = Prepare(request);
+  ASSERT_THAT(prepared, IsOk());
+  const model::GenerationParams& params = prepared->generation.params;
+  EXPECT_EQ(params.sampling.temperature, 0.8F);
+  EXPECT_EQ(params.sampling.top_k, 40U);
+  EXPECT_EQ(params.sampling.top_p, 1.0F);
+  EXPECT_EQ(params.sampling.min_p, 0.0F);
+  EXPECT_EQ(params.stopping.max_new_tokens, 5U);
+  EXPECT_THAT(params.stopping.eos_token_ids, ElementsAre(4095));
+  EXPECT_FALSE(params.output.logprobs);
+  EXPECT_TRUE(prepared->generation.use_prefix_cache);
+  EXPECT_TRUE(prepared->generation.speculate);
+  EXPECT_EQ(prepared->generation.finish_by, absl::InfiniteFuture());
+  EXPECT_THAT(prepared->generation.prompt, ElementsAre(2762, 660, 258, 533));
+}
+
+TEST_F(PreparationTest, TakesEveryFieldOfTheRequest) {
+  v1::GenerateRequest request = WithTokens(2);
+  request.set_request_id("mine");
+  request.mutable_sampling()->set_temperature(0.0F);
+  request.mutable_sampling()->set_top_k(0);
+  request.mutable_sampling()->set_top_p(0.5F);
+  request.mutable_sampling()->set_min_p(0.25F);
+  request.mutable_sampling()->set_seed(9);
+  request.mutable_stopping()->set_max_new_tokens(7);
+  request.mutable_stopping()->set_min_new_tokens(3);
+  request.mutable_stopping()->add_stop("end");
+  request.mutable_stopping()->add_stop_token_ids(11);
+  request.mutable_stopping()->set_include_stop(true);
+  request.mutable_stopping()->set_ignore_eos(true);
+  request.mutable_response()->set_token_ids(true);
+  request.mutable_response()->set_logprobs(true);
+  request.mutable_response()->set_candidates(2);
+  request.mutable_cache()->set_salt("salt");
+  request.mutable_cache()->set_bypass(true);
+  request.set_priority(-3);
+  request.set_speculation(false);
+  request.mutable_stopping()->mutable_time_limit()->set_seconds(100);
+  request.mutable_stopping()->mutable_time_limit()->set_nanos(500'000'000);
+  const absl::Time before = absl::Now();
+  const absl::StatusOr<PreparedRequest> prepared = Prepare(request);
+  ASSERT_THAT(prepared, IsOk());
+  EXPECT_EQ(prepared->generation.id, "mine");
+  EXPECT_THAT(prepared->generation.prompt, ElementsAre(0, 1));
+  const model::GenerationParams& params = prepared->generation.params;
+  EXPECT_TRUE(params.sampling.greedy());
+  EXPECT_EQ(params.sampling.top_k, 0U);
+  EXPECT_EQ(params.sampling.top_p, 0.5F);
+  EXPECT_EQ(params.sampling.min_p, 0.25F);
+  EXPECT_EQ(params.sampling.seed, 9U);
+  EXPECT_EQ(params.stopping.max_new_tokens, 7U);
+  EXPECT_EQ(params.stopping.min_new_tokens, 3U);
+  EXPECT_THAT(params.stopping.stop, ElementsAre("end"));
+  EXPECT_THAT(params.stopping.stop_token_ids, ElementsAre(11));
+  EXPECT_THAT(params.stopping.eos_token_ids, IsEmpty());
+  EXPECT_TRUE(params.stopping.include_stop);
+  EXPECT_TRUE(params.output.logprobs);
+  EXPECT_EQ(params.output.candidates, 2U);
+  EXPECT_EQ(prepared->generation.cache_salt, "salt");
+  EXPECT_FALSE(prepared->generation.use_prefix_cache);
+  EXPECT_EQ(prepared->generation.priority, -3);
+  EXPECT_FALSE(prepared->generation.speculate);
+  EXPECT_GE(prepared->generation.finish_by, before + absl::Milliseconds(100'500));
+  EXPECT_LE(prepared->generation.finish_by, absl::Now() + absl::Milliseconds(100'500));
+}
+
+TEST_F(PreparationTest, MakesIdsAndSeedsThatDiffer) {
+  std::set<std::string> ids;
+  std::set<std::uint64_t> seeds;
+  for (int i = 0; i < 100; ++i) {
+    const absl::StatusOr<PreparedRequest> prepared = Prepare(WithTokens(1));
+    ASSERT_THAT(prepared, IsOk());
+    ids.insert(prepared->generation.id);
+    seeds.insert(prepared->generation.params.sampling.seed);
+    EXPECT_EQ(prepared->generation.id.size(), 16U);
+  }
+  EXPECT_EQ(ids.size(), 100U);
+  EXPECT_EQ(seeds.size(), 100U);
+}
+
+TEST_F(PreparationTest, SpecialTokensInATextAreCharactersUnlessAskedFor) {
+  v1::GenerateRequest request;
+  request.set_text("<|endoftext|>");
+  EXPECT_GT(Prepare(request)->generation.prompt.size(), 1U);
+  request.set_parse_special_tokens(true);
+  EXPECT_THAT(Prepare(request)->generation.prompt, ElementsAre(4095));
+}
+
+TEST_F(PreparationTest, RefusesADeadlineThatHasPassedBeforeAllElse) {
+  const absl::StatusOr<PreparedRequest> prepared =
+      PrepareBy(absl::Now() - absl::Nanoseconds(1), v1::GenerateRequest());
+  EXPECT_EQ(prepared.status().code(), absl::StatusCode::kDeadlineExceeded);
+}
+
+TEST_F(PreparationTest, APromptMustLeaveRoomForOneToken) {
+  EXPECT_THAT(Prepare(WithTokens(31)), IsOk());
+  const absl::StatusOr<PreparedRequest> prepared = Prepare(WithTokens(32));
+  EXPECT_THAT(prepared, IsInvalid({"32 tokens", "context of 32", "at most 31"}));
+  EXPECT_THAT(BadFields(ToGrpcStatus(prepared.status())), ElementsAre("token_ids.ids"));
+}
+
+TEST_F(PreparationTest, TruncatesFromTheLeft) {
+  v1::GenerateRequest request = WithTokens(40);
+  request.mutable_truncation();
+  const absl::StatusOr<PreparedRequest> prepared = Prepare(request);
+  ASSERT_THAT(prepared, IsOk());
+  EXPECT_EQ(prepared->generation.prompt.size(), 27U);  // with 5 tokens to come, by default
+  EXPECT_EQ(prepared->generation.prompt.back(), 39U);
+  EXPECT_EQ(prepared->truncated_tokens, 13U);
+}
+
+TEST_F(PreparationTest, TruncationLeavesRoomForWhatIsToCome) {
+  info_.cache_positions = 16;  // less than the context: 17 tokens together
+  v1::GenerateRequest request = WithTokens(40);
+  request.mutable_truncation();
+  request.mutable_stopping()->set_max_new_tokens(10);
+  EXPECT_EQ(Prepare(request)->generation.prompt.size(), 7U);
+  request.mutable_stopping()->set_max_new_tokens(16);
+  EXPECT_EQ(Prepare(request)->generation.prompt.size(), 1U);
+}
+
+TEST_F(PreparationTest, TruncationLeavesRoomForOneTokenIfAllCannotFit) {
+  v1::GenerateRequest request = WithTokens(40);
+  request.mutable_truncation();
+  request.mutable_stopping()->set_max_new_tokens(32);
+  EXPECT_EQ(Prepare(request)->generation.prompt.size(), 31U);
+}
+
+TEST_F(PreparationTest, TheRequestsOwnTruncationCounts) {
+  v1::GenerateRequest request = WithTokens(40);
+  request.mutable_truncation()->set_max_prompt_tokens(30);
+  request.mutable_stopping()->set_max_new_tokens(10);
+  EXPECT_EQ(Prepare(request)->generation.prompt.size(), 30U);
+}
+
+TEST_F(PreparationTest, TruncatesFromTheRight) {
+  v1::GenerateRequest request = WithTokens(40);
+  request.mutable_truncation()->set_side(v1::Truncation::SIDE_RIGHT);
+  request.mutable_truncation()->set_max_prompt_tokens(3);
+  const absl::StatusOr<PreparedRequest> prepared = Prepare(request);
+  ASSERT_THAT(prepared, IsOk());
+  EXPECT_THAT(prepared->generation.prompt, ElementsAre(0, 1, 2));
+  EXPECT_EQ(prepared->truncated_tokens, 37U);
+}
+
+TEST_F(PreparationTest, TruncationLeavesAShortPromptAlone) {
+  v1::GenerateRequest request = WithTokens(3);
+  request.mutable_truncation()->set_max_prompt_tokens(1000);
+  const absl::StatusOr<PreparedRequest> prepared = Prepare(request);
+  ASSERT_THAT(prepared, IsOk());
+  EXPECT_EQ(prepared->generation.prompt.size(), 3U);
+  EXPECT_EQ(prepared->truncated_tokens, 0U);
+}
+
+TEST_F(PreparationTest, MoreNewTokensThanTheContextHoldsAreAllowed) {
+  v1::GenerateRequest request = WithTokens(3);
+  request.mutable_stopping()->set_max_new_tokens(1'000'000);
+  EXPECT_THAT(Prepare(request), IsOk());
+}
+
+TEST_F(PreparationTest, RefusesWhatCouldNeverFitInTheCache) {
+  info_.cache_positions = 16;
+  v1::GenerateRequest request = WithTokens(10);
+  request.mutable_stopping()->set_max_new_tokens(7);  // the last token needs no place
+  EXPECT_THAT(Prepare(request), IsOk());
+  request.mutable_stopping()->set_max_new_tokens(8);
+  const absl::StatusOr<PreparedRequest> prepared = Prepare(request);
+  EXPECT_THAT(prepared, IsInvalid({"is 8", "10 tokens", "17 positions", "has 16", "at most 7"}));
+  EXPECT_THAT(BadFields(ToGrpcStatus(prepared.status())), ElementsAre("stopping.max_new_tokens"));
+}
+
+TEST_F(PreparationTest, ACacheSmallerThanTheContextBoundsThePrompt) {
+  info_.cache_positions = 16;
+  v1::GenerateRequest request = WithTokens(17);
+  request.mutable_stopping()->set_max_new_tokens(1);
+  EXPECT_THAT(Prepare(request), IsInvalid({"17 tokens", "KV cache of 16", "at most 16"}));
+  request = WithTokens(16);
+  request.mutable_stopping()->set_max_new_tokens(1);
+  EXPECT_THAT(Prepare(request), IsOk());
+}
+
+}  // namespace
+}  // namespace cascade::server

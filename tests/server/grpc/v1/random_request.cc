@@ -1,0 +1,142 @@
+#include "tests/server/grpc/v1/random_request.h"
+
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+
+namespace cascade::testing {
+namespace {
+
+void AddPrompt(Dice& dice, std::uint32_t context, std::uint32_t vocabulary, RandomRequest& r) {
+  if (dice.OneIn(20)) {
+    r.wrong.insert("prompt");
+  } else if (dice.OneIn(20)) {
+    r.request.set_text("");
+    r.wrong.insert("text");
+  } else if (dice.OneIn(2)) {
+    r.request.set_text(dice.Text(8));  // at most 48 tokens
+    r.request.set_parse_special_tokens(dice.OneIn(2));
+  } else {
+    const std::uint32_t count = dice.Pick<std::uint32_t>({1, 2, 17, context - 1, context, 1000});
+    for (std::uint32_t i = 0; i < count; ++i) {
+      r.request.mutable_token_ids()->add_ids(dice.Below(vocabulary));
+    }
+    r.too_long = count >= context && !r.request.has_truncation();
+    if (!dice.OneIn(20)) return;
+    r.request.mutable_token_ids()->set_ids(0, vocabulary + dice.Below(10));
+    r.wrong.insert("token_ids.ids[0]");
+  }
+}
+
+void AddTruncation(Dice& dice, std::uint32_t context, RandomRequest& r) {
+  if (dice.OneIn(2)) return;
+  v1::Truncation& truncation = *r.request.mutable_truncation();
+  if (dice.OneIn(2)) truncation.set_side(v1::Truncation::SIDE_RIGHT);
+  if (dice.OneIn(2)) truncation.set_max_prompt_tokens(1 + dice.Below(2 * context));
+  if (!dice.OneIn(20)) return;
+  truncation.set_max_prompt_tokens(0);
+  r.wrong.insert("truncation.max_prompt_tokens");
+}
+
+void AddSampling(Dice& dice, RandomRequest& r) {
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  v1::SamplingParams& sampling = *r.request.mutable_sampling();
+  if (dice.OneIn(2)) sampling.set_temperature(dice.Pick<float>({0.0F, 1e-7F, 0.7F, 1.0F, 100.0F}));
+  if (dice.OneIn(2)) sampling.set_top_k(dice.Pick<std::uint32_t>({0, 1, 40, 5000, 0xFFFFFFFF}));
+  if (dice.OneIn(2)) sampling.set_top_p(dice.Pick<float>({1e-30F, 0.5F, 1.0F}));
+  if (dice.OneIn(2)) sampling.set_min_p(dice.Pick<float>({0.0F, 0.5F, 1.0F}));
+  if (dice.OneIn(2)) sampling.set_seed(dice.Below(1000));
+  if (dice.OneIn(25)) {
+    sampling.set_temperature(dice.Pick<float>({-1.0F, 101.0F, kNan}));
+    r.wrong.insert("sampling.temperature");
+  }
+  if (dice.OneIn(25)) {
+    sampling.set_top_p(dice.Pick<float>({0.0F, 1.5F, kNan}));
+    r.wrong.insert("sampling.top_p");
+  }
+  if (dice.OneIn(25)) {
+    sampling.set_min_p(dice.Pick<float>({-0.1F, 1.5F, kNan}));
+    r.wrong.insert("sampling.min_p");
+  }
+}
+
+void AddStopping(Dice& dice, std::uint32_t vocabulary, RandomRequest& r) {
+  v1::StoppingParams& stopping = *r.request.mutable_stopping();
+  stopping.set_max_new_tokens(dice.Pick<std::uint32_t>({1, 2, 5, 30, 1'000'000}));
+  if (dice.OneIn(4)) stopping.set_min_new_tokens(1);
+  for (std::uint32_t i = dice.Below(3); i > 0; --i) stopping.add_stop(dice.Text(1));
+  for (std::uint32_t i = dice.Below(3); i > 0; --i) {
+    stopping.add_stop_token_ids(dice.Below(vocabulary));
+  }
+  stopping.set_include_stop(dice.OneIn(2));
+  stopping.set_ignore_eos(dice.OneIn(2));
+  if (dice.OneIn(25)) {
+    stopping.set_max_new_tokens(0);
+    r.wrong.insert("stopping.max_new_tokens");
+  } else if (dice.OneIn(25)) {
+    stopping.set_min_new_tokens(stopping.max_new_tokens() + 1);
+    r.wrong.insert("stopping.min_new_tokens");
+  }
+  if (dice.OneIn(25)) {
+    r.wrong.insert(absl::StrCat("stopping.stop[", stopping.stop_size(), "]"));
+    stopping.add_stop(std::string(dice.Pick<std::size_t>({0, 257}), 's'));
+  }
+}
+
+void AddResponse(Dice& dice, RandomRequest& r) {
+  v1::ResponseOptions& response = *r.request.mutable_response();
+  response.set_token_ids(true);
+  response.set_logprobs(dice.OneIn(2));
+  if (response.logprobs()) response.set_candidates(dice.Below(21));
+  if (!dice.OneIn(25)) return;
+  response.set_candidates(21);
+  r.wrong.insert("response.candidates");
+}
+
+void AddSchedule(Dice& dice, RandomRequest& r) {
+  if (dice.OneIn(2)) r.request.mutable_cache()->set_salt(dice.Pick<std::string>({"", "a", "b"}));
+  if (dice.OneIn(4)) r.request.mutable_cache()->set_bypass(true);
+  if (dice.OneIn(4)) r.request.set_speculation(dice.OneIn(2));
+  if (dice.OneIn(4)) r.request.set_priority(-static_cast<int>(dice.Below(11)));
+  if (dice.OneIn(8)) {
+    r.request.mutable_stopping()->mutable_time_limit()->set_nanos(
+        1 + static_cast<int>(dice.Below(20'000'000)));
+  }
+  if (dice.OneIn(25)) {
+    r.request.set_priority(dice.Pick({-11, 1}));
+    r.wrong.insert("priority");
+  }
+  if (dice.OneIn(25)) {
+    r.request.mutable_cache()->set_salt(std::string(129, 's'));
+    r.wrong.insert("cache.salt");
+  }
+}
+
+}  // namespace
+
+std::string Dice::Text(std::uint32_t max_words) {
+  std::string text;
+  for (std::uint32_t i = 1 + Below(max_words); i > 0; --i) {
+    text += Pick<const char*>({"Once ", "upon", " a time", "\n", "caf\xC3\xA9 ", "\xF0\x9F\x90\x89",
+                               "<|endoftext|>", "42", "   ", "it's"});
+  }
+  return text;
+}
+
+RandomRequest MakeRandomRequest(Dice& dice, std::uint32_t context, std::uint32_t vocabulary) {
+  RandomRequest r;
+  AddTruncation(dice, context, r);
+  AddPrompt(dice, context, vocabulary, r);
+  if (dice.OneIn(2)) AddSampling(dice, r);
+  AddStopping(dice, vocabulary, r);
+  AddResponse(dice, r);
+  AddSchedule(dice, r);
+  if (dice.OneIn(25)) {
+    r.request.set_request_id(dice.Pick<std::string>({"a\tb", std::string(129, 'x')}));
+    r.wrong.insert("request_id");
+  }
+  if (r.too_long) r.wrong.insert("token_ids.ids");
+  return r;
+}
+
+}  // namespace cascade::testing

@@ -1,0 +1,237 @@
+#include "server/grpc/v1/request.h"
+
+#include <functional>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "server/grpc/model_info.h"
+#include "server/grpc/request/limits.h"
+#include "server/grpc/status.h"
+#include "tests/server/served.h"
+#include "tests/support/status_matchers.h"
+
+namespace cascade::server {
+namespace {
+
+using ::cascade::testing::BadFields;
+using ::cascade::testing::IsOk;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+constexpr float kInf = std::numeric_limits<float>::infinity();
+
+ModelInfo Info() {
+  ModelInfo info;
+  info.config.vocab_size = 4096;
+  info.config.n_ctx = 512;
+  info.defaults.max_new_tokens = 128;
+  info.cache_positions = 512;
+  info.max_priority = 2;
+  return info;
+}
+
+// A valid request with everything in it.
+v1::GenerateRequest Full() {
+  v1::GenerateRequest request;
+  request.set_request_id("a-1 ~");
+  request.set_text("Once");
+  request.mutable_truncation()->set_max_prompt_tokens(1);
+  request.mutable_truncation()->set_side(v1::Truncation::SIDE_RIGHT);
+  v1::SamplingParams& sampling = *request.mutable_sampling();
+  sampling.set_temperature(0.0F);
+  sampling.set_top_k(0);
+  sampling.set_top_p(1.0F);
+  sampling.set_min_p(0.0F);
+  sampling.set_seed(0);
+  v1::StoppingParams& stopping = *request.mutable_stopping();
+  stopping.set_max_new_tokens(7);
+  stopping.set_min_new_tokens(7);
+  for (int i = 0; i < 16; ++i) stopping.add_stop(std::string(256, 's'));  // duplicates
+  for (int i = 0; i < 64; ++i) stopping.add_stop_token_ids(4095);
+  request.mutable_response()->set_logprobs(true);
+  request.mutable_response()->set_candidates(20);
+  request.mutable_cache()->set_salt(std::string(128, 's'));
+  request.set_priority(2);
+  stopping.mutable_time_limit()->set_nanos(1);
+  return request;
+}
+
+std::vector<std::string> Violations(const v1::GenerateRequest& request) {
+  return BadFields(ToGrpcStatus(Validate(request, Info())));
+}
+
+// The fields that are wrong in the full request after `change`.
+std::vector<std::string> ViolationsAfter(const std::function<void(v1::GenerateRequest&)>& change) {
+  v1::GenerateRequest request = Full();
+  change(request);
+  return Violations(request);
+}
+
+TEST(ValidationTest, EveryLimitIsWithinReach) { EXPECT_THAT(Validate(Full(), Info()), IsOk()); }
+
+TEST(ValidationTest, ATextIsAWholeRequest) {
+  v1::GenerateRequest request;
+  request.set_text("x");
+  EXPECT_THAT(Validate(request, Info()), IsOk());
+}
+
+TEST(ValidationTest, TheLargestValuesAreAllowed) {
+  EXPECT_THAT(
+      ViolationsAfter([](auto& r) {
+        r.mutable_sampling()->set_temperature(100.0F);
+        r.mutable_sampling()->set_top_k(std::numeric_limits<std::uint32_t>::max());
+        r.mutable_sampling()->set_min_p(1.0F);
+        r.mutable_sampling()->set_seed(std::numeric_limits<std::uint64_t>::max());
+        r.mutable_sampling()->set_top_p(std::numeric_limits<float>::min());
+        r.mutable_stopping()->set_max_new_tokens(std::numeric_limits<std::uint32_t>::max());
+        r.mutable_truncation()->set_max_prompt_tokens(std::numeric_limits<std::uint32_t>::max());
+        r.set_request_id(std::string(kMaxRequestIdBytes, '~'));
+        r.set_text(std::string(kMaxTextBytes, 'x'));
+      }),
+      IsEmpty());
+}
+
+TEST(ValidationTest, AnybodyMayLowerHisPriority) {
+  EXPECT_THAT(ViolationsAfter([](auto& r) { r.set_priority(-10); }), IsEmpty());
+}
+
+TEST(ValidationTest, APromptOfTooManyTokensIsKnownAtOnce) {
+  v1::GenerateRequest request;
+  for (std::uint32_t i = 0; i < 512; ++i) request.mutable_token_ids()->add_ids(i);
+  const absl::Status status = Validate(request, Info());
+  EXPECT_THAT(BadFields(ToGrpcStatus(status)), ElementsAre("token_ids.ids"));
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("is 512 tokens; the model's context of 512"));
+  request.mutable_truncation();
+  EXPECT_THAT(Validate(request, Info()), IsOk());
+}
+
+TEST(ValidationTest, ATextThatIsCertainlyTooLongIsNotTokenised) {
+  ModelInfo info = Info();
+  info.max_token_bytes = 10;
+  v1::GenerateRequest request;
+  request.set_text(std::string(5'119, 'x'));  // 511 tokens of 10 bytes, and one more
+  EXPECT_THAT(Validate(request, info), IsOk());
+  request.set_text(std::string(5'120, 'x'));
+  const absl::Status status = Validate(request, info);
+  EXPECT_THAT(BadFields(ToGrpcStatus(status)), ElementsAre("text"));
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("has 5120 bytes, which are at least 512 tokens"));
+}
+
+struct Case {
+  std::string field;
+  std::function<void(v1::GenerateRequest&)> change;
+};
+
+// One wrong field each.
+std::vector<Case> WrongFields() {
+  using R = v1::GenerateRequest;
+  return {
+      {"request_id", [](R& r) { r.set_request_id("a\nb"); }},
+      {"request_id", [](R& r) { r.set_request_id("\xC3\xA9"); }},
+      {"request_id", [](R& r) { r.set_request_id(std::string(1, '\0')); }},
+      {"request_id", [](R& r) { r.set_request_id(std::string(129, 'a')); }},
+      {"prompt", [](R& r) { r.clear_prompt(); }},
+      {"cache.salt", [](R& r) { r.mutable_cache()->set_salt(std::string(129, 's')); }},
+      {"priority", [](R& r) { r.set_priority(3); }},
+      {"priority", [](R& r) { r.set_priority(-11); }},
+      {"stopping.time_limit", [](R& r) { r.mutable_stopping()->mutable_time_limit()->Clear(); }},
+      {"stopping.time_limit",
+       [](R& r) { r.mutable_stopping()->mutable_time_limit()->set_seconds(-1); }},
+      {"stopping.time_limit",
+       [](R& r) { r.mutable_stopping()->mutable_time_limit()->set_nanos(1'000'000'000); }},
+      {"stopping.time_limit",
+       [](R& r) { r.mutable_stopping()->mutable_time_limit()->set_seconds(315'576'000'001); }},
+      {"text", [](R& r) { r.set_text(""); }},
+      {"text", [](R& r) { r.set_text(std::string(kMaxTextBytes + 1, 'x')); }},
+      {"token_ids.ids", [](R& r) { r.mutable_token_ids(); }},
+      {"token_ids.ids[1]",
+       [](R& r) {
+         r.mutable_token_ids()->add_ids(4095);
+         r.mutable_token_ids()->add_ids(4096);
+       }},
+      {"truncation.max_prompt_tokens",
+       [](R& r) { r.mutable_truncation()->set_max_prompt_tokens(0); }},
+      {"truncation.side",
+       [](R& r) { r.mutable_truncation()->set_side(static_cast<v1::Truncation::Side>(3)); }},
+      {"truncation.side",
+       [](R& r) { r.mutable_truncation()->set_side(static_cast<v1::Truncation::Side>(-1)); }},
+      {"sampling.temperature", [](R& r) { r.mutable_sampling()->set_temperature(-0.1F); }},
+      {"sampling.temperature", [](R& r) { r.mutable_sampling()->set_temperature(100.1F); }},
+      {"sampling.temperature", [](R& r) { r.mutable_sampling()->set_temperature(kNan); }},
+      {"sampling.temperature", [](R& r) { r.mutable_sampling()->set_temperature(kInf); }},
+      {"sampling.top_p", [](R& r) { r.mutable_sampling()->set_top_p(0.0F); }},
+      {"sampling.top_p", [](R& r) { r.mutable_sampling()->set_top_p(1.1F); }},
+      {"sampling.top_p", [](R& r) { r.mutable_sampling()->set_top_p(kNan); }},
+      {"sampling.min_p", [](R& r) { r.mutable_sampling()->set_min_p(-0.1F); }},
+      {"sampling.min_p", [](R& r) { r.mutable_sampling()->set_min_p(1.1F); }},
+      {"sampling.min_p", [](R& r) { r.mutable_sampling()->set_min_p(kNan); }},
+      {"stopping.max_new_tokens", [](R& r) { r.mutable_stopping()->set_max_new_tokens(0); }},
+      {"stopping.min_new_tokens", [](R& r) { r.mutable_stopping()->set_min_new_tokens(8); }},
+      {"stopping.min_new_tokens",  // more than the default
+       [](R& r) {
+         r.mutable_stopping()->clear_max_new_tokens();
+         r.mutable_stopping()->set_min_new_tokens(129);
+       }},
+      {"stopping.stop", [](R& r) { r.mutable_stopping()->add_stop("one too many"); }},
+      {"stopping.stop[2]", [](R& r) { r.mutable_stopping()->set_stop(2, ""); }},
+      {"stopping.stop[15]",
+       [](R& r) { r.mutable_stopping()->set_stop(15, std::string(257, 's')); }},
+      {"stopping.stop_token_ids", [](R& r) { r.mutable_stopping()->add_stop_token_ids(1); }},
+      {"stopping.stop_token_ids[3]",
+       [](R& r) { r.mutable_stopping()->set_stop_token_ids(3, 4096); }},
+      {"response.candidates", [](R& r) { r.mutable_response()->set_candidates(21); }},
+      {"response.candidates", [](R& r) { r.mutable_response()->set_logprobs(false); }},
+  };
+}
+
+TEST(ValidationTest, NamesTheFieldThatIsWrong) {
+  for (const Case& c : WrongFields()) {
+    EXPECT_THAT(ViolationsAfter(c.change), ElementsAre(c.field)) << c.field;
+  }
+}
+
+TEST(ValidationTest, FindsAllThatIsWrongAtOnce) {
+  v1::GenerateRequest request;
+  request.set_request_id("\t");
+  request.mutable_truncation()->set_max_prompt_tokens(0);
+  request.mutable_sampling()->set_temperature(kNan);
+  request.mutable_sampling()->set_top_p(-1.0F);
+  request.mutable_stopping()->set_max_new_tokens(0);
+  request.mutable_stopping()->add_stop("");
+  request.mutable_response()->set_candidates(21);
+  EXPECT_THAT(Violations(request),
+              ElementsAre("request_id", "prompt", "truncation.max_prompt_tokens",
+                          "sampling.temperature", "sampling.top_p", "stopping.max_new_tokens",
+                          "stopping.stop[0]", "response.candidates", "response.candidates"));
+}
+
+TEST(ValidationTest, SaysWhatWouldBeRight) {
+  v1::GenerateRequest request = Full();
+  request.mutable_sampling()->set_top_p(1.5F);
+  EXPECT_EQ(Validate(request, Info()).message(), "sampling.top_p: is 1.5; must be in (0, 1]");
+}
+
+TEST(ValidationTest, CountsWrongTokensBeyondTheFirstFew) {
+  v1::GenerateRequest request;
+  for (int i = 0; i < 100'000; ++i) request.mutable_token_ids()->add_ids(4096);
+  const absl::Status status = Validate(request, Info());
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("token_ids.ids: 99992 more ids must be below vocab_size, 4096"));
+}
+
+TEST(ValidationTest, ATextToTokeniseMayBeEmptyButNotTooLong) {
+  v1::TokenizeRequest request;
+  EXPECT_THAT(Validate(request), IsOk());
+  request.set_text(std::string(kMaxTextBytes + 1, 'x'));
+  EXPECT_THAT(BadFields(ToGrpcStatus(Validate(request))), ElementsAre("text"));
+}
+
+}  // namespace
+}  // namespace cascade::server
