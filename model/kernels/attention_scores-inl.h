@@ -1,6 +1,6 @@
 // Queries times keys.
 #include "model/kernels/attention_tile-inl.h"
-#include "model/kernels/kv_block-inl.h"
+#include "model/kernels/float_rows-inl.h"
 #include "model/kernels/kv_block.h"
 
 #if defined(CASCADE_MODEL_KERNELS_ATTENTION_SCORES_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -55,7 +55,7 @@ class ScorePass {
 
   template <std::size_t kRows, std::size_t kBlocks>
   HWY_INLINE void ScoreBlocks(std::size_t first, const float* queries, std::size_t b) const {
-    constexpr std::size_t kPieceBytes = Reader::PieceBytes(kBlockPositions);
+    constexpr std::size_t kGroupBytes = Reader::GroupBytes(kBlockPositions);
     const std::byte* block[kBlocks];
     const std::byte* next[kBlocks];
     for (std::size_t i = 0; i < kBlocks; ++i) {
@@ -64,23 +64,23 @@ class ScorePass {
     }
     FloatVector chains[kRows][kBlocks * kPanelVectors];
     Clear(chains);
-    const std::size_t whole = q_.cols() / Reader::kRows;
-    for (std::size_t piece = 0; piece < whole; ++piece) {
+    const std::size_t whole = q_.cols() / Reader::kGroupRows;
+    for (std::size_t group = 0; group < whole; ++group) {
       CASCADE_UNROLL
-      for (std::size_t i = 0; i < kBlocks; ++i) hwy::Prefetch(next[i] + piece * kPieceBytes);
+      for (std::size_t i = 0; i < kBlocks; ++i) hwy::Prefetch(next[i] + group * kGroupBytes);
       CASCADE_UNROLL
-      for (std::size_t row = 0; row < Reader::kRows; ++row) {
-        MultiplyRow(block, piece * kPieceBytes, row, queries, chains);
+      for (std::size_t row = 0; row < Reader::kGroupRows; ++row) {
+        MultiplyRow(block, group * kGroupBytes, row, queries, chains);
         ++queries;
       }
     }
-    if (whole * Reader::kRows < q_.cols()) {
-      MultiplyRow(block, whole * kPieceBytes, 0, queries, chains);
+    if (whole * Reader::kGroupRows < q_.cols()) {
+      MultiplyRow(block, whole * kGroupBytes, 0, queries, chains);
     }
     StoreScores(chains, first, b);
   }
 
-  // chains[r][v] += queries[r] * keys of one row of a piece.
+  // chains[r][v] += queries[r] * keys of one row of a row group.
   template <std::size_t kRows, std::size_t kVectors, std::size_t kBlocks>
   static HWY_INLINE void MultiplyRow(const std::byte* (&block)[kBlocks], std::size_t offset,
                                      std::size_t row, const float* queries,

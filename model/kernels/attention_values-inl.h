@@ -1,6 +1,6 @@
 // Weights times values.
 #include "model/kernels/attention_tile-inl.h"
-#include "model/kernels/kv_block-inl.h"
+#include "model/kernels/float_rows-inl.h"
 #include "model/kernels/kv_block.h"
 
 #if defined(CASCADE_MODEL_KERNELS_ATTENTION_VALUES_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -47,60 +47,60 @@ class ValuePass {
   // position by position.
   template <class Tag, std::size_t kRows, std::size_t kVectors>
   HWY_INLINE void WeighColumns(std::size_t first, std::size_t c) const {
-    const std::size_t piece_bytes = Reader::PieceBytes(out_.cols());
+    const std::size_t group_bytes = Reader::GroupBytes(out_.cols());
     const std::size_t seen_by_all = start_ + first + 1;
     const std::size_t whole = seen_by_all / kBlockPositions;
     hn::Vec<Tag> chains[kRows][kVectors];
     Clear(chains);
     for (std::size_t b = 0; b < whole; ++b) {
-      const std::byte* piece = values_.Block(b);
+      const std::byte* group = values_.Block(b);
       const std::byte* next = values_.Block(std::min(b + 1, values_.ids.size() - 1));
       const float* weights = weights_.Row(first, b);
-      for (std::size_t p = 0; p < kBlockPositions; p += Reader::kRows) {
+      for (std::size_t p = 0; p < kBlockPositions; p += Reader::kGroupRows) {
         PrefetchColumns<Tag, kVectors>(next, c);
         CASCADE_UNROLL
-        for (std::size_t row = 0; row < Reader::kRows; ++row) {
-          AddPosition<Tag>(piece, row, c, weights + p + row, 0, chains);
+        for (std::size_t row = 0; row < Reader::kGroupRows; ++row) {
+          AddPosition<Tag>(group, row, c, weights + p + row, 0, chains);
         }
-        piece += piece_bytes;
-        next += piece_bytes;
+        group += group_bytes;
+        next += group_bytes;
       }
     }
     std::size_t p = whole * kBlockPositions;
     for (; p < seen_by_all; ++p) {
-      AddPosition<Tag>(PieceOf(p), p % Reader::kRows, c, &weights_.At(first, p), 0, chains);
+      AddPosition<Tag>(GroupOf(p), p % Reader::kGroupRows, c, &weights_.At(first, p), 0, chains);
     }
     for (; p < seen_by_all + kRows - 1; ++p) {
-      AddPosition<Tag>(PieceOf(p), p % Reader::kRows, c, &weights_.At(first, p),
+      AddPosition<Tag>(GroupOf(p), p % Reader::kGroupRows, c, &weights_.At(first, p),
                        p + 1 - seen_by_all, chains);
     }
     StoreColumns<Tag>(chains, first, c);
   }
 
-  const std::byte* PieceOf(std::size_t position) const {
+  const std::byte* GroupOf(std::size_t position) const {
     return values_.Block(position / kBlockPositions) +
-           position % kBlockPositions / Reader::kRows * Reader::PieceBytes(out_.cols());
+           position % kBlockPositions / Reader::kGroupRows * Reader::GroupBytes(out_.cols());
   }
 
   template <class Tag, std::size_t kVectors>
-  static HWY_INLINE void PrefetchColumns(const std::byte* piece, std::size_t c) {
-    constexpr std::size_t kBytes = Reader::PieceBytes(hn::MaxLanes(Tag())) * kVectors;
+  static HWY_INLINE void PrefetchColumns(const std::byte* group, std::size_t c) {
+    constexpr std::size_t kBytes = Reader::GroupBytes(hn::MaxLanes(Tag())) * kVectors;
     CASCADE_UNROLL
     for (std::size_t byte = 0; byte < kBytes; byte += 64) {
-      hwy::Prefetch(piece + Reader::PieceBytes(c) + byte);
+      hwy::Prefetch(group + Reader::GroupBytes(c) + byte);
     }
   }
 
   // chains[r][v] += weights[r] * values of one position, for the rows from `first_row` on.
   template <class Tag, std::size_t kRows, std::size_t kVectors>
-  static HWY_INLINE void AddPosition(const std::byte* piece, std::size_t row, std::size_t c,
+  static HWY_INLINE void AddPosition(const std::byte* group, std::size_t row, std::size_t c,
                                      const float* weights, std::size_t first_row,
                                      hn::Vec<Tag> (&chains)[kRows][kVectors]) {
     const Tag d;
     hn::Vec<Tag> value[kVectors];
     CASCADE_UNROLL
     for (std::size_t v = 0; v < kVectors; ++v) {
-      value[v] = Reader::Load(d, piece, row, c + v * hn::MaxLanes(d));
+      value[v] = Reader::Load(d, group, row, c + v * hn::MaxLanes(d));
     }
     CASCADE_UNROLL
     for (std::size_t r = 0; r < kRows; ++r) {

@@ -1,42 +1,21 @@
 #include "model/kernels/element_types.h"
 
-#include <cassert>
-
 namespace cascade::model::kernels {
 
-std::size_t BytesPerWeight(WeightType type) {
-  assert(type != WeightType::kInt8 && type != WeightType::kInt4);
-  return type == WeightType::kF32 ? 4 : 2;
-}
+std::size_t BytesPerElement(ElementType type) { return type == ElementType::kF32 ? 4 : 2; }
 
-std::string_view Name(WeightType type) {
+std::string_view Name(ElementType type) { return Name(ExactWeightType(type)); }
+
+WeightType ExactWeightType(ElementType type) {
   switch (type) {
-    case WeightType::kF32:
-      return "f32";
-    case WeightType::kBf16:
-      return "bf16";
-    case WeightType::kF16:
-      return "f16";
-    case WeightType::kInt8:
-      return "int8";
-    case WeightType::kInt4:
-      return "int4";
+    case ElementType::kF32:
+      return WeightType::kF32;
+    case ElementType::kBf16:
+      return WeightType::kBf16;
+    case ElementType::kF16:
+      return WeightType::kF16;
   }
-  return "";
-}
-
-std::size_t BytesPerElement(KvType type) { return type == KvType::kF32 ? 4 : 2; }
-
-std::string_view Name(KvType type) {
-  switch (type) {
-    case KvType::kF32:
-      return "f32";
-    case KvType::kBf16:
-      return "bf16";
-    case KvType::kF16:
-      return "f16";
-  }
-  return "";
+  return WeightType::kF32;
 }
 
 }  // namespace cascade::model::kernels

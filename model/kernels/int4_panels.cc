@@ -69,14 +69,12 @@ float ScaleAt(const std::byte* group, std::size_t column) {
 std::size_t Int4PanelBytes(std::size_t n_in) { return GroupCount(n_in) * kInt4GroupBytes; }
 
 void PackInt4Panels(const SourceMatrix& source, IndexRange panels, std::byte* out) {
+  const std::size_t panel_bytes = Int4PanelBytes(source.n_in);
   SourceTile tile;
-  for (std::size_t row = 0; row < source.n_in; row += kPackRows) {
-    for (std::size_t p = panels.begin; p < panels.end; ++p) {
-      ReadTile(source, TileAt(source, row, p), tile);
-      PackGroup(tile, out + (p - panels.begin) * Int4PanelBytes(source.n_in) +
-                          row / kInt4GroupRows * kInt4GroupBytes);
-    }
-  }
+  ForTiles(source, panels, [&](std::size_t p, const SourceTilePosition& at) {
+    ReadTile(source, at, tile);
+    PackGroup(tile, out + p * panel_bytes + at.row / kInt4GroupRows * kInt4GroupBytes);
+  });
 }
 
 bool Int4ColumnIsFinite(const std::byte* panel, std::size_t column, std::size_t n_in) {

@@ -47,30 +47,17 @@ std::int8_t Quantise(float weight, float scale) {
   return static_cast<std::int8_t>(std::bit_cast<std::uint32_t>(quotient + kRound) & 0xffu);
 }
 
-// Calls visit(p, at, tile) for every tile of `panels`, along the rows, so that a row of an
-// [n_in, n_out] source is read in long pieces.
-template <typename Visit>
-void ForTiles(const SourceMatrix& source, IndexRange panels, const Visit& visit) {
-  SourceTile tile;
-  for (std::size_t row = 0; row < source.n_in; row += kPackRows) {
-    for (std::size_t p = panels.begin; p < panels.end; ++p) {
-      const SourceTilePosition at = TileAt(source, row, p);
-      ReadTile(source, at, tile);
-      visit(p - panels.begin, at, tile);
-    }
-  }
-}
-
 std::vector<PanelScales> FindScales(const SourceMatrix& source, IndexRange panels) {
   std::vector<PanelScales> scales(panels.end - panels.begin);
-  ForTiles(source, panels,
-           [&](std::size_t p, const SourceTilePosition& /*at*/, const SourceTile& tile) {
-             for (const auto& weights : tile) {
-               for (std::size_t c = 0; c < kPanelColumns; ++c) {
-                 scales[p][c] = LargerMagnitude(scales[p][c], weights[c]);
-               }
-             }
-           });
+  SourceTile tile;
+  ForTiles(source, panels, [&](std::size_t p, const SourceTilePosition& at) {
+    ReadTile(source, at, tile);
+    for (const auto& weights : tile) {
+      for (std::size_t c = 0; c < kPanelColumns; ++c) {
+        scales[p][c] = LargerMagnitude(scales[p][c], weights[c]);
+      }
+    }
+  });
   for (PanelScales& panel : scales) std::ranges::transform(panel, panel.begin(), ScaleOf);
   return scales;
 }
@@ -84,15 +71,16 @@ std::size_t Int8PanelBytes(std::size_t n_in) {
 void PackInt8Panels(const SourceMatrix& source, IndexRange panels, std::byte* out) {
   const std::vector<PanelScales> scales = FindScales(source, panels);
   const std::size_t panel_bytes = Int8PanelBytes(source.n_in);
-  ForTiles(
-      source, panels, [&](std::size_t p, const SourceTilePosition& at, const SourceTile& tile) {
-        auto* rows = reinterpret_cast<std::int8_t*>(out + p * panel_bytes) + at.row * kPanelColumns;
-        for (std::size_t r = 0; r < at.rows; ++r) {
-          for (std::size_t c = 0; c < kPanelColumns; ++c) {
-            rows[r * kPanelColumns + c] = Quantise(tile[r][c], scales[p][c]);
-          }
-        }
-      });
+  SourceTile tile;
+  ForTiles(source, panels, [&](std::size_t p, const SourceTilePosition& at) {
+    ReadTile(source, at, tile);
+    auto* rows = reinterpret_cast<std::int8_t*>(out + p * panel_bytes) + at.row * kPanelColumns;
+    for (std::size_t r = 0; r < at.rows; ++r) {
+      for (std::size_t c = 0; c < kPanelColumns; ++c) {
+        rows[r * kPanelColumns + c] = Quantise(tile[r][c], scales[p][c]);
+      }
+    }
+  });
   for (std::size_t p = 0; p < scales.size(); ++p) {
     std::memcpy(out + p * panel_bytes + RowBytes(source.n_in), &scales[p], sizeof(PanelScales));
   }
@@ -100,6 +88,10 @@ void PackInt8Panels(const SourceMatrix& source, IndexRange panels, std::byte* ou
 
 const float* Int8Scales(const std::byte* panel, std::size_t n_in) {
   return reinterpret_cast<const float*>(panel + RowBytes(n_in));
+}
+
+bool Int8ColumnIsFinite(const std::byte* panel, std::size_t column, std::size_t n_in) {
+  return std::isfinite(Int8Scales(panel, n_in)[column]);
 }
 
 void CopyInt8Column(const std::byte* panel, std::size_t column, std::span<float> out) {

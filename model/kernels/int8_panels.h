@@ -27,6 +27,9 @@ void PackInt8Panels(const SourceMatrix& source, IndexRange panels, std::byte* ou
 // The 16 scales of the panel at `panel`.
 const float* Int8Scales(const std::byte* panel, std::size_t n_in);
 
+// Whether the scale of column `column` of the panel at `panel` is finite.
+bool Int8ColumnIsFinite(const std::byte* panel, std::size_t column, std::size_t n_in);
+
 // Writes column `column` of the panel at `panel` as floats, each q * scale rounded once.
 void CopyInt8Column(const std::byte* panel, std::size_t column, std::span<float> out);
 

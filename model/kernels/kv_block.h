@@ -3,10 +3,8 @@
 //   keys   : [head_dim][16]    transposed, so that a score's lanes run along positions
 //   values : [16][head_dim]    so that a value's lanes run along head_dim
 //
-// Elements are of a KvType, rounded to nearest, ties to even, when they are written and widened
-// exactly when they are read. In bf16 rows come in pairs, as in PackedMatrix, an odd last one
-// padded: 32-bit word c of pair j is element [2j, c] below [2j + 1, c], which widens with one
-// operation.
+// Both are matrices of a KvType as float_rows.h lays them out: elements are rounded to nearest,
+// ties to even, when they are written and widened exactly when they are read.
 #pragma once
 
 #include <cstddef>

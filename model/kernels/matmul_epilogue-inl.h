@@ -1,14 +1,13 @@
-// The two ends of a chain: it starts at the bias, and when it is finished the epilogue takes it to
-// the output. int8's chains are of whole numbers, start at zero, and meet scale and bias at the
-// end.
+// What every kernel family does with a finished tile: activation, residual, and the one write to
+// the output.
 #include <algorithm>
+#include <span>
 
 #include "model/kernels/activations-inl.h"
-#include "model/kernels/element_types.h"
-#include "model/kernels/matmul_job.h"
-#include "model/kernels/matmul_tile-inl.h"
-#include "model/kernels/panel.h"
+#include "model/kernels/matmul.h"
+#include "model/kernels/output_tile.h"
 #include "model/kernels/simd-inl.h"
+#include "model/mat_view.h"
 
 #if defined(CASCADE_MODEL_KERNELS_MATMUL_EPILOGUE_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef CASCADE_MODEL_KERNELS_MATMUL_EPILOGUE_INL_H_
@@ -21,98 +20,72 @@ HWY_BEFORE_NAMESPACE();
 namespace cascade::model::kernels {
 namespace HWY_NAMESPACE {
 
-// Writes the bias, or zeros if there is none, to out[panels * 16].
-inline void CopyBias(const MatMulJob& job, const OutputTile& tile, float* out) {
+// Writes the bias of the tile's columns, or zeros if there is none, to out[panels * 16].
+inline void CopyBias(std::span<const float> bias, const OutputTile& tile, float* out) {
   std::fill_n(out, tile.Columns(), 0.0f);
-  const std::span<const float> bias = job.epilogue.bias;
   if (bias.empty()) return;
   const std::size_t count = std::min(tile.Columns(), bias.size() - tile.FirstColumn());
   std::copy_n(&bias[tile.FirstColumn()], count, out);
 }
 
-// Writes where the chains of every row start to start[panels * 16]: at the bias, or at zero if they
-// are still to be scaled.
-inline void StartChains(const MatMulJob& job, const OutputTile& tile, float* start) {
-  if (job.w.type() == WeightType::kInt8) {
-    std::fill_n(start, tile.Columns(), 0.0f);
-  } else {
-    CopyBias(job, tile, start);
-  }
-}
-
-// int8: chains[r, c] = fma(chains[r, c], scale[c], bias[c]).
-inline void ScaleChains(const MatMulJob& job, const OutputTile& tile, float* chains) {
-  const FloatTag d;
-  HWY_ALIGN float bias[kMaxPanels * kPanelColumns];
-  CopyBias(job, tile, bias);
-  for (std::size_t p = 0; p < tile.panels; ++p) {
-    const float* scales = job.w.Scales(tile.panel + p);
-    for (std::size_t c = 0; c < kPanelColumns; c += kLanes) {
-      const FloatVector scale = hn::Load(d, scales + c);
-      const FloatVector start = hn::Load(d, bias + p * kPanelColumns + c);
-      for (std::size_t r = 0; r < tile.rows; ++r) {
-        float* chain = chains + r * tile.Columns() + p * kPanelColumns + c;
-        hn::Store(Fma(hn::Load(d, chain), scale, start), d, chain);
-      }
-    }
-  }
-}
-
-// Asks for the lines of the output that the tile will write, so that they are there by then.
-HWY_INLINE void PrefetchOutput(const MatMulJob& job, const OutputTile& tile) {
+// Asks for the lines of the output that the tile will write, so that the stores find them in the
+// cache: they belong to rows that lie far apart, which no hardware prefetcher follows.
+HWY_INLINE void PrefetchOutput(MatF out, const OutputTile& tile) {
   constexpr std::size_t kLine = 16;
-  const std::size_t end = std::min(tile.FirstColumn() + tile.Columns(), job.w.n_out());
+  const std::size_t end = std::min(tile.FirstColumn() + tile.Columns(), out.cols());
   for (std::size_t r = tile.row; r < tile.row + tile.rows; ++r) {
     for (std::size_t c = tile.FirstColumn(); c < end; c += kLine) {
-      __builtin_prefetch(job.out.data() + r * job.out.stride() + c, 1, 3);
+      __builtin_prefetch(out.data() + r * out.stride() + c, 1, 3);
     }
   }
 }
 
+// out = residual + activation(sums), the last columns one by one: the same operations on a single
+// lane, so the same bits.
 template <Activation kActivation>
-HWY_INLINE void FinishRow(const float* chains, std::span<const float> residual,
+HWY_INLINE void FinishRow(const float* sums, std::span<const float> residual,
                           std::span<float> out) {
   const FloatTag d;
   const SingleTag one;
   std::size_t c = 0;
   for (; c + kLanes <= out.size(); c += kLanes) {
-    FloatVector y = ActivationOf<kActivation>(hn::Load(d, chains + c));
+    FloatVector y = ActivationOf<kActivation>(hn::Load(d, sums + c));
     if (!residual.empty()) y = hn::Add(hn::LoadU(d, &residual[c]), y);
     hn::StoreU(y, d, &out[c]);
   }
   for (; c < out.size(); ++c) {
-    auto y = ActivationOf<kActivation>(hn::LoadU(one, chains + c));
+    auto y = ActivationOf<kActivation>(hn::LoadU(one, sums + c));
     if (!residual.empty()) y = hn::Add(hn::LoadU(one, &residual[c]), y);
     hn::StoreU(y, one, &out[c]);
   }
 }
 
-// Takes finished chains to the columns of the tile that exist.
+// Takes the sums of a tile, [rows][panels * 16], to those of its columns that exist.
 template <Activation kActivation>
-void FinishChains(const MatMulJob& job, const OutputTile& tile, const float* chains) {
+void FinishTile(const Epilogue& epilogue, const OutputTile& tile, const float* sums, MatF out) {
   const std::size_t first = tile.FirstColumn();
-  const std::size_t count = std::min(tile.Columns(), job.w.n_out() - first);
-  const ConstMatF residual = job.epilogue.residual;
+  const std::size_t count = std::min(tile.Columns(), out.cols() - first);
+  const ConstMatF residual = epilogue.residual;
   for (std::size_t r = 0; r < tile.rows; ++r) {
     const std::size_t row = tile.row + r;
     FinishRow<kActivation>(
-        chains + r * tile.Columns(),
+        sums + r * tile.Columns(),
         residual.rows() == 0 ? std::span<const float>() : residual.Row(row).subspan(first, count),
-        job.out.Row(row).subspan(first, count));
+        out.Row(row).subspan(first, count));
   }
 }
 
-inline void FinishChains(const MatMulJob& job, const OutputTile& tile, float* chains) {
-  if (job.w.type() == WeightType::kInt8) ScaleChains(job, tile, chains);
-  switch (job.epilogue.activation) {
+inline void ApplyEpilogue(const Epilogue& epilogue, const OutputTile& tile, const float* sums,
+                          MatF out) {
+  switch (epilogue.activation) {
     case Activation::kNone:
-      return FinishChains<Activation::kNone>(job, tile, chains);
+      return FinishTile<Activation::kNone>(epilogue, tile, sums, out);
     case Activation::kGeluNew:
-      return FinishChains<Activation::kGeluNew>(job, tile, chains);
+      return FinishTile<Activation::kGeluNew>(epilogue, tile, sums, out);
     case Activation::kGelu:
-      return FinishChains<Activation::kGelu>(job, tile, chains);
+      return FinishTile<Activation::kGelu>(epilogue, tile, sums, out);
     case Activation::kRelu:
-      return FinishChains<Activation::kRelu>(job, tile, chains);
+      return FinishTile<Activation::kRelu>(epilogue, tile, sums, out);
   }
 }
 

@@ -1,4 +1,4 @@
-// The one layout that every weight matrix has in memory.
+// The one layout that every weight matrix has in memory: panels of 16 output columns.
 #pragma once
 
 #include <cstddef>
@@ -13,6 +13,8 @@
 
 namespace cascade::model::kernels {
 
+struct PanelFormat;
+
 // Grows with every change to what Pack writes: files of packed matrices are then made anew.
 inline constexpr int kPackedLayoutVersion = 1;
 
@@ -22,19 +24,21 @@ inline constexpr int kPackedLayoutVersion = 1;
 // stays in the cache. The tied embedding is stored once: as the head it is multiplied with, as the
 // embedding a token's row is column `token`, gathered with CopyColumn.
 //
+// How a panel of each weight type lies in memory is the panel format's matter: float_panels.h,
+// int8_panels.h and int4_panels.h.
+//
 // Owns its memory, 64-byte aligned, unless that is borrowed. Immutable once made; const calls from
 // any thread.
 class PackedMatrix {
  public:
-  PackedMatrix() = default;
+  PackedMatrix();  // 0 x 0, float32
 
-  // Packs `source`, rounding each element to `type` (to nearest, ties to even; a wider type is
-  // exact), or to int8 and int4 as int8_panels.h and int4_panels.h have it. REQUIRES:
-  // source.bytes.size() == n_in * n_out * BytesPerWeight(source.type).
+  // Packs `source` as `type`: floats are rounded to nearest, ties to even (a wider type is exact);
+  // int8 and int4 as their headers say. REQUIRES: source.bytes.size() is n_in * n_out elements.
   static PackedMatrix Pack(const SourceMatrix& source, WeightType type, Executor& executor);
 
   // The contents() of a matrix that was packed before, perhaps by another process: the same bytes
-  // on every machine, for the layout version below. They must outlive this object. REQUIRES:
+  // on every machine, for the layout version above. They must outlive this object. REQUIRES:
   // 64-byte aligned, of BytesFor bytes.
   static PackedMatrix Borrow(std::size_t n_in, std::size_t n_out, WeightType type,
                              std::span<const std::byte> contents);
@@ -43,38 +47,39 @@ class PackedMatrix {
 
   std::size_t n_in() const { return n_in_; }
   std::size_t n_out() const { return n_out_; }
-  std::size_t panels() const { return (n_out_ + kPanelColumns - 1) / kPanelColumns; }
-  WeightType type() const { return type_; }
+  std::size_t panels() const { return PanelsFor(n_out_); }
+  const PanelFormat& format() const { return *format_; }
+  WeightType type() const;
   std::size_t bytes() const { return contents_.size(); }
 
   // All panels, one behind the other: what Borrow takes.
   std::span<const std::byte> contents() const { return contents_; }
 
-  // Panel `p`: [n_in][16] elements of type(). In bf16 rows come in pairs, an odd last one paired
-  // with zeros: 32-bit word c of pair j is w[2j, c] below w[2j + 1, c], which widens with one
-  // operation. In int8 rows are padded to a multiple of four and the panel's scales follow them;
-  // for int4 see int4_panels.h.
+  // Panel `p`, as its format lays it out.
   const std::byte* Panel(std::size_t p) const { return contents_.data() + p * panel_bytes_; }
 
   // From one panel to the next.
   std::size_t panel_bytes() const { return panel_bytes_; }
 
-  // The 16 scales of panel `p`, 64-byte aligned. REQUIRES: type() == kInt8.
-  const float* Scales(std::size_t p) const;
-
-  // The first column with a scale that is no finite number, since its weights were not all finite;
-  // none for types without scales.
-  std::optional<std::size_t> FindNonFiniteScale() const;
+  // The first column with a NaN or an infinity among its weights, if the format cannot hold them;
+  // nothing if all columns are finite or the format holds such weights as they are.
+  std::optional<std::size_t> FindNonFiniteColumn() const;
 
   // Writes column `column` as floats to `out`, [n_in]; int8's and int4's are q * scale, rounded
   // once.
   void CopyColumn(std::size_t column, std::span<float> out) const;
 
  private:
+  PackedMatrix(std::size_t n_in, std::size_t n_out, WeightType type);
+
+  static std::size_t PanelsFor(std::size_t n_out) {
+    return (n_out + kPanelColumns - 1) / kPanelColumns;
+  }
+
+  const PanelFormat* format_;
   std::size_t n_in_ = 0;
   std::size_t n_out_ = 0;
   std::size_t panel_bytes_ = 0;
-  WeightType type_ = WeightType::kF32;
   AlignedBuffer<std::byte> owned_;       // empty if borrowed
   std::span<const std::byte> contents_;  // of owned_, or somebody else's
 };

@@ -15,8 +15,8 @@ struct SourceMatrix {
     kInOut,  // [n_in, n_out]: Hugging Face's Conv1D (c_attn, c_proj, c_fc)
     kOutIn,  // [n_out, n_in]: torch.nn.Embedding and torch.nn.Linear (wte, lm_head)
   };
-  std::span<const std::byte> bytes;    // n_in * n_out elements, little-endian, any alignment
-  WeightType type = WeightType::kF32;  // a float's
+  std::span<const std::byte> bytes;  // n_in * n_out elements, little-endian, any alignment
+  ElementType type = ElementType::kF32;
   Layout layout = Layout::kInOut;
   std::size_t n_in = 0;
   std::size_t n_out = 0;

@@ -18,7 +18,7 @@ static_assert(std::endian::native == std::endian::little, "weight files are litt
 template <typename T>
 void Copy(const SourceMatrix& source, const SourceTilePosition& at,
           std::array<std::array<T, kPanelColumns>, kPackRows>& tile) {
-  assert(sizeof(T) == BytesPerWeight(source.type));
+  assert(sizeof(T) == BytesPerElement(source.type));
   tile = {};
   if (source.layout == SourceMatrix::Layout::kInOut) {
     constexpr std::size_t kWhole = kPanelColumns * sizeof(T);  // known: copied in registers
@@ -58,10 +58,10 @@ SourceTilePosition TileAt(const SourceMatrix& source, std::size_t row, std::size
 }
 
 void ReadTile(const SourceMatrix& source, const SourceTilePosition& at, SourceTile& tile) {
-  if (source.type == WeightType::kF32) return Copy(source, at, tile);
+  if (source.type == ElementType::kF32) return Copy(source, at, tile);
   SourceBits bits;
   ReadBits(source, at, bits);
-  if (source.type == WeightType::kBf16) {
+  if (source.type == ElementType::kBf16) {
     Widen(bits, FloatFromBf16, tile);
   } else {
     Widen(bits, FloatFromF16, tile);

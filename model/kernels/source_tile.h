@@ -5,13 +5,14 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "model/executor.h"
 #include "model/kernels/panel.h"
 #include "model/kernels/source_matrix.h"
 
 namespace cascade::model::kernels {
 
-// Packing goes tile by tile: kPackRows rows of one panel, as floats. A multiple of the rows that
-// any type stores together.
+// Packing goes tile by tile: a source tile is kPackRows rows of one panel, as floats. A multiple of
+// the rows that any type stores together.
 inline constexpr std::size_t kPackRows = 16;
 using SourceTile = std::array<std::array<float, kPanelColumns>, kPackRows>;
 
@@ -32,7 +33,18 @@ using SourceBits = std::array<std::array<std::uint16_t, kPanelColumns>, kPackRow
 // Fills `tile` with the source's elements, exactly, and with zeros where the source has none.
 void ReadTile(const SourceMatrix& source, const SourceTilePosition& at, SourceTile& tile);
 
-// The same without a look at what they mean. REQUIRES: source.type has 16 bits.
+// The same with the elements' own bits. REQUIRES: source.type has 16 bits.
 void ReadBits(const SourceMatrix& source, const SourceTilePosition& at, SourceBits& tile);
+
+// Calls visit(p, at) for every tile of `panels`, p counting the panels from zero: along the rows,
+// so that a row of an [n_in, n_out] source is read in long runs.
+template <typename Visit>
+void ForTiles(const SourceMatrix& source, IndexRange panels, const Visit& visit) {
+  for (std::size_t row = 0; row < source.n_in; row += kPackRows) {
+    for (std::size_t p = panels.begin; p < panels.end; ++p) {
+      visit(p - panels.begin, TileAt(source, row, p));
+    }
+  }
+}
 
 }  // namespace cascade::model::kernels

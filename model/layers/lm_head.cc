@@ -1,10 +1,12 @@
 #include "model/layers/lm_head.h"
 
+#include "model/layers/linear.h"
+
 namespace cascade::model {
 
 void LmHead(const kernels::PackedMatrix& head, ConstMatF x, Executor& executor,
             kernels::MatMulScratch& scratch, MatF logits) {
-  kernels::MatMul(x, head, {}, executor, scratch, logits);
+  Linear(LinearView(head), x, {}, executor, scratch, logits);
 }
 
 }  // namespace cascade::model

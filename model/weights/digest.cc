@@ -34,7 +34,7 @@ void WeightsDigest::AddText(absl::string_view text) {
 }
 
 void WeightsDigest::Add(absl::string_view name, const StoredTensor& tensor,
-                        kernels::WeightType type) {
+                        kernels::ElementType type) {
   AddText(name);
   AddText(tensor.dtype);
   AddNumber(tensor.shape.size());

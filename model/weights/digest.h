@@ -25,7 +25,7 @@ class WeightsDigest {
   WeightsDigest();
 
   // `type` is what tensor.dtype stands for.
-  void Add(absl::string_view name, const StoredTensor& tensor, kernels::WeightType type);
+  void Add(absl::string_view name, const StoredTensor& tensor, kernels::ElementType type);
 
   // What the tensors alone do not tell: the numbers of the model's configuration.
   void AddText(absl::string_view text);

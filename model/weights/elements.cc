@@ -9,7 +9,7 @@
 namespace cascade::model {
 namespace {
 
-using kernels::WeightType;
+using kernels::ElementType;
 
 // Element `i` as it lies there, at any alignment.
 template <typename Bits>
@@ -50,22 +50,22 @@ std::size_t CountAbove(std::span<const std::byte> bytes, Bits infinity) {
 
 }  // namespace
 
-std::optional<WeightType> WeightTypeOf(absl::string_view dtype) {
-  if (dtype == "F32") return WeightType::kF32;
-  if (dtype == "BF16") return WeightType::kBf16;
-  if (dtype == "F16") return WeightType::kF16;
+std::optional<ElementType> ElementTypeOf(absl::string_view dtype) {
+  if (dtype == "F32") return ElementType::kF32;
+  if (dtype == "BF16") return ElementType::kBf16;
+  if (dtype == "F16") return ElementType::kF16;
   return std::nullopt;
 }
 
-std::vector<float> Widen(std::span<const std::byte> bytes, WeightType type) {
-  if (type == WeightType::kF32) return WidenAll<std::uint32_t>(bytes, FromF32);
-  if (type == WeightType::kBf16) return WidenAll<std::uint16_t>(bytes, kernels::FloatFromBf16);
+std::vector<float> Widen(std::span<const std::byte> bytes, ElementType type) {
+  if (type == ElementType::kF32) return WidenAll<std::uint32_t>(bytes, FromF32);
+  if (type == ElementType::kBf16) return WidenAll<std::uint16_t>(bytes, kernels::FloatFromBf16);
   return WidenAll<std::uint16_t>(bytes, kernels::FloatFromF16);
 }
 
-std::size_t CountNaNs(std::span<const std::byte> bytes, WeightType type) {
-  if (type == WeightType::kF32) return CountAbove<std::uint32_t>(bytes, 0x7F800000U);
-  if (type == WeightType::kBf16) return CountAbove<std::uint16_t>(bytes, 0x7F80U);
+std::size_t CountNaNs(std::span<const std::byte> bytes, ElementType type) {
+  if (type == ElementType::kF32) return CountAbove<std::uint32_t>(bytes, 0x7F800000U);
+  if (type == ElementType::kBf16) return CountAbove<std::uint16_t>(bytes, 0x7F80U);
   return CountAbove<std::uint16_t>(bytes, 0x7C00U);
 }
 

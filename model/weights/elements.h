@@ -11,13 +11,13 @@
 
 namespace cascade::model {
 
-// The weight type that safetensors calls "F32", "F16" or "BF16"; nothing for any other dtype.
-std::optional<kernels::WeightType> WeightTypeOf(absl::string_view dtype);
+// The element type that safetensors calls "F32", "F16" or "BF16"; nothing for any other dtype.
+std::optional<kernels::ElementType> ElementTypeOf(absl::string_view dtype);
 
-// The elements as floats, exactly. REQUIRES: bytes.size() is a multiple of BytesPerWeight(type).
-std::vector<float> Widen(std::span<const std::byte> bytes, kernels::WeightType type);
+// The elements as floats, exactly. REQUIRES: bytes.size() is a multiple of BytesPerElement(type).
+std::vector<float> Widen(std::span<const std::byte> bytes, kernels::ElementType type);
 
 // How many elements are NaN. REQUIRES: as Widen.
-std::size_t CountNaNs(std::span<const std::byte> bytes, kernels::WeightType type);
+std::size_t CountNaNs(std::span<const std::byte> bytes, kernels::ElementType type);
 
 }  // namespace cascade::model

@@ -17,6 +17,7 @@
 namespace cascade::model {
 namespace {
 
+using kernels::ElementType;
 using kernels::WeightType;
 
 std::string ShapeText(const std::vector<std::size_t>& shape) {
@@ -37,7 +38,7 @@ absl::Status CheckTensor(const Gpt2Tensor& row, const WeightFiles& files,
                                                    ", as config.json has it, found ",
                                                    ShapeText(entry->tensor.shape)));
   }
-  if (!WeightTypeOf(entry->tensor.dtype)) {
+  if (!ElementTypeOf(entry->tensor.dtype)) {
     return absl::InvalidArgumentError(
         absl::StrCat(where, "expected F32, F16 or BF16, found ", entry->tensor.dtype));
   }
@@ -69,13 +70,13 @@ absl::Status CheckAll(const std::vector<Gpt2Tensor>& table, const ModelConfig& c
   return CheckNoFurtherBlock(config, files);
 }
 
-WeightType TypeOf(const WeightFiles::Entry& entry) { return *WeightTypeOf(entry.tensor.dtype); }
+ElementType TypeOf(const WeightFiles::Entry& entry) { return *ElementTypeOf(entry.tensor.dtype); }
 
 // The type that holds every stored matrix exactly: theirs, if they have one type, else float32.
-WeightType StoredType(const std::vector<Gpt2Tensor>& table, const WeightFiles& files) {
-  const WeightType first = TypeOf(*files.Find(table.front().name));
+ElementType StoredType(const std::vector<Gpt2Tensor>& table, const WeightFiles& files) {
+  const ElementType first = TypeOf(*files.Find(table.front().name));
   for (const Gpt2Tensor& row : table) {
-    if (row.matrix != nullptr && TypeOf(*files.Find(row.name)) != first) return WeightType::kF32;
+    if (row.matrix != nullptr && TypeOf(*files.Find(row.name)) != first) return ElementType::kF32;
   }
   return first;
 }
@@ -93,7 +94,7 @@ std::string Mathematics(const ModelConfig& config) {
 // int8 and int4 have no number for what is not finite, and no scale for the numbers beside it.
 absl::Status CheckQuantised(const Gpt2Tensor& row, const WeightFiles& files,
                             const WeightFiles::Entry& entry) {
-  const std::optional<std::size_t> column = row.matrix->FindNonFiniteScale();
+  const std::optional<std::size_t> column = row.matrix->FindNonFiniteColumn();
   if (!column) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
       files.PathOf(entry), ": tensor \"", row.name, "\": ", std::string(Name(row.matrix->type())),

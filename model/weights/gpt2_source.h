@@ -26,7 +26,7 @@ class Gpt2Source {
                                          const std::vector<Gpt2Tensor>& table);
 
   // The type that holds every stored matrix exactly: theirs, if they have one, else float32.
-  kernels::WeightType stored_type() const { return stored_type_; }
+  kernels::ElementType stored_type() const { return stored_type_; }
   std::size_t bytes() const { return files_.bytes(); }
 
   // A short text that is another one if reading as `type` would give other bytes: it tells the
@@ -54,7 +54,7 @@ class Gpt2Source {
 
   const std::vector<Gpt2Tensor>& table_;
   WeightFiles files_;
-  kernels::WeightType stored_type_ = kernels::WeightType::kF32;
+  kernels::ElementType stored_type_ = kernels::ElementType::kF32;
   std::string mathematics_;  // of the configuration, for fingerprint and identity
 };
 

@@ -69,7 +69,7 @@ std::size_t Gpt2Tensor::BytesInMemory(kernels::WeightType asked) const {
 }
 
 kernels::SourceMatrix Gpt2Tensor::Source(std::span<const std::byte> bytes,
-                                         kernels::WeightType type) const {
+                                         kernels::ElementType type) const {
   return {.bytes = bytes, .type = type, .layout = layout, .n_in = n_in(), .n_out = n_out()};
 }
 

@@ -37,7 +37,7 @@ struct Gpt2Tensor {
   std::size_t BytesInMemory(kernels::WeightType asked) const;
 
   // `bytes` of this tensor as a source to pack. REQUIRES: matrix != nullptr.
-  kernels::SourceMatrix Source(std::span<const std::byte> bytes, kernels::WeightType type) const;
+  kernels::SourceMatrix Source(std::span<const std::byte> bytes, kernels::ElementType type) const;
 };
 
 // All tensors of the model that `config` describes, in canonical order, which the fingerprint

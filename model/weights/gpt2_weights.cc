@@ -28,7 +28,7 @@ absl::StatusOr<LoadedWeights> LoadGpt2Weights(const std::string& folder, const M
   const absl::StatusOr<Gpt2Source> source = Gpt2Source::Open(folder, config, table);
   if (!source.ok()) return source.status();
 
-  const WeightType type = options.type.value_or(source->stored_type());
+  const WeightType type = options.type.value_or(kernels::ExactWeightType(source->stored_type()));
   const Gpt2Source::ReadOptions read = {.type = type, .on_progress = options.on_progress};
   if (!options.packed_file.empty()) {
     PackedWeights packed(options.packed_file, *source, table);

@@ -34,7 +34,7 @@ struct Gpt2Weights {
 
 // What was loaded, for the start-up log and GetModel.
 struct WeightsReport {
-  kernels::WeightType stored_type = kernels::WeightType::kF32;  // of the files' matrices
+  kernels::ElementType stored_type = kernels::ElementType::kF32;  // of the files' matrices
   kernels::WeightType memory_type = kernels::WeightType::kF32;
   std::size_t parameters = 0;    // a tied head counted once
   std::size_t stored_bytes = 0;  // of the weight files

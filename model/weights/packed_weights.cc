@@ -56,7 +56,7 @@ absl::Status Fill(const Gpt2Tensor& row, WeightType type, const PackedFile& file
   if (row.matrix != nullptr) {
     *row.matrix = PackedMatrix::Borrow(row.n_in(), row.n_out(), row.TypeInMemory(type), *bytes);
   } else {
-    *row.values = Widen(*bytes, WeightType::kF32);
+    *row.values = Widen(*bytes, kernels::ElementType::kF32);
   }
   return absl::OkStatus();
 }

@@ -40,7 +40,7 @@ kernels::PackedMatrix RandomMatrix(const Shape& shape, kernels::WeightType type)
   const std::vector<float> values = RandomFloats(shape.n_in * shape.n_out);
   InlineExecutor executor;
   return kernels::PackedMatrix::Pack({.bytes = std::as_bytes(std::span(values)),
-                                      .type = kernels::WeightType::kF32,
+                                      .type = kernels::ElementType::kF32,
                                       .layout = kernels::SourceMatrix::Layout::kInOut,
                                       .n_in = shape.n_in,
                                       .n_out = shape.n_out},

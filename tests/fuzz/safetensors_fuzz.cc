@@ -15,11 +15,11 @@ namespace {
 void ReadTensor(const StoredTensor& tensor, std::span<const std::byte> file) {
   FUZZ_EXPECT(tensor.bytes.data() >= file.data());
   FUZZ_EXPECT(tensor.bytes.data() + tensor.bytes.size() <= file.data() + file.size());
-  const auto type = WeightTypeOf(tensor.dtype);
+  const auto type = ElementTypeOf(tensor.dtype);
   if (!type) return;
   std::size_t elements = 1;
   for (const std::size_t size : tensor.shape) elements *= size;
-  FUZZ_EXPECT(tensor.bytes.size() == elements * kernels::BytesPerWeight(*type));
+  FUZZ_EXPECT(tensor.bytes.size() == elements * kernels::BytesPerElement(*type));
   FUZZ_EXPECT(Widen(tensor.bytes, *type).size() == elements);
   FUZZ_EXPECT(CountNaNs(tensor.bytes, *type) <= elements);
 }

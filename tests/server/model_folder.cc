@@ -23,7 +23,7 @@ ModelFolder::ModelFolder(std::size_t n_ctx) {
   config_ = *model::ParseModelConfig(config, "config.json");
   Write("config.json", config);
   Write("model.safetensors",
-        Safetensors(Gpt2TensorSpecs(config_, model::kernels::WeightType::kF32, "")));
+        Safetensors(Gpt2TensorSpecs(config_, model::kernels::ElementType::kF32, "")));
   for (const char* name : {"vocab.json", "merges.txt"}) {
     std::filesystem::copy(absl::StrCat(testing::BundledModelFolder(), "/", name),
                           folder_.PathOf(name));
@@ -31,7 +31,7 @@ ModelFolder::ModelFolder(std::size_t n_ctx) {
 }
 
 void ModelFolder::SpoilWeights() const {
-  std::vector<TensorSpec> tensors = Gpt2TensorSpecs(config_, model::kernels::WeightType::kF32, "");
+  std::vector<TensorSpec> tensors = Gpt2TensorSpecs(config_, model::kernels::ElementType::kF32, "");
   for (TensorSpec& tensor : tensors) tensor.bytes.assign(tensor.bytes.size(), '\xFF');
   Write("model.safetensors", Safetensors(tensors));
 }

@@ -77,7 +77,7 @@ model::Gpt2Weights RandomGpt2Weights(const model::ModelConfig& config,
       continue;
     }
     const auto source =
-        tensor.Source(std::as_bytes(std::span(values)), model::kernels::WeightType::kF32);
+        tensor.Source(std::as_bytes(std::span(values)), model::kernels::ElementType::kF32);
     *tensor.matrix =
         model::kernels::PackedMatrix::Pack(source, tensor.TypeInMemory(type), executor);
   }

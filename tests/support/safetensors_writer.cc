@@ -10,7 +10,7 @@
 namespace cascade::testing {
 namespace {
 
-using model::kernels::WeightType;
+using model::kernels::ElementType;
 
 template <typename T>
 void Append(T value, std::string& bytes) {
@@ -52,17 +52,17 @@ std::string RawSafetensors(std::uint64_t header_length, absl::string_view header
   return file;
 }
 
-std::string DtypeOf(WeightType type) {
-  if (type == WeightType::kF32) return "F32";
-  return type == WeightType::kBf16 ? "BF16" : "F16";
+std::string DtypeOf(ElementType type) {
+  if (type == ElementType::kF32) return "F32";
+  return type == ElementType::kBf16 ? "BF16" : "F16";
 }
 
-std::string StoredBytes(std::span<const float> values, WeightType type) {
+std::string StoredBytes(std::span<const float> values, ElementType type) {
   std::string bytes;
   for (const float value : values) {
-    if (type == WeightType::kF32) {
+    if (type == ElementType::kF32) {
       Append(value, bytes);
-    } else if (type == WeightType::kBf16) {
+    } else if (type == ElementType::kBf16) {
       Append(model::kernels::Bf16FromFloat(value), bytes);
     } else {
       Append(model::kernels::F16FromFloat(value), bytes);
@@ -71,7 +71,7 @@ std::string StoredBytes(std::span<const float> values, WeightType type) {
   return bytes;
 }
 
-std::vector<TensorSpec> Gpt2TensorSpecs(const model::ModelConfig& config, WeightType type,
+std::vector<TensorSpec> Gpt2TensorSpecs(const model::ModelConfig& config, ElementType type,
                                         absl::string_view prefix) {
   model::Gpt2Weights places;
   std::vector<TensorSpec> specs;

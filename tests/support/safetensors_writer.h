@@ -33,14 +33,14 @@ std::string RawSafetensors(std::uint64_t header_length, absl::string_view header
                            absl::string_view data);
 
 // "F32", "F16" or "BF16".
-std::string DtypeOf(model::kernels::WeightType type);
+std::string DtypeOf(model::kernels::ElementType type);
 
 // The values as a file stores them, rounded to nearest.
-std::string StoredBytes(std::span<const float> values, model::kernels::WeightType type);
+std::string StoredBytes(std::span<const float> values, model::kernels::ElementType type);
 
 // All tensors of a small GPT-2 in canonical order, as Hugging Face names them, each name after
 // `prefix`. Arbitrary values in [-1, 1), exact in every weight type.
 std::vector<TensorSpec> Gpt2TensorSpecs(const model::ModelConfig& config,
-                                        model::kernels::WeightType type, absl::string_view prefix);
+                                        model::kernels::ElementType type, absl::string_view prefix);
 
 }  // namespace cascade::testing

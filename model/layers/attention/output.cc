@@ -14,8 +14,7 @@ void WeighValues(kernels::ScoreTile scores, const HeadKeysValues& head, std::siz
 
 void ProjectHeads(const LinearWeights& c_proj, ConstMatF merged, Executor& executor,
                   kernels::MatMulScratch& scratch, MatF hidden) {
-  kernels::MatMul(merged, c_proj.weight, {.bias = c_proj.bias, .residual = hidden}, executor,
-                  scratch, hidden);
+  Linear(c_proj, merged, {.residual = hidden}, executor, scratch, hidden);
 }
 
 }  // namespace cascade::model

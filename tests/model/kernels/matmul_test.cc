@@ -11,6 +11,7 @@
 #include "model/kernels/activations.h"
 #include "model/kernels/element_types.h"
 #include "model/kernels/float_bits.h"
+#include "model/kernels/int8_panels.h"
 #include "model/kernels/packed_matrix.h"
 #include "model/kernels/panel.h"
 #include "model/kernels/source_matrix.h"
@@ -39,7 +40,7 @@ struct Operands {
     const std::vector<float> values = numbers.Next(s.n_in * s.n_out);
     InlineExecutor executor;
     packed = PackedMatrix::Pack({.bytes = std::as_bytes(std::span(values)),
-                                 .type = WeightType::kF32,
+                                 .type = ElementType::kF32,
                                  .layout = SourceMatrix::Layout::kInOut,
                                  .n_in = s.n_in,
                                  .n_out = s.n_out},
@@ -51,7 +52,7 @@ struct Operands {
         for (std::size_t i = 0; i < s.n_in; ++i) {
           Column(o)[i] = std::to_integer<std::int8_t>(panel[i * kPanelColumns + o % kPanelColumns]);
         }
-        scales.push_back(packed.Scales(o / kPanelColumns)[o % kPanelColumns]);
+        scales.push_back(Int8Scales(panel, s.n_in)[o % kPanelColumns]);
       } else {
         packed.CopyColumn(o, Column(o));
       }
@@ -236,14 +237,14 @@ TEST_P(MatMulTest, WidensEveryWeightExactly) {
   constexpr std::size_t kPatterns = 0x10000;
   std::vector<std::uint16_t> patterns(kPatterns);
   std::iota(patterns.begin(), patterns.end(), std::uint16_t{0});
-  for (const WeightType type : {WeightType::kBf16, WeightType::kF16}) {
+  for (const ElementType type : {ElementType::kBf16, ElementType::kF16}) {
     InlineExecutor executor;
     const auto packed = PackedMatrix::Pack({.bytes = std::as_bytes(std::span(patterns)),
                                             .type = type,
                                             .layout = SourceMatrix::Layout::kInOut,
                                             .n_in = 1,
                                             .n_out = kPatterns},
-                                           type, executor);
+                                           ExactWeightType(type), executor);
     for (const std::size_t rows : {1u, 14u}) {
       const std::vector<float> ones(rows, 1.0f);
       std::vector<float> out(rows * kPatterns);
@@ -252,7 +253,7 @@ TEST_P(MatMulTest, WidensEveryWeightExactly) {
              MatF(out.data(), rows, kPatterns));
       for (std::size_t i = 0; i < out.size(); ++i) {
         const std::uint16_t bits = patterns[i % kPatterns];
-        const float value = type == WeightType::kBf16 ? FloatFromBf16(bits) : FloatFromF16(bits);
+        const float value = type == ElementType::kBf16 ? FloatFromBf16(bits) : FloatFromF16(bits);
         ASSERT_TRUE(SameBits(out[i], 0.0f + value)) << Name(type) << " " << bits;
       }
     }
@@ -271,7 +272,7 @@ TEST_P(MatMulTest, WidensEveryWholeNumberExactly) {
     }
     InlineExecutor executor;
     const auto packed = PackedMatrix::Pack({.bytes = std::as_bytes(std::span(values)),
-                                            .type = WeightType::kF32,
+                                            .type = ElementType::kF32,
                                             .layout = SourceMatrix::Layout::kInOut,
                                             .n_in = kIn,
                                             .n_out = kOut},
@@ -297,7 +298,7 @@ TEST_P(MatMulTest, AColumnThatCannotBeScaledIsNaN) {
       values[3 * 20 + 17] = bad;
       InlineExecutor executor;
       const auto packed = PackedMatrix::Pack({.bytes = std::as_bytes(std::span(values)),
-                                              .type = WeightType::kF32,
+                                              .type = ElementType::kF32,
                                               .layout = SourceMatrix::Layout::kInOut,
                                               .n_in = 5,
                                               .n_out = 20},

@@ -15,6 +15,7 @@
 #include "gtest/gtest.h"
 #include "model/kernels/element_types.h"
 #include "model/kernels/float_bits.h"
+#include "model/kernels/int8_panels.h"
 #include "model/kernels/panel.h"
 #include "model/kernels/source_matrix.h"
 #include "tests/model/kernels/every_simd_target.h"
@@ -34,7 +35,7 @@ std::vector<float> Column(const PackedMatrix& packed, std::size_t column) {
 SourceMatrix Source(std::span<const float> values, SourceMatrix::Layout layout, std::size_t n_in,
                     std::size_t n_out) {
   return {.bytes = std::as_bytes(values),
-          .type = WeightType::kF32,
+          .type = ElementType::kF32,
           .layout = layout,
           .n_in = n_in,
           .n_out = n_out};
@@ -115,7 +116,7 @@ TEST(PackedMatrixTest, PanelsArePaddedWithZeros) {
         PackedMatrix::Pack(Source(ones, SourceMatrix::Layout::kInOut, 3, 17), type, executor);
     ASSERT_EQ(packed.panels(), 2u);
     std::size_t set = 0;
-    const std::size_t size = BytesPerWeight(type);
+    const std::size_t size = type == WeightType::kF32 ? 4 : 2;
     for (std::size_t i = 0; i < packed.panel_bytes(); i += size) {
       bool zero = true;
       for (std::size_t b = 0; b < size; ++b) zero &= packed.Panel(1)[i + b] == std::byte{0};
@@ -129,14 +130,14 @@ TEST(PackedMatrixTest, ReadsEveryTypeAtAnyAlignment) {
   constexpr std::size_t kIn = 5;
   constexpr std::size_t kOut = 3;
   InlineExecutor executor;
-  for (const WeightType type : kFloatTypes) {
-    const std::size_t size = BytesPerWeight(type);
+  for (const ElementType type : kElementTypes) {
+    const std::size_t size = BytesPerElement(type);
     std::vector<std::byte> bytes(kIn * kOut * size + 1);
     for (std::size_t i = 0; i < kIn * kOut; ++i) {
       const float value = static_cast<float>(i) * 0.25f - 1.0f;  // exact in every type
       const std::uint16_t half =
-          type == WeightType::kBf16 ? Bf16FromFloat(value) : F16FromFloat(value);
-      const void* from = type == WeightType::kF32 ? static_cast<const void*>(&value) : &half;
+          type == ElementType::kBf16 ? Bf16FromFloat(value) : F16FromFloat(value);
+      const void* from = type == ElementType::kF32 ? static_cast<const void*>(&value) : &half;
       std::memcpy(&bytes[1 + i * size], from, size);
     }
     const SourceMatrix source{.bytes = std::span(bytes).subspan(1),
@@ -187,7 +188,8 @@ TEST(Int8PanelsTest, HoldTheNearestMultipleOfEachColumnsScaleFromEitherLayout) {
           float largest = 0.0f;
           for (std::size_t i = 0; i < n_in; ++i) largest = std::max(largest, std::abs(value(i)));
           const float scale = largest / 127.0f;
-          ASSERT_EQ(packed.Scales(o / kPanelColumns)[o % kPanelColumns], scale);
+          ASSERT_EQ(Int8Scales(packed.Panel(o / kPanelColumns), packed.n_in())[o % kPanelColumns],
+                    scale);
           const std::vector<float> column = Column(packed, o);
           for (std::size_t i = 0; i < n_in; ++i) {
             const float nearest = std::nearbyint(value(i) / scale);
@@ -219,7 +221,7 @@ TEST(Int8PanelsTest, AreOneBlobPaddedWithZeros) {
     }
   }
   for (std::size_t c = 0; c < kPanelColumns; ++c) {
-    EXPECT_EQ(packed.Scales(1)[c], c == 0 ? 1.0f / 127.0f : 0.0f);
+    EXPECT_EQ(Int8Scales(packed.Panel(1), packed.n_in())[c], c == 0 ? 1.0f / 127.0f : 0.0f);
   }
 }
 
@@ -227,7 +229,8 @@ TEST(Int8PanelsTest, ScalesLieOnTheirCacheLine) {
   for (const std::size_t n_in : {1u, 2u, 3u, 4u, 768u}) {
     const PackedMatrix packed = PackInt8(std::vector<float>(n_in * 33, 1.0f), n_in, 33);
     for (std::size_t p = 0; p < packed.panels(); ++p) {
-      EXPECT_EQ(reinterpret_cast<std::uintptr_t>(packed.Scales(p)) % 64, 0u);
+      EXPECT_EQ(reinterpret_cast<std::uintptr_t>(Int8Scales(packed.Panel(p), packed.n_in())) % 64,
+                0u);
     }
   }
 }
@@ -239,10 +242,12 @@ TEST(Int8PanelsTest, ColumnsTooSmallToScaleAreZero) {
   const PackedMatrix packed = PackInt8(largest, 1, largest.size());
   for (std::size_t o = 0; o < largest.size(); ++o) {
     const bool kept = largest[o] == kSmallest;
-    EXPECT_EQ(packed.Scales(0)[o], kept ? std::numeric_limits<float>::min() : 0.0f) << o;
+    EXPECT_EQ(Int8Scales(packed.Panel(0), packed.n_in())[o],
+              kept ? std::numeric_limits<float>::min() : 0.0f)
+        << o;
     EXPECT_EQ(StoredInt8(packed, 0, o), kept ? 127 : 0) << o;
   }
-  EXPECT_EQ(packed.FindNonFiniteScale(), std::nullopt);
+  EXPECT_EQ(packed.FindNonFiniteColumn(), std::nullopt);
 }
 
 TEST(Int8PanelsTest, ColumnsThatAreNotFiniteHaveNoScale) {
@@ -250,7 +255,7 @@ TEST(Int8PanelsTest, ColumnsThatAreNotFiniteHaveNoScale) {
     std::vector<float> values(std::size_t{3} * 40, 1.0f);
     values[1 * 40 + 30] = bad;
     const PackedMatrix packed = PackInt8(values, 3, 40);
-    EXPECT_EQ(packed.FindNonFiniteScale(), 30u);
+    EXPECT_EQ(packed.FindNonFiniteColumn(), 30u);
     for (std::size_t i = 0; i < 3; ++i) {
       EXPECT_EQ(StoredInt8(packed, i, 30), 0);
       EXPECT_TRUE(std::isnan(Column(packed, 30)[i]));
@@ -265,7 +270,7 @@ TEST(Int8PanelsTest, OnlyInt8HasScalesThatCanBeBad) {
   for (const WeightType type : kFloatTypes) {
     const auto packed =
         PackedMatrix::Pack(Source(values, SourceMatrix::Layout::kInOut, 2, 3), type, executor);
-    EXPECT_EQ(packed.FindNonFiniteScale(), std::nullopt);
+    EXPECT_EQ(packed.FindNonFiniteColumn(), std::nullopt);
   }
 }
 
@@ -344,7 +349,7 @@ TEST(Int4PanelsTest, GroupsTooSmallToScaleAreZero) {
   for (const float tiny : {0.0f, std::numeric_limits<float>::denorm_min(), 0x1.fffp-98f}) {
     const PackedMatrix packed = PackInt4(std::vector<float>(5, tiny), 5, 1);
     EXPECT_EQ(Column(packed, 0), std::vector<float>(5, 0.0f));
-    EXPECT_EQ(packed.FindNonFiniteScale(), std::nullopt);
+    EXPECT_EQ(packed.FindNonFiniteColumn(), std::nullopt);
   }
   EXPECT_EQ(Column(PackInt4(std::vector<float>(5, 0x1p-97f), 5, 1), 0),
             std::vector<float>(5, 0x1p-97f));
@@ -355,7 +360,7 @@ TEST(Int4PanelsTest, GroupsThatAreNotFiniteHaveNoScale) {
     std::vector<float> values(std::size_t{40} * 20, 1.0f);
     values[33 * 20 + 18] = bad;
     const PackedMatrix packed = PackInt4(values, 40, 20);
-    EXPECT_EQ(packed.FindNonFiniteScale(), 18u);
+    EXPECT_EQ(packed.FindNonFiniteColumn(), 18u);
     const std::vector<float> column = Column(packed, 18);
     for (std::size_t i = 0; i < 40; ++i) EXPECT_EQ(std::isnan(column[i]), i >= 32) << i;
     EXPECT_EQ(Column(packed, 17), std::vector<float>(40, 1.0f));

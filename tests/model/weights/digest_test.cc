@@ -12,7 +12,7 @@
 namespace cascade::model {
 namespace {
 
-using kernels::WeightType;
+using kernels::ElementType;
 
 StoredTensor Tensor(const std::string& bytes, std::vector<std::size_t> shape,
                     const std::string& dtype = "F32") {
@@ -24,7 +24,7 @@ TEST(WeightsDigestTest, DependsOnNameTypeShapeBytesAndOrder) {
   const std::string other = "0123456701234568";
   const auto hash = [](const std::vector<std::pair<std::string, StoredTensor>>& tensors) {
     WeightsDigest digest;
-    for (const auto& [name, tensor] : tensors) digest.Add(name, tensor, WeightType::kF32);
+    for (const auto& [name, tensor] : tensors) digest.Add(name, tensor, ElementType::kF32);
     return digest.Hex();
   };
   const StoredTensor tensor = Tensor(bytes, {4});
@@ -47,7 +47,7 @@ TEST(WeightsDigestTest, StaysWhatItIs) {
   std::string bytes(1'000'000, '\0');
   for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i % 251);
   WeightsDigest digest;
-  digest.Add("wte.weight", Tensor(bytes, {500, 500}), WeightType::kF32);
+  digest.Add("wte.weight", Tensor(bytes, {500, 500}), ElementType::kF32);
   EXPECT_EQ(digest.Hex(), "7ca4d714146696cc11d3aed211739c8a");  // Python: xxhash.xxh3_128
 }
 
@@ -56,12 +56,12 @@ TEST(WeightsDigestTest, CountsNaNsOfAllTensorsWhereverTheyLie) {
   for (const std::size_t i : {0U, 65'535U, 65'536U, 299'999U}) {
     values[i] = std::numeric_limits<float>::quiet_NaN();
   }
-  const std::string wide = cascade::testing::StoredBytes(values, WeightType::kF32);
-  const std::string narrow = cascade::testing::StoredBytes(values, WeightType::kF16);
+  const std::string wide = cascade::testing::StoredBytes(values, ElementType::kF32);
+  const std::string narrow = cascade::testing::StoredBytes(values, ElementType::kF16);
   WeightsDigest digest;
-  digest.Add("a", Tensor(wide, {values.size()}), WeightType::kF32);
+  digest.Add("a", Tensor(wide, {values.size()}), ElementType::kF32);
   EXPECT_EQ(digest.nan_count(), 4U);
-  digest.Add("b", Tensor(narrow, {values.size()}, "F16"), WeightType::kF16);
+  digest.Add("b", Tensor(narrow, {values.size()}, "F16"), ElementType::kF16);
   EXPECT_EQ(digest.nan_count(), 8U);
 }
 

@@ -14,13 +14,13 @@ namespace cascade::model {
 namespace {
 
 using cascade::testing::StoredBytes;
-using kernels::WeightType;
+using kernels::ElementType;
 using ::testing::ElementsAreArray;
 
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-class ElementsTest : public ::testing::TestWithParam<WeightType> {};
+class ElementsTest : public ::testing::TestWithParam<ElementType> {};
 
 TEST_P(ElementsTest, WidensExactly) {
   const std::vector<float> values = {0.0F, 1.0F, -1.5F, 0x1p-14F, 100.0F, kInfinity, -kInfinity};
@@ -48,15 +48,16 @@ TEST_P(ElementsTest, HasNothingOfNothing) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, ElementsTest,
-                         ::testing::Values(WeightType::kF32, WeightType::kBf16, WeightType::kF16),
+                         ::testing::Values(ElementType::kF32, ElementType::kBf16,
+                                           ElementType::kF16),
                          [](const auto& type) { return cascade::testing::DtypeOf(type.param); });
 
-TEST(WeightTypeOfTest, KnowsTheThreeTypesOnly) {
-  EXPECT_EQ(WeightTypeOf("F32"), WeightType::kF32);
-  EXPECT_EQ(WeightTypeOf("F16"), WeightType::kF16);
-  EXPECT_EQ(WeightTypeOf("BF16"), WeightType::kBf16);
+TEST(ElementTypeOfTest, KnowsTheThreeTypesOnly) {
+  EXPECT_EQ(ElementTypeOf("F32"), ElementType::kF32);
+  EXPECT_EQ(ElementTypeOf("F16"), ElementType::kF16);
+  EXPECT_EQ(ElementTypeOf("BF16"), ElementType::kBf16);
   for (const char* other : {"F64", "I64", "U8", "BOOL", "f32", ""}) {
-    EXPECT_EQ(WeightTypeOf(other), std::nullopt) << other;
+    EXPECT_EQ(ElementTypeOf(other), std::nullopt) << other;
   }
 }
 

@@ -21,11 +21,12 @@ using cascade::testing::IsOk;
 using cascade::testing::Refuses;
 using cascade::testing::TempDir;
 using cascade::testing::TensorSpec;
+using kernels::ElementType;
 using kernels::WeightType;
 using Parts = std::vector<std::string>;
 
 std::vector<TensorSpec> SmallTensors() {
-  return cascade::testing::Gpt2TensorSpecs(SmallConfig(), WeightType::kF32, "");
+  return cascade::testing::Gpt2TensorSpecs(SmallConfig(), ElementType::kF32, "");
 }
 
 TEST(Gpt2WeightsRefusalsTest, RefusesANameWithAndWithoutThePrefix) {

@@ -19,6 +19,7 @@ namespace {
 using cascade::testing::IsOk;
 using cascade::testing::StoredBytes;
 using cascade::testing::TensorSpec;
+using kernels::ElementType;
 using kernels::PackedMatrix;
 using kernels::WeightType;
 
@@ -29,7 +30,7 @@ std::vector<float> Column(const PackedMatrix& matrix, std::size_t column) {
 }
 
 std::vector<float> Values(const TensorSpec& spec) {
-  return Widen(std::as_bytes(std::span(spec.bytes)), *WeightTypeOf(spec.dtype));
+  return Widen(std::as_bytes(std::span(spec.bytes)), *ElementTypeOf(spec.dtype));
 }
 
 TEST(Gpt2WeightsTest, PutsEveryTensorInItsPlace) {
@@ -90,11 +91,11 @@ TEST(Gpt2WeightsTest, PutsEveryTensorInItsPlace) {
 }
 
 TEST(Gpt2WeightsTest, ReportsWhatItLoaded) {
-  const ModelFolder folder(SmallConfig(), WeightType::kF16);
+  const ModelFolder folder(SmallConfig(), ElementType::kF16);
   const auto loaded = folder.Load(WeightType::kF32);
   ASSERT_THAT(loaded, IsOk());
   const WeightsReport& report = loaded->report;
-  EXPECT_EQ(report.stored_type, WeightType::kF16);
+  EXPECT_EQ(report.stored_type, ElementType::kF16);
   EXPECT_EQ(report.memory_type, WeightType::kF32);
   EXPECT_EQ(report.parameters, SmallConfig().ParameterCount());
   EXPECT_GT(report.stored_bytes, 2 * report.parameters);  // and the header
@@ -104,13 +105,13 @@ TEST(Gpt2WeightsTest, ReportsWhatItLoaded) {
 }
 
 TEST(Gpt2WeightsTest, EveryStoredTypeGivesTheSameValues) {
-  const LoadedWeights wide = ModelFolder(SmallConfig(), WeightType::kF32).Load().value();
-  for (const WeightType type : {WeightType::kF16, WeightType::kBf16}) {
+  const LoadedWeights wide = ModelFolder(SmallConfig(), ElementType::kF32).Load().value();
+  for (const ElementType type : {ElementType::kF16, ElementType::kBf16}) {
     const auto loaded = ModelFolder(SmallConfig(), type).Load();
     ASSERT_THAT(loaded, IsOk());
     EXPECT_EQ(loaded->report.stored_type, type);
-    EXPECT_EQ(loaded->report.memory_type, type);
-    EXPECT_EQ(loaded->weights.wte.type(), type);
+    EXPECT_EQ(loaded->report.memory_type, ExactWeightType(type));
+    EXPECT_EQ(loaded->weights.wte.type(), ExactWeightType(type));
     EXPECT_EQ(Column(loaded->weights.wte, 36), Column(wide.weights.wte, 36));
     EXPECT_EQ(Column(loaded->weights.h[1].mlp.c_fc.weight, 19),
               Column(wide.weights.h[1].mlp.c_fc.weight, 19));
@@ -131,12 +132,12 @@ TEST(Gpt2WeightsTest, PacksAsTheTypeAskedFor) {
 }
 
 TEST(Gpt2WeightsTest, RoundsEveryMatrixToInt8AndNoVector) {
-  const ModelFolder folder(SmallConfig(), WeightType::kF16);
+  const ModelFolder folder(SmallConfig(), ElementType::kF16);
   const LoadedWeights exact = folder.Load(WeightType::kF32).value();
   const auto loaded = folder.Load(WeightType::kInt8);
   ASSERT_THAT(loaded, IsOk());
   EXPECT_EQ(loaded->report.memory_type, WeightType::kInt8);
-  EXPECT_EQ(loaded->report.stored_type, WeightType::kF16);
+  EXPECT_EQ(loaded->report.stored_type, ElementType::kF16);
   EXPECT_EQ(loaded->report.fingerprint, exact.report.fingerprint);
   EXPECT_EQ(loaded->weights.wte.type(), WeightType::kInt8);
   EXPECT_EQ(loaded->weights.h[0].mlp.c_proj.weight.type(), WeightType::kInt8);
@@ -155,20 +156,20 @@ TEST(Gpt2WeightsTest, KeepsEmbeddingAndHeadInInt8BesideInt4) {
 }
 
 TEST(Gpt2WeightsTest, MatricesOfSeveralTypesBecomeFloat32) {
-  ModelFolder folder(SmallConfig(), WeightType::kF16);
+  ModelFolder folder(SmallConfig(), ElementType::kF16);
   TensorSpec& tensor = folder.Tensor("h.0.mlp.c_fc.weight");
-  tensor.bytes = StoredBytes(Values(tensor), WeightType::kBf16);
+  tensor.bytes = StoredBytes(Values(tensor), ElementType::kBf16);
   tensor.dtype = "BF16";
   const auto loaded = folder.Load();
   ASSERT_THAT(loaded, IsOk());
-  EXPECT_EQ(loaded->report.stored_type, WeightType::kF32);
+  EXPECT_EQ(loaded->report.stored_type, ElementType::kF32);
   EXPECT_EQ(loaded->weights.wte.type(), WeightType::kF32);
   EXPECT_EQ(Column(loaded->weights.h[0].mlp.c_fc.weight, 0)[0], Values(tensor)[0]);
 }
 
 TEST(Gpt2WeightsTest, TakesNamesWithThePrefix) {
   const auto plain = ModelFolder().Load();
-  const auto prefixed = ModelFolder(SmallConfig(), WeightType::kF32, "transformer.").Load();
+  const auto prefixed = ModelFolder(SmallConfig(), ElementType::kF32, "transformer.").Load();
   ASSERT_THAT(plain, IsOk());
   ASSERT_THAT(prefixed, IsOk());
   EXPECT_EQ(prefixed->report.fingerprint, plain->report.fingerprint);
@@ -218,7 +219,7 @@ TEST(Gpt2WeightsTest, CountsNaNsAndLoadsThem) {
   ModelFolder folder;
   constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
   folder.Tensor("ln_f.bias").bytes =
-      StoredBytes(std::vector<float>{0, kNaN, 0, kNaN, 0, 0}, WeightType::kF32);
+      StoredBytes(std::vector<float>{0, kNaN, 0, kNaN, 0, 0}, ElementType::kF32);
   const auto loaded = folder.Load();
   ASSERT_THAT(loaded, IsOk());
   EXPECT_EQ(loaded->report.nan_count, 2U);
@@ -233,7 +234,7 @@ TEST(Gpt2WeightsTest, LoadsTheBundledModel) {
   const auto loaded = LoadGpt2Weights(folder, *config, std::nullopt, executor);
   ASSERT_THAT(loaded, IsOk());
   EXPECT_EQ(loaded->report.parameters, 7'498'240U);
-  EXPECT_EQ(loaded->report.stored_type, WeightType::kF16);
+  EXPECT_EQ(loaded->report.stored_type, ElementType::kF16);
   EXPECT_EQ(loaded->report.memory_type, WeightType::kF16);
   EXPECT_EQ(loaded->report.stored_bytes, 15'006'272U);
   EXPECT_EQ(loaded->report.nan_count, 0U);

@@ -31,7 +31,7 @@ inline ModelConfig UntiedConfig() {
 class ModelFolder {
  public:
   explicit ModelFolder(const ModelConfig& config = SmallConfig(),
-                       kernels::WeightType type = kernels::WeightType::kF32,
+                       kernels::ElementType type = kernels::ElementType::kF32,
                        absl::string_view prefix = "")
       : config_(config), tensors_(testing::Gpt2TensorSpecs(config, type, prefix)) {}
 

@@ -126,8 +126,8 @@ TEST_F(PackedWeightsTest, IsASafetensorsFileThatLeavesNothingBesideIt) {
 
 TEST_F(PackedWeightsTest, KeepsAHeadOfItsOwnAndACountOfNaNs) {
   ModelFolder untied(UntiedConfig());
-  untied.Tensor("ln_f.bias").bytes =
-      StoredBytes(std::vector<float>(6, std::numeric_limits<float>::quiet_NaN()), WeightType::kF32);
+  untied.Tensor("ln_f.bias").bytes = StoredBytes(
+      std::vector<float>(6, std::numeric_limits<float>::quiet_NaN()), kernels::ElementType::kF32);
   untied.dir().WriteFile("model.safetensors", testing::Safetensors(untied.tensors()));
   InlineExecutor executor;
   const LoadOptions options = {.type = std::nullopt, .packed_file = path_};
@@ -231,8 +231,9 @@ TEST_F(PackedWeightsTest, AFolderThatCannotBeWrittenIsNoReasonNotToLoad) {
 }
 
 TEST_F(PackedWeightsTest, WhatCannotBeLoadedIsRefusedAndLeavesNoFile) {
-  folder_.Tensor("wte.weight").bytes = StoredBytes(
-      std::vector<float>(37 * 6, std::numeric_limits<float>::infinity()), WeightType::kF32);
+  folder_.Tensor("wte.weight").bytes =
+      StoredBytes(std::vector<float>(37 * 6, std::numeric_limits<float>::infinity()),
+                  kernels::ElementType::kF32);
   WriteModel();
   EXPECT_THAT(Load(WeightType::kInt8), IsInvalid({"wte.weight", "int8"}));
   EXPECT_TRUE(std::filesystem::is_empty(cache_.path()));

@@ -1,25 +1,13 @@
-// What one call of MatMul hands to the SIMD code, the same for every target. Private to this room.
+// How kernels of the matrix product cut their output. Private to this room.
 #pragma once
 
 #include <cstddef>
 
-#include "model/kernels/matmul.h"
-#include "model/kernels/packed_matrix.h"
 #include "model/kernels/panel.h"
-#include "model/mat_view.h"
 
 namespace cascade::model::kernels {
 
-struct MatMulJob {
-  // x in row tiles (RowTiles), one after the other, each [n_in][rows of the tile].
-  const float* x;
-  std::size_t rows;
-  const PackedMatrix& w;
-  const Epilogue& epilogue;
-  MatF out;
-};
-
-// A rectangle of the output: whole rows of some panels.
+// A rectangle of the output: rows [row, row + rows) of panels [panel, panel + panels).
 struct OutputTile {
   std::size_t row;
   std::size_t rows;
@@ -30,8 +18,8 @@ struct OutputTile {
   std::size_t Columns() const { return panels * kPanelColumns; }  // padding included
 };
 
-// Rows cut into tiles of at most `max_rows`, as even as can be: no tile is much smaller, and so
-// much less efficient, than the others.
+// Rows cut into tiles of at most `max_rows`, as evenly as possible: 13 rows become 6 + 7, not
+// 12 + 1, because a tile of one row is much less efficient than the others.
 struct RowTiles {
   RowTiles(std::size_t row_count, std::size_t max_rows)
       : rows(row_count), count((row_count + max_rows - 1) / max_rows) {}

@@ -1,12 +1,14 @@
-// Rows of the input in the order in which the tiles read them.
+// Packs rows of the input in the order in which the tiles read them (BLIS: packing A into
+// micro-panels): a tile then broadcasts consecutive floats, and reads one stream instead of one for
+// each row.
 #include "model/kernels/simd-inl.h"
 #include "model/mat_view.h"
 
-#if defined(CASCADE_MODEL_KERNELS_MATMUL_PACK_INL_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef CASCADE_MODEL_KERNELS_MATMUL_PACK_INL_H_
-#undef CASCADE_MODEL_KERNELS_MATMUL_PACK_INL_H_
+#if defined(CASCADE_MODEL_KERNELS_FLOAT_CHAINS_PACK_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef CASCADE_MODEL_KERNELS_FLOAT_CHAINS_PACK_INL_H_
+#undef CASCADE_MODEL_KERNELS_FLOAT_CHAINS_PACK_INL_H_
 #else
-#define CASCADE_MODEL_KERNELS_MATMUL_PACK_INL_H_
+#define CASCADE_MODEL_KERNELS_FLOAT_CHAINS_PACK_INL_H_
 #endif
 
 HWY_BEFORE_NAMESPACE();

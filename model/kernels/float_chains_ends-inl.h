@@ -1,0 +1,62 @@
+// The two ends of a chain: it starts at the bias, and when it is finished the epilogue takes it to
+// the output. Where a format has one scale for each column, the chain is of whole numbers: it
+// starts at zero, and meets scale and bias at its end.
+#include <algorithm>
+
+#include "model/kernels/float_chains_job.h"
+#include "model/kernels/float_chains_tile-inl.h"
+#include "model/kernels/matmul_epilogue-inl.h"
+#include "model/kernels/output_tile.h"
+#include "model/kernels/simd-inl.h"
+
+#if defined(CASCADE_MODEL_KERNELS_FLOAT_CHAINS_ENDS_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef CASCADE_MODEL_KERNELS_FLOAT_CHAINS_ENDS_INL_H_
+#undef CASCADE_MODEL_KERNELS_FLOAT_CHAINS_ENDS_INL_H_
+#else
+#define CASCADE_MODEL_KERNELS_FLOAT_CHAINS_ENDS_INL_H_
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace cascade::model::kernels {
+namespace HWY_NAMESPACE {
+
+// Writes where the chains of every row start to start[panels * 16].
+template <class Panel>
+void StartChains(const FloatChainsJob& job, const OutputTile& tile, float* start) {
+  if constexpr (Panel::kScaledAtEnd) {
+    std::fill_n(start, tile.Columns(), 0.0f);
+  } else {
+    CopyBias(job.epilogue.bias, tile, start);
+  }
+}
+
+// chains[r, c] = fma(chains[r, c], scale[c], bias[c]).
+template <class Panel>
+void ScaleChains(const FloatChainsJob& job, const OutputTile& tile, float* chains) {
+  const FloatTag d;
+  HWY_ALIGN float bias[kMaxPanels * kPanelColumns];
+  CopyBias(job.epilogue.bias, tile, bias);
+  for (std::size_t p = 0; p < tile.panels; ++p) {
+    const float* scales = Panel::Scales(job.w.Panel(tile.panel + p), job.w.n_in());
+    for (std::size_t c = 0; c < kPanelColumns; c += kLanes) {
+      const FloatVector scale = hn::Load(d, scales + c);
+      const FloatVector start = hn::Load(d, bias + p * kPanelColumns + c);
+      for (std::size_t r = 0; r < tile.rows; ++r) {
+        float* chain = chains + r * tile.Columns() + p * kPanelColumns + c;
+        hn::Store(Fma(hn::Load(d, chain), scale, start), d, chain);
+      }
+    }
+  }
+}
+
+// Takes finished chains, [rows][panels * 16], to the output.
+template <class Panel>
+void FinishChains(const FloatChainsJob& job, const OutputTile& tile, float* chains) {
+  if constexpr (Panel::kScaledAtEnd) ScaleChains<Panel>(job, tile, chains);
+  ApplyEpilogue(job.epilogue, tile, chains, job.out);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace cascade::model::kernels
+HWY_AFTER_NAMESPACE();
+#endif

@@ -1,0 +1,42 @@
+// The table of panel formats: how the weight matrices of each type lie in memory.
+//
+// Three things are kept apart. Storage is the type of the elements in a weight file
+// (SourceMatrix::type). Layout is the panel format, a row of this table. Arithmetic is the kernel
+// family, which the row names: it reads panels of this format and of others. A new format is a row
+// here and a reader in its family. Private to this room.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+#include "model/executor.h"
+#include "model/kernels/element_types.h"
+#include "model/kernels/kernel_family.h"
+#include "model/kernels/source_matrix.h"
+
+namespace cascade::model::kernels {
+
+struct PanelFormat {
+  WeightType type;
+  std::string_view name;
+  KernelFamily family;
+
+  // Bytes of one panel of n_in rows, a multiple of 64 unless noted: panels lie one behind the
+  // other.
+  std::size_t (*panel_bytes)(std::size_t n_in);
+
+  // Packs the panels `panels` of `source` to `out`, the first one's place.
+  void (*pack)(const SourceMatrix& source, IndexRange panels, std::byte* out);
+
+  // Writes column `column` of the panel at `panel` as floats to `out`, [n_in].
+  void (*copy_column)(const std::byte* panel, std::size_t column, std::span<float> out);
+
+  // Whether a column's scales are finite, which they are unless a weight is NaN or infinite.
+  // Null for formats without scales: they hold such weights as they are.
+  bool (*column_is_finite)(const std::byte* panel, std::size_t column, std::size_t n_in);
+};
+
+const PanelFormat& FormatOf(WeightType type);
+
+}  // namespace cascade::model::kernels
