@@ -11,6 +11,8 @@ INSTALL ?= scripts/install_packages.sh
 
 ifneq ($(shell command -v ccache),)
 export CMAKE_CXX_COMPILER_LAUNCHER ?= ccache
+# Or it would not keep what is compiled with precompiled headers.
+export CCACHE_SLOPPINESS ?= pch_defines,time_macros
 endif
 
 .DEFAULT_GOAL := help

@@ -16,10 +16,13 @@ endif()
 
 # cascade_library(<name> SOURCES ... HEADERS ... PRIVATE_HEADERS ... PUBLIC <libs> PRIVATE <libs>)
 #
-# A static library whose headers are named from the project's root ("model/config.h") and are
-# checked to compile alone by `cmake --build ... --target all_verify_interface_header_sets`. HEADERS are
-# for everybody who links the library; PRIVATE_HEADERS are for its own sources and tests
+# A static library whose headers are named from the project's root ("model/config.h"). HEADERS are for
+# everybody who links the library; PRIVATE_HEADERS are for its own sources and tests
 # (tests/lint/include_rules.txt holds this).
+#
+# Each header compiles alone. A header with a source of its name is the first that the source includes
+# (tests/lint/include_direction.sh), so compiling the source shows it; the others are compiled by
+# `cmake --build ... --target all_verify_interface_header_sets`.
 function(cascade_library name)
   cmake_parse_arguments(arg "" "" "SOURCES;HEADERS;PRIVATE_HEADERS;PUBLIC;PRIVATE" ${ARGN})
   if(arg_SOURCES)
@@ -30,26 +33,38 @@ function(cascade_library name)
     add_library(${name} INTERFACE)
     set(scope INTERFACE)
   endif()
+  target_link_libraries(${name} ${scope} ${arg_PUBLIC})
+
+  list(TRANSFORM arg_SOURCES REPLACE "\\.cc$" ".h" OUTPUT_VARIABLE shown_by_sources)
+  foreach(headers IN ITEMS HEADERS PRIVATE_HEADERS)
+    set(to_verify ${arg_${headers}})
+    list(REMOVE_ITEM to_verify ${shown_by_sources})
+    if(to_verify)
+      # CMake verifies interfaces, so these headers are the interface of a library that nobody links.
+      string(TOLOWER ${name}_${headers} verified)
+      add_library(${verified} INTERFACE)
+      target_sources(${verified} INTERFACE FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}
+                     FILES ${to_verify})
+      target_link_libraries(${verified} INTERFACE ${name} ${arg_PRIVATE})
+      set_target_properties(${verified} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
+    endif()
+  endforeach()
   target_sources(${name} ${scope} FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}
                  FILES ${arg_HEADERS})
-  target_link_libraries(${name} ${scope} ${arg_PUBLIC})
-  set_target_properties(${name} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
+endfunction()
 
-  # CMake verifies interface headers alone, so the private ones are the interface of a library that
-  # nobody links.
-  if(arg_PRIVATE_HEADERS)
-    add_library(${name}_private_headers INTERFACE)
-    target_sources(${name}_private_headers INTERFACE FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}
-                   FILES ${arg_PRIVATE_HEADERS})
-    target_link_libraries(${name}_private_headers INTERFACE ${name} ${arg_PRIVATE})
-    set_target_properties(${name}_private_headers PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
-  endif()
+# What all tests' own sources compile with besides cascade_options. Precompiled headers want equal options in
+# all targets, and some libraries ask for -pthread.
+function(cascade_test_options name)
+  separate_arguments(flags UNIX_COMMAND "${CASCADE_TEST_FLAGS}")
+  target_compile_options(${name} PRIVATE ${flags} $<$<BOOL:${CASCADE_PRECOMPILE_TESTS}>:-pthread>)
 endfunction()
 
 # cascade_test(<name> LABEL unit|checkpoint|integration|lint SOURCES ... LIBS ... [TIMEOUT s])
 #
 # One GoogleTest binary; each of its tests is a CTest test with the label. Every test can ask
-# tests/support/source_path.h where the repository's files are.
+# tests/support/source_path.h where the repository's files are. The test's own sources compile with
+# CASCADE_TEST_FLAGS besides, and with precompiled headers if CASCADE_PRECOMPILE_TESTS says so.
 function(cascade_test name)
   cmake_parse_arguments(arg "" "LABEL;TIMEOUT" "SOURCES;LIBS" ${ARGN})
   if(NOT arg_TIMEOUT)
@@ -58,6 +73,10 @@ function(cascade_test name)
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE
     ${arg_LIBS} cascade_options cascade_source_path GTest::gmock GTest::gtest_main)
+  cascade_test_options(${name})
+  if(CASCADE_PRECOMPILE_TESTS)
+    target_precompile_headers(${name} REUSE_FROM cascade_test_headers)
+  endif()
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   # NO_PRETTY_VALUES: a parameter's own name, not its bytes.
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 120 NO_PRETTY_VALUES

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian 12 or Ubuntu 24.04 packages of some groups; does nothing, quickly, if all are there.
 #
-#   install_packages.sh GROUP...    build, test, package, sanitize, lint, bench, peers, aarch64
+#   install_packages.sh GROUP...    build, test, package, sanitize, lint, bench, peers, aarch64, cache
 set -eu
 
 say() { printf 'install_packages: %s\n' "$*" >&2; }
@@ -28,8 +28,9 @@ packages_of() {
     lint) echo clang-format clang-tidy git shellcheck ;;
     bench) echo libbenchmark-dev ;;
     peers) echo python3 python3-venv python3-dev ;;
+    cache) echo ccache ;;
     aarch64) echo g++-aarch64-linux-gnu qemu-user ;;
-    *) say "there is no group \"$1\": build, test, package, sanitize, lint, bench, peers, aarch64"; exit 2 ;;
+    *) say "there is no group \"$1\": build, test, package, sanitize, lint, bench, peers, aarch64, cache"; exit 2 ;;
   esac
 }
 

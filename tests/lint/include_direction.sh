@@ -1,6 +1,7 @@
 #!/bin/sh
 # Holds every #include of model/, server/ and tools/ against include_rules.txt, and those of tests/ against its
-# rules for private headers.
+# rules for private headers. A source includes the header of its name first, which shows that the header
+# compiles alone.
 #
 #   include_direction.sh ROOT    prints each breach as file:line: why; fails if there is one
 set -eu
@@ -9,6 +10,8 @@ cd "$1"
 
 # shellcheck disable=SC2016  # awk's own dollars
 find model server tools tests -name '*.h' -o -name '*.cc' | sort | xargs awk '
+  BEGIN { for (i = 1; i < ARGC; i++) exists[ARGV[i]] = 1 }
+
   # Reads the rules: allowed[room], bans and private headers, each " word word ".
   FILENAME == rules {
     sub(/#.*/, "")
@@ -36,6 +39,8 @@ find model server tools tests -name '*.h' -o -name '*.cc' | sort | xargs awk '
     room = ""
     for (name in allowed)
       if (index(FILENAME, name) == 1 && length(name) > length(room)) room = name
+    own_header = FILENAME
+    includes = sub(/\.cc$/, ".h", own_header) && own_header in exists ? 0 : 1
     is_test = index(FILENAME, "tests/") == 1
     if (room == "" && !is_test) complain("no rule says what this file may include")
   }
@@ -44,6 +49,7 @@ find model server tools tests -name '*.h' -o -name '*.cc' | sort | xargs awk '
     header = $0
     sub(/^[^"<]*["<]/, "", header)
     sub(/[">].*/, "", header)
+    if (includes++ == 0 && header != own_header) complain("includes " header " before " own_header)
     for (b = 1; b <= ban_count; b++)
       if (starts_with_any(FILENAME, ban_rooms[b]) && header ~ ban_pattern[b])
         complain(header " is banned in " ban_rooms[b])

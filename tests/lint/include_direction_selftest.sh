@@ -13,6 +13,12 @@ plant() {
   printf '#pragma once\n#include %s\n' "$2" > "$tree/$1"
 }
 
+# plant_with_header FILE INCLUDED: the same, and the header of the file's name.
+plant_with_header() {
+  plant "$1" "$2"
+  echo '#pragma once' > "$tree/${1%.cc}.h"
+}
+
 passes() {
   plant "$1" "$2"
   sh "$check" "$tree" > "$tree/out" && return
@@ -67,5 +73,13 @@ fails server/engine/worker.cc '"server/grpc/service.h"'
 fails server/engine/worker.cc '"cascade/v1/text_generation.pb.h"'
 fails tools/cascade/main.cc '"model/gpt2.h"'
 fails tools/cascade/main.cc '"server/options.h"'
+
+plant_with_header model/gpt2.cc '"model/gpt2.h"'
+sh "$check" "$tree" || failures=$((failures + 1))
+plant_with_header model/gpt2.cc '<vector>'
+if sh "$check" "$tree" > "$tree/out"; then
+  echo 'not refused: another include before the header of the same name'
+  failures=$((failures + 1))
+fi
 
 exit "$failures"

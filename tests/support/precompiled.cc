@@ -1,0 +1,1 @@
+// Empty: gives CMake a target that precompiles headers (CMakeLists.txt).
