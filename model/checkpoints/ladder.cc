@@ -46,7 +46,7 @@ std::vector<Measure> MeasuresOf(int number) {
 // Why `checkpoint` is not measured; empty if it is.
 std::string Obstacle(const Checkpoint& checkpoint, const CheckedModel& model, int failed) {
   if (checkpoint.number == 0) return "needs a running server: `cascade health`";
-  if (failed > 0) return absl::StrFormat("rests on checkpoint %02d, which failed", failed);
+  if (failed > 0) return absl::StrCat("checkpoint ", failed, " failed");
   if (!model.has_golden() && checkpoint.number != checkpoints::kGeneration.number) {
     return "needs golden data";
   }
@@ -67,7 +67,7 @@ absl::Status MeasureCheckpoint(const Checkpoint& checkpoint, CheckedModel& model
   for (const Measure measure : MeasuresOf(checkpoint.number)) {
     const absl::Status status = measure(model, measurement);
     if (status.ok()) continue;
-    return absl::Status(status.code(), absl::StrFormat("checkpoint %02d: %s", checkpoint.number,
+    return absl::Status(status.code(), absl::StrFormat("checkpoint %d: %s", checkpoint.number,
                                                        std::string(status.message())));
   }
   return absl::OkStatus();

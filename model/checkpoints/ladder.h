@@ -1,8 +1,6 @@
 // Climbs the ladder: measures the checkpoints in order and stops at the first that fails.
 #pragma once
 
-#include <cstdint>
-#include <string>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
@@ -11,21 +9,9 @@
 #include "model/checkpoints/checked_model.h"
 #include "model/checkpoints/checkpoint.h"
 #include "model/checkpoints/measurement.h"
+#include "model/checkpoints/result.h"
 
 namespace cascade::model {
-
-enum class Verdict : std::uint8_t {
-  kPass,
-  kFail,
-  kNotMeasured,  // CheckpointResult::note says why
-};
-
-struct CheckpointResult {
-  const Checkpoint* checkpoint;
-  Verdict verdict;
-  Measurement measurement;  // empty if it was not measured
-  std::string note;         // what was measured, or why nothing was; may be empty
-};
 
 // Runs every comparison of a checkpoint from 1 to 12. An error is about files, and names the
 // checkpoint.

@@ -7,12 +7,13 @@
 #include "absl/strings/str_cat.h"
 #include "model/checkpoints/greedy_run.h"
 #include "model/checkpoints/measures.h"
+#include "model/json_document.h"
 
 namespace cascade::model {
 namespace {
 
 std::string NameOf(const GoldenGeneration& golden) {
-  return golden.prompt ? absl::StrCat("prompt '", *golden.prompt, "'")
+  return golden.prompt ? absl::StrCat("prompt ", Quoted(*golden.prompt))
                        : absl::StrCat("prompt of ", golden.prompt_ids.size(), " ids");
 }
 

@@ -30,10 +30,12 @@ ExitCode RunCommand(Command& command, std::span<const std::string> args, Console
   bool help = false;
   Flags flags;
   command.AddFlags(flags);
-  flags.Add("server", "HOST:PORT", "where the server is ($CASCADE_SERVER, else localhost:50051)",
-            &options.server);
-  flags.Add("timeout", "TIME", "give up after this long, such as 30s or 2m (never)",
-            &options.timeout);
+  if (command.description().calls_server) {
+    flags.Add("server", "HOST:PORT", "where the server is ($CASCADE_SERVER, else localhost:50051)",
+              &options.server);
+    flags.Add("timeout", "TIME", "give up after this long, such as 30s or 2m (never)",
+              &options.timeout);
+  }
   flags.Add("json", "", "print the answer as JSON, one object a line", &options.json);
   flags.Add("help", "", "print this", &help);
 

@@ -21,6 +21,7 @@ class Command {
     absl::string_view arguments;  // "TEXT"; empty if it takes none
     absl::string_view summary;    // one line
     absl::string_view details;    // what else help says, examples last
+    bool calls_server = true;     // if not, there is no --server and no --timeout
   };
 
   virtual ~Command() = default;
@@ -38,7 +39,8 @@ class Command {
   ExitCode UsageError(absl::string_view message, Console& console) const;
 };
 
-// `command` with the flags that every subcommand has: --server, --timeout, --json, --help.
+// Runs `command` on its part of the command line. Adds the flags that every subcommand has (--json,
+// --help), and those of every subcommand that calls a server (--server, --timeout).
 ExitCode RunCommand(Command& command, std::span<const std::string> args, Console& console);
 
 }  // namespace cascade::cli

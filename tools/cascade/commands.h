@@ -13,5 +13,6 @@ std::unique_ptr<Command> MakeDetokenizeCommand();
 std::unique_ptr<Command> MakeModelCommand();
 std::unique_ptr<Command> MakeHealthCommand();
 std::unique_ptr<Command> MakeBenchCommand();  // bench/bench.cc
+std::unique_ptr<Command> MakeCheckCommand();  // check/check.cc
 
 }  // namespace cascade::cli

@@ -26,18 +26,20 @@ Commands AllCommands() {
   commands.push_back(MakeModelCommand());
   commands.push_back(MakeHealthCommand());
   commands.push_back(MakeBenchCommand());
+  commands.push_back(MakeCheckCommand());
   return commands;
 }
 
 std::string HelpText(const Commands& commands) {
-  std::string help = "cascade COMMAND [flags]: asks a cascade-server.\n\n";
+  std::string help = "cascade COMMAND [flags]: asks a cascade-server, or checks a model.\n\n";
   for (const auto& command : commands) {
     const Command::Description about = command->description();
     absl::StrAppendFormat(&help, "  %-11s %s\n", about.name, about.summary);
   }
-  return absl::StrCat(help, "\n`cascade COMMAND --help` shows its flags and examples.\n\n",
-                      "Exit status: 0 done; 1 the call failed; 2 the command line is wrong; ",
-                      "130 interrupted.\n");
+  return absl::StrCat(
+      help, "\n`cascade COMMAND --help` shows its flags and examples.\n\n",
+      "Exit status: 0 done; 1 the call or the check failed; 2 the command line is wrong; ",
+      "130 interrupted.\n");
 }
 
 ExitCode Main(std::span<const std::string> args, Console& console) {
