@@ -54,7 +54,7 @@ run() {
 
 mkdir -p "$work/folder/build"
 ln -s "$bin" "$work/folder/build/bin"
-ln -s "$root/proto" "$root/tools" "$work/folder"
+ln -s "$root/deploy" "$root/proto" "$root/tools" "$work/folder"
 
 extract
 start_server

@@ -55,6 +55,8 @@ done
 grep -q installed "$work/model" || { cat "$work/model"; die 'the server did not read its file of flags'; }
 "$prefix/bin/cascade" generate --seed=7 --max_new_tokens=20 'Once upon a time' > "$work/text" 2> "$work/end"
 [ -s "$work/text" ] || { cat "$work/end"; die 'no text'; }
+"$prefix/bin/cascade" check "$prefix/share/cascade/models/tales-7m" > "$work/check" ||
+  { cat "$work/check"; die 'the installed model does not pass its checkpoints'; }
 
 kill "$server"
 status=0
