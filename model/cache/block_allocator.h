@@ -17,7 +17,7 @@
 
 namespace cascade::model {
 
-// A sequence's blocks, in order of position. Move-only; gives its blocks back when it goes. Must
+// A sequence's blocks, in order of position. Move-only; its destructor gives the blocks back. Must
 // not outlive its allocator.
 class BlockTable {
  public:
@@ -46,10 +46,10 @@ class BlockTable {
 
 // Hands out the blocks of a pool. A block whose 16 positions are all written can be published; it
 // then serves every later sequence that begins with the same tokens under the same salt, also after
-// its last holder has left, until the place is needed. Who shares a block only reads it: positions
-// that are still to be written always lie in a block of the sequence's own.
+// its last holder has left, until the block is needed. A sequence only reads the blocks that it
+// shares: positions that are still to be written always lie in a block of its own.
 //
-// Not thread-safe: the worker's alone.
+// Not thread-safe: only the worker's thread uses it.
 class BlockAllocator {
  public:
   explicit BlockAllocator(std::size_t num_blocks);
@@ -61,15 +61,17 @@ class BlockAllocator {
 
   // Blocks that no sequence holds, those that keep a prefix included.
   std::size_t free_blocks() const { return pool_->free_blocks(); }
-  std::size_t cached_blocks() const { return pool_->idle_blocks(); }  // the latter alone
+  // Of the free blocks, those that keep a prefix.
+  std::size_t cached_blocks() const { return pool_->idle_blocks(); }
 
   // A table that covers `positions` positions, or nothing if not enough blocks are free.
   std::optional<BlockTable> TryAllocate(std::size_t positions);
 
-  // A table for a sequence that begins with `tokens`, to be run under `salt`: it begins with the
-  // published blocks of the longest prefix that there is, short of the last token, whose logits are
-  // wanted; those positions need not be run. Covers `positions` positions; nothing, and nothing
-  // changes, if not enough blocks are free. REQUIRES: positions >= tokens.size() > 0.
+  // A table for a sequence that begins with `tokens`, to be run under `salt`. It begins with the
+  // published blocks of the longest prefix of `tokens` that is cached, whose positions need not be
+  // run; the last token is never among them, because its logits are wanted. Covers `positions`
+  // positions. Nothing, and nothing changes, if not enough blocks are free. REQUIRES: positions >=
+  // tokens.size() > 0.
   struct Shared {
     BlockTable table;
     std::size_t cached_tokens = 0;  // a multiple of 16
@@ -77,8 +79,8 @@ class BlockAllocator {
   std::optional<Shared> TryAllocate(std::span<const TokenId> tokens, absl::string_view salt,
                                     std::size_t positions);
 
-  // Has `table` cover `positions` positions. False, and nothing changes, if not enough blocks are
-  // free.
+  // Extends `table` to cover `positions` positions. False, and nothing changes, if not enough
+  // blocks are free.
   bool TryExtend(BlockTable& table, std::size_t positions);
 
   // A second table for what the first `positions` positions of `from` hold, that covers `capacity`
@@ -96,13 +98,13 @@ class BlockAllocator {
   // from such a table, and `tokens` begins with the tokens that it was given.
   void Publish(BlockTable& table, std::span<const TokenId> tokens);
 
-  // Whether the blocks of `table` from `position` on are its alone: held by no other table, and not
-  // published. A sequence writes nowhere else.
+  // Whether no other table holds a block of `table` from `position` on, and none of them is
+  // published. A sequence may write only where that is so.
   bool IsWritableFrom(const BlockTable& table, std::size_t position) const;
 
-  // INTERNAL, with what is wrong, unless `tables`, which must be all that there are, hold each
-  // block as often as it is counted, and every block is held, idle or empty. For tests and
-  // assertions: it allocates.
+  // Checks that `tables`, which must be all tables of this allocator, hold each block as often as
+  // it is counted, and that every block is held, idle or empty. INTERNAL, saying what is wrong,
+  // otherwise. For tests and assertions: it allocates.
   absl::Status CheckConserved(std::span<const BlockTable* const> tables) const;
 
  private:

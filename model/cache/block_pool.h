@@ -1,4 +1,4 @@
-// Who holds which block of the KV cache.
+// Which blocks of the KV cache are held, idle or empty.
 #pragma once
 
 #include <cstddef>
@@ -12,13 +12,14 @@ namespace cascade::model {
 using BlockId = std::uint32_t;
 
 // A fixed number of blocks. Each is empty, held by one or more holders, or idle: held by nobody,
-// but with contents that are worth keeping until the place is needed. It counts; the numbers are
-// the KvCache's.
+// but with contents that are worth keeping until the block is needed. The pool only tracks which
+// blocks are held; the keys and values themselves are in KvCache.
 //
-// Empty blocks are handed out last in, first out, while they are still warm; idle ones only when no
-// empty one is left, the one that was held the longest ago first.
+// Empty blocks are handed out last in, first out, because the last one may still be in a cache of
+// the CPU. Idle blocks are handed out only when no empty one is left, the least recently used
+// first.
 //
-// Not thread-safe: the worker's alone.
+// Not thread-safe: only the worker's thread uses it.
 class BlockPool {
  public:
   explicit BlockPool(std::size_t num_blocks);
@@ -29,18 +30,18 @@ class BlockPool {
   std::size_t free_blocks() const { return empty_.size() + idle_.size(); }
   std::size_t idle_blocks() const { return idle_.size(); }
 
-  // A block, held once. REQUIRES: free_blocks() > 0.
+  // Takes a free block, which then has one holder. REQUIRES: free_blocks() > 0.
   struct Acquired {
     BlockId id = 0;
     bool was_idle = false;  // its contents were kept, and are now lost
   };
   Acquired Acquire();
 
-  // One holder more; an idle block is held again. REQUIRES: `id` is held or idle.
+  // Adds a holder; an idle block is then held again. REQUIRES: `id` is held or idle.
   void AddReference(BlockId id);
 
-  // One holder less; the last one leaves the block idle if its contents are kept, else empty.
-  // REQUIRES: `id` is held.
+  // Removes a holder. Without its last holder the block is idle if its contents are kept, else
+  // empty. REQUIRES: `id` is held.
   void Release(BlockId id);
 
   // Marks the contents of `id` as worth keeping, until Acquire takes it. REQUIRES: `id` is held.

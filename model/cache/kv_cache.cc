@@ -18,7 +18,7 @@ using kernels::KeyBytes;
 using kernels::KvType;
 using kernels::ValueBytes;
 
-// What a thread touches at a time, at least: whole huge pages.
+// The least that a thread touches at a time: whole huge pages.
 constexpr std::size_t kTouchBytes = std::size_t{16} << 20;
 
 }  // namespace
@@ -44,7 +44,8 @@ absl::StatusOr<KvCache> KvCache::Create(const ModelConfig& config, std::size_t n
   }
   try {
     kernels::AlignedBuffer<std::byte> storage(num_blocks * bytes_per_block);
-    // Now, while the server starts: a process that grows under load is one that is killed there.
+    // Touched now, while the server starts: if memory is short, the kernel then kills a process
+    // that has no clients yet, and not one under load.
     executor.ForRanges(storage.size(), kTouchBytes, [&](IndexRange range) {
       kernels::TouchPages(storage.data() + range.begin, range.end - range.begin);
     });

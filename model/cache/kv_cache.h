@@ -1,14 +1,15 @@
 // Key/value cache: checkpoint 3.
 //
 // A pool of fixed blocks of 16 positions, allocated once. A block is the keys and values of every
-// layer and head, each as kernels/kv_block.h has it and of one type: float32, or 16 bits, which a
-// write rounds to. What one head has in all blocks lies together, [layer][head][keys,
-// values][block], so that a sequence whose blocks are neighbours is read in long pieces. A sequence
+// layer and head, in the layout of kernels/kv_block.h and of one type: float32, or 16 bits, which a
+// write rounds to. The keys (and the values) of one head in all blocks lie together,
+// [layer][head][keys, values][block], so that a sequence whose blocks are neighbors is read in long
+// runs. A sequence
 // is a table of block ids; position p is row p % 16 of its block p / 16. Blocks are
 // reference-counted, so that sequences can share a common prefix.
 //
-// Not thread-safe but for what a step does: while Write and reads run, several threads may call
-// them for different (layer, head, sequence) at once.
+// Not thread-safe, with one exception: during a step, several threads may call Write and Read for
+// different (layer, head, sequence) at once.
 #pragma once
 
 #include <cstddef>
@@ -40,9 +41,8 @@ struct HeadKeysValues {
 class KvCache {
  public:
   // Allocates `num_blocks` blocks for a model of this shape. RESOURCE_EXHAUSTED, with the bytes, if
-  // the memory is not to be had.
-  // All of it is touched now, so that the process does not grow under load: by the executor's
-  // threads, or by this one.
+  // there is not enough memory. Touches all of it now, by the executor's threads or by the calling
+  // one, so that the process does not grow under load.
   static absl::StatusOr<KvCache> Create(const ModelConfig& config, std::size_t num_blocks,
                                         kernels::KvType type, Executor& executor);
   static absl::StatusOr<KvCache> Create(const ModelConfig& config, std::size_t num_blocks,
@@ -53,11 +53,11 @@ class KvCache {
 
   kernels::KvType type() const { return type_; }
 
-  // Who has which block.
+  // Which table has which block.
   BlockAllocator& blocks() { return blocks_; }
   const BlockAllocator& blocks() const { return blocks_; }
 
-  // Of blocks(), what a sequence needs that shares nothing.
+  // The part of blocks() that a sequence needs which shares nothing with others.
   static std::size_t BlocksFor(std::size_t positions) {
     return BlockAllocator::BlocksFor(positions);
   }

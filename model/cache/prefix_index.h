@@ -1,4 +1,4 @@
-// Which blocks hold which beginnings of sequences.
+// Which blocks hold which beginnings of sequences: a map from prefixes to blocks.
 #pragma once
 
 #include <array>
@@ -20,8 +20,8 @@ namespace cascade::model {
 // The tokens of one full block.
 using BlockTokens = std::span<const TokenId, kernels::kBlockPositions>;
 
-// Names a beginning of a sequence: a salt, and whole blocks of tokens. 128 bits, chained: that of
-// n + 1 blocks is the hash of (that of n blocks, 16 tokens).
+// Names a beginning of a sequence: a salt, and whole blocks of tokens. 128 bits, chained: the name
+// of n + 1 blocks is the hash of (the name of n blocks, 16 tokens).
 struct PrefixHash {
   std::uint64_t low = 0;
   std::uint64_t high = 0;
@@ -34,27 +34,27 @@ struct PrefixHash {
 };
 
 // Finds the block that continues a prefix with 16 given tokens. A hash only leads to the entry; the
-// tokens themselves decide. Hashes are keyed with a secret of this object's, so that nobody can
-// make prompts that meet in one entry.
+// tokens themselves decide. Hashes are keyed with a secret of this object, so that a client cannot
+// construct prompts whose hashes collide.
 //
-// Not thread-safe: the worker's alone.
+// Not thread-safe: only the worker's thread uses it.
 class PrefixIndex {
  public:
-  // For blocks below `num_blocks`. `secret` should be random, but in tests.
+  // For block ids below `num_blocks`. `secret` should be random, except in tests.
   PrefixIndex(std::size_t num_blocks, std::uint64_t secret);
 
-  // The empty prefix under `salt`: sequences of different salts never meet.
+  // The empty prefix under `salt`. Sequences of different salts never share a block.
   PrefixHash Root(absl::string_view salt) const;
 
   // The prefix that `tokens` extend `prefix` to.
   PrefixHash Extend(const PrefixHash& prefix, BlockTokens tokens) const;
 
-  // The block whose tokens `tokens` extend `parent` to `prefix`, if there is one.
+  // The block with `tokens` that extends `parent` to `prefix`, if one is in the index.
   // REQUIRES: prefix == Extend(parent, tokens).
   std::optional<BlockId> Find(const PrefixHash& prefix, const PrefixHash& parent,
                               BlockTokens tokens) const;
 
-  // Enters `block`. False, and nothing changes, if the place is taken.
+  // Enters `block`. False, and nothing changes, if another block has these tokens already.
   // REQUIRES: prefix == Extend(parent, tokens); `block` is not in the index.
   bool Insert(const PrefixHash& prefix, const PrefixHash& parent, BlockTokens tokens,
               BlockId block);

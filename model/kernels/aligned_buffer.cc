@@ -24,8 +24,8 @@ std::size_t PageBytes() { return static_cast<std::size_t>(sysconf(_SC_PAGESIZE))
 
 std::size_t WholePages(std::size_t bytes) { return RoundUp(bytes, PageBytes()); }
 
-// Fresh pages from the system: zero, and made when they are first touched, by the thread that does.
-// Maps a huge page too much and gives back what lies before and behind.
+// Maps fresh pages, which read as zero. mmap aligns to ordinary pages only, so this maps one huge
+// page more than needed and unmaps what lies before and after the aligned range.
 std::byte* MapHuge(std::size_t bytes) {
   const std::size_t wanted = WholePages(bytes);
   if (wanted + kHugePage < bytes) throw std::bad_alloc();
@@ -38,7 +38,7 @@ std::byte* MapHuge(std::size_t bytes) {
   if (before > 0) munmap(begin, before);
   munmap(begin + before + wanted, kHugePage - before);
 #ifdef MADV_HUGEPAGE
-  // Advice: where it cannot be taken, ordinary pages do.
+  // Only advice: if the system does not follow it, ordinary pages do as well, more slowly.
   (void)madvise(begin + before, wanted, MADV_HUGEPAGE);
 #endif
   return begin + before;

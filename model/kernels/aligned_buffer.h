@@ -1,3 +1,4 @@
+// Memory for tensors: zeroed, aligned to cache lines, in huge pages where it is large.
 #pragma once
 
 #include <cstddef>
@@ -8,14 +9,16 @@
 
 namespace cascade::model::kernels {
 
-// Zeroed memory aligned to a cache line; from 4 MiB on to 2 MiB, in huge pages where Linux has them
-// on offer (transparent_hugepage "always" or "madvise"): weights and cache are read in several
-// streams at once, each in pages of its own. The system makes the pages of large memory when they
-// are first touched, which several threads then do at once. Throws std::bad_alloc.
+// Returns zeroed memory, aligned to a cache line. From 4 MiB on it is aligned to 2 MiB and lies in
+// huge pages, if Linux offers them (transparent_hugepage "always" or "madvise"): weights and cache
+// are read in several streams at once, each of which needs an entry of the TLB. The system provides
+// the pages of large memory only when they are first touched. Throws std::bad_alloc.
 void* AllocateZeroed(std::size_t bytes);
+// Frees what AllocateZeroed(bytes) returned.
 void FreeZeroed(void* memory, std::size_t bytes) noexcept;
 
-// Touches every page and changes nothing: what the system cannot give shows here, not later.
+// Touches every page without changing its contents, so that a lack of memory shows at this call and
+// not later. Several threads may touch parts of one buffer at once.
 void TouchPages(void* memory, std::size_t bytes);
 
 // A fixed number of trivial elements, aligned to a cache line and zeroed when made. Move-only.

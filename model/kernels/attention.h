@@ -12,11 +12,11 @@
 
 namespace cascade::model::kernels {
 
-// Rows of a tile, at most: they share each pass over the keys and values.
+// The most rows of a score tile. The rows of a tile share each pass over the keys and values.
 inline constexpr std::size_t kAttentionRows = 12;
 
-// The scores of a tile's rows: [blocks][kAttentionRows][16], so that what one block of keys gives,
-// and one block of values takes, lies in one piece. Does not own its memory.
+// The scores of up to kAttentionRows rows: [blocks][kAttentionRows][16], so that what one block of
+// keys gives, and one block of values takes, lies together. Does not own its memory.
 class ScoreTile {
  public:
   // Floats of memory for rows that see at most `positions` positions.

@@ -1,4 +1,4 @@
-// Scores to weights: exp(score - max), and their sum.
+// The softmax of attention without its division: scores become exp(score - max), and are summed.
 #include "model/kernels/activations-inl.h"
 #include "model/kernels/attention_tile-inl.h"
 #include "model/kernels/kv_block.h"
@@ -19,10 +19,11 @@ HWY_BEFORE_NAMESPACE();
 namespace cascade::model::kernels {
 namespace HWY_NAMESPACE {
 
-constexpr std::size_t kExpRows = 4;
+constexpr std::size_t kExpRows = CASCADE_SCALAR_TARGET ? 1 : 4;
 
-// The exponentials of one head for the rows of a tile, several rows side by side: a row's maximum
-// alone would wait for its comparisons.
+// The exponentials of one head for the rows of a score tile, several rows side by side: one row's
+// maximum is a chain of comparisons, each of which waits for the one before it, and the maxima of
+// four rows fill the gaps.
 class ExpPass {
  public:
   ExpPass(std::size_t start, ScoreTile scores, std::span<float> sums)
@@ -43,15 +44,16 @@ class ExpPass {
       }
     }
     for (std::size_t r = 0; r < kRows; ++r) {
-      // Where the maximum is no number to subtract, nothing is.
+      // If the row's maximum is NaN or infinite there is no valid softmax: the sum becomes NaN,
+      // which marks the whole row.
       const bool finite = hn::AllTrue(FloatTag(), hn::IsFinite(max[r]));
-      sums_[first + r] = finite ? SumOf(sums[r]) : std::numeric_limits<float>::quiet_NaN();
+      sums_[first + r] = finite ? TreeSum(sums[r]) : std::numeric_limits<float>::quiet_NaN();
     }
   }
 
  private:
-  // From the position after row `r`'s own to the end of the blocks: -Inf, which becomes a zero and
-  // changes neither the maximum nor the sum.
+  // Writes -Inf from the position after row `r`'s own to the end of the blocks, so that the loops
+  // below run over whole blocks: exp(-Inf) is zero, and neither the maximum nor the sum changes.
   HWY_INLINE void Mask(std::size_t r, std::size_t blocks) const {
     const FloatTag d;
     const std::size_t seen = start_ + r + 1;
@@ -94,7 +96,8 @@ class ExpPass {
     }
   }
 
-  // Differences are at most zero; those of a row with a NaN are lost, as the row is.
+  // The differences are at most zero, so the exponential needs no check for overflow. In a row with
+  // a NaN they may be anything, but that row's sum is NaN anyway.
   static HWY_INLINE void ExpBlock(float* place, FloatVector max,
                                   FloatVector (&sums)[kPanelVectors]) {
     const FloatTag d;
@@ -105,14 +108,6 @@ class ExpPass {
       hn::Store(y, d, place + v * kLanes);
       sums[v] = hn::Add(sums[v], y);
     }
-  }
-
-  static HWY_INLINE float SumOf(const FloatVector (&sums)[kPanelVectors]) {
-    VirtualLanes<float> lanes;
-    for (std::size_t v = 0; v < kPanelVectors; ++v) {
-      hn::StoreU(sums[v], FloatTag(), &lanes[v * kLanes]);
-    }
-    return SumOfLanes(lanes);
   }
 
   std::size_t start_;

@@ -1,4 +1,4 @@
-// Queries times keys.
+// The first product of attention: queries times keys.
 #include "model/kernels/attention_tile-inl.h"
 #include "model/kernels/float_rows-inl.h"
 #include "model/kernels/kv_block.h"
@@ -16,8 +16,9 @@ HWY_BEFORE_NAMESPACE();
 namespace cascade::model::kernels {
 namespace HWY_NAMESPACE {
 
-// Wider heads go row by row. The queries of several rows are copied to the stack, at a distance
-// that is known when compiling and shares no set of the first-level cache.
+// The queries of several rows are copied to the stack, at a distance that is known when compiling:
+// 272 floats, 17 cache lines, so that the rows do not compete for the same sets of the first-level
+// cache as rows of a power of two would. Heads wider than 256 go row by row.
 constexpr std::size_t kMaxSharedHeadDim = 256;
 constexpr std::size_t kQueryStride = kMaxSharedHeadDim + 16;
 
@@ -42,7 +43,8 @@ class ScorePass {
   }
 
  private:
-  // `queries`: [kRows][kQueryStride]. All blocks that the last of the rows sees.
+  // Multiplies with all blocks that the last of the rows sees; scores that an earlier row does not
+  // see are computed as well, and masked later. `queries` is [kRows][kQueryStride].
   template <std::size_t kRows>
   HWY_INLINE void ScoreRows(std::size_t first, const float* queries) const {
     constexpr std::size_t kBlocks =
@@ -64,6 +66,9 @@ class ScorePass {
     }
     FloatVector chains[kRows][kBlocks * kPanelVectors];
     Clear(chains);
+    // Keys are transposed, so each step is one element of every row's query times that element of
+    // 16 keys, and no sum across lanes is needed. The next blocks are prefetched row group by row
+    // group: a table's blocks may lie anywhere, so the hardware cannot know what comes next.
     const std::size_t whole = q_.cols() / Reader::kGroupRows;
     for (std::size_t group = 0; group < whole; ++group) {
       CASCADE_UNROLL

@@ -1,4 +1,5 @@
-// How many rows of attention share a pass, and how many vectors of keys or values each load takes.
+// How many rows of attention share a pass over the keys or values, and how many vectors of them a
+// pass takes at once.
 #include "model/kernels/simd-inl.h"
 
 #if defined(CASCADE_MODEL_KERNELS_ATTENTION_TILE_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -14,17 +15,21 @@ HWY_BEFORE_NAMESPACE();
 namespace cascade::model::kernels {
 namespace HWY_NAMESPACE {
 
-// Rows of a pass, and vectors of chains that the registers hold beside one row of keys or values
-// and a broadcast.
+// Rows of a pass, and how many accumulators the registers hold beside one row of keys or values and
+// a broadcast query or weight. A row that is alone is bound by memory; rows that share a pass load
+// each key and value once for all of them.
 #if HWY_TARGET == HWY_AVX3
 constexpr std::size_t kPassRows = 12;
 constexpr std::size_t kChains = 24;
 #elif HWY_TARGET == HWY_AVX2
 constexpr std::size_t kPassRows = 6;
 constexpr std::size_t kChains = 12;
-#else
+#elif HWY_TARGET == HWY_NEON
 constexpr std::size_t kPassRows = 4;
 constexpr std::size_t kChains = 16;
+#else  // plain C++ has no vector registers to fill: a larger tile would only take longer to compile
+constexpr std::size_t kPassRows = 1;
+constexpr std::size_t kChains = kPanelVectors;
 #endif
 static_assert(kPassRows <= kAttentionRows);
 

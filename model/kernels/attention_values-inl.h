@@ -1,4 +1,4 @@
-// Weights times values.
+// The second product of attention: softmax weights times values.
 #include "model/kernels/attention_tile-inl.h"
 #include "model/kernels/float_rows-inl.h"
 #include "model/kernels/kv_block.h"
@@ -30,7 +30,7 @@ class ValuePass {
   }
 
  private:
-  // The columns from `c` on, kVectors vectors at a time as long as there are so many.
+  // The columns from `c` on, kVectors vectors at a time while there are so many, then half as many.
   template <std::size_t kRows, std::size_t kVectors>
   HWY_INLINE void WeighFrom(std::size_t first, std::size_t c) const {
     for (; c + kVectors * kLanes <= out_.cols(); c += kVectors * kLanes) {
@@ -43,8 +43,9 @@ class ValuePass {
     }
   }
 
-  // Whole blocks that all rows see; then the rest of the first row's, and what only later rows see,
-  // position by position.
+  // First the whole blocks that all rows see; then, position by position, the rest of what the
+  // first row sees, and what only later rows see. A position that a row does not see is not
+  // multiplied by zero but left out for that row: its value may be NaN, and 0 * NaN is not 0.
   template <class Tag, std::size_t kRows, std::size_t kVectors>
   HWY_INLINE void WeighColumns(std::size_t first, std::size_t c) const {
     const std::size_t group_bytes = Reader::GroupBytes(out_.cols());

@@ -17,8 +17,9 @@ namespace cascade::model::kernels {
 template <typename Rows>
 std::size_t FloatPanelBytes(std::size_t n_in);
 
-// Packs the panels `panels` of `source` to `out`, the first one's place. Each element is rounded to
-// nearest, ties to even; a wider type is exact, and elements of the same type keep their bits.
+// Packs the panels `panels` of `source` to `out`, where the first of them begins. Each element is
+// rounded to nearest, ties to even; a wider type is exact, and elements of the same type keep their
+// bits.
 template <typename Rows>
 void PackFloatPanels(const SourceMatrix& source, IndexRange panels, std::byte* out);
 

@@ -33,8 +33,8 @@ struct F32Reader {
 };
 
 // A word holds two rows' elements of one column. A bfloat16 is the upper half of a float, so the
-// even row is shifted up and the odd one masked: one instruction each, where unpacking 16-bit
-// elements to 32-bit lanes takes a shuffle, for which there is one port.
+// even row is shifted up and the odd one masked: one cheap instruction each, where 16-bit elements
+// in a row of their own would have to pass through the shuffle unit to reach 32-bit lanes.
 struct Bf16Reader {
   static constexpr std::size_t kGroupRows = 2;
   static constexpr std::size_t GroupBytes(std::size_t columns) {

@@ -37,8 +37,8 @@ std::uint16_t ScaleOf(const SourceTile& tile, std::size_t column) {
 }
 
 // q + 8, from 0 to 15.
-std::uint32_t Quantise(float weight, float scale) {
-  // At 1.5 * 2^23 the unit of the last place is one: adding that rounds to an integer.
+std::uint32_t Quantize(float weight, float scale) {
+  // Floats near 1.5 * 2^23 are one apart, so adding and subtracting that rounds to an integer.
   constexpr float kRound = 0x1.8p23f;
   const bool usable = scale < 0 || scale > 0;
   const float rounded = (usable ? weight / scale : 0.0f) + kRound - kRound;
@@ -51,7 +51,7 @@ void PackGroup(const SourceTile& tile, std::byte* out) {
   for (std::size_t r = 0; r < kInt4GroupRows; r += 2) {
     for (std::size_t c = 0; c < kPanelColumns; ++c) {
       const float scale = FloatFromBf16(scales[c]);
-      const std::uint32_t pair = Quantise(tile[r][c], scale) | Quantise(tile[r + 1][c], scale) << 4;
+      const std::uint32_t pair = Quantize(tile[r][c], scale) | Quantize(tile[r + 1][c], scale) << 4;
       out[r / 2 * kPanelColumns + c] = static_cast<std::byte>(pair);
     }
   }

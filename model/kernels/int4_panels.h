@@ -2,8 +2,8 @@
 //
 //   w = q * scale, rounded once to float32       q in [-8, 7]
 //
-// The largest weight of a group becomes -8, so a scale may be negative: of the sixteen values none
-// is wasted. Scales are bf16. 5 bits a weight in all. Private to this room.
+// The weight of the largest magnitude in a group becomes -8, so a scale may be negative. In that
+// way all sixteen values are in use. Scales are bf16. 5 bits a weight in all. Private to this room.
 #pragma once
 
 #include <cstddef>
@@ -28,7 +28,7 @@ inline constexpr std::size_t kInt4GroupBytes =
 // Bytes of one panel: its groups, the last one padded.
 std::size_t Int4PanelBytes(std::size_t n_in);
 
-// Packs the panels `panels` of `source` to `out`, the first one's place.
+// Packs the panels `panels` of `source` to `out`, where the first of them begins.
 //
 //   scale = bf16(m / -8), m being the weight of the largest magnitude; q = round(w / scale), ties
 //   to even, at most 7. A group whose scale would be below 2^-100 is zeros with a scale of zero. A

@@ -24,7 +24,7 @@ std::size_t RowBytes(std::size_t n_in) {
   return (n_in + kRowsTogether - 1) / kRowsTogether * kRowsTogether * kPanelColumns;
 }
 
-// The larger magnitude, or infinity once either is no finite number.
+// The larger magnitude; infinity if either is NaN or infinite.
 float LargerMagnitude(float largest, float value) {
   const float magnitude = std::abs(value);
   if (!(magnitude <= std::numeric_limits<float>::max())) {
@@ -39,9 +39,9 @@ float ScaleOf(float largest) {
   return scale < std::numeric_limits<float>::min() ? 0.0f : scale;
 }
 
-// At 1.5 * 2^23 the unit of the last place is one: adding that rounds to an integer, ties to even,
-// and leaves it, in two's complement, in the low bits.
-std::int8_t Quantise(float weight, float scale) {
+// Rounds to an integer, ties to even, by adding 1.5 * 2^23: floats of that size are one apart. The
+// integer is then in the low bits of the sum, in two's complement.
+std::int8_t Quantize(float weight, float scale) {
   constexpr float kRound = 0x1.8p23f;
   const float quotient = scale > 0 ? weight / scale : 0.0f;
   return static_cast<std::int8_t>(std::bit_cast<std::uint32_t>(quotient + kRound) & 0xffu);
@@ -77,7 +77,7 @@ void PackInt8Panels(const SourceMatrix& source, IndexRange panels, std::byte* ou
     auto* rows = reinterpret_cast<std::int8_t*>(out + p * panel_bytes) + at.row * kPanelColumns;
     for (std::size_t r = 0; r < at.rows; ++r) {
       for (std::size_t c = 0; c < kPanelColumns; ++c) {
-        rows[r * kPanelColumns + c] = Quantise(tile[r][c], scales[p][c]);
+        rows[r * kPanelColumns + c] = Quantize(tile[r][c], scales[p][c]);
       }
     }
   });

@@ -2,8 +2,8 @@
 //
 //   scale[n] = max_k |w[k, n]| / 127        q[k, n] = round(w[k, n] / scale[n]), ties to even
 //
-// and the weight stands for q * scale, at most scale / 2 from what it was. Symmetric: zero stays
-// zero, and -128 is never used. Private to this room.
+// and the weight is read as q * scale, at most scale / 2 away from the original. Symmetric: zero
+// stays zero, and -128 is never used. Private to this room.
 #pragma once
 
 #include <cstddef>
@@ -17,11 +17,12 @@ namespace cascade::model::kernels {
 // Bytes of one panel: its rows, [n_in rounded up to 4][16] of int8, then its 16 scales.
 std::size_t Int8PanelBytes(std::size_t n_in);
 
-// Packs the panels `panels` of `source` to `out`, the first one's place.
+// Packs the panels `panels` of `source` to `out`, where the first of them begins.
 //
-//   A column of zeros, or so small that its scale would be no normal float (below 1.5e-36), is
-//   stored as zeros with a scale of zero. A column with a NaN or an infinity has no scale: it is
-//   stored as zeros with a scale of NaN, so that everything computed with it is NaN.
+//   A column whose weights are all zero, or so small that the scale would be below the smallest
+//   normal float (weights below 1.5e-36), is stored as zeros with a scale of zero. A column with a
+//   NaN or an infinity is stored as zeros with a scale of NaN, so that every output computed with
+//   it is NaN.
 void PackInt8Panels(const SourceMatrix& source, IndexRange panels, std::byte* out);
 
 // The 16 scales of the panel at `panel`.

@@ -28,7 +28,7 @@ std::size_t ValueBytes(KvType type, std::size_t head_dim);
 void WriteKeys(KvType type, ConstMatF keys, std::size_t slot, std::byte* block);
 void WriteValues(KvType type, ConstMatF values, std::size_t slot, std::byte* block);
 
-// Reads one back.
+// Reads the key (value) of one position back.
 void ReadKey(KvType type, const std::byte* block, std::size_t slot, std::span<float> key);
 void ReadValue(KvType type, const std::byte* block, std::size_t slot, std::span<float> value);
 

@@ -12,15 +12,16 @@
 
 namespace cascade::model::kernels {
 
-// What happens to a finished chain: out = residual + activation(chain).
+// What is added to the sums of products, and what happens to them on their way to the output:
+// out = residual + activation(bias + sum).
 struct Epilogue {
-  std::span<const float> bias = {};  // [n_out], where each chain starts; empty: at zero
+  std::span<const float> bias = {};  // [n_out]; empty: zero
   Activation activation = Activation::kNone;
   ConstMatF residual = {};  // [rows, n_out], or no rows for none; may be exactly `out`
 };
 
-// Memory that MatMul needs and the caller keeps between calls: it grows to the largest product seen
-// and is then never allocated again. One user at a time.
+// Memory that MatMul needs and the caller keeps between calls. It grows to the largest product seen
+// so far; after that no call allocates. One user at a time.
 struct MatMulScratch {
   AlignedBuffer<float> packed_rows;
 };

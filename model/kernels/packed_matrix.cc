@@ -9,7 +9,7 @@
 namespace cascade::model::kernels {
 namespace {
 
-// Neighbouring panels packed together, so that a row of an [n_in, n_out] source is read in long
+// Neighboring panels packed together, so that a row of an [n_in, n_out] source is read in long
 // runs.
 constexpr std::size_t kGroupPanels = 16;
 

@@ -22,11 +22,10 @@ struct PanelFormat {
   std::string_view name;
   KernelFamily family;
 
-  // Bytes of one panel of n_in rows, a multiple of 64 unless noted: panels lie one behind the
-  // other.
+  // Bytes of one panel of n_in rows.
   std::size_t (*panel_bytes)(std::size_t n_in);
 
-  // Packs the panels `panels` of `source` to `out`, the first one's place.
+  // Packs the panels `panels` of `source` to `out`, where the first of them begins.
   void (*pack)(const SourceMatrix& source, IndexRange panels, std::byte* out);
 
   // Writes column `column` of the panel at `panel` as floats to `out`, [n_in].

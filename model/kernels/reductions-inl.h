@@ -20,6 +20,7 @@ namespace HWY_NAMESPACE {
 template <typename T>
 using VirtualLanes = std::array<T, kPanelColumns>;
 
+// Adds the lanes in a fixed tree: i and i + 8, then i and i + 4, and so on.
 template <typename T>
 HWY_INLINE T SumOfLanes(VirtualLanes<T> lanes) {
   for (std::size_t half = kPanelColumns / 2; half > 0; half /= 2) {
@@ -28,7 +29,16 @@ HWY_INLINE T SumOfLanes(VirtualLanes<T> lanes) {
   return lanes[0];
 }
 
-// b where it is larger than a or NaN, else a: a NaN wins and stays.
+// The sum of 16 virtual lanes that lie in vectors.
+HWY_INLINE float TreeSum(const FloatVector (&sums)[kPanelVectors]) {
+  const FloatTag d;
+  VirtualLanes<float> lanes;
+  for (std::size_t v = 0; v < kPanelVectors; ++v) hn::StoreU(sums[v], d, &lanes[v * kLanes]);
+  return SumOfLanes(lanes);
+}
+
+// b where it is larger than a or NaN, else a: a NaN wins and stays. Not the instruction for
+// maximum, which returns its second operand for a NaN on x86 and the NaN on ARM.
 template <class V>
 HWY_INLINE V LargerOf(V a, V b) {
   return hn::IfThenElse(hn::Or(hn::Gt(b, a), hn::IsNaN(b)), b, a);

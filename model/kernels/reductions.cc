@@ -20,9 +20,10 @@ HWY_BEFORE_NAMESPACE();
 namespace cascade::model::kernels {
 namespace HWY_NAMESPACE {
 
-// A piece of a row: 16 elements, fewer at its end. Elements that do not exist are zero.
-struct Piece {
-  HWY_INLINE explicit Piece(std::span<const float> x) {
+// 16 consecutive elements of a row, one for each virtual lane; fewer at the end of the row, where
+// the elements that do not exist are zero.
+struct Slice {
+  HWY_INLINE explicit Slice(std::span<const float> x) {
     const FloatTag d;
     if (x.size() >= kPanelColumns) {
       CASCADE_UNROLL
@@ -49,28 +50,21 @@ struct Piece {
   FloatVector values[kPanelVectors];
 };
 
-// What is left of `x` from element i on, as far as one piece goes.
+// What is left of `x` from element i on, at most one slice.
 template <typename T>
-HWY_INLINE std::span<T> PieceAt(std::span<T> x, std::size_t i) {
+HWY_INLINE std::span<T> SliceAt(std::span<T> x, std::size_t i) {
   return x.subspan(i, std::min(kPanelColumns, x.size() - i));
 }
 
-HWY_INLINE float TreeSum(const FloatVector (&sums)[kPanelVectors]) {
-  const FloatTag d;
-  VirtualLanes<float> lanes;
-  for (std::size_t v = 0; v < kPanelVectors; ++v) hn::StoreU(sums[v], d, &lanes[v * kLanes]);
-  return SumOfLanes(lanes);
-}
-
-// Adding the zeros of a last piece changes no sum.
+// Adding the zeros of the last slice changes no sum.
 HWY_INLINE float SumOf(std::span<const float> x) {
   const FloatTag d;
   FloatVector sums[kPanelVectors];
   for (FloatVector& sum : sums) sum = hn::Zero(d);
   for (std::size_t i = 0; i < x.size(); i += kPanelColumns) {
-    const Piece piece(PieceAt(x, i));
+    const Slice slice(SliceAt(x, i));
     CASCADE_UNROLL
-    for (std::size_t v = 0; v < kPanelVectors; ++v) sums[v] = hn::Add(sums[v], piece.values[v]);
+    for (std::size_t v = 0; v < kPanelVectors; ++v) sums[v] = hn::Add(sums[v], slice.values[v]);
   }
   return TreeSum(sums);
 }
@@ -78,14 +72,14 @@ HWY_INLINE float SumOf(std::span<const float> x) {
 // sum_i (x[i] - mean)^2
 HWY_INLINE float SquaredDeviations(std::span<const float> x, float mean) {
   const FloatTag d;
-  const FloatVector centre = hn::Set(d, mean);
+  const FloatVector center = hn::Set(d, mean);
   FloatVector sums[kPanelVectors];
   for (FloatVector& sum : sums) sum = hn::Zero(d);
   std::size_t i = 0;
   for (; i + kPanelColumns <= x.size(); i += kPanelColumns) {
     CASCADE_UNROLL
     for (std::size_t v = 0; v < kPanelVectors; ++v) {
-      const FloatVector deviation = hn::Sub(hn::LoadU(d, &x[i + v * kLanes]), centre);
+      const FloatVector deviation = hn::Sub(hn::LoadU(d, &x[i + v * kLanes]), center);
       sums[v] = Fma(deviation, deviation, sums[v]);
     }
   }
@@ -104,35 +98,35 @@ void Normalize(std::span<const float> x, std::span<const float> gamma, std::span
   const float count = static_cast<float>(x.size());
   const float mean = SumOf(x) / count;
   const float variance = SquaredDeviations(x, mean) / count;
-  const FloatVector centre = hn::Set(d, mean);
+  const FloatVector center = hn::Set(d, mean);
   const FloatVector scale = hn::Set(d, 1.0f / std::sqrt(variance + eps));
   for (std::size_t i = 0; i < x.size(); i += kPanelColumns) {
-    Piece piece(PieceAt(x, i));
-    const Piece factor(PieceAt(gamma, i));
-    const Piece offset(PieceAt(beta, i));
+    Slice slice(SliceAt(x, i));
+    const Slice factor(SliceAt(gamma, i));
+    const Slice offset(SliceAt(beta, i));
     CASCADE_UNROLL
     for (std::size_t v = 0; v < kPanelVectors; ++v) {
-      const FloatVector normal = hn::Mul(hn::Sub(piece.values[v], centre), scale);
-      piece.values[v] = Fma(normal, factor.values[v], offset.values[v]);
+      const FloatVector normal = hn::Mul(hn::Sub(slice.values[v], center), scale);
+      slice.values[v] = Fma(normal, factor.values[v], offset.values[v]);
     }
-    piece.CopyTo(PieceAt(out, i));
+    slice.CopyTo(SliceAt(out, i));
   }
 }
 
-// exp((x - max) / temperature) of one piece.
-HWY_INLINE void ExpBelowMax(float max, float temperature, Piece& piece) {
+// exp((x - max) / temperature) of one slice.
+HWY_INLINE void ExpBelowMax(float max, float temperature, Slice& slice) {
   const FloatTag d;
   CASCADE_UNROLL
-  for (FloatVector& v : piece.values) {
+  for (FloatVector& v : slice.values) {
     v = ExpOf(hn::Div(hn::Sub(v, hn::Set(d, max)), hn::Set(d, temperature)));
   }
 }
 
-// Adds the first `count` elements of a piece, each to its lane. In double: a vocabulary's worth of
+// Adds the first `count` elements of a slice, each to its lane. In double: a vocabulary's worth of
 // float additions would cost more digits than log-probabilities can spare.
-HWY_INLINE void AddTo(VirtualLanes<double>& lanes, const Piece& piece, std::size_t count) {
+HWY_INLINE void AddTo(VirtualLanes<double>& lanes, const Slice& slice, std::size_t count) {
   VirtualLanes<float> values;
-  piece.CopyTo(values);
+  slice.CopyTo(values);
   for (std::size_t lane = 0; lane < count; ++lane) lanes[lane] += static_cast<double>(values[lane]);
 }
 
@@ -143,28 +137,28 @@ void SoftmaxRow(std::span<const float> x, float temperature, std::span<float> ou
   const float max = MaxOf(x);
   VirtualLanes<double> lanes = {};
   for (std::size_t i = 0; i < x.size(); i += kPanelColumns) {
-    Piece piece(PieceAt(x, i));
-    ExpBelowMax(max, temperature, piece);
-    const std::span<float> place = PieceAt(out, i);
-    AddTo(lanes, piece, place.size());
-    piece.CopyTo(place);
+    Slice slice(SliceAt(x, i));
+    ExpBelowMax(max, temperature, slice);
+    const std::span<float> place = SliceAt(out, i);
+    AddTo(lanes, slice, place.size());
+    slice.CopyTo(place);
   }
   const FloatVector scale = hn::Set(d, static_cast<float>(1.0 / SumOfLanes(lanes)));
   for (std::size_t i = 0; i < out.size(); i += kPanelColumns) {
-    const std::span<float> place = PieceAt(out, i);
-    Piece piece(place);
-    for (FloatVector& v : piece.values) v = hn::Mul(v, scale);
-    piece.CopyTo(place);
+    const std::span<float> place = SliceAt(out, i);
+    Slice slice(place);
+    for (FloatVector& v : slice.values) v = hn::Mul(v, scale);
+    slice.CopyTo(place);
   }
 }
 
 double SumOfExp(std::span<const float> x, float max) {
   VirtualLanes<double> lanes = {};
   for (std::size_t i = 0; i < x.size(); i += kPanelColumns) {
-    const std::span<const float> place = PieceAt(x, i);
-    Piece piece(place);
-    ExpBelowMax(max, 1.0f, piece);
-    AddTo(lanes, piece, place.size());
+    const std::span<const float> place = SliceAt(x, i);
+    Slice slice(place);
+    ExpBelowMax(max, 1.0f, slice);
+    AddTo(lanes, slice, place.size());
   }
   return SumOfLanes(lanes);
 }
@@ -221,7 +215,7 @@ double LogSumExp(std::span<const float> x) {
 
 bool AllFinite(std::span<const float> x) {
   constexpr std::uint32_t kExponent = 0x7f800000u;  // all ones for Inf and NaN alone
-  std::uint32_t special = 0;                        // no early return: the loop vectorises
+  std::uint32_t special = 0;                        // no early return: the loop vectorizes
   for (const float v : x) {
     special |= (std::bit_cast<std::uint32_t>(v) & kExponent) == kExponent ? 1u : 0u;
   }

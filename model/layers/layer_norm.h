@@ -1,4 +1,4 @@
-// Layer normalisation: checkpoint 1.
+// Layer normalization: checkpoint 1.
 //
 //   y[r, c] = (x[r, c] - mean[r]) / sqrt(var[r] + eps) * gamma[c] + beta[c]
 //
@@ -20,7 +20,7 @@ struct LayerNormWeights {
   std::vector<float> beta;   // [n_embd]  Hugging Face: ln_*.bias
 };
 
-// Writes the normalised rows of `x` to `out`.
+// Writes the normalized rows of `x` to `out`.
 //
 //   x, out : [rows, n_embd], any row stride. `out` may be exactly `x`; a partial overlap is not
 //            allowed.

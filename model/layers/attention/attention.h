@@ -20,7 +20,7 @@ struct AttentionWeights {
 // cache at the batch's positions; attend, head by head and chunk by chunk; project back. The middle
 // two are one loop, split over heads.
 //
-//   x      : [rows, n_embd], normalised; the batch's rows
+//   x      : [rows, n_embd], normalized; the batch's rows
 //   hidden : [rows, n_embd]
 void Attention(const AttentionWeights& weights, std::size_t layer, const StepContext& step,
                ConstMatF x, MatF hidden);
