@@ -5,7 +5,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server_builder.h"
 #include "server/listen_address.h"
@@ -62,7 +61,6 @@ Server::~Server() { Shutdown(); }
 
 absl::Status Server::Listen() {
   if (absl::Status status = CheckCanListen(options_.listen); !status.ok()) return status;
-  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
   int port = 0;
   builder.AddListeningPort(BindAddress(options_.listen), grpc::InsecureServerCredentials(), &port);

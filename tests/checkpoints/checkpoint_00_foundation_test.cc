@@ -14,6 +14,7 @@
 #include "google/protobuf/descriptor.pb.h"
 #include "google/protobuf/descriptor_database.h"
 #include "grpc/health/v1/health.grpc.pb.h"
+#include "grpc/reflection/v1/reflection.grpc.pb.h"
 #include "grpc/reflection/v1alpha/reflection.grpc.pb.h"
 #include "grpcpp/create_channel.h"
 #include "grpcpp/security/credentials.h"
@@ -26,14 +27,13 @@ namespace {
 
 using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
-using grpc::reflection::v1alpha::ServerReflection;
-using grpc::reflection::v1alpha::ServerReflectionRequest;
-using grpc::reflection::v1alpha::ServerReflectionResponse;
 using ::testing::IsSupersetOf;
 using ::testing::UnorderedElementsAre;
 
 // What generic clients such as grpcurl do: ask for the files that symbols are in, and for nothing
 // that they brought themselves.
+template <typename ServerReflection, typename ServerReflectionRequest,
+          typename ServerReflectionResponse>
 class Reflection : public google::protobuf::DescriptorDatabase {
  public:
   explicit Reflection(const std::shared_ptr<grpc::Channel>& channel)
@@ -89,8 +89,8 @@ class Reflection : public google::protobuf::DescriptorDatabase {
     return response;
   }
 
-  // An answer has the file that was asked for, those it imports, and, with gRPC 1.51, those of all
-  // earlier answers on the stream.
+  // An answer has the file that was asked for and those of its imports that no earlier answer of
+  // the stream had.
   void Learn(const ServerReflectionResponse& response) {
     for (const std::string& bytes : response.file_descriptor_response().file_descriptor_proto()) {
       google::protobuf::FileDescriptorProto file;
@@ -101,11 +101,18 @@ class Reflection : public google::protobuf::DescriptorDatabase {
   }
 
   grpc::ClientContext context_;
-  std::unique_ptr<ServerReflection::Stub> stub_;
+  std::unique_ptr<typename ServerReflection::Stub> stub_;
   std::unique_ptr<grpc::ClientReaderWriter<ServerReflectionRequest, ServerReflectionResponse>>
       stream_;
   google::protobuf::SimpleDescriptorDatabase known_;
 };
+
+using ReflectionV1 = Reflection<grpc::reflection::v1::ServerReflection,
+                                grpc::reflection::v1::ServerReflectionRequest,
+                                grpc::reflection::v1::ServerReflectionResponse>;
+using ReflectionV1Alpha = Reflection<grpc::reflection::v1alpha::ServerReflection,
+                                     grpc::reflection::v1alpha::ServerReflectionRequest,
+                                     grpc::reflection::v1alpha::ServerReflectionResponse>;
 
 // Adds the names of `type` and of all messages that its fields lead to.
 void Collect(const google::protobuf::Descriptor* type, std::set<std::string>& names) {
@@ -159,10 +166,13 @@ TEST_F(Checkpoint00Foundation, HealthSaysServing) {
   }
 }
 
-TEST_F(Checkpoint00Foundation, ReflectionDescribesEveryServiceAndMessage) {
-  Reflection reflection(channel_);
+// That all is described to a client of one version.
+template <typename Reflection>
+void ExpectAllDescribed(const std::shared_ptr<grpc::Channel>& channel) {
+  Reflection reflection(channel);
   const std::vector<std::string> services = reflection.Services();
   EXPECT_THAT(services, UnorderedElementsAre("cascade.v1.TextGeneration", "grpc.health.v1.Health",
+                                             "grpc.reflection.v1.ServerReflection",
                                              "grpc.reflection.v1alpha.ServerReflection"));
   google::protobuf::DescriptorPool pool(&reflection);
   std::set<std::string> messages;
@@ -184,6 +194,11 @@ TEST_F(Checkpoint00Foundation, ReflectionDescribesEveryServiceAndMessage) {
        {"google.rpc.Status", "google.rpc.BadRequest", "google.rpc.RetryInfo"}) {
     EXPECT_NE(pool.FindMessageTypeByName(detail), nullptr) << detail;
   }
+}
+
+TEST_F(Checkpoint00Foundation, ReflectionDescribesEveryServiceAndMessage) {
+  ExpectAllDescribed<ReflectionV1>(channel_);
+  ExpectAllDescribed<ReflectionV1Alpha>(channel_);
 }
 
 TEST_F(Checkpoint00Foundation, AGenerateCallStreams) {
