@@ -18,15 +18,17 @@ namespace {
 constexpr std::size_t kMostOfAName = 128;
 
 absl::Status NoService(const std::string& name, const std::set<std::string>& known) {
-  return absl::NotFoundError(absl::StrCat("no service '", name.substr(0, kMostOfAName), "': '",
-                                          absl::StrJoin(known, "', '"),
-                                          "' is readiness, '' liveness"));
+  return absl::NotFoundError(absl::StrCat("no service '", name.substr(0, kMostOfAName),
+                                          "'; there is '' for liveness, and for readiness '",
+                                          absl::StrJoin(known, "', '"), "'"));
 }
 
 }  // namespace
 
 using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
+using grpc::health::v1::HealthListRequest;
+using grpc::health::v1::HealthListResponse;
 
 // One Watch call. A change of health wakes it, and it looks for itself what to tell, so notices
 // that overtake each other do no harm.
@@ -109,11 +111,14 @@ void HealthService::Forget(const std::shared_ptr<Watcher>& watcher) {
 
 HealthService::View HealthService::Look(const std::string& service) const {
   const MutexLock lock(mu_);
+  return {StatusOf(service), ended_};
+}
+
+HealthService::Status HealthService::StatusOf(const std::string& service) const {
   const bool liveness = service.empty();
-  if (!liveness && !services_.contains(service))
-    return {HealthCheckResponse::SERVICE_UNKNOWN, ended_};
+  if (!liveness && !services_.contains(service)) return HealthCheckResponse::SERVICE_UNKNOWN;
   const bool serving = !hanging_ && (liveness || ready_);
-  return {serving ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING, ended_};
+  return serving ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING;
 }
 
 grpc::ServerUnaryReactor* HealthService::Check(grpc::CallbackServerContext* context,
@@ -123,6 +128,18 @@ grpc::ServerUnaryReactor* HealthService::Check(grpc::CallbackServerContext* cont
     response->set_status(Look(request->service()).status);
     const bool unknown = response->status() == HealthCheckResponse::SERVICE_UNKNOWN;
     return unknown ? NoService(request->service(), services_) : absl::OkStatus();
+  });
+}
+
+grpc::ServerUnaryReactor* HealthService::List(grpc::CallbackServerContext* context,
+                                              const HealthListRequest* /*request*/,
+                                              HealthListResponse* response) {
+  return AnswerAtOnce(*context, [&]() -> absl::Status {
+    const MutexLock lock(mu_);  // one moment for all
+    auto& statuses = *response->mutable_statuses();
+    statuses[""].set_status(StatusOf(""));
+    for (const std::string& service : services_) statuses[service].set_status(StatusOf(service));
+    return absl::OkStatus();
   });
 }
 

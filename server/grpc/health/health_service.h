@@ -46,6 +46,11 @@ class HealthService final : public grpc::health::v1::Health::CallbackService {
                                   const grpc::health::v1::HealthCheckRequest* request,
                                   grpc::health::v1::HealthCheckResponse* response) override;
 
+  // The statuses of "" and of all services, as Check tells them.
+  grpc::ServerUnaryReactor* List(grpc::CallbackServerContext* context,
+                                 const grpc::health::v1::HealthListRequest* request,
+                                 grpc::health::v1::HealthListResponse* response) override;
+
   grpc::ServerWriteReactor<grpc::health::v1::HealthCheckResponse>* Watch(
       grpc::CallbackServerContext* context,
       const grpc::health::v1::HealthCheckRequest* request) override;
@@ -59,6 +64,7 @@ class HealthService final : public grpc::health::v1::Health::CallbackService {
     bool ended;  // its watch ends
   };
   View Look(const std::string& service) const ABSL_LOCKS_EXCLUDED(mu_);
+  Status StatusOf(const std::string& service) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // Has every watcher look again.
   void WakeWatchers() ABSL_LOCKS_EXCLUDED(mu_);

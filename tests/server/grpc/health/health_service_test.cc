@@ -1,5 +1,6 @@
 #include "server/grpc/health/health_service.h"
 
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -20,8 +21,11 @@ namespace {
 using grpc::health::v1::Health;
 using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
+using grpc::health::v1::HealthListRequest;
+using grpc::health::v1::HealthListResponse;
 
 constexpr char kService[] = "cascade.v1.TextGeneration";
+constexpr char kSecond[] = "test.Second";
 
 // One Watch call, open until it goes.
 class Watch {
@@ -61,7 +65,7 @@ class Watch {
 
 class HealthServiceTest : public ::testing::Test {
  protected:
-  HealthServiceTest() : service_({kService}, calls_) {
+  HealthServiceTest() : service_({kService, kSecond}, calls_) {
     int port = 0;
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
@@ -111,9 +115,32 @@ TEST_F(HealthServiceTest, ChecksSayWhatIsSo) {
   EXPECT_EQ(status(kService), HealthCheckResponse::NOT_SERVING);
 }
 
+TEST_F(HealthServiceTest, ListsEveryNameAtOneMoment) {
+  using Statuses = std::map<std::string, HealthCheckResponse::ServingStatus>;
+  const auto list = [this] {
+    grpc::ClientContext context;
+    HealthListResponse response;
+    EXPECT_TRUE(stub_->List(&context, HealthListRequest(), &response).ok());
+    Statuses statuses;
+    for (const auto& [name, status] : response.statuses()) statuses[name] = status.status();
+    return statuses;
+  };
+  EXPECT_EQ(list(), (Statuses{{"", HealthCheckResponse::SERVING},
+                              {kService, HealthCheckResponse::NOT_SERVING},
+                              {kSecond, HealthCheckResponse::NOT_SERVING}}));
+  service_.SetReady(true);
+  EXPECT_EQ(list(), (Statuses{{"", HealthCheckResponse::SERVING},
+                              {kService, HealthCheckResponse::SERVING},
+                              {kSecond, HealthCheckResponse::SERVING}}));
+  service_.SetHanging(true);
+  EXPECT_EQ(list(), (Statuses{{"", HealthCheckResponse::NOT_SERVING},
+                              {kService, HealthCheckResponse::NOT_SERVING},
+                              {kSecond, HealthCheckResponse::NOT_SERVING}}));
+}
+
 TEST_F(HealthServiceTest, WatchersHearOfHangsAndOfTheirEnds) {
   service_.SetReady(true);
-  for (const char* service : {"", kService}) {
+  for (const char* service : {"", kService, kSecond}) {
     Watch watch(*stub_, service);
     EXPECT_EQ(watch.Next(), HealthCheckResponse::SERVING);
     service_.SetHanging(true);
@@ -128,7 +155,8 @@ TEST_F(HealthServiceTest, AnUnknownServiceIsNotFoundByCheck) {
   const grpc::Status status = Check("cascade.v1.Other", response);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
   EXPECT_EQ(status.error_message(),
-            "no service 'cascade.v1.Other': 'cascade.v1.TextGeneration' is readiness, '' liveness");
+            "no service 'cascade.v1.Other'; there is '' for liveness, and for readiness "
+            "'cascade.v1.TextGeneration', 'test.Second'");
   // However long the name, the client takes the trailers.
   EXPECT_EQ(Check(std::string(100'000, '~'), response).error_code(), grpc::StatusCode::NOT_FOUND);
 }
