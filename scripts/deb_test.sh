@@ -71,6 +71,10 @@ kill "$server"
 wait "$server" || die "the server ended with $?"
 server=
 
+step 'cascade check on the installed model'
+inside cascade check /usr/share/cascade/models/tales-7m > "$root/check" || { cat "$root/check"; exit 1; }
+tail -n 3 "$root/check"
+
 step 'remove, then purge'
 inside apt-get -qq remove -y cascade >> "$root/apt.log" 2>&1 || { cat "$root/apt.log"; exit 1; }
 [ ! -e "$root/usr/bin/cascade-server" ] || die 'the program is still there'

@@ -58,6 +58,9 @@ grep -q installed "$work/model" || { cat "$work/model"; die 'the server did not 
 "$prefix/bin/cascade" check "$prefix/share/cascade/models/tales-7m" > "$work/check" ||
   { cat "$work/check"; die 'the installed model does not pass its checkpoints'; }
 
+"$prefix/bin/cascade" check "$prefix/share/cascade/models/tales-7m" > "$work/check" ||
+  { cat "$work/check"; die 'the model does not pass its own checkpoints'; }
+
 kill "$server"
 status=0
 wait "$server" || status=$?
