@@ -6,7 +6,7 @@
 
 #include "model/executor.h"
 #include "model/kernels/activations.h"
-#include "model/kernels/aligned_buffer.h"
+#include "model/kernels/matmul_scratch.h"
 #include "model/kernels/packed_matrix.h"
 #include "model/mat_view.h"
 
@@ -18,12 +18,6 @@ struct Epilogue {
   std::span<const float> bias = {};  // [n_out]; empty: zero
   Activation activation = Activation::kNone;
   ConstMatF residual = {};  // [rows, n_out], or no rows for none; may be exactly `out`
-};
-
-// Memory that MatMul needs and the caller keeps between calls. It grows to the largest product seen
-// so far; after that no call allocates. One user at a time.
-struct MatMulScratch {
-  AlignedBuffer<float> packed_rows;
 };
 
 // out[r, o] = residual[r, o] + activation(bias[o] + sum_i x[r, i] * w[i, o])

@@ -1,5 +1,7 @@
 #include "model/layers/linear.h"
 
+#include "model/kernels/matmul.h"
+
 namespace cascade::model {
 
 void Linear(const LinearView& weights, ConstMatF x, const LinearEpilogue& epilogue,

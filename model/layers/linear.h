@@ -11,7 +11,7 @@
 
 #include "model/executor.h"
 #include "model/kernels/activations.h"
-#include "model/kernels/matmul.h"
+#include "model/kernels/matmul_scratch.h"
 #include "model/kernels/packed_matrix.h"
 #include "model/mat_view.h"
 

@@ -6,7 +6,7 @@
 
 #include "model/config.h"
 #include "model/kernels/aligned_buffer.h"
-#include "model/kernels/matmul.h"
+#include "model/kernels/matmul_scratch.h"
 #include "model/mat_view.h"
 
 namespace cascade::model {

@@ -12,7 +12,7 @@
 #include "model/cache/kv_cache.h"
 #include "model/executor.h"
 #include "model/kernels/attention.h"
-#include "model/kernels/matmul.h"
+#include "model/kernels/matmul_scratch.h"
 #include "model/layers/linear.h"
 #include "model/mat_view.h"
 

@@ -9,7 +9,7 @@
 #include <cstddef>
 
 #include "model/executor.h"
-#include "model/kernels/matmul.h"
+#include "model/kernels/matmul_scratch.h"
 #include "model/layers/linear.h"
 #include "model/mat_view.h"
 

@@ -1,0 +1,14 @@
+// The memory between two calls of the matrix product.
+#pragma once
+
+#include "model/kernels/aligned_buffer.h"
+
+namespace cascade::model::kernels {
+
+// Memory that MatMul needs and the caller keeps between calls. It grows to the largest product seen
+// so far; after that no call allocates. One user at a time.
+struct MatMulScratch {
+  AlignedBuffer<float> packed_rows;
+};
+
+}  // namespace cascade::model::kernels
