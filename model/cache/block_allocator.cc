@@ -89,6 +89,14 @@ bool BlockAllocator::TryExtend(BlockTable& table, std::size_t positions) {
   return true;
 }
 
+void BlockAllocator::Shrink(BlockTable& table, std::size_t positions) {
+  assert(table.published_ <= BlocksFor(positions));
+  while (table.ids_.size() > BlocksFor(positions)) {
+    pool_->Release(table.ids_.back());
+    table.ids_.pop_back();
+  }
+}
+
 std::optional<BlockTable> BlockAllocator::TryFork(const BlockTable& from, std::size_t positions,
                                                   std::size_t capacity) {
   const std::size_t shared = positions / kBlockPositions;

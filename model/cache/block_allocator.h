@@ -83,6 +83,10 @@ class BlockAllocator {
   // blocks are free.
   bool TryExtend(BlockTable& table, std::size_t positions);
 
+  // Gives back the blocks of `table` behind those that cover `positions` positions.
+  // REQUIRES: none of these was published.
+  void Shrink(BlockTable& table, std::size_t positions);
+
   // A second table for what the first `positions` positions of `from` hold, that covers `capacity`
   // positions in all. It shares every block that lies below `positions` as a whole. If `positions`
   // ends inside a block, the new table has a block of its own in that place, into which the caller

@@ -72,9 +72,10 @@ class Run {
 
 }  // namespace
 
-absl::StatusOr<Generation> Generator::Generate(
-    std::span<const TokenId> prompt, const GenerationParams& params,
-    absl::FunctionRef<void(const DecodingStep&)> on_step) {
+absl::StatusOr<Generation> Generator::Generate(std::span<const TokenId> prompt,
+                                               const GenerationParams& params,
+                                               absl::FunctionRef<void(const DecodingStep&)> on_step,
+                                               std::uint32_t choice) {
   const ModelConfig& config = model_.config();
   if (absl::Status status = CheckPrompt(prompt, config); !status.ok()) return status;
   const std::size_t room = config.n_ctx - prompt.size();
@@ -83,7 +84,7 @@ absl::StatusOr<Generation> Generator::Generate(
   if (!blocks.ok()) return blocks.status();
 
   Run run(model_, cache_, *std::move(blocks));
-  Decoding decoding(params, /*choice=*/0, prompt.size(), config.n_ctx, tokenizer_);
+  Decoding decoding(params, choice, prompt.size(), config.n_ctx, tokenizer_);
   Generation generation;
   std::span<const float> logits = run.Forward(prompt);
   while (true) {

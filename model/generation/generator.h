@@ -6,6 +6,7 @@
 // Reference: Hugging Face GenerationMixin.generate.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <span>
 #include <string>
@@ -34,13 +35,14 @@ class Generator {
   Generator(Gpt2& model, const Tokenizer& tokenizer, KvCache& cache)
       : model_(model), tokenizer_(tokenizer), cache_(cache) {}
 
-  // Runs one sequence to its end. `on_step` is called for every token as it is made.
-  // INVALID_ARGUMENT for an empty prompt, one that leaves no room for a token (it has n_ctx
-  // tokens or more), or a token id that is not in the vocabulary; RESOURCE_EXHAUSTED if the cache
-  // has too few free blocks; INTERNAL as Decoding::Next.
+  // Runs one sequence to its end, drawing the random numbers of choice `choice`. `on_step` is
+  // called for every token as it is made. INVALID_ARGUMENT for an empty prompt, one that leaves no
+  // room for a token (it has n_ctx tokens or more), or a token id that is not in the vocabulary;
+  // RESOURCE_EXHAUSTED if the cache has too few free blocks; INTERNAL as Decoding::Next.
   absl::StatusOr<Generation> Generate(std::span<const TokenId> prompt,
                                       const GenerationParams& params,
-                                      absl::FunctionRef<void(const DecodingStep&)> on_step);
+                                      absl::FunctionRef<void(const DecodingStep&)> on_step,
+                                      std::uint32_t choice = 0);
 
  private:
   Gpt2& model_;

@@ -7,12 +7,12 @@
 namespace cascade::server {
 
 void Deliver(Completion completion) {
-  if (completion.last_step) {
-    try {
-      completion.sink->OnStep(completion.last_step->choice, std::move(completion.last_step->step));
-    } catch (...) {
-      completion.status = StatusOfException();
+  try {
+    for (Completion::LastStep& last : completion.last_steps) {
+      completion.sink->OnStep(last.choice, std::move(last.step));
     }
+  } catch (...) {
+    completion.status = StatusOfException(kWhileRunning);
   }
   if (completion.status.ok()) {
     completion.sink->OnFinished(completion.timings);
@@ -20,7 +20,5 @@ void Deliver(Completion completion) {
     completion.sink->OnFailed(std::move(completion.status));
   }
 }
-
-absl::Status StatusOfException() noexcept { return StatusOfException("the request was running"); }
 
 }  // namespace cascade::server

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <cstddef>
-#include <optional>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
 #include "model/generation/decoding.h"
 #include "server/engine/token_sink.h"
@@ -14,24 +14,24 @@ namespace cascade::server {
 // released; delivered to the sink after the statistics were published, so that a client that has
 // its answer already sees them updated.
 struct Completion {
-  // A choice's last step.
+  // The step that finishes one choice.
   struct LastStep {
     std::size_t choice = 0;
     model::DecodingStep step;
   };
 
-  TokenSink* sink = nullptr;               // borrowed until it was delivered
-  absl::Status status = {};                // not OK: the sink hears OnFailed, and no last step
-  std::optional<LastStep> last_step = {};  // the last OnStep before OnFinished
-  Timings timings = {};                    // of a request that finished
+  TokenSink* sink = nullptr;  // borrowed until delivery
+  absl::Status status = {};   // not OK: the sink hears OnFailed and nothing else
+  // OK: the sink hears these steps, then OnFinished. Of one choice in general; of several if the
+  // time limit finished them at once. One takes no memory of its own.
+  absl::InlinedVector<LastStep, 1> last_steps = {};
+  Timings timings = {};
 };
+
+// What was done with a started request when an exception hit it: for StatusOfException.
+inline constexpr char kWhileRunning[] = "the request was running";
 
 // Makes the sink's last calls. If OnStep throws, the request ends with OnFailed.
 void Deliver(Completion completion);
-
-// What the exception that is being handled means for the requests that it hit: RESOURCE_EXHAUSTED
-// for std::bad_alloc, INTERNAL for all others. The status has no message if there is no memory for
-// one. REQUIRES: called from a handler.
-absl::Status StatusOfException() noexcept;
 
 }  // namespace cascade::server

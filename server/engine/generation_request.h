@@ -1,5 +1,8 @@
+// What the engine is asked for.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -11,19 +14,26 @@
 
 namespace cascade::server {
 
-// One admitted request, in the engine's vocabulary: validated, tokenised, every default resolved.
+// One admitted request, in the engine's vocabulary: validated, tokenized, every default resolved.
 // Move-only: it holds the admission permit, so dropping it frees the place.
+//
+// A request has one or more choices: continuations of the one prompt, which differ in their random
+// numbers alone. Choice i of a request gives, to the bit, what a request of one choice gives whose
+// first_choice is this request's first_choice + i.
 struct GenerationRequest {
   std::string id;                      // for logs
   std::vector<model::TokenId> prompt;  // 1 to n_ctx - 1 tokens, each below vocab_size
-  model::GenerationParams params;
-  absl::Time deadline = absl::InfiniteFuture();   // DEADLINE_EXCEEDED if it is not done by then
-  absl::Time finish_by = absl::InfiniteFuture();  // finishes with kTimeLimit and what there is
-  int priority = 0;                               // higher ones start first
-  bool use_prefix_cache = true;                   // neither read nor feed it, if false
-  std::string cache_salt;                         // prefixes are shared among equal salts only
+  model::GenerationParams params;      // of every choice
+  std::size_t choices = 1;             // at least 1, at most WorkerOptions::max_running
+  std::uint32_t first_choice = 0;      // number of choice 0 for the random numbers (Philox)
+  absl::Time deadline = absl::InfiniteFuture();   // fails with DEADLINE_EXCEEDED at this time
+  absl::Time finish_by = absl::InfiniteFuture();  // at this time, unfinished choices finish with
+                                                  // kTimeLimit and the tokens that they have
+  int priority = 0;                               // requests of a higher priority start first
+  bool use_prefix_cache = true;                   // false: neither reads it nor adds to it
+  std::string cache_salt;                         // only requests of equal salts share prefixes
   bool speculate = true;                          // may draft tokens ahead; never changes a result
-  TokenSink* sink = nullptr;                      // not owned; alive until OnFinished or OnFailed
+  TokenSink* sink = nullptr;                      // borrowed until OnFinished or OnFailed
   Admission::Permit permit;
 };
 

@@ -1,4 +1,4 @@
-// What can never run.
+// What a request needs of the KV cache, and which requests can never run.
 #pragma once
 
 #include <cstddef>
@@ -13,15 +13,26 @@ struct EngineLimits {
   std::size_t n_ctx = 0;
   std::size_t vocab_size = 0;
   std::size_t total_blocks = 0;  // of the KV cache
+  std::size_t max_running = 0;   // sequences in one step
 };
 
-// Positions of the KV cache that a request needs from start to end: its prompt and all that it may
-// generate but the last token, which is never run. REQUIRES: CheckRunnable was OK but for blocks.
+// Positions of the KV cache that one choice needs from start to end: the prompt and all that it may
+// generate except the last token, which is never run.
+// REQUIRES: a prompt of 1 to n_ctx - 1 tokens, and max_new_tokens >= 1.
 std::size_t PositionsNeeded(const GenerationRequest& request, std::size_t n_ctx);
+
+// Blocks that each choice but the first needs for itself while it shares the full blocks of the
+// prompt with the others. REQUIRES: as PositionsNeeded.
+std::size_t BlocksPerFork(const GenerationRequest& request, std::size_t n_ctx);
+
+// Blocks that all choices together need if they run side by side: the full blocks of the prompt
+// count once. REQUIRES: as PositionsNeeded, and choices >= 1.
+std::size_t BlocksNeeded(const GenerationRequest& request, std::size_t n_ctx);
 
 // INVALID_ARGUMENT, with the numbers, for a request that could not run even if it were alone: no
 // prompt, a prompt that leaves no room for a token, a token that is not in the vocabulary, nothing
-// to generate, more positions than the whole cache holds.
+// to generate, no choice or more choices than a step has places, more blocks than the whole cache
+// has.
 absl::Status CheckRunnable(const GenerationRequest& request, const EngineLimits& limits);
 
 }  // namespace cascade::server

@@ -1,18 +1,14 @@
 #include "server/engine/running_batch.h"
 
 #include <algorithm>
-#include <cassert>
-#include <iterator>
 #include <utility>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "server/engine/limits.h"
+#include "server/engine/exception_status.h"
 
 namespace cascade::server {
 namespace {
-
-using Shared = model::BlockAllocator::Shared;
 
 absl::Status ReaderTooSlow(absl::Duration limit) {
   return absl::AbortedError(
@@ -25,281 +21,210 @@ absl::Status ReaderTooSlow(absl::Duration limit) {
 RunningBatch::RunningBatch(std::unique_ptr<model::LanguageModel> model, model::KvCache cache,
                            const model::Tokenizer& tokenizer, Scheduler scheduler,
                            const Options& options, const std::function<absl::Time()>& clock)
-    : model_(std::move(model)),
-      cache_(std::move(cache)),
+    : model_step_(std::move(model), std::move(scheduler), options.speculate),
       tokenizer_(tokenizer),
-      scheduler_(std::move(scheduler)),
       options_(options),
       clock_(clock),
-      reader_too_slow_(ReaderTooSlow(options.stalled_reader_limit)) {
-  completions_.reserve(options.max_requests);
-  ready_.reserve(scheduler_.max_running());
-  states_.reserve(scheduler_.max_running());
-  logit_rows_.reserve(scheduler_.max_running());
+      reader_too_slow_(ReaderTooSlow(options.stalled_reader_limit)),
+      placement_(std::move(cache),
+                 {.prefix_cache = options.prefix_cache,
+                  .kv_overcommit = options.kv_overcommit,
+                  .n_ctx = model_step_.config().n_ctx},
+                 groups_, counts_),
+      completions_(options.max_requests, counts_) {
+  ready_.reserve(model_step_.max_running());
+}
+
+std::size_t RunningBatch::size() const {
+  std::size_t size = 0;
+  for (const auto& group : groups_) size += group->CountUnfinished();
+  return size;
 }
 
 std::size_t RunningBatch::CountPreempted() const {
-  return static_cast<std::size_t>(std::ranges::count_if(
-      sequences_, [](const SequencePtr& sequence) { return !sequence->has_blocks(); }));
+  std::size_t preempted = 0;
+  for (const auto& group : groups_) preempted += group->CountPreempted();
+  return preempted;
 }
 
 std::size_t RunningBatch::CountStalled() const {
-  return static_cast<std::size_t>(std::ranges::count_if(
-      sequences_, [](const SequencePtr& sequence) { return sequence->stalled(); }));
+  std::size_t stalled = 0;
+  for (const auto& group : groups_) stalled += group->stalled() ? group->CountUnfinished() : 0;
+  return stalled;
 }
 
 std::size_t RunningBatch::PendingTokens() const {
   std::size_t pending = 0;
-  for (const SequencePtr& sequence : sequences_) {
-    if (!sequence->stalled()) pending += sequence->pending();
-  }
+  for (const auto& group : groups_) pending += group->stalled() ? 0 : group->PendingTokens();
   return pending;
 }
 
-// --- Ends
-
-void RunningBatch::TakeCompletions(std::vector<Completion>& into) {
-  std::ranges::move(completions_, std::back_inserter(into));
-  completions_.clear();
-}
-
-void RunningBatch::Fail(SequencePtr& sequence, absl::Status status) {
-  TokenSink* const sink = sequence->request().sink;
-  sequence.reset();
-  completions_.push_back({.sink = sink, .status = std::move(status)});
-}
+// --- Between steps
 
 void RunningBatch::Reap(absl::FunctionRef<absl::Status(const GenerationRequest&)> reason,
                         absl::Time now) {
-  for (SequencePtr& sequence : sequences_) {
-    sequence->PollSink(now, options_.stalled_reader_limit / 4);
-    absl::Status status = reason(sequence->request());
-    if (status.ok() && sequence->stalled_for() > options_.stalled_reader_limit) {
+  for (const auto& group : groups_) {
+    group->PollSink(now, options_.stalled_reader_limit / 4);
+    absl::Status status = reason(group->request());
+    if (status.ok() && group->stalled_for() > options_.stalled_reader_limit) {
       status = reader_too_slow_;
     }
     if (!status.ok()) {
-      Fail(sequence, std::move(status));
-    } else if (now >= sequence->request().finish_by) {
-      FinishAtTimeLimit(sequence, now);
+      completions_.Fail(*group, std::move(status));
+    } else if (now >= group->request().finish_by) {
+      completions_.FinishAtTimeLimit(*group, now);
     }
   }
   ForgetEnded();
 }
 
-void RunningBatch::FinishAtTimeLimit(SequencePtr& sequence, absl::Time now) {
-  try {
-    Finish(sequence, sequence->Stop(model::FinishReason::kTimeLimit), now);
-  } catch (...) {
-    Fail(sequence, StatusOfException());
-  }
-}
-
-void RunningBatch::Finish(SequencePtr& sequence, model::DecodingStep last_step, absl::Time now) {
-  TokenSink* const sink = sequence->request().sink;
-  const Timings timings = sequence->timings(now);
-  sequence.reset();
-  ++counts_.finished;
-  completions_.push_back(
-      {.sink = sink,
-       .last_step = Completion::LastStep{.choice = 0, .step = std::move(last_step)},
-       .timings = timings});
-}
-
 void RunningBatch::ForgetEnded() {
-  std::erase(sequences_, nullptr);
-  ready_.clear();  // its indices are no longer good
-}
-
-// --- Starts, and blocks
-
-bool RunningBatch::Shares(const GenerationRequest& request) const {
-  return options_.prefix_cache && request.use_prefix_cache;
-}
-
-std::optional<Shared> RunningBatch::TryAllocate(const GenerationRequest& request,
-                                                std::span<const model::TokenId> tokens,
-                                                std::size_t positions) {
-  if (Shares(request)) return cache_.blocks().TryAllocate(tokens, request.cache_salt, positions);
-  std::optional<model::BlockTable> table = cache_.blocks().TryAllocate(positions);
-  if (!table) return std::nullopt;
-  return Shared{.table = *std::move(table), .cached_tokens = 0};
-}
-
-std::optional<Shared> RunningBatch::TryAllocateFromStalled(const GenerationRequest& request,
-                                                           std::span<const model::TokenId> tokens,
-                                                           std::size_t positions) {
-  std::optional<Shared> shared = TryAllocate(request, tokens, positions);
-  if (shared) return shared;
-  std::size_t obtainable = cache_.blocks().free_blocks();
-  for (const SequencePtr& sequence : sequences_) {
-    if (sequence && sequence->stalled()) obtainable += sequence->blocks().ids().size();
-  }
-  if (obtainable < model::BlockAllocator::BlocksFor(positions)) return std::nullopt;
-  for (auto sequence = sequences_.rbegin(); sequence != sequences_.rend() && !shared; ++sequence) {
-    if (!*sequence || !(*sequence)->stalled() || !(*sequence)->has_blocks()) continue;
-    Preempt(**sequence);
-    shared = TryAllocate(request, tokens, positions);
-  }
-  return shared;
-}
-
-void RunningBatch::Preempt(Sequence& sequence) {
-  sequence.Preempt();
-  ++counts_.preemptions;
-}
-
-bool RunningBatch::TryPlaceAgain(Sequence& sequence) {
-  std::optional<Shared> shared =
-      TryAllocateFromStalled(sequence.request(), sequence.tokens(),
-                             PositionsNeeded(sequence.request(), model_->config().n_ctx));
-  if (shared) sequence.Place(std::move(shared->table), shared->cached_tokens);
-  return shared.has_value();
+  ready_.clear();  // it may point to sequences of the groups that go
+  std::erase_if(groups_, [](const auto& group) { return group->released(); });
 }
 
 void RunningBatch::SelectReady() {
   bool blocks_are_short = false;
-  for (SequencePtr& sequence : sequences_) {
-    if (sequence->stalled() || sequence->has_blocks() || blocks_are_short) continue;
-    try {
-      blocks_are_short = !TryPlaceAgain(*sequence);
-    } catch (...) {
-      Fail(sequence, StatusOfException());
-    }
+  for (const auto& group : groups_) {
+    // When one group cannot get its blocks, younger groups must not take them from under it.
+    if (!group->stalled() && !blocks_are_short) blocks_are_short = !PlaceAgain(*group);
   }
   ForgetEnded();
-  for (std::size_t i = 0; i < sequences_.size(); ++i) {
-    if (ready_.size() == scheduler_.max_running()) break;
-    if (!sequences_[i]->stalled() && sequences_[i]->has_blocks()) ready_.push_back(i);
+  for (const auto& group : groups_) {
+    if (group->stalled()) continue;
+    for (const auto& choice : group->choices()) {
+      if (ready_.size() == model_step_.max_running()) return;
+      if (choice->has_blocks()) ready_.push_back(choice.get());
+    }
   }
 }
 
-bool RunningBatch::TryStart(QueuedRequest& queued) {
-  if (ready_.size() >= scheduler_.max_running()) return false;
-  for (const SequencePtr& sequence : sequences_) {
-    if (!sequence->has_blocks() && !sequence->stalled()) return false;
-  }
-  const GenerationRequest& request = queued.request;
-  const std::size_t positions = options_.kv_overcommit
-                                    ? request.prompt.size()
-                                    : PositionsNeeded(request, model_->config().n_ctx);
-  TokenSink* const sink = request.sink;
+// Gives blocks to the choices of a group that have none. False if there are not enough.
+bool RunningBatch::PlaceAgain(RequestGroup& group) {
   try {
-    std::optional<Shared> shared = TryAllocateFromStalled(request, request.prompt, positions);
-    if (!shared) return false;
-    auto sequence =
-        std::make_unique<Sequence>(std::move(queued), model_->config().n_ctx, tokenizer_);
-    sequence->Place(std::move(shared->table), shared->cached_tokens);
-    counts_.cached_tokens += shared->cached_tokens;
-    sequences_.push_back(std::move(sequence));
-    ready_.push_back(sequences_.size() - 1);
+    for (const auto& choice : group.choices()) {
+      // Of a group without blocks, the first choice runs the prompt, and the others wait for it.
+      if (choice->has_blocks() || choice->finished() || group.RunsPrompt()) continue;
+      if (!placement_.TryPlaceAgain(*choice)) return false;
+    }
   } catch (...) {
-    completions_.push_back({.sink = sink, .status = StatusOfException()});
+    completions_.Fail(group, StatusOfException(kWhileRunning));
   }
   return true;
 }
 
-Sequence& RunningBatch::ChooseVictim() {
-  Sequence* victim = nullptr;
-  for (const SequencePtr& sequence : sequences_) {  // the last one counts: the youngest
-    if (!sequence->has_blocks()) continue;
-    if (victim == nullptr || sequence->stalled() || !victim->stalled()) victim = sequence.get();
+// A place for each choice from the start, though one sequence alone runs the prompt: then a group
+// never has to wait for places half-way. Also false while a preempted sequence waits for blocks,
+// which newcomers would otherwise take from it again and again.
+bool RunningBatch::HasPlaces(std::size_t choices) const {
+  std::size_t taken = 0;
+  for (const auto& group : groups_) {
+    if (group->stalled()) continue;
+    if (group->CountPreempted() > 0) return false;
+    taken += group->CountUnfinished();
   }
-  assert(victim != nullptr);
-  return *victim;
+  return taken + choices <= model_step_.max_running();
 }
 
-// Under overcommit, a decoder may come to the end of its blocks.
-void RunningBatch::MakeRoomForDecoders() {
-  if (!options_.kv_overcommit) return;
-  for (const std::size_t i : ready_) {
-    Sequence& sequence = *sequences_[i];
-    while (sequence.has_blocks() &&
-           !cache_.blocks().TryExtend(sequence.blocks(), sequence.tokens().size())) {
-      Preempt(ChooseVictim());
-    }
+bool RunningBatch::TryStart(QueuedRequest& queued) {
+  if (!HasPlaces(queued.request.choices)) return false;
+  TokenSink& sink = *queued.request.sink;
+  try {
+    std::optional<BlockPlacement::Shared> blocks = placement_.TryAllocateStart(queued.request);
+    if (!blocks) return false;
+    auto group =
+        std::make_unique<RequestGroup>(std::move(queued), model_step_.config().n_ctx, tokenizer_);
+    Sequence& first = *group->choices().front();
+    first.Place(std::move(blocks->table), blocks->cached_tokens);
+    sink.OnStarted(blocks->cached_tokens);
+    groups_.push_back(std::move(group));
+    ready_.push_back(&first);
+    counts_.cached_tokens += blocks->cached_tokens;
+  } catch (...) {
+    completions_.FailUnstarted(sink, StatusOfException(kWhileRunning));
   }
-  std::erase_if(ready_, [this](std::size_t i) { return !sequences_[i]->has_blocks(); });
+  return true;
 }
 
-// --- Steps
+// --- A step
 
 std::size_t RunningBatch::Step() {
   std::span<const PlannedChunk> plan;
   model::ConstMatF logits;
   try {
-    MakeRoomForDecoders();
-    plan = Plan();
-    logits = RunModel(plan);
+    placement_.MakeRoom(ready_);
+    std::erase_if(ready_, [](const Sequence* sequence) { return !sequence->has_blocks(); });
+    plan = model_step_.Plan(ready_);
+    logits = model_step_.Run(plan, ready_, clock_(), placement_.cache());
   } catch (...) {
-    FailStep(plan, StatusOfException());
+    FailStep(plan, StatusOfException(kWhileRunning));
     return 0;
   }
   ++counts_.steps;
   TakeTokens(plan, logits);
   ForgetEnded();
-  return batch_.rows();
+  return model_step_.rows();
 }
 
-// Ends the sequences of the step, or, if it was not even planned, all that would have been in it.
+// Ends the requests of the step, or, if it was not even planned, all that would have been in it.
 void RunningBatch::FailStep(std::span<const PlannedChunk> plan, const absl::Status& status) {
-  for (const PlannedChunk& chunk : plan) Fail(sequences_[ready_[chunk.sequence]], status);
-  for (const std::size_t i : ready_) {
-    if (plan.empty()) Fail(sequences_[i], status);
+  for (const PlannedChunk& chunk : plan) {
+    completions_.Fail(ready_[chunk.sequence]->group(), status);
+  }
+  for (Sequence* const sequence : ready_) {
+    if (plan.empty()) completions_.Fail(sequence->group(), status);
   }
   ForgetEnded();
-}
-
-std::span<const PlannedChunk> RunningBatch::Plan() {
-  states_.clear();
-  for (const std::size_t i : ready_) {
-    Sequence& sequence = *sequences_[i];
-    SequenceState state{.pending = sequence.pending(), .draft = 0};
-    if (state.pending == 1 && options_.speculate && sequence.request().speculate) {
-      state.draft = sequence.Draft(sequence.speculation().length());
-    }
-    states_.push_back(state);
-  }
-  return scheduler_.Plan(states_);
-}
-
-model::ConstMatF RunningBatch::RunModel(std::span<const PlannedChunk> plan) {
-  const absl::Time now = clock_();
-  batch_.Clear();
-  logit_rows_.clear();
-  for (const PlannedChunk& chunk : plan) {
-    Sequence& sequence = Of(chunk);
-    sequence.MarkStarted(now);
-    logit_rows_.push_back(
-        {.first = batch_.rows() + chunk.logits.first, .count = chunk.logits.count});
-    batch_.Add(sequence.blocks(), sequence.position(), sequence.NextTokens(chunk.rows()));
-  }
-  return model_->Forward(batch_, {.logits = logit_rows_, .hidden = {}}, cache_).logits;
 }
 
 void RunningBatch::TakeTokens(std::span<const PlannedChunk> plan, model::ConstMatF logits) {
   const absl::Time now = clock_();
   std::size_t row = 0;
   for (const PlannedChunk& chunk : plan) {
-    SequencePtr& sequence = sequences_[ready_[chunk.sequence]];
-    TakeTokensOf(sequence, chunk, logits.Rows(row, chunk.logits.count), now);
+    Sequence& sequence = *ready_[chunk.sequence];
+    // A group may have failed by one of its choices, earlier in this step.
+    if (!sequence.group().released()) {
+      TakeTokensOf(sequence, chunk, logits.Rows(row, chunk.logits.count), now);
+    }
     row += chunk.logits.count;
   }
 }
 
 // `logits`: the rows of chunk.logits, one for the last pending token and one for each of the draft.
-void RunningBatch::TakeTokensOf(SequencePtr& sequence, const PlannedChunk& chunk,
+void RunningBatch::TakeTokensOf(Sequence& sequence, const PlannedChunk& chunk,
                                 model::ConstMatF logits, absl::Time now) {
-  Advance(*sequence, chunk.tokens);
-  Publish(*sequence);
+  Advance(sequence, chunk.tokens);
+  placement_.Publish(sequence);
   counts_.drafted_tokens += chunk.draft;
+  if (logits.rows() == 0) return;
   std::size_t accepted = 0;
   for (std::size_t row = 0; row < logits.rows(); ++row) {
-    if (!TakeToken(sequence, logits.Row(row), now)) return;
-    if (accepted == chunk.draft || !sequence->AcceptDrafted()) break;
+    const bool is_first = sequence.generated_tokens() == 0;
+    const bool goes_on = is_first ? TakeFirstTokens(sequence, logits.Row(row), now)
+                                  : TakeToken(sequence, logits.Row(row), now);
+    if (!goes_on) return;
+    if (accepted == chunk.draft || !sequence.AcceptDrafted()) break;
     ++accepted;
     ++counts_.accepted_tokens;
   }
-  if (chunk.logits.count > 0) sequence->speculation().Learn(chunk.draft, accepted);
+  sequence.speculation().Learn(chunk.draft, accepted);
+}
+
+// All choices of a group choose their first tokens from the same row of logits. Forks the prompt's
+// blocks before that, while `first` is sure to hold them: its first token may be its last, and with
+// drafted tokens accepted, its blocks would hold more than the prompt.
+bool RunningBatch::TakeFirstTokens(Sequence& first, std::span<const float> logits, absl::Time now) {
+  RequestGroup& group = first.group();
+  try {
+    placement_.ForkPrompt(first);
+  } catch (...) {
+    completions_.Fail(group, StatusOfException(kWhileRunning));
+  }
+  for (const auto& choice : group.choices()) {
+    if (group.released()) return false;
+    TakeToken(*choice, logits, now);
+  }
+  return !group.released() && !first.finished();
 }
 
 void RunningBatch::Advance(Sequence& sequence, std::size_t tokens) {
@@ -310,60 +235,64 @@ void RunningBatch::Advance(Sequence& sequence, std::size_t tokens) {
   counts_.prompt_tokens += std::min(prompt, end) - std::min(prompt, end - first_time);
 }
 
-void RunningBatch::Publish(Sequence& sequence) {
-  if (Shares(sequence.request())) {
-    cache_.blocks().Publish(sequence.blocks(), sequence.run_tokens());
+// Chooses one token. False if the sequence ends with it.
+bool RunningBatch::TakeToken(Sequence& sequence, std::span<const float> logits, absl::Time now) {
+  RequestGroup& group = sequence.group();
+  try {
+    absl::StatusOr<model::DecodingStep> step = sequence.Next(logits);
+    if (!step.ok()) {
+      completions_.Fail(group, step.status());
+      return false;
+    }
+    group.MarkToken(now);
+    ++counts_.generated_tokens;
+    if (!step->finish) {
+      group.request().sink->OnStep(sequence.choice(), *std::move(step));
+      return true;
+    }
+    placement_.Publish(sequence);
+    completions_.Finish(sequence, *std::move(step), now);
+  } catch (...) {
+    completions_.Fail(group, StatusOfException(kWhileRunning));
   }
+  return false;
 }
 
-// Chooses one token. False if that ended the sequence.
-bool RunningBatch::TakeToken(SequencePtr& sequence, std::span<const float> logits, absl::Time now) {
-  try {
-    absl::StatusOr<model::DecodingStep> step = sequence->Next(logits, now);
-    if (!step.ok()) {
-      Fail(sequence, step.status());
-      return false;
-    }
-    ++counts_.generated_tokens;
-    if (step->finish) {
-      Publish(*sequence);
-      Finish(sequence, *std::move(step), now);
-      return false;
-    }
-    sequence->request().sink->OnStep(/*choice=*/0, *std::move(step));
-    return true;
-  } catch (...) {
-    Fail(sequence, StatusOfException());
-    return false;
-  }
-}
+// --- For tests and logs
 
 absl::Status RunningBatch::CheckInvariants() const {
   std::vector<const model::BlockTable*> tables;
-  for (const SequencePtr& sequence : sequences_) {
-    tables.push_back(&sequence->blocks());
-    const bool all_is_well =
-        sequence->pending() > 0 && (sequence->has_blocks() || sequence->position() == 0) &&
-        sequence->position() <= sequence->blocks().capacity() &&
-        cache_.blocks().IsWritableFrom(sequence->blocks(), sequence->position());
-    if (all_is_well) continue;
-    return absl::InternalError(absl::StrCat(
-        "sequence ", sequence->request().id, " has run ", sequence->position(), " of ",
-        sequence->tokens().size(), " tokens, and what comes next has no block of its own"));
+  for (const auto& group : groups_) {
+    for (const auto& choice : group->choices()) {
+      tables.push_back(&choice->blocks());
+      const bool all_is_well =
+          choice->finished()
+              ? !choice->has_blocks()
+              : choice->pending() > 0 && (choice->has_blocks() || choice->position() == 0) &&
+                    choice->position() <= choice->blocks().capacity() &&
+                    placement_.blocks().IsWritableFrom(choice->blocks(), choice->position());
+      if (all_is_well && group->CountUnfinished() > 0) continue;
+      return absl::InternalError(absl::StrCat(
+          "choice ", choice->choice(), " of ", group->request().id, " has run ", choice->position(),
+          " of ", choice->tokens().size(), " tokens, and what comes next has no block of its own"));
+    }
   }
-  for (const std::size_t i : ready_) {
-    if (i < sequences_.size() && sequences_[i]->has_blocks() && !sequences_[i]->stalled()) continue;
-    return absl::InternalError(absl::StrCat("sequence ", i, " of ", size(), " cannot be ready"));
+  for (const Sequence* const sequence : ready_) {
+    if (sequence->has_blocks() && !sequence->group().stalled()) continue;
+    return absl::InternalError(absl::StrCat("choice ", sequence->choice(), " of ",
+                                            sequence->request().id, " cannot be ready"));
   }
-  return cache_.blocks().CheckConserved(tables);
+  return placement_.blocks().CheckConserved(tables);
 }
 
 std::string RunningBatch::Describe() const {
   std::string text;
-  for (const SequencePtr& sequence : sequences_) {
-    const GenerationRequest& request = sequence->request();
+  for (const auto& group : groups_) {
+    const GenerationRequest& request = group->request();
     absl::StrAppend(&text, text.empty() ? "" : "; ", request.id, " (prompt ", request.prompt.size(),
-                    ", at most ", request.params.stopping.max_new_tokens, " new)");
+                    ", at most ", request.params.stopping.max_new_tokens, " new");
+    if (request.choices > 1) absl::StrAppend(&text, " in each of ", request.choices, " choices");
+    absl::StrAppend(&text, ")");
   }
   return text;
 }

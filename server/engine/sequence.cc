@@ -2,48 +2,50 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cstdint>
 #include <utility>
 
 #include "model/generation/prompt_lookup.h"
+#include "server/engine/request_group.h"
 
 namespace cascade::server {
 
-Sequence::Sequence(QueuedRequest queued, std::size_t n_ctx, const model::Tokenizer& tokenizer)
-    : queued_(std::move(queued)),
-      decoding_(request().params, /*choice=*/0, request().prompt.size(), n_ctx, tokenizer),
+Sequence::Sequence(RequestGroup& group, std::size_t choice, std::size_t n_ctx,
+                   const model::Tokenizer& tokenizer)
+    : group_(group),
+      request_(group.request()),
+      choice_(choice),
       n_ctx_(n_ctx),
-      tokens_(request().prompt) {}
+      decoding_(request_.params, request_.first_choice + static_cast<std::uint32_t>(choice),
+                request_.prompt.size(), n_ctx, tokenizer),
+      tokens_(request_.prompt) {}
 
-void Sequence::Place(model::BlockTable blocks, std::size_t cached_tokens) {
-  assert(cached_tokens < tokens_.size() && blocks.capacity() >= tokens_.size());
+void Sequence::Place(model::BlockTable blocks, std::size_t run) {
+  assert(run <= tokens_.size() && blocks.capacity() >= tokens_.size());
   blocks_ = std::move(blocks);
-  run_ = cached_tokens;
+  run_ = run;
   furthest_ = std::max(furthest_, run_);
-  if (std::exchange(told_start_, true)) return;
-  request().sink->OnStarted(cached_tokens);
 }
 
-void Sequence::Preempt() {
+void Sequence::ReleaseBlocks() {
   blocks_.Reset();
   run_ = 0;
-}
-
-std::size_t Sequence::new_tokens_left() const {
-  return request().params.stopping.max_new_tokens - decoding_.generated_tokens();
 }
 
 std::size_t Sequence::Draft(std::size_t limit) {
   assert(pending() == 1);
   // Each drafted token must be one that may be generated and run: the last of all never runs.
-  const std::size_t room = std::min(
-      {new_tokens_left() - 1, n_ctx_ - tokens_.size(), blocks_.capacity() - tokens_.size()});
+  const std::size_t new_tokens_left = request_.params.stopping.max_new_tokens - generated_tokens();
+  const std::size_t room =
+      std::min({new_tokens_left - 1, n_ctx_ - tokens_.size(), blocks_.capacity() - tokens_.size()});
   const std::span<const model::TokenId> found = model::LookUpDraft(tokens_, std::min(limit, room));
   if (!found.empty()) draft_ = static_cast<std::size_t>(found.data() - tokens_.data());
   return found.size();
 }
 
 std::span<const model::TokenId> Sequence::NextTokens(std::size_t count) const {
-  // The token before the draft is the last one: what was found is what followed it.
+  // The draft was found as what once followed a copy of the last token. That copy stands directly
+  // before it, so that the last token and its draft are one span of tokens_.
   const std::size_t begin = count > pending() ? draft_ - 1 : run_;
   return std::span(tokens_).subspan(begin, count);
 }
@@ -54,13 +56,12 @@ std::size_t Sequence::Advance(std::size_t count) {
   return std::min(count, furthest_ - before);
 }
 
-absl::StatusOr<model::DecodingStep> Sequence::Next(std::span<const float> logits, absl::Time now) {
-  assert(pending() == 0);
+absl::StatusOr<model::DecodingStep> Sequence::Next(std::span<const float> logits) {
+  assert(pending() == 0 || !has_blocks());
   absl::StatusOr<model::DecodingStep> step = decoding_.Next(logits);
   if (!step.ok()) return step;
+  furthest_ = tokens_.size();  // a choice that could not be forked has run its prompt elsewhere
   tokens_.push_back(step->token->id);
-  last_token_at_ = now;
-  if (!first_token_at_) first_token_at_ = now;
   return step;
 }
 
@@ -69,34 +70,6 @@ bool Sequence::AcceptDrafted() {
   ++draft_;
   Advance(1);
   return true;
-}
-
-void Sequence::PollSink(absl::Time now, absl::Duration at_most) {
-  if (!request().sink->IsStalled()) {
-    seen_stalled_.reset();
-    stalled_for_ = absl::ZeroDuration();
-    return;
-  }
-  if (seen_stalled_) {
-    stalled_for_ += std::clamp(now - *seen_stalled_, absl::ZeroDuration(), at_most);
-  }
-  seen_stalled_ = now;
-}
-
-void Sequence::MarkStarted(absl::Time now) {
-  if (!started_) started_ = now;
-}
-
-Timings Sequence::timings(absl::Time now) const {
-  // Never negative, though a system's clock may be set back.
-  const auto between = [](absl::Time from, absl::Time to) {
-    return std::max(to - from, absl::ZeroDuration());
-  };
-  const absl::Time started = started_.value_or(now);
-  const absl::Time first_token = first_token_at_.value_or(now);
-  return {.queue = between(queued_.submitted, started),
-          .prefill = between(started, first_token),
-          .decode = first_token_at_ ? between(first_token, last_token_at_) : absl::ZeroDuration()};
 }
 
 }  // namespace cascade::server

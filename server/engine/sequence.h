@@ -1,40 +1,42 @@
-// One request on its way through the model.
+// One choice of a request on its way through the model.
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
-#include <optional>
 #include <span>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/time/time.h"
 #include "model/cache/block_allocator.h"
 #include "model/generation/decoding.h"
 #include "model/token.h"
 #include "model/tokenizer/tokenizer.h"
 #include "server/engine/generation_request.h"
-#include "server/engine/request_queue.h"
 #include "server/engine/speculation.h"
-#include "server/engine/token_sink.h"
 
 namespace cascade::server {
 
-// A request with its tokens (the prompt, then what was generated), its blocks, and how many of its
-// tokens have run, that is, have their keys and values in the blocks. Without blocks it was
-// preempted: nothing of it has run, and it runs again when it gets blocks.
+class RequestGroup;
+
+// The tokens of one choice (the prompt, then what was generated), its blocks, and how many of its
+// tokens have run, that is, have their keys and values in the blocks.
 //
-// Not thread-safe: the worker's.
+// A sequence without blocks has run nothing. It either waits for its group's prompt, which another
+// choice runs, or it was preempted; then it runs all its tokens again when it gets blocks.
+//
+// Not thread-safe: only the worker's thread uses it.
 class Sequence {
  public:
-  // `tokenizer` is borrowed.
-  Sequence(QueuedRequest queued, std::size_t n_ctx, const model::Tokenizer& tokenizer);
+  // `group` owns the sequence. `tokenizer` is borrowed.
+  Sequence(RequestGroup& group, std::size_t choice, std::size_t n_ctx,
+           const model::Tokenizer& tokenizer);
 
-  // Chunks refer to it.
+  // Chunks of a step refer to it.
   Sequence(const Sequence&) = delete;
   Sequence& operator=(const Sequence&) = delete;
 
-  const GenerationRequest& request() const { return queued_.request; }
+  RequestGroup& group() const { return group_; }
+  const GenerationRequest& request() const { return request_; }
+  std::size_t choice() const { return choice_; }
 
   // ---- Blocks.
 
@@ -42,79 +44,63 @@ class Sequence {
   const model::BlockTable& blocks() const { return blocks_; }
   model::BlockTable& blocks() { return blocks_; }
 
-  // Gets blocks that cover tokens(); the first `cached_tokens` need not run. The first time, the
-  // sink hears that it starts.
-  void Place(model::BlockTable blocks, std::size_t cached_tokens);
+  // Takes blocks that hold the keys and values of the first `run` tokens and have room for the
+  // others.
+  void Place(model::BlockTable blocks, std::size_t run);
 
-  // Gives its blocks back.
-  void Preempt();
+  // Gives its blocks back: none of its tokens has run any more.
+  void ReleaseBlocks();
 
   // ---- Tokens.
 
   std::span<const model::TokenId> tokens() const { return tokens_; }
   std::span<const model::TokenId> run_tokens() const { return {tokens_.data(), run_}; }
+  std::size_t generated_tokens() const { return decoding_.generated_tokens(); }
+  bool finished() const { return decoding_.finished(); }
 
-  // Tokens to run before the next one can be chosen; 1: it is decoding. Never 0 between steps.
+  // Tokens to run before the next one can be chosen. 1: the sequence is decoding. Never 0 between
+  // steps.
   std::size_t pending() const { return tokens_.size() - run_; }
 
-  // Tokens that it may still generate, at least 1 until it has finished.
-  std::size_t new_tokens_left() const;
-
-  // Drafts what may come after tokens(), at most `limit` tokens and what the blocks hold; returns
-  // how many. REQUIRES: pending() == 1.
+  // Drafts what may come after tokens(), at most `limit` tokens and what the blocks have room for;
+  // returns how many. REQUIRES: pending() == 1.
   std::size_t Draft(std::size_t limit);
 
-  // The next `count` tokens to run, from position() on: pending ones, then the draft's. Valid until
-  // the next call that is not const.
+  // The next `count` tokens to run, from position() on: pending ones, then drafted ones. Valid
+  // until the next call that is not const.
   std::span<const model::TokenId> NextTokens(std::size_t count) const;
   std::size_t position() const { return run_; }
 
-  // `count` pending tokens were run. Returns how many of them never were before: the others had
-  // been run when it was preempted.
+  // `count` pending tokens were run. Returns how many of them ran for the first time, and not again
+  // after a preemption.
   std::size_t Advance(std::size_t count);
 
-  // Chooses the next token, at `now`, from the logits of the last one that was run: as
-  // model::Decoding::Next. REQUIRES: pending() == 0.
-  absl::StatusOr<model::DecodingStep> Next(std::span<const float> logits, absl::Time now);
+  // Chooses the next token from the logits of the last of tokens(): as model::Decoding::Next.
+  // REQUIRES: that token has run, be it as another choice's.
+  absl::StatusOr<model::DecodingStep> Next(std::span<const float> logits);
 
-  // If Next chose the token that was drafted for its place, it has run already: takes that into
-  // account and returns true, and the logits after it are good. REQUIRES: the draft was run.
+  // If Next chose the token that was drafted for its place, that token has run already: counts it
+  // as run and returns true, and the next row of logits is good. REQUIRES: the draft was run.
   bool AcceptDrafted();
 
-  // Ends it where it stands. As model::Decoding::Stop.
+  // Finishes the choice where it stands: as model::Decoding::Stop.
   model::DecodingStep Stop(model::FinishReason reason) { return decoding_.Stop(reason); }
-
-  // ---- Pace.
 
   Speculation& speculation() { return speculation_; }
 
-  // Asks the sink at `now` whether its reader is stalled. If the last poll found it stalled too,
-  // the time since then is added to stalled_for(), but at most `at_most`: the process may have been
-  // stopped in between, for which the reader is not to blame.
-  void PollSink(absl::Time now, absl::Duration at_most);
-  bool stalled() const { return seen_stalled_.has_value(); }
-  absl::Duration stalled_for() const { return stalled_for_; }  // zero if it is not
-
-  // A step with some of its tokens begins at `now`; the first one counts.
-  void MarkStarted(absl::Time now);
-  Timings timings(absl::Time now) const;
-
  private:
-  QueuedRequest queued_;
+  RequestGroup& group_;
+  const GenerationRequest& request_;  // the group's
+  const std::size_t choice_;
+  const std::size_t n_ctx_;
   model::BlockTable blocks_;
   model::Decoding decoding_;
   Speculation speculation_;
-  std::size_t n_ctx_;
   std::vector<model::TokenId> tokens_;
-  std::size_t run_ = 0;
-  std::size_t furthest_ = 0;  // that run_ ever was
-  std::size_t draft_ = 0;     // the draft is a piece of tokens_, from here on: the next token of it
-  bool told_start_ = false;
-  std::optional<absl::Time> seen_stalled_;  // the last time, if it is stalled
-  absl::Duration stalled_for_;
-  std::optional<absl::Time> started_;
-  std::optional<absl::Time> first_token_at_;
-  absl::Time last_token_at_;
+  std::size_t run_ = 0;       // tokens whose keys and values are in blocks_
+  std::size_t furthest_ = 0;  // the largest that run_ ever was
+  std::size_t draft_ = 0;     // index into tokens_ of what is drafted as the next token: a draft is
+                              // a copy of earlier tokens
 };
 
 }  // namespace cascade::server

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -10,47 +9,59 @@
 
 namespace cascade::server {
 
-// How a finished request spent its time. All are durations of the worker's clock.
+// How a finished request spent its time, all its choices together. All are durations of the
+// worker's clock.
 struct Timings {
   absl::Duration queue;    // from Submit to the beginning of its first step
-  absl::Duration prefill;  // from there to its first token
-  absl::Duration decode;   // from its first token to its last
+  absl::Duration prefill;  // from there to the first token of any choice
+  absl::Duration decode;   // from there to the last token of any choice
 };
 
 // The worker calls it; a transport or a test implements it.
 //
-// Calls come from the worker thread only (a refusal's OnFailed: from Submit), in order: OnStarted,
-// OnStep for every token, the last of which has `finish` set, then OnFinished; or OnFailed at any
-// time instead. (A time limit that passes in the queue: OnStep with a finish alone.) Exactly one of
-// OnFinished and OnFailed comes, and it is the worker's last use of the sink. The request's blocks
-// and permit are back before it and before the last OnStep. The worker holds no lock. No call may
-// block or call the worker: a slow client must never stall the batch. OnStarted and OnStep may
-// throw, which fails their own request; the others must not.
+// Calls come from the worker's thread only (but Submit refuses a request on its caller's thread),
+// in this order: OnStarted once; OnStep for every token of every choice, the last one of each
+// choice with `finish` set; OnFinished after all choices have finished. OnFailed may come at any
+// time instead, and ends the request with all its choices. If the request's time limit passes, an
+// OnStep without a token finishes each unfinished choice; of a request that was still queued, these
+// are the only steps, and there is no OnStarted.
+//
+// Exactly one of OnFinished and OnFailed comes, and it is the worker's last use of the sink. The
+// request's blocks and permit were given back before that, and before the OnStep that finishes its
+// last choice; a choice's own blocks, before the OnStep that finishes it.
+//
+// The worker holds no lock during a call. No call may block or call the worker: a slow client must
+// never stall the batch. OnStarted and OnStep may throw, which fails their own request; the others
+// must not.
 class TokenSink {
  public:
   virtual ~TokenSink() = default;
 
-  // It has its place in the batch. `cached_tokens` of its prompt were in the prefix cache.
+  // The request has its place in the batch. `cached_tokens` of its prompt were found in the prefix
+  // cache.
   virtual void OnStarted(std::size_t cached_tokens) = 0;
 
-  // A token of choice `choice`, from 0 on.
+  // What choice `choice` generated next. 0 <= choice < GenerationRequest::choices. The steps of one
+  // choice come in order; those of different choices mix.
   virtual void OnStep(std::size_t choice, model::DecodingStep step) = 0;
+
   virtual void OnFinished(const Timings& timings) = 0;
 
   // CANCELLED: IsCancelled became true. DEADLINE_EXCEEDED: the deadline passed, or could not be
   // met. ABORTED: IsStalled was true for too long. UNAVAILABLE: the worker is shutting down.
   // INTERNAL: the model gave something that is not a number, or failed. RESOURCE_EXHAUSTED: memory
-  // ran out, or Submit refused it because the queue is full. INVALID_ARGUMENT: Submit refused what
-  // could never run.
+  // ran out, or Submit refused the request because the queue is full. INVALID_ARGUMENT: Submit
+  // refused a request that could never run.
   virtual void OnFailed(absl::Status status) = 0;
 
-  // True once nobody is listening any more. Polled by the worker between steps; any thread may make
+  // True once nobody is listening any more. The worker polls it between steps; any thread may make
   // it true, and it never becomes false again.
   virtual bool IsCancelled() const = 0;
 
-  // True while the client has left so much unread that it must not get more: the worker leaves the
-  // sequence out of its steps. Polled between steps; any thread may change it, and calls
-  // Worker::Wake when it becomes false, or when IsCancelled becomes true meanwhile.
+  // True while the client has left so much unread that it must not get more: the worker leaves all
+  // choices of the request out of its steps. The worker polls it between steps; any thread may
+  // change it, and must call Worker::Wake when it becomes false, or when IsCancelled becomes true
+  // meanwhile.
   virtual bool IsStalled() const = 0;
 };
 

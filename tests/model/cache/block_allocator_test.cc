@@ -170,6 +170,19 @@ TEST(BlockAllocatorTest, ExtendsATableInPlace) {
   EXPECT_THAT(table.ids().first(2), ElementsAreArray(before));
 }
 
+TEST(BlockAllocatorTest, ShrinkingGivesBackWhatNoPositionNeeds) {
+  BlockAllocator blocks(4);
+  BlockTable table = *blocks.TryAllocate(64);
+  const std::vector<BlockId> before(table.ids().begin(), table.ids().end());
+  blocks.Shrink(table, 17);
+  EXPECT_THAT(table.ids(), ElementsAreArray(before.begin(), before.begin() + 2));
+  EXPECT_EQ(blocks.free_blocks(), 2U);
+  blocks.Shrink(table, 64);
+  EXPECT_EQ(table.ids().size(), 2U) << "it never grows";
+  const BlockTable* const tables[] = {&table};
+  EXPECT_EQ(blocks.CheckConserved(tables), absl::OkStatus());
+}
+
 TEST(BlockAllocatorTest, AForkSharesFullBlocksAndHasItsOwnFromThePartialOneOn) {
   BlockAllocator blocks(8);
   const BlockTable from = *blocks.TryAllocate(64);

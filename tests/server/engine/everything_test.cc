@@ -15,8 +15,10 @@
 #include "absl/time/clock.h"
 #include "gtest/gtest.h"
 #include "model/generation/generator.h"
+#include "server/engine/limits.h"
 #include "server/engine/thread_pool.h"
 #include "server/engine/worker.h"
+#include "tests/server/engine/comparing_sink.h"
 #include "tests/server/engine/recording_sink.h"
 #include "tests/server/engine/same_bits.h"
 #include "tests/server/engine/tiny_engine.h"
@@ -30,24 +32,21 @@ using testing::MakeTinyWorker;
 using testing::RecordingSink;
 using testing::SameResult;
 using testing::SinkRecord;
+using testing::Template;
 using testing::TinyConfig;
 using testing::TinyEngineOptions;
 
 constexpr std::size_t kWorlds = 24;
 constexpr std::size_t kRequestsPerWorld = 100;
 constexpr std::size_t kTemplates = 20;
-
-// What can be asked, and what comes of it alone.
-struct Template {
-  std::vector<model::TokenId> prompt;
-  model::GenerationParams params;
-  SinkRecord expected;
-};
+constexpr std::size_t kChoiceNumbers = 4;  // that choices may have, from 0 on
 
 // One request and what becomes of it.
 struct Subject {
   RecordingSink sink;
   const Template* made_of = nullptr;
+  std::size_t choices = 1;
+  std::size_t first_choice = 0;
   bool was_stalled = false;
 };
 
@@ -56,27 +55,31 @@ struct Fates {
   std::size_t finished = 0;
   std::size_t cancelled_early = 0;  // before the first token
   std::size_t cancelled_late = 0;
-  std::size_t resumed = 0;  // stalled at some point, and finished
+  std::size_t of_several_choices = 0;  // of those that finished
+  std::size_t resumed = 0;             // stalled at some point, and finished
   std::size_t stopped_by_string = 0;
   Counts counts;
 };
 
-// What a Generator of the same model makes of a prompt.
-SinkRecord RunAlone(const Template& asked, const TinyEngineOptions& world,
-                    const model::Tokenizer& tokenizer) {
+// What a Generator of the same model makes of a prompt, for each number that a choice may have.
+std::vector<SinkRecord> RunAlone(const Template& asked, const TinyEngineOptions& world,
+                                 const model::Tokenizer& tokenizer) {
   TinyEngineOptions options = {.weight_type = world.weight_type, .kv_type = world.kv_type};
   options.worker.step_tokens = TinyConfig().n_ctx;
   const std::unique_ptr<model::Gpt2> model = MakeTinyModel(options);
   model::KvCache cache = *model::KvCache::Create(TinyConfig(), 4, world.kv_type);
   model::Generator generator(*model, tokenizer, cache);
-  model::Generation made =
-      *generator.Generate(asked.prompt, asked.params, [](const model::DecodingStep&) {});
-  SinkRecord record;
-  record.tokens = std::move(made.tokens);
-  record.text = std::move(made.text);
-  record.finish = std::move(made.finish);
-  record.end = absl::OkStatus();
-  return record;
+  std::vector<SinkRecord> records(kChoiceNumbers);
+  for (std::uint32_t choice = 0; choice < kChoiceNumbers; ++choice) {
+    model::Generation made = *generator.Generate(
+        asked.prompt, asked.params, [](const model::DecodingStep&) {}, choice);
+    SinkRecord& record = records[choice];
+    record.tokens = std::move(made.tokens);
+    record.text = std::move(made.text);
+    record.finish = std::move(made.finish);
+    record.end = absl::OkStatus();
+  }
+  return records;
 }
 
 model::GenerationParams AnyParams(std::mt19937& rng) {
@@ -102,7 +105,8 @@ std::vector<model::TokenId> AnyPrompt(std::span<const Template> earlier, std::mt
   if (what == 1 && !earlier.empty()) {
     const Template& turn = earlier[rng() % earlier.size()];
     prompt = turn.prompt;
-    for (const model::GeneratedToken& token : turn.expected.tokens) prompt.push_back(token.id);
+    for (const model::GeneratedToken& token : turn.expected.front().tokens)
+      prompt.push_back(token.id);
   }
   while (prompt.size() < size) {
     const std::size_t i = prompt.size() % period;
@@ -127,8 +131,11 @@ class EverythingTest : public ::testing::Test {
     std::vector<Subject> subjects(kRequestsPerWorld);
     const auto worker = MakeTinyWorker(tokenizer_, options);
     for (std::size_t i = 0; i < subjects.size(); ++i) {
-      subjects[i].made_of = &templates[rng() % templates.size()];
-      worker->Submit(AnyRequest(subjects[i], rng));
+      Subject& subject = subjects[i];
+      subject.made_of = &templates[rng() % templates.size()];
+      subject.choices = rng() % 2 == 0 ? AnyChoices(*subject.made_of, options, rng) : 1;
+      subject.first_choice = rng() % (kChoiceNumbers - subject.choices + 1);
+      worker->Submit(AnyRequest(subject, rng));
       Interfere(subjects[rng() % (i + 1)], *worker, rng);
     }
     for (Subject& subject : subjects) subject.sink.SetStalled(false);
@@ -192,10 +199,27 @@ class EverythingTest : public ::testing::Test {
     return templates;
   }
 
+  // As many choices as can run, at most 4.
+  static std::size_t AnyChoices(const Template& asked, const TinyEngineOptions& world,
+                                std::mt19937& rng) {
+    GenerationRequest request;
+    request.prompt = asked.prompt;
+    request.params = asked.params;
+    request.choices = 1 + rng() % kChoiceNumbers;
+    const EngineLimits limits = {.n_ctx = TinyConfig().n_ctx,
+                                 .vocab_size = TinyConfig().vocab_size,
+                                 .total_blocks = world.blocks,
+                                 .max_running = world.worker.max_running};
+    while (!CheckRunnable(request, limits).ok()) --request.choices;
+    return request.choices;
+  }
+
   static GenerationRequest AnyRequest(Subject& subject, std::mt19937& rng) {
     GenerationRequest request;
     request.prompt = subject.made_of->prompt;
     request.params = subject.made_of->params;
+    request.choices = subject.choices;
+    request.first_choice = static_cast<std::uint32_t>(subject.first_choice);
     request.priority = static_cast<int>(rng() % 3);
     request.use_prefix_cache = rng() % 6 > 0;
     request.cache_salt = rng() % 4 == 0 ? "salt" : "";
@@ -230,18 +254,29 @@ class EverythingTest : public ::testing::Test {
     const SinkRecord record = subject.sink.record();
     ASSERT_EQ(record.ends, 1U);
     ASSERT_FALSE(record.called_after_end);
-    const SinkRecord& expected = subject.made_of->expected;
+    for (std::size_t choice = 0; choice < subject.choices; ++choice) {
+      SCOPED_TRACE(absl::StrCat("choice ", choice));
+      CheckChoice(subject.sink.record(choice),
+                  subject.made_of->expected[subject.first_choice + choice]);
+    }
     if (record.end->ok()) {
-      ASSERT_TRUE(SameResult(record, expected));
       ++fates_.finished;
+      fates_.of_several_choices += subject.choices > 1 ? 1U : 0U;
       fates_.resumed += subject.was_stalled ? 1U : 0U;
       const bool by_string = record.finish->reason == model::FinishReason::kStopString;
       fates_.stopped_by_string += by_string ? 1U : 0U;
       return;
     }
     ASSERT_EQ(record.end->code(), absl::StatusCode::kCancelled) << *record.end;
-    ASSERT_TRUE(BeginWithBitsOf(record.tokens, expected.tokens));
     ++(record.tokens.empty() ? fates_.cancelled_early : fates_.cancelled_late);
+  }
+
+  static void CheckChoice(const SinkRecord& record, const SinkRecord& expected) {
+    if (record.end->ok()) {
+      ASSERT_TRUE(SameResult(record, expected));
+    } else {
+      ASSERT_TRUE(BeginWithBitsOf(record.tokens, expected.tokens));
+    }
   }
 
   void AddCounts(const Counts& counts) {
@@ -263,6 +298,7 @@ TEST_F(EverythingTest, WhoeverSurvivesHasTheBitsThatItHasAlone) {
   }
   // Every fate was met, or this tests less than it says.
   EXPECT_GE(fates_.finished, 1500U);
+  EXPECT_GT(fates_.of_several_choices, 200U);
   EXPECT_GT(fates_.cancelled_early, 20U);
   EXPECT_GT(fates_.cancelled_late, 20U);
   EXPECT_GT(fates_.resumed, 100U);

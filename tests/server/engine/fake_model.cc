@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "model/kernels/kv_block.h"
+
 namespace cascade::testing {
 namespace {
 
@@ -26,10 +28,47 @@ void WriteLogits(std::uint64_t state, model::TokenId token, std::span<float> log
   logits[goes_round ? (token * 5U + 3U) % 4U : (state >> 32U) % logits.size()] += 4.0F;
 }
 
+// What is remembered of a position: all tokens up to it, and its own. Key and value of two layers,
+// as whole numbers of at most 24 bits, which float32 holds exactly.
+struct Cell {
+  std::uint64_t state = 0;
+  model::TokenId token = 0;
+};
+
+constexpr std::uint64_t kMask = (std::uint64_t{1} << 22U) - 1;  // three of these make 64 bits
+
+void WriteCell(model::KvCache& cache, const model::BlockTable& blocks, std::size_t position,
+               const Cell& cell) {
+  const float numbers[] = {static_cast<float>(cell.state & kMask),
+                           static_cast<float>((cell.state >> 22U) & kMask),
+                           static_cast<float>(cell.state >> 44U), static_cast<float>(cell.token)};
+  for (std::size_t layer = 0; layer < 2; ++layer) {
+    cache.Write(blocks, {.layer = layer, .head = 0}, position, {&numbers[2 * layer], 1, 1},
+                {&numbers[2 * layer + 1], 1, 1});
+  }
+}
+
+Cell ReadCell(const model::KvCache& cache, const model::BlockTable& blocks, std::size_t position) {
+  constexpr std::size_t kPositions = model::kernels::kBlockPositions;
+  std::uint64_t numbers[4];
+  for (std::size_t layer = 0; layer < 2; ++layer) {
+    const model::HeadKeysValues head = cache.Read(blocks, {.layer = layer, .head = 0});
+    float key = 0;
+    float value = 0;
+    ReadKey(cache.type(), head.keys.Block(position / kPositions), position % kPositions, {&key, 1});
+    ReadValue(cache.type(), head.values.Block(position / kPositions), position % kPositions,
+              {&value, 1});
+    numbers[2 * layer] = static_cast<std::uint64_t>(key);
+    numbers[2 * layer + 1] = static_cast<std::uint64_t>(value);
+  }
+  return {.state = numbers[0] | numbers[1] << 22U | numbers[2] << 44U,
+          .token = static_cast<model::TokenId>(numbers[3])};
+}
+
 }  // namespace
 
 model::ModelConfig FakeConfig() {
-  return {.n_layer = 1,
+  return {.n_layer = 2,
           .n_head = 1,
           .n_embd = 1,
           .n_inner = 1,
@@ -38,37 +77,29 @@ model::ModelConfig FakeConfig() {
           .eos_token_ids = {}};
 }
 
-FakeModel::FakeModel(std::size_t num_blocks, std::size_t max_rows)
-    : config_(FakeConfig()),
-      max_rows_(max_rows),
-      cells_(num_blocks * model::kernels::kBlockPositions) {}
+FakeModel::FakeModel(std::size_t max_rows) : config_(FakeConfig()), max_rows_(max_rows) {}
 
-FakeModel::Cell& FakeModel::At(const model::BlockTable& blocks, std::size_t position) {
-  constexpr std::size_t kPositions = model::kernels::kBlockPositions;
-  return cells_[blocks.ids()[position / kPositions] * kPositions + position % kPositions];
-}
-
-void FakeModel::Run(const model::Chunk& chunk) {
+void FakeModel::Run(const model::Chunk& chunk, model::KvCache& cache) {
   std::uint64_t state = kNothing;
   for (std::size_t position = 0; position < chunk.start; ++position) {
-    const Cell& cell = At(*chunk.blocks, position);
+    const Cell cell = ReadCell(cache, *chunk.blocks, position);
     state = Read(state, cell.token);
     is_broken_ |= cell.state != state;
   }
   for (std::size_t i = 0; i < chunk.tokens.size(); ++i) {
     state = Read(state, chunk.tokens[i]);
-    At(*chunk.blocks, chunk.start + i) = {.state = state, .token = chunk.tokens[i]};
+    WriteCell(cache, *chunk.blocks, chunk.start + i, {.state = state, .token = chunk.tokens[i]});
     states_[chunk.row + i] = state;
   }
 }
 
 model::StepOutputs FakeModel::Forward(const model::Batch& batch, const model::OutputRows& rows,
-                                      model::KvCache& /*cache*/) {
+                                      model::KvCache& cache) {
   is_broken_ |= batch.rows() > max_rows_;
   states_.resize(batch.rows());
   std::vector<model::TokenId> tokens;
   for (const model::Chunk& chunk : batch.chunks()) {
-    Run(chunk);
+    Run(chunk, cache);
     tokens.insert(tokens.end(), chunk.tokens.begin(), chunk.tokens.end());
   }
   logits_.clear();
@@ -89,8 +120,9 @@ model::StepOutputs FakeModel::Forward(const model::Batch& batch, const model::Ou
 }
 
 SinkRecord RunFakeAlone(std::span<const model::TokenId> prompt,
-                        const model::GenerationParams& params, const model::Tokenizer& tokenizer) {
-  model::Decoding decoding(params, /*choice=*/0, prompt.size(), FakeConfig().n_ctx, tokenizer);
+                        const model::GenerationParams& params, const model::Tokenizer& tokenizer,
+                        std::uint32_t choice) {
+  model::Decoding decoding(params, choice, prompt.size(), FakeConfig().n_ctx, tokenizer);
   SinkRecord record;
   record.end = absl::OkStatus();
   std::vector<float> logits(kVocabSize);

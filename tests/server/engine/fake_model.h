@@ -16,14 +16,14 @@ namespace cascade::testing {
 model::ModelConfig FakeConfig();
 
 // Its logits, and its hidden states, are a hash of all tokens up to a position. It remembers them
-// as a real model does: by block and slot of the sequence's table, what it wrote there, and nothing
-// else. Before it answers it reads all that the sequence has written: a block that another sequence
-// has written to, or that was shared wrongly, is noticed.
+// as a real model does: in the KV cache, in the blocks of the sequence's table, and nowhere else.
+// Before it answers it reads all that the sequence has written: a block that another sequence has
+// written to, or that was shared or copied wrongly, is noticed.
 //
 // Its text goes round in circles for a while, now and then.
 class FakeModel final : public model::LanguageModel {
  public:
-  FakeModel(std::size_t num_blocks, std::size_t max_rows);
+  explicit FakeModel(std::size_t max_rows);
 
   model::StepOutputs Forward(const model::Batch& batch, const model::OutputRows& rows,
                              model::KvCache& cache) override;
@@ -34,25 +34,20 @@ class FakeModel final : public model::LanguageModel {
   bool is_broken() const { return is_broken_; }
 
  private:
-  // What is remembered of a position: all tokens up to it, and it.
-  struct Cell {
-    std::uint64_t state = 0;
-    model::TokenId token = 0;
-  };
-  Cell& At(const model::BlockTable& blocks, std::size_t position);
-  void Run(const model::Chunk& chunk);
+  void Run(const model::Chunk& chunk, model::KvCache& cache);
 
   model::ModelConfig config_;
   std::size_t max_rows_;
-  std::vector<Cell> cells_;            // [blocks, 16]
   std::vector<std::uint64_t> states_;  // [rows], of the step
   std::vector<float> logits_;          // [rows of logits, vocab_size]
   std::vector<float> hidden_;          // [rows of hidden states, n_embd = 1]
   bool is_broken_ = false;
 };
 
-// What a request gets from it when it is alone, worked out with no cache, no batch and no blocks.
+// What choice `choice` of a request gets from it when it is alone, worked out with no cache, no
+// batch and no blocks.
 SinkRecord RunFakeAlone(std::span<const model::TokenId> prompt,
-                        const model::GenerationParams& params, const model::Tokenizer& tokenizer);
+                        const model::GenerationParams& params, const model::Tokenizer& tokenizer,
+                        std::uint32_t choice = 0);
 
 }  // namespace cascade::testing

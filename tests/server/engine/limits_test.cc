@@ -10,7 +10,8 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr EngineLimits kLimits = {.n_ctx = 64, .vocab_size = 100, .total_blocks = 2};
+constexpr EngineLimits kLimits = {
+    .n_ctx = 64, .vocab_size = 100, .total_blocks = 2, .max_running = 4};
 
 GenerationRequest Request(std::size_t prompt_tokens, std::size_t max_new_tokens) {
   GenerationRequest request;
@@ -48,6 +49,35 @@ TEST(LimitsTest, NamesWhatCanNeverRun) {
   GenerationRequest request = Request(3, 1);
   request.prompt[1] = 100;
   ExpectRefusal(request, "token 100 of the prompt is not in the vocabulary of 100");
+}
+
+TEST(LimitsTest, ChoicesShareTheFullBlocksOfThePrompt) {
+  GenerationRequest request = Request(20, 13);  // 32 positions: a full block, and one that is not
+  EXPECT_EQ(BlocksNeeded(request, 64), 2U);
+  EXPECT_EQ(BlocksPerFork(request, 64), 1U);
+  request.choices = 3;
+  EXPECT_EQ(BlocksNeeded(request, 64), 4U);
+  ExpectRefusal(request, "3 choices of a prompt of 20 tokens and max_new_tokens 13 need 4 blocks");
+}
+
+TEST(LimitsTest, ChoicesOfOneTokenEndWhereThePromptEnds) {
+  GenerationRequest request = Request(16, 1);
+  request.choices = 4;
+  EXPECT_EQ(BlocksNeeded(request, 64), 1U);
+  EXPECT_TRUE(CheckRunnable(request, kLimits).ok());
+}
+
+TEST(LimitsTest, EveryChoiceNeedsAPlaceInTheStepAndANumber) {
+  GenerationRequest request = Request(3, 1);
+  request.choices = 0;
+  ExpectRefusal(request, "the request has 0 choices; it must have 1 to 4");
+  request.choices = 5;
+  ExpectRefusal(request, "the request has 5 choices; it must have 1 to 4");
+  request.choices = 2;
+  request.first_choice = 0xFFFFFFFF;
+  ExpectRefusal(request, "the number of the last choice");
+  request.first_choice = 0xFFFFFFFE;
+  EXPECT_TRUE(CheckRunnable(request, kLimits).ok());
 }
 
 }  // namespace

@@ -1,3 +1,4 @@
+// Sinks that keep what they hear, for tests to look at.
 #pragma once
 
 #include <atomic>
@@ -17,13 +18,17 @@
 
 namespace cascade::testing {
 
-// What a sink was told, as far as it matters to a test.
-struct SinkRecord {
+// What a sink was told of one choice.
+struct ChoiceRecord {
   std::vector<model::GeneratedToken> tokens;
   std::string text;
+  std::optional<model::Finish> finish;
+};
+
+// What a sink was told, as far as it matters to a test: of one choice, and of the request.
+struct SinkRecord : ChoiceRecord {
   std::size_t starts = 0;
   std::size_t cached_tokens = 0;
-  std::optional<model::Finish> finish;
   std::optional<absl::Status> end;  // OK: OnFinished
   server::Timings timings;
   std::thread::id ended_on;
@@ -35,7 +40,8 @@ struct SinkRecord {
 class RecordingSink final : public server::TokenSink {
  public:
   // `on_started` runs when the start is recorded, `on_step` after each token is recorded, with how
-  // many there are; `on_end` runs when the end is recorded, before anyone who waits for it wakes.
+  // many there are of all choices together; `on_end` runs when the end is recorded, before anyone
+  // who waits for it wakes.
   std::function<void()> on_started;
   std::function<void(std::size_t)> on_step;
   std::function<void()> on_end;
@@ -50,15 +56,20 @@ class RecordingSink final : public server::TokenSink {
     if (on_started) on_started();
   }
 
-  void OnStep(std::size_t /*choice*/, model::DecodingStep step) override ABSL_LOCKS_EXCLUDED(mu_) {
+  void OnStep(std::size_t choice, model::DecodingStep step) override ABSL_LOCKS_EXCLUDED(mu_) {
     std::size_t count = 0;
     {
       const server::MutexLock lock(mu_);
-      record_.called_after_end |= record_.ends > 0 || record_.finish.has_value();
-      if (step.token) record_.tokens.push_back(*std::move(step.token));
-      record_.text += step.text;
-      record_.finish = step.finish;
-      count = record_.tokens.size();
+      if (choice >= choices_.size()) choices_.resize(choice + 1);
+      ChoiceRecord& heard = choices_[choice];
+      record_.called_after_end |= record_.ends > 0 || heard.finish.has_value();
+      if (step.token) {
+        heard.tokens.push_back(*std::move(step.token));
+        ++tokens_;
+      }
+      heard.text += step.text;
+      heard.finish = step.finish;
+      count = tokens_;
     }
     if (on_step) on_step(count);
   }
@@ -80,20 +91,26 @@ class RecordingSink final : public server::TokenSink {
   void Cancel() { cancelled_.store(true); }
   void SetStalled(bool stalled) { stalled_.store(stalled); }
 
-  // What there is so far.
-  SinkRecord record() const ABSL_LOCKS_EXCLUDED(mu_) {
+  // What there is so far of a choice.
+  SinkRecord record(std::size_t choice = 0) const ABSL_LOCKS_EXCLUDED(mu_) {
     const server::MutexLock lock(mu_);
-    return record_;
+    return RecordOf(choice);
   }
 
   // Waits for the end.
   SinkRecord Await() const ABSL_LOCKS_EXCLUDED(mu_) {
     const server::MutexLock lock(mu_);
     while (record_.ends == 0) ended_.wait(mu_);
-    return record_;
+    return RecordOf(0);
   }
 
  private:
+  SinkRecord RecordOf(std::size_t choice) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    SinkRecord record = record_;
+    if (choice < choices_.size()) static_cast<ChoiceRecord&>(record) = choices_[choice];
+    return record;
+  }
+
   void End(absl::Status status) ABSL_LOCKS_EXCLUDED(mu_) {
     if (on_end) on_end();
     const server::MutexLock lock(mu_);
@@ -108,7 +125,9 @@ class RecordingSink final : public server::TokenSink {
   std::atomic<bool> stalled_ = false;
   mutable server::Mutex mu_;
   mutable std::condition_variable_any ended_;
-  SinkRecord record_ ABSL_GUARDED_BY(mu_);
+  SinkRecord record_ ABSL_GUARDED_BY(mu_);  // of the request
+  std::vector<ChoiceRecord> choices_ ABSL_GUARDED_BY(mu_);
+  std::size_t tokens_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
 }  // namespace cascade::testing

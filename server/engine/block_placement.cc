@@ -1,0 +1,169 @@
+#include "server/engine/block_placement.h"
+
+#include <cassert>
+#include <utility>
+
+#include "model/kernels/kv_block.h"
+#include "server/engine/limits.h"
+
+namespace cascade::server {
+namespace {
+
+using model::kernels::kBlockPositions;
+
+// The capacity of a table that covers `positions` and has `blocks` more behind them.
+std::size_t WithSpareBlocks(std::size_t positions, std::size_t blocks) {
+  if (blocks == 0) return positions;
+  return (model::KvCache::BlocksFor(positions) + blocks) * kBlockPositions;
+}
+
+}  // namespace
+
+BlockPlacement::BlockPlacement(model::KvCache cache, const Options& options, const Groups& groups,
+                               Counts& counts)
+    : cache_(std::move(cache)), options_(options), groups_(groups), counts_(counts) {}
+
+bool BlockPlacement::Shares(const GenerationRequest& request) const {
+  return options_.prefix_cache && request.use_prefix_cache;
+}
+
+// --- Allocating
+
+std::optional<BlockPlacement::Shared> BlockPlacement::TryAllocateStart(
+    const GenerationRequest& request) {
+  const std::size_t prompt = request.prompt.size();
+  if (options_.kv_overcommit) return TryAllocateFromStalled(request, request.prompt, prompt);
+  // What the forks will need is allocated now, as spare blocks of the first choice: a group that
+  // has started can then always fork, and the allocation as a whole succeeds or changes nothing.
+  const std::size_t spare = (request.choices - 1) * BlocksPerFork(request, options_.n_ctx);
+  return TryAllocateFromStalled(request, request.prompt,
+                                WithSpareBlocks(PositionsNeeded(request, options_.n_ctx), spare));
+}
+
+std::optional<BlockPlacement::Shared> BlockPlacement::TryAllocate(
+    const GenerationRequest& request, std::span<const model::TokenId> tokens,
+    std::size_t positions) {
+  if (Shares(request)) return cache_.blocks().TryAllocate(tokens, request.cache_salt, positions);
+  std::optional<model::BlockTable> table = cache_.blocks().TryAllocate(positions);
+  if (!table) return std::nullopt;
+  return Shared{.table = *std::move(table), .cached_tokens = 0};
+}
+
+std::optional<BlockPlacement::Shared> BlockPlacement::TryAllocateFromStalled(
+    const GenerationRequest& request, std::span<const model::TokenId> tokens,
+    std::size_t positions) {
+  std::optional<Shared> shared;
+  TryWithBlocksOfStalled(model::KvCache::BlocksFor(positions), [&] {
+    shared = TryAllocate(request, tokens, positions);
+    return shared.has_value();
+  });
+  return shared;
+}
+
+// Calls `attempt` until it succeeds, preempting one sequence of a stalled group after each failure.
+// Preempts nobody if that could not free `blocks` blocks.
+bool BlockPlacement::TryWithBlocksOfStalled(std::size_t blocks, absl::FunctionRef<bool()> attempt) {
+  if (attempt()) return true;
+  // An upper bound: blocks that sequences share count several times.
+  std::size_t obtainable = cache_.blocks().free_blocks();
+  for (const auto& group : groups_) {
+    if (!group->stalled()) continue;
+    for (const auto& choice : group->choices()) obtainable += choice->blocks().ids().size();
+  }
+  if (obtainable < blocks) return false;
+  for (auto group = groups_.rbegin(); group != groups_.rend(); ++group) {
+    if (!(*group)->stalled()) continue;
+    const auto& choices = (*group)->choices();
+    for (auto choice = choices.rbegin(); choice != choices.rend(); ++choice) {
+      if (!(*choice)->has_blocks()) continue;
+      Preempt(**choice);
+      if (attempt()) return true;
+    }
+  }
+  return false;
+}
+
+// --- Forking
+
+void BlockPlacement::ForkPrompt(Sequence& first) {
+  const RequestGroup& group = first.group();
+  const std::size_t prompt = first.request().prompt.size();
+  const std::size_t needed = PositionsNeeded(first.request(), options_.n_ctx);
+  cache_.blocks().Shrink(first.blocks(), needed);  // the spare blocks: the forks take them now
+  for (const auto& choice : group.choices()) {
+    if (choice.get() == &first) continue;
+    if (!TryFork(*choice, first, options_.kv_overcommit ? prompt : needed)) ++counts_.preemptions;
+  }
+}
+
+// Gives `sequence` the prompt of `source`, and room for `capacity` positions in all.
+bool BlockPlacement::TryFork(Sequence& sequence, const Sequence& source, std::size_t capacity) {
+  const std::size_t prompt = source.request().prompt.size();
+  std::optional<model::BlockTable> fork = cache_.TryFork(source.blocks(), prompt, capacity);
+  if (fork) sequence.Place(*std::move(fork), prompt);
+  return fork.has_value();
+}
+
+// --- Preempting
+
+bool BlockPlacement::TryPlaceAgain(Sequence& sequence) {
+  const RequestGroup& group = sequence.group();
+  const GenerationRequest& request = sequence.request();
+  assert(!group.stalled() && !group.RunsPrompt());
+  const std::size_t needed = PositionsNeeded(request, options_.n_ctx);
+  const std::size_t per_fork = BlocksPerFork(request, options_.n_ctx);
+  std::size_t spare = 0;
+  if (Sequence* const source = group.FindPlaced()) {
+    cache_.blocks().Shrink(source->blocks(), needed);
+    // Requests that use the prefix cache find the prompt there, and perhaps more. (A table that has
+    // published more than the prompt could not be forked at the prompt's end anyway.)
+    if (!Shares(request)) {
+      return TryWithBlocksOfStalled(per_fork, [&] { return TryFork(sequence, *source, needed); });
+    }
+  } else {
+    // The first of its group again: runs the prompt, and keeps room for the others as at the start.
+    spare = (group.CountUnfinished() - 1) * per_fork;
+  }
+  std::optional<Shared> shared =
+      TryAllocateFromStalled(request, sequence.tokens(), WithSpareBlocks(needed, spare));
+  if (shared) sequence.Place(std::move(shared->table), shared->cached_tokens);
+  return shared.has_value();
+}
+
+void BlockPlacement::MakeRoom(std::span<Sequence* const> ready) {
+  if (!options_.kv_overcommit) return;  // every sequence has all the blocks that it may need
+  for (Sequence* const sequence : ready) {
+    while (sequence->has_blocks() &&
+           !cache_.blocks().TryExtend(sequence->blocks(), sequence->tokens().size())) {
+      Preempt(ChooseVictim());  // at the latest, `sequence` itself
+    }
+  }
+}
+
+// A stalled sequence if there is one, else any; of several, the youngest.
+Sequence& BlockPlacement::ChooseVictim() const {
+  Sequence* victim = nullptr;
+  for (const auto& group : groups_) {
+    for (const auto& choice : group->choices()) {
+      if (!choice->has_blocks()) continue;
+      if (victim == nullptr || group->stalled() || !victim->group().stalled()) {
+        victim = choice.get();
+      }
+    }
+  }
+  assert(victim != nullptr);
+  return *victim;
+}
+
+void BlockPlacement::Preempt(Sequence& sequence) {
+  sequence.ReleaseBlocks();
+  ++counts_.preemptions;
+}
+
+void BlockPlacement::Publish(Sequence& sequence) {
+  if (Shares(sequence.request())) {
+    cache_.blocks().Publish(sequence.blocks(), sequence.run_tokens());
+  }
+}
+
+}  // namespace cascade::server

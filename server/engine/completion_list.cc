@@ -1,0 +1,62 @@
+#include "server/engine/completion_list.h"
+
+#include <algorithm>
+#include <cassert>
+#include <iterator>
+#include <utility>
+
+#include "server/engine/exception_status.h"
+
+namespace cascade::server {
+
+CompletionList::CompletionList(std::size_t max_requests, Counts& counts) : counts_(counts) {
+  completions_.reserve(max_requests);
+}
+
+void CompletionList::Fail(RequestGroup& group, absl::Status status) {
+  if (group.released()) return;
+  group.Release();
+  completions_.push_back({.sink = group.request().sink, .status = std::move(status)});
+}
+
+void CompletionList::FailUnstarted(TokenSink& sink, absl::Status status) {
+  completions_.push_back({.sink = &sink, .status = std::move(status)});
+}
+
+void CompletionList::Finish(Sequence& choice, model::DecodingStep last_step, absl::Time now) {
+  assert(choice.finished());
+  RequestGroup& group = choice.group();
+  choice.ReleaseBlocks();
+  if (group.CountUnfinished() > 0) {
+    group.request().sink->OnStep(choice.choice(), std::move(last_step));
+    return;
+  }
+  Completion completion = {.sink = group.request().sink, .timings = group.timings(now)};
+  completion.last_steps.push_back({.choice = choice.choice(), .step = std::move(last_step)});
+  group.Release();
+  ++counts_.finished;
+  completions_.push_back(std::move(completion));
+}
+
+void CompletionList::FinishAtTimeLimit(RequestGroup& group, absl::Time now) {
+  try {
+    Completion completion = {.sink = group.request().sink, .timings = group.timings(now)};
+    for (const auto& choice : group.choices()) {
+      if (choice->finished()) continue;
+      completion.last_steps.push_back(
+          {.choice = choice->choice(), .step = choice->Stop(model::FinishReason::kTimeLimit)});
+    }
+    group.Release();
+    ++counts_.finished;
+    completions_.push_back(std::move(completion));
+  } catch (...) {
+    Fail(group, StatusOfException(kWhileRunning));
+  }
+}
+
+void CompletionList::TakeInto(std::vector<Completion>& into) {
+  std::ranges::move(completions_, std::back_inserter(into));
+  completions_.clear();
+}
+
+}  // namespace cascade::server

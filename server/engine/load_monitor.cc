@@ -1,0 +1,94 @@
+#include "server/engine/load_monitor.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace cascade::server {
+namespace {
+
+// What RetryAfter returns before any request has finished, and its limits.
+constexpr absl::Duration kUnknownRetry = absl::Seconds(1);
+constexpr absl::Duration kShortestRetry = absl::Milliseconds(50);
+constexpr absl::Duration kLongestRetry = absl::Seconds(60);
+
+// How many of `prompt_tokens` will have to be computed, if the prefix cache's hit rate stays what
+// it has been.
+std::size_t TokensToRun(const Counts& counts, std::size_t prompt_tokens) {
+  const auto run = static_cast<double>(counts.prompt_tokens);
+  const auto cached = static_cast<double>(counts.cached_tokens);
+  const double share = run + cached > 0 ? run / (run + cached) : 1.0;
+  return static_cast<std::size_t>(share * static_cast<double>(prompt_tokens));
+}
+
+}  // namespace
+
+void LoadMonitor::Publish(const WorkerStats& stats, std::size_t pending_tokens) {
+  const MutexLock lock(mu_);
+  stats_ = stats;
+  pending_tokens_ = pending_tokens;
+}
+
+void LoadMonitor::Describe(std::string running) {
+  const MutexLock lock(mu_);
+  description_ = std::move(running);
+}
+
+void LoadMonitor::AddStep(std::size_t rows, absl::Duration took, std::size_t finished) {
+  const MutexLock lock(mu_);
+  rate_.AddStep(rows, took, finished);
+}
+
+WorkerStats LoadMonitor::stats(const RequestQueue::Size& queued) const {
+  const MutexLock lock(mu_);
+  WorkerStats stats = stats_;
+  stats.queued = queued.requests;
+  stats.queued_tokens = queued.prompt_tokens;
+  return stats;
+}
+
+std::string LoadMonitor::description() const {
+  const MutexLock lock(mu_);
+  return description_;
+}
+
+absl::Duration LoadMonitor::RetryAfter(const RequestQueue::Size& queued) const {
+  const MutexLock lock(mu_);
+  const absl::Duration per_request = rate_.TimePerRequest();
+  if (per_request == absl::ZeroDuration()) return kUnknownRetry;
+  // By then half of the requests that are queued now will have left the queue.
+  const auto ahead = static_cast<double>(std::max<std::size_t>(1, queued.requests / 2));
+  return std::clamp(per_request * ahead, kShortestRetry, kLongestRetry);
+}
+
+absl::Duration LoadMonitor::TimeToFirstToken(const GenerationRequest& request,
+                                             const RequestQueue::Size& queued) const {
+  const MutexLock lock(mu_);
+  // A request that would be alone is always let in: a wrong estimate (the process was stopped for a
+  // minute, say) is corrected by the next step, and refusing everybody would keep it for ever.
+  if (queued.requests + stats_.running == 0) return absl::ZeroDuration();
+  // Ahead of the request are the prompts of the others, and, if the batch is full, one finished
+  // request for each that waits for a place.
+  const std::size_t places_taken = stats_.running - stats_.stalled;
+  const bool full = places_taken + request.choices > limits_.max_running;
+  const std::size_t to_run =
+      TokensToRun(stats_.counts, queued.prompt_tokens + request.prompt.size());
+  const absl::Duration prompts = rate_.TimeFor(pending_tokens_ + to_run, limits_.step_tokens);
+  const absl::Duration places =
+      full ? rate_.TimePerRequest() * static_cast<double>(queued.requests + 1)
+           : absl::ZeroDuration();
+  return std::max(prompts, places);
+}
+
+absl::Status LoadMonitor::CheckDeadline(const GenerationRequest& request, absl::Duration left,
+                                        const RequestQueue::Size& queued) const {
+  const absl::Duration estimate = TimeToFirstToken(request, queued);
+  if (estimate / 2 <= left) return absl::OkStatus();
+  return absl::DeadlineExceededError(
+      absl::StrCat("the deadline is in ", absl::FormatDuration(left), ", but with ",
+                   queued.requests, " requests waiting the first token is to be expected in about ",
+                   absl::FormatDuration(estimate)));
+}
+
+}  // namespace cascade::server

@@ -1,0 +1,93 @@
+#include "server/engine/request_group.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace cascade::server {
+
+RequestGroup::RequestGroup(QueuedRequest queued, std::size_t n_ctx,
+                           const model::Tokenizer& tokenizer)
+    : queued_(std::move(queued)) {
+  choices_.reserve(request().choices);
+  for (std::size_t i = 0; i < request().choices; ++i) {
+    choices_.push_back(std::make_unique<Sequence>(*this, i, n_ctx, tokenizer));
+  }
+}
+
+std::size_t RequestGroup::CountUnfinished() const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(choices_, [](const auto& choice) { return !choice->finished(); }));
+}
+
+Sequence* RequestGroup::FindPlaced() const {
+  const auto placed =
+      std::ranges::find_if(choices_, [](const auto& choice) { return choice->has_blocks(); });
+  return placed == choices_.end() ? nullptr : placed->get();
+}
+
+bool RequestGroup::RunsPrompt() const {
+  return std::ranges::any_of(choices_, [this](const auto& choice) {
+    return choice->has_blocks() && choice->position() < request().prompt.size();
+  });
+}
+
+bool RequestGroup::IsPreempted(const Sequence& sequence) const {
+  if (sequence.has_blocks() || sequence.finished()) return false;
+  return sequence.generated_tokens() > 0 || FindPlaced() == nullptr;
+}
+
+std::size_t RequestGroup::CountPreempted() const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(choices_, [this](const auto& choice) { return IsPreempted(*choice); }));
+}
+
+std::size_t RequestGroup::PendingTokens() const {
+  // Choices without blocks share one run of the prompt, if it has to run at all.
+  std::size_t pending = FindPlaced() == nullptr ? request().prompt.size() : 0;
+  for (const auto& choice : choices_) {
+    if (choice->finished()) continue;
+    pending += choice->has_blocks() ? choice->pending() : choice->generated_tokens();
+  }
+  return pending;
+}
+
+void RequestGroup::Release() {
+  for (const auto& choice : choices_) choice->ReleaseBlocks();
+  queued_.request.permit = {};
+  released_ = true;
+}
+
+void RequestGroup::PollSink(absl::Time now, absl::Duration at_most) {
+  if (!request().sink->IsStalled()) {
+    seen_stalled_.reset();
+    stalled_for_ = absl::ZeroDuration();
+    return;
+  }
+  if (seen_stalled_) {
+    stalled_for_ += std::clamp(now - *seen_stalled_, absl::ZeroDuration(), at_most);
+  }
+  seen_stalled_ = now;
+}
+
+void RequestGroup::MarkStarted(absl::Time now) {
+  if (!started_) started_ = now;
+}
+
+void RequestGroup::MarkToken(absl::Time now) {
+  last_token_at_ = now;
+  if (!first_token_at_) first_token_at_ = now;
+}
+
+Timings RequestGroup::timings(absl::Time now) const {
+  // Never negative, though a system's clock may be set back.
+  const auto between = [](absl::Time from, absl::Time to) {
+    return std::max(to - from, absl::ZeroDuration());
+  };
+  const absl::Time started = started_.value_or(now);
+  const absl::Time first_token = first_token_at_.value_or(now);
+  return {.queue = between(queued_.submitted, started),
+          .prefill = between(started, first_token),
+          .decode = first_token_at_ ? between(first_token, last_token_at_) : absl::ZeroDuration()};
+}
+
+}  // namespace cascade::server

@@ -1,0 +1,89 @@
+// One request on its way through the model.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "model/tokenizer/tokenizer.h"
+#include "server/engine/request_queue.h"
+#include "server/engine/sequence.h"
+#include "server/engine/token_sink.h"
+
+namespace cascade::server {
+
+// A started request with its admission permit, its sink and its choices. The choices share the
+// prompt: one of them runs it, and the others fork its blocks after that. From then on each choice
+// steps, is preempted and finishes alone; the reader's pace, cancellation, deadlines and failures
+// are the group's.
+//
+// Not thread-safe: only the worker's thread uses it.
+class RequestGroup {
+ public:
+  // `tokenizer` is borrowed.
+  RequestGroup(QueuedRequest queued, std::size_t n_ctx, const model::Tokenizer& tokenizer);
+
+  // The sequences refer to it.
+  RequestGroup(const RequestGroup&) = delete;
+  RequestGroup& operator=(const RequestGroup&) = delete;
+
+  const GenerationRequest& request() const { return queued_.request; }
+
+  // ---- Choices.
+
+  // In order of their numbers, the finished ones included. Never empty.
+  const std::vector<std::unique_ptr<Sequence>>& choices() const { return choices_; }
+  std::size_t CountUnfinished() const;
+
+  // A choice that has blocks; null if none has.
+  Sequence* FindPlaced() const;
+
+  // Whether a choice that has blocks has not run the whole prompt yet. The choices without blocks
+  // wait for it, so that the prompt is run once.
+  bool RunsPrompt() const;
+
+  // Whether `sequence`, a choice of this group, lost its blocks, or never got any although the
+  // prompt has run. Not one that waits for the first run of the prompt.
+  bool IsPreempted(const Sequence& sequence) const;
+
+  // Choices for which IsPreempted.
+  std::size_t CountPreempted() const;
+
+  // Rows to run before every unfinished choice has its next token.
+  std::size_t PendingTokens() const;
+
+  // Ends the group: gives back the blocks of all choices and the permit.
+  void Release();
+  bool released() const { return released_; }
+
+  // ---- Pace.
+
+  // Asks the sink at `now` whether its reader is stalled. If the last poll found it stalled too,
+  // the time since then is added to stalled_for(), but at most `at_most`: the process may have been
+  // stopped in between, for which the reader is not to blame.
+  void PollSink(absl::Time now, absl::Duration at_most);
+  bool stalled() const { return seen_stalled_.has_value(); }
+  absl::Duration stalled_for() const { return stalled_for_; }  // zero if not stalled
+
+  // A step with some of its tokens begins at `now`. The first call counts.
+  void MarkStarted(absl::Time now);
+
+  // A choice has its next token at `now`.
+  void MarkToken(absl::Time now);
+
+  Timings timings(absl::Time now) const;
+
+ private:
+  QueuedRequest queued_;
+  std::vector<std::unique_ptr<Sequence>> choices_;
+  bool released_ = false;
+  std::optional<absl::Time> seen_stalled_;  // the time of the last poll, if it found a stall
+  absl::Duration stalled_for_;
+  std::optional<absl::Time> started_;
+  std::optional<absl::Time> first_token_at_;
+  absl::Time last_token_at_;
+};
+
+}  // namespace cascade::server
