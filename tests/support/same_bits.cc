@@ -4,18 +4,32 @@
 
 namespace cascade::testing {
 
-::testing::AssertionResult SameBits(std::span<const float> actual,
-                                    std::span<const float> expected) {
+namespace {
+
+::testing::AssertionResult Compare(std::span<const float> actual, std::span<const float> expected,
+                                   bool (*same)(float, float)) {
   if (actual.size() != expected.size()) {
     return ::testing::AssertionFailure() << actual.size() << " elements, not " << expected.size();
   }
   for (std::size_t i = 0; i < actual.size(); ++i) {
-    if (SameBits(actual[i], expected[i])) continue;
+    if (same(actual[i], expected[i])) continue;
     return ::testing::AssertionFailure()
            << "element " << i << " is " << ::testing::PrintToString(actual[i]) << ", not "
            << ::testing::PrintToString(expected[i]);
   }
   return ::testing::AssertionSuccess();
+}
+
+}  // namespace
+
+::testing::AssertionResult SameBits(std::span<const float> actual,
+                                    std::span<const float> expected) {
+  return Compare(actual, expected, [](float a, float b) { return SameBits(a, b); });
+}
+
+::testing::AssertionResult SameBitsOrNaN(std::span<const float> actual,
+                                         std::span<const float> expected) {
+  return Compare(actual, expected, [](float a, float b) { return SameBitsOrNaN(a, b); });
 }
 
 ::testing::AssertionResult SameBits(model::ConstMatF actual, model::ConstMatF expected) {

@@ -1,18 +1,15 @@
-// What the kernels' tests share: a fixture that runs each test on every SIMD target, numbers to
-// compute with, and comparison to the bit.
+// What the kernels' tests share: a fixture that runs each test on every SIMD target, and numbers to
+// compute with.
 #pragma once
 
-#include <bit>
-#include <cmath>
 #include <cstdint>
-#include <cstring>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "model/executor.h"
 #include "model/kernels/simd_target.h"
+#include "tests/support/same_bits.h"
+#include "tests/support/scattering_executor.h"
 
 namespace cascade::model::kernels {
 
@@ -50,38 +47,7 @@ class Numbers {
   std::uint64_t state_;
 };
 
-// Equal bits; any NaN is as good as another, for which of several comes out differs by CPU.
-inline bool SameBits(float a, float b) {
-  return std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b) ||
-         (std::isnan(a) && std::isnan(b));
-}
-
-inline ::testing::AssertionResult SameBits(std::span<const float> actual,
-                                           std::span<const float> expected) {
-  if (actual.size() != expected.size()) {
-    return ::testing::AssertionFailure() << actual.size() << " elements, not " << expected.size();
-  }
-  for (std::size_t i = 0; i < actual.size(); ++i) {
-    if (!SameBits(actual[i], expected[i])) {
-      return ::testing::AssertionFailure()
-             << "element " << i << " is " << actual[i] << ", not " << expected[i];
-    }
-  }
-  return ::testing::AssertionSuccess();
-}
-
-// Cuts work into pieces of uneven sizes and runs them last to first.
-class ScatteringExecutor final : public Executor {
- public:
-  void ForRanges(std::size_t count, std::size_t grain, Body body) override {
-    std::vector<IndexRange> ranges;
-    for (std::size_t begin = 0; begin < count;) {
-      const std::size_t end = std::min(count, begin + grain * (1 + ranges.size() % 3));
-      ranges.push_back({begin, end});
-      begin = end;
-    }
-    for (; !ranges.empty(); ranges.pop_back()) body(ranges.back());
-  }
-};
+using testing::SameBitsOrNaN;
+using testing::ScatteringExecutor;
 
 }  // namespace cascade::model::kernels

@@ -120,7 +120,7 @@ TEST_P(MatMulTest, EqualsTheNaiveChainForEveryNumberOfRows) {
     for (std::size_t rows = 1; rows <= 40; ++rows) {
       const Operands operands({.rows = rows, .n_in = 33, .n_out = 49}, type);
       const Epilogue epilogue{.bias = operands.bias};
-      EXPECT_TRUE(SameBits(Product(operands, epilogue), NaiveProduct(operands, epilogue)))
+      EXPECT_TRUE(SameBitsOrNaN(Product(operands, epilogue), NaiveProduct(operands, epilogue)))
           << Name(type) << ", " << rows << " rows";
     }
   }
@@ -132,7 +132,7 @@ TEST_P(MatMulTest, EqualsTheNaiveChainForAwkwardShapes) {
       for (const std::size_t n_out : {1u, 15u, 16u, 17u, 81u}) {  // 50257 = 16 * 3141 + 1
         for (const std::size_t rows : {1u, 3u, 14u}) {
           const Operands operands({.rows = rows, .n_in = n_in, .n_out = n_out}, type);
-          EXPECT_TRUE(SameBits(Product(operands, {}), NaiveProduct(operands, {})))
+          EXPECT_TRUE(SameBitsOrNaN(Product(operands, {}), NaiveProduct(operands, {})))
               << Name(type) << ", [" << rows << ", " << n_in << "] x [" << n_in << ", " << n_out
               << "]";
         }
@@ -146,7 +146,7 @@ TEST_P(MatMulTest, EqualsTheNaiveChainBeyondOneChunk) {
   for (const WeightType type : {WeightType::kBf16, WeightType::kInt8, WeightType::kInt4}) {
     const Operands operands({.rows = 300, .n_in = 523, .n_out = 20}, type);
     const Epilogue epilogue{.bias = operands.bias};
-    EXPECT_TRUE(SameBits(Product(operands, epilogue), NaiveProduct(operands, epilogue)))
+    EXPECT_TRUE(SameBitsOrNaN(Product(operands, epilogue), NaiveProduct(operands, epilogue)))
         << Name(type);
   }
 }
@@ -159,7 +159,7 @@ TEST_P(MatMulTest, AppliesActivationThenResidual) {
         const Operands operands({.rows = rows, .n_in = 20, .n_out = 37}, type);
         const Epilogue epilogue{
             .bias = operands.bias, .activation = activation, .residual = operands.Residual()};
-        EXPECT_TRUE(SameBits(Product(operands, epilogue), NaiveProduct(operands, epilogue)))
+        EXPECT_TRUE(SameBitsOrNaN(Product(operands, epilogue), NaiveProduct(operands, epilogue)))
             << Name(type) << ", activation " << static_cast<int>(activation) << ", " << rows
             << " rows";
       }
@@ -177,7 +177,7 @@ TEST_P(MatMulTest, ResidualMayBeTheOutput) {
     MatMulScratch scratch;
     MatMul(operands.X(), operands.packed, {.bias = operands.bias, .residual = in_place}, executor,
            scratch, in_place);
-    EXPECT_TRUE(SameBits(out, Product(operands, separate))) << rows << " rows";
+    EXPECT_TRUE(SameBitsOrNaN(out, Product(operands, separate))) << rows << " rows";
   }
 }
 
@@ -191,7 +191,7 @@ TEST_P(MatMulTest, RowDoesNotDependOnTheBatch) {
     for (std::size_t r = 0; r < operands.shape.rows; ++r) {
       MatMul(operands.X().Rows(r, 1), operands.packed, {}, executor, scratch,
              MatF(alone.data(), 1, alone.size()));
-      EXPECT_TRUE(SameBits(alone, std::span(together).subspan(r * alone.size(), alone.size())))
+      EXPECT_TRUE(SameBitsOrNaN(alone, std::span(together).subspan(r * alone.size(), alone.size())))
           << Name(type) << ", row " << r;
     }
   }
@@ -213,7 +213,8 @@ TEST_P(MatMulTest, TakesAndLeavesRowsWithGaps) {
     MatMul(spaced_x, operands.packed, {}, executor, scratch, spaced_out);
     const std::vector<float> dense = Product(operands, {});
     for (std::size_t r = 0; r < rows; ++r) {
-      EXPECT_TRUE(SameBits(spaced_out.Row(r), std::span(dense).subspan(r * 18, 18))) << "row " << r;
+      EXPECT_TRUE(SameBitsOrNaN(spaced_out.Row(r), std::span(dense).subspan(r * 18, 18)))
+          << "row " << r;
       for (std::size_t c = 18; c < 18 + kGap; ++c) EXPECT_EQ(out[r * (18 + kGap) + c], 77.0f);
     }
   }
@@ -225,7 +226,7 @@ TEST_P(MatMulTest, InfAndNaNPropagateAndStayInTheirRow) {
     operands.x[7] = kInf;
     operands.x[40 + 3] = kNaN;
     const std::vector<float> out = Product(operands, {});
-    EXPECT_TRUE(SameBits(out, NaiveProduct(operands, {})));
+    EXPECT_TRUE(SameBitsOrNaN(out, NaiveProduct(operands, {})));
     EXPECT_TRUE(std::isinf(out[0]));
     EXPECT_TRUE(std::isnan(out[33]));
     EXPECT_TRUE(std::isfinite(out[66]));
@@ -254,7 +255,7 @@ TEST_P(MatMulTest, WidensEveryWeightExactly) {
       for (std::size_t i = 0; i < out.size(); ++i) {
         const std::uint16_t bits = patterns[i % kPatterns];
         const float value = type == ElementType::kBf16 ? FloatFromBf16(bits) : FloatFromF16(bits);
-        ASSERT_TRUE(SameBits(out[i], 0.0f + value)) << Name(type) << " " << bits;
+        ASSERT_TRUE(SameBitsOrNaN(out[i], 0.0f + value)) << Name(type) << " " << bits;
       }
     }
   }

@@ -10,7 +10,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "model/weights/gpt2_weights.h"
-#include "tests/model/weights/model_folder.h"
+#include "tests/model/weights/weights_folder.h"
 #include "tests/support/status_matchers.h"
 
 namespace cascade::model {
@@ -30,7 +30,7 @@ std::vector<TensorSpec> SmallTensors() {
 }
 
 TEST(Gpt2WeightsRefusalsTest, RefusesANameWithAndWithoutThePrefix) {
-  ModelFolder folder;
+  WeightsFolder folder;
   TensorSpec twin = folder.Tensor("ln_f.bias");
   twin.name = "transformer.ln_f.bias";
   folder.tensors().push_back(twin);
@@ -38,7 +38,7 @@ TEST(Gpt2WeightsRefusalsTest, RefusesANameWithAndWithoutThePrefix) {
 }
 
 TEST(Gpt2WeightsRefusalsTest, AHeadThatIsNotTiedMustBeThere) {
-  ModelFolder folder(UntiedConfig());
+  WeightsFolder folder(UntiedConfig());
   ASSERT_THAT(folder.Load(), IsOk());
   EXPECT_EQ(folder.LoadAsIs()->report.parameters, UntiedConfig().ParameterCount());
   folder.Remove("lm_head.weight");
@@ -47,7 +47,7 @@ TEST(Gpt2WeightsRefusalsTest, AHeadThatIsNotTiedMustBeThere) {
 
 TEST(Gpt2WeightsRefusalsTest, NamesTheTensorThatIsMissing) {
   for (const TensorSpec& tensor : SmallTensors()) {
-    ModelFolder folder;
+    WeightsFolder folder;
     folder.Remove(tensor.name);
     EXPECT_THAT(folder.Load(),
                 IsInvalid({folder.dir().path(), absl::StrCat("tensor \"", tensor.name, "\""),
@@ -57,7 +57,7 @@ TEST(Gpt2WeightsRefusalsTest, NamesTheTensorThatIsMissing) {
 
 TEST(Gpt2WeightsRefusalsTest, NamesTheTensorWhoseShapeIsWrong) {
   for (const TensorSpec& tensor : SmallTensors()) {
-    ModelFolder folder;
+    WeightsFolder folder;
     TensorSpec& wrong = folder.Tensor(tensor.name);
     wrong.shape[0] += 1;
     wrong.bytes.resize(wrong.bytes.size() / tensor.shape[0] * wrong.shape[0]);
@@ -71,7 +71,7 @@ TEST(Gpt2WeightsRefusalsTest, NamesTheTensorWhoseShapeIsWrong) {
 TEST(Gpt2WeightsRefusalsTest, WholeNumbersNameTheMatrixThatIsNotFinite) {
   for (const float bad :
        {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
-    ModelFolder folder;
+    WeightsFolder folder;
     TensorSpec& tensor = folder.Tensor("h.0.mlp.c_fc.weight");
     const std::size_t n_out = tensor.shape[1];
     std::memcpy(&tensor.bytes[(2 * n_out + 5) * sizeof(float)], &bad, sizeof(float));
@@ -85,10 +85,10 @@ TEST(Gpt2WeightsRefusalsTest, WholeNumbersNameTheMatrixThatIsNotFinite) {
 }
 
 TEST(Gpt2WeightsRefusalsTest, RefusesATransposedMatrixAndAnExtraDimension) {
-  ModelFolder folder;
+  WeightsFolder folder;
   folder.Tensor("h.0.attn.c_attn.weight").shape = {18, 6};
   EXPECT_THAT(folder.Load(), IsInvalid({"\"h.0.attn.c_attn.weight\"", "[6, 18]", "[18, 6]"}));
-  ModelFolder another;
+  WeightsFolder another;
   another.Tensor("ln_f.bias").shape = {1, 6};
   EXPECT_THAT(another.Load(), IsInvalid({"\"ln_f.bias\"", "shape [6]", "found [1, 6]"}));
 }
@@ -96,7 +96,7 @@ TEST(Gpt2WeightsRefusalsTest, RefusesATransposedMatrixAndAnExtraDimension) {
 TEST(Gpt2WeightsRefusalsTest, NamesTheTensorWhoseTypeIsWrong) {
   const std::pair<std::string, std::size_t> wrong_types[] = {{"I64", 8}, {"F64", 8}, {"I8", 1}};
   for (const auto& [dtype, bytes] : wrong_types) {
-    ModelFolder folder;
+    WeightsFolder folder;
     TensorSpec& tensor = folder.Tensor("h.1.mlp.c_proj.bias");
     tensor.dtype = dtype;
     tensor.bytes = std::string(6 * bytes, '\0');
@@ -107,7 +107,7 @@ TEST(Gpt2WeightsRefusalsTest, NamesTheTensorWhoseTypeIsWrong) {
 }
 
 TEST(Gpt2WeightsRefusalsTest, RefusesABlockBeyondTheLast) {
-  ModelFolder folder;
+  WeightsFolder folder;
   TensorSpec further = folder.Tensor("h.1.ln_1.bias");
   further.name = "h.2.ln_1.bias";
   folder.tensors().push_back(further);
@@ -124,7 +124,7 @@ TEST(Gpt2WeightsRefusalsTest, SaysWhatToBringWhereThereAreNoWeights) {
 }
 
 TEST(Gpt2WeightsRefusalsTest, NamesTheFileThatIsTruncated) {
-  const ModelFolder folder;
+  const WeightsFolder folder;
   ASSERT_THAT(folder.Load(), IsOk());
   const std::string whole = cascade::testing::Safetensors(SmallTensors());
   for (const std::size_t length :
@@ -136,7 +136,7 @@ TEST(Gpt2WeightsRefusalsTest, NamesTheFileThatIsTruncated) {
 
 // Whatever a file says: weights of the configured shapes, or one refusal that names the file.
 TEST(Gpt2WeightsRefusalsTest, MutatedFilesLoadWholeOrNotAtAll) {
-  const ModelFolder folder;
+  const WeightsFolder folder;
   const std::string valid = cascade::testing::Safetensors(SmallTensors());
   const std::size_t header_end = valid.size() - 4 * SmallConfig().ParameterCount();
   std::mt19937_64 random(11);

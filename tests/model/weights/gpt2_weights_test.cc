@@ -9,7 +9,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "model/weights/elements.h"
-#include "tests/model/weights/model_folder.h"
+#include "tests/model/weights/weights_folder.h"
 #include "tests/support/source_path.h"
 #include "tests/support/status_matchers.h"
 
@@ -34,7 +34,7 @@ std::vector<float> Values(const TensorSpec& spec) {
 }
 
 TEST(Gpt2WeightsTest, PutsEveryTensorInItsPlace) {
-  ModelFolder folder(UntiedConfig());
+  WeightsFolder folder(UntiedConfig());
   const auto loaded = folder.Load();
   ASSERT_THAT(loaded, IsOk());
   const Gpt2Weights& weights = loaded->weights;
@@ -91,7 +91,7 @@ TEST(Gpt2WeightsTest, PutsEveryTensorInItsPlace) {
 }
 
 TEST(Gpt2WeightsTest, ReportsWhatItLoaded) {
-  const ModelFolder folder(SmallConfig(), ElementType::kF16);
+  const WeightsFolder folder(SmallConfig(), ElementType::kF16);
   const auto loaded = folder.Load(WeightType::kF32);
   ASSERT_THAT(loaded, IsOk());
   const WeightsReport& report = loaded->report;
@@ -105,9 +105,9 @@ TEST(Gpt2WeightsTest, ReportsWhatItLoaded) {
 }
 
 TEST(Gpt2WeightsTest, EveryStoredTypeGivesTheSameValues) {
-  const LoadedWeights wide = ModelFolder(SmallConfig(), ElementType::kF32).Load().value();
+  const LoadedWeights wide = WeightsFolder(SmallConfig(), ElementType::kF32).Load().value();
   for (const ElementType type : {ElementType::kF16, ElementType::kBf16}) {
-    const auto loaded = ModelFolder(SmallConfig(), type).Load();
+    const auto loaded = WeightsFolder(SmallConfig(), type).Load();
     ASSERT_THAT(loaded, IsOk());
     EXPECT_EQ(loaded->report.stored_type, type);
     EXPECT_EQ(loaded->report.memory_type, ExactWeightType(type));
@@ -121,7 +121,7 @@ TEST(Gpt2WeightsTest, EveryStoredTypeGivesTheSameValues) {
 }
 
 TEST(Gpt2WeightsTest, PacksAsTheTypeAskedFor) {
-  const ModelFolder folder;
+  const WeightsFolder folder;
   const auto loaded = folder.Load(WeightType::kBf16);
   ASSERT_THAT(loaded, IsOk());
   EXPECT_EQ(loaded->weights.wte.type(), WeightType::kBf16);
@@ -132,7 +132,7 @@ TEST(Gpt2WeightsTest, PacksAsTheTypeAskedFor) {
 }
 
 TEST(Gpt2WeightsTest, RoundsEveryMatrixToInt8AndNoVector) {
-  const ModelFolder folder(SmallConfig(), ElementType::kF16);
+  const WeightsFolder folder(SmallConfig(), ElementType::kF16);
   const LoadedWeights exact = folder.Load(WeightType::kF32).value();
   const auto loaded = folder.Load(WeightType::kInt8);
   ASSERT_THAT(loaded, IsOk());
@@ -146,7 +146,7 @@ TEST(Gpt2WeightsTest, RoundsEveryMatrixToInt8AndNoVector) {
 }
 
 TEST(Gpt2WeightsTest, KeepsEmbeddingAndHeadInInt8BesideInt4) {
-  const auto loaded = ModelFolder(UntiedConfig()).Load(WeightType::kInt4);
+  const auto loaded = WeightsFolder(UntiedConfig()).Load(WeightType::kInt4);
   ASSERT_THAT(loaded, IsOk());
   EXPECT_EQ(loaded->report.memory_type, WeightType::kInt4);
   EXPECT_EQ(loaded->weights.wte.type(), WeightType::kInt8);
@@ -156,7 +156,7 @@ TEST(Gpt2WeightsTest, KeepsEmbeddingAndHeadInInt8BesideInt4) {
 }
 
 TEST(Gpt2WeightsTest, MatricesOfSeveralTypesBecomeFloat32) {
-  ModelFolder folder(SmallConfig(), ElementType::kF16);
+  WeightsFolder folder(SmallConfig(), ElementType::kF16);
   TensorSpec& tensor = folder.Tensor("h.0.mlp.c_fc.weight");
   tensor.bytes = StoredBytes(Values(tensor), ElementType::kBf16);
   tensor.dtype = "BF16";
@@ -168,15 +168,15 @@ TEST(Gpt2WeightsTest, MatricesOfSeveralTypesBecomeFloat32) {
 }
 
 TEST(Gpt2WeightsTest, TakesNamesWithThePrefix) {
-  const auto plain = ModelFolder().Load();
-  const auto prefixed = ModelFolder(SmallConfig(), ElementType::kF32, "transformer.").Load();
+  const auto plain = WeightsFolder().Load();
+  const auto prefixed = WeightsFolder(SmallConfig(), ElementType::kF32, "transformer.").Load();
   ASSERT_THAT(plain, IsOk());
   ASSERT_THAT(prefixed, IsOk());
   EXPECT_EQ(prefixed->report.fingerprint, plain->report.fingerprint);
 }
 
 TEST(Gpt2WeightsTest, TheFingerprintSeesWhatTheShapesDoNotTell) {
-  ModelFolder folder;
+  WeightsFolder folder;
   const std::string plain = folder.Load()->report.fingerprint;
   std::vector<ModelConfig> others(4, SmallConfig());
   others[0].n_head *= 2;
@@ -192,7 +192,7 @@ TEST(Gpt2WeightsTest, TheFingerprintSeesWhatTheShapesDoNotTell) {
 }
 
 TEST(Gpt2WeightsTest, IgnoresBuffersOfAnyType) {
-  ModelFolder folder;
+  WeightsFolder folder;
   const std::string plain = folder.Load()->report.fingerprint;
   folder.tensors().push_back({"h.0.attn.bias", "U8", {1, 1, 5, 5}, std::string(25, '\1')});
   folder.tensors().push_back({"h.1.attn.bias", "BOOL", {1, 1, 5, 5}, std::string(25, '\1')});
@@ -205,18 +205,18 @@ TEST(Gpt2WeightsTest, IgnoresBuffersOfAnyType) {
 }
 
 TEST(Gpt2WeightsTest, ATiedHeadIsTheEmbeddingWhateverElseTheFileHas) {
-  ModelFolder folder(UntiedConfig());  // has a head of its own
+  WeightsFolder folder(UntiedConfig());  // has a head of its own
   folder.dir().WriteFile("model.safetensors", cascade::testing::Safetensors(folder.tensors()));
   InlineExecutor executor;
   const auto tied = LoadGpt2Weights(folder.dir().path(), SmallConfig(), std::nullopt, executor);
   ASSERT_THAT(tied, IsOk());
   EXPECT_FALSE(tied->weights.lm_head.has_value());
   EXPECT_EQ(&tied->weights.Head(), &tied->weights.wte);
-  EXPECT_EQ(tied->report.fingerprint, ModelFolder().Load()->report.fingerprint);
+  EXPECT_EQ(tied->report.fingerprint, WeightsFolder().Load()->report.fingerprint);
 }
 
 TEST(Gpt2WeightsTest, CountsNaNsAndLoadsThem) {
-  ModelFolder folder;
+  WeightsFolder folder;
   constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
   folder.Tensor("ln_f.bias").bytes =
       StoredBytes(std::vector<float>{0, kNaN, 0, kNaN, 0, 0}, ElementType::kF32);

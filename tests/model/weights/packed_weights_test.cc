@@ -17,7 +17,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "model/weights/packed_file.h"
-#include "tests/model/weights/model_folder.h"
+#include "tests/model/weights/weights_folder.h"
 #include "tests/support/status_matchers.h"
 
 namespace cascade::model {
@@ -61,7 +61,7 @@ class PackedWeightsTest : public ::testing::Test {
 
   void SetBytes(const std::string& bytes) const { cache_.WriteFile("small.packed", bytes); }
 
-  ModelFolder folder_;
+  WeightsFolder folder_;
   testing::TempDir cache_;
   const std::string path_ = cache_.PathOf("small.packed");
 };
@@ -125,7 +125,7 @@ TEST_F(PackedWeightsTest, IsASafetensorsFileThatLeavesNothingBesideIt) {
 }
 
 TEST_F(PackedWeightsTest, KeepsAHeadOfItsOwnAndACountOfNaNs) {
-  ModelFolder untied(UntiedConfig());
+  WeightsFolder untied(UntiedConfig());
   untied.Tensor("ln_f.bias").bytes = StoredBytes(
       std::vector<float>(6, std::numeric_limits<float>::quiet_NaN()), kernels::ElementType::kF32);
   untied.dir().WriteFile("model.safetensors", testing::Safetensors(untied.tensors()));

@@ -7,28 +7,16 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "model/config.h"
+#include "tests/support/scattering_executor.h"
 
 namespace cascade::testing {
 namespace {
 
-using model::Executor;
 using model::Gpt2Weights;
 using model::InlineExecutor;
 using model::ModelConfig;
 using model::kernels::PackedMatrix;
 using model::kernels::WeightType;
-
-// Ranges of one grain, last first.
-class BackwardExecutor final : public Executor {
- public:
-  void ForRanges(std::size_t count, std::size_t grain, Body body) override {
-    for (std::size_t end = count; end > 0;) {
-      const std::size_t begin = (end - 1) / grain * grain;
-      body({begin, end});
-      end = begin;
-    }
-  }
-};
 
 ModelConfig SmallConfig() {
   return {
@@ -81,7 +69,7 @@ TEST(RandomWeightsTest, IsAFunctionOfTheSeed) {
 }
 
 TEST(RandomWeightsTest, DoesNotDependOnTheExecutor) {
-  BackwardExecutor executor;
+  ScatteringExecutor executor;
   const Gpt2Weights split = RandomGpt2Weights(SmallConfig(), WeightType::kF32, 1, executor);
   const Gpt2Weights whole = Random(1);
   EXPECT_EQ(Columns(split.wte), Columns(whole.wte));

@@ -7,7 +7,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "model/weights/shard_index.h"
-#include "tests/model/weights/model_folder.h"
+#include "tests/model/weights/weights_folder.h"
 #include "tests/support/status_matchers.h"
 
 namespace cascade::model {
@@ -25,7 +25,7 @@ constexpr char kIndexFile[] = "model.safetensors.index.json";
 std::string ShardName(std::size_t shard) { return absl::StrCat("model-", shard, ".safetensors"); }
 
 // Deals the tensors of `folder` out to `count` shards, and writes shards and index.
-void WriteShards(ModelFolder& folder, std::size_t count) {
+void WriteShards(WeightsFolder& folder, std::size_t count) {
   std::vector<std::vector<TensorSpec>> shards(count);
   std::vector<std::string> entries;
   for (std::size_t i = 0; i < folder.tensors().size(); ++i) {
@@ -42,10 +42,10 @@ void WriteShards(ModelFolder& folder, std::size_t count) {
 }
 
 TEST(ShardsTest, ShardedEqualsSingle) {
-  const auto single = ModelFolder().Load();
+  const auto single = WeightsFolder().Load();
   ASSERT_THAT(single, IsOk());
   for (const std::size_t count : {1U, 2U, 5U}) {
-    ModelFolder folder;
+    WeightsFolder folder;
     WriteShards(folder, count);
     const auto sharded = folder.LoadAsIs();
     ASSERT_THAT(sharded, IsOk());
@@ -57,13 +57,13 @@ TEST(ShardsTest, ShardedEqualsSingle) {
 }
 
 TEST(ShardsTest, ASingleFileGoesBeforeShards) {  // as Hugging Face has it
-  ModelFolder folder;
+  WeightsFolder folder;
   folder.dir().WriteFile(kIndexFile, "broken");
   EXPECT_THAT(folder.Load(), IsOk());
 }
 
 TEST(ShardsTest, IgnoresWhatAShardHasBesideTheIndex) {
-  ModelFolder folder;
+  WeightsFolder folder;
   WriteShards(folder, 1);
   folder.tensors().push_back({"extra", "U8", {1}, "x"});
   folder.dir().WriteFile(ShardName(0), Safetensors(folder.tensors()));
@@ -71,7 +71,7 @@ TEST(ShardsTest, IgnoresWhatAShardHasBesideTheIndex) {
 }
 
 TEST(ShardsTest, NamesAShardThatIsMissing) {
-  ModelFolder folder;
+  WeightsFolder folder;
   WriteShards(folder, 2);
   folder.dir().WriteFile(kIndexFile, R"({"weight_map": {"wte.weight": "model-7.safetensors"}})");
   EXPECT_THAT(folder.LoadAsIs(),
@@ -80,7 +80,7 @@ TEST(ShardsTest, NamesAShardThatIsMissing) {
 }
 
 TEST(ShardsTest, NamesAShardWithoutItsTensor) {
-  ModelFolder folder;
+  WeightsFolder folder;
   WriteShards(folder, 1);
   folder.Remove("h.0.ln_2.bias");
   folder.dir().WriteFile(ShardName(0), Safetensors(folder.tensors()));
@@ -90,14 +90,14 @@ TEST(ShardsTest, NamesAShardWithoutItsTensor) {
 }
 
 TEST(ShardsTest, NamesAShardThatIsBroken) {
-  ModelFolder folder;
+  WeightsFolder folder;
   WriteShards(folder, 2);
   folder.dir().WriteFile(ShardName(1), "broken");
   EXPECT_THAT(folder.LoadAsIs(), IsInvalid({folder.dir().PathOf(ShardName(1))}));
 }
 
 TEST(ShardsTest, NamesATensorThatTheIndexLacks) {
-  ModelFolder folder;
+  WeightsFolder folder;
   folder.Remove("wpe.weight");
   WriteShards(folder, 2);
   EXPECT_THAT(folder.LoadAsIs(),

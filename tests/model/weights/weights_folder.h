@@ -1,4 +1,4 @@
-// A folder with the weights of a small GPT-2, and ways to spoil it.
+// A folder with nothing but the weights of a small GPT-2, and ways to spoil it.
 #pragma once
 
 #include <cstdlib>
@@ -28,11 +28,11 @@ inline ModelConfig UntiedConfig() {
   return config;
 }
 
-class ModelFolder {
+class WeightsFolder {
  public:
-  explicit ModelFolder(const ModelConfig& config = SmallConfig(),
-                       kernels::ElementType type = kernels::ElementType::kF32,
-                       absl::string_view prefix = "")
+  explicit WeightsFolder(const ModelConfig& config = SmallConfig(),
+                         kernels::ElementType type = kernels::ElementType::kF32,
+                         absl::string_view prefix = "")
       : config_(config), tensors_(testing::Gpt2TensorSpecs(config, type, prefix)) {}
 
   std::vector<testing::TensorSpec>& tensors() { return tensors_; }
