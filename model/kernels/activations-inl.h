@@ -29,7 +29,7 @@ HWY_INLINE V Polynomial(V x, const float (&coefficients)[kCount]) {
   return sum;
 }
 
-// exp(x) for x from -87.3365402 to 88.7228394; elsewhere anything.
+// exp(x) for x from -87.3365402 to 88.7228394; for other x the result has no meaning.
 //
 // x = n ln 2 + r with |r| <= ln(2) / 2, and exp(r) = 1 + r + r^2 q(r) with q the minimax polynomial
 // for relative error (3.1e-9). n comes from an addition that pushes the fraction out of the float:
@@ -73,7 +73,7 @@ HWY_INLINE V ExpOf(V x) {
 // Max error: 1.3e-7 |x|.  ActivationsTest.ActivationsStayWithinTheirStatedErrors
 template <class V>
 HWY_INLINE V GeluNewOf(V x) {
-  const V lowest = Constant<V>(-32.0f);  // there the result is -0; -Inf / Inf would be NaN
+  const V lowest = Constant<V>(-32.0f);  // the result there is -0 already; -Inf / Inf would be NaN
   x = hn::IfThenElse(hn::Lt(x, lowest), lowest, x);
   const V square = hn::Mul(x, x);
   const V slope = Fma(square, Constant<V>(-0.0713548163f), Constant<V>(-1.59576912f));
@@ -84,7 +84,7 @@ HWY_INLINE V GeluNewOf(V x) {
 // max(x, 0) - h(|x|) with h(t) = 0.5 t erfc(t / sqrt(2)): no cancellation on either side.
 //
 // log erfc(t / sqrt(2)) = t q(t), q fitted on [0, 8] so that the error of h is least (1.6e-10);
-// beyond, q falls for ever and h is zero.
+// beyond 8, q keeps falling and h is zero.
 //
 // Max error: 1.0e-7 |x|.  ActivationsTest.ActivationsStayWithinTheirStatedErrors
 template <class V>

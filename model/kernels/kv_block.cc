@@ -8,7 +8,9 @@
 namespace cascade::model::kernels {
 namespace {
 
-// Elements of a row that are transposed together.
+// Elements of a key that are transposed together. A key is a column of its block: written element
+// by element, each position would touch every cache line of the block. So the keys of several
+// positions are transposed on the stack first, and then written as short runs of a row.
 constexpr std::size_t kTransposed = 16;
 
 // Writes elements of one row from element `index` on.

@@ -15,8 +15,8 @@
 #include "hwy/cache_control.h"
 #include "hwy/highway.h"
 
-// Unrolls the loop that follows, whose trip count is a small constant: its vectors then live in
-// registers.
+// Unrolls the loop that follows, whose trip count is a small constant. An array of vectors that it
+// walks then becomes a set of registers: an array that is indexed at run time would live in memory.
 #undef CASCADE_UNROLL
 #ifdef __clang__
 #define CASCADE_UNROLL _Pragma("clang loop unroll(full)")
@@ -24,7 +24,7 @@
 #define CASCADE_UNROLL _Pragma("GCC unroll 16")
 #endif
 
-// The plain C++ fallback, whatever Highway calls it for this compiler.
+// The plain C++ fallback, which Highway calls by one of two names, depending on the compiler.
 #undef CASCADE_SCALAR_TARGET
 #define CASCADE_SCALAR_TARGET (HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128)
 
@@ -42,7 +42,8 @@ inline constexpr std::size_t kLanes = hn::MaxLanes(FloatTag());
 inline constexpr std::size_t kPanelVectors = kPanelColumns / kLanes;
 
 // a * b + c with one rounding in every lane. Highway's own MulAdd rounds twice on the scalar
-// target.
+// target, which would be other bits; std::fma is exact everywhere, if slow where the CPU has no
+// instruction for it.
 template <class V>
 HWY_INLINE V Fma(V a, V b, V c) {
 #if CASCADE_SCALAR_TARGET

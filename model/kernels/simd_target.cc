@@ -21,8 +21,8 @@ struct NamedTarget {
 constexpr NamedTarget kTargets[] = {
     {"avx512", HWY_AVX3}, {"avx2", HWY_AVX2}, {"neon", HWY_NEON}, {"scalar", kScalarTarget}};
 
-// What build and CPU have, whichever target is in use. The scalar target always works, but
-// Highway's own library may know it under its other name.
+// The targets that both the build and the CPU have, whichever is in use. The scalar target is added
+// by hand: it always works, but Highway's library may have been built to know it by its other name.
 std::int64_t DetectTargets() {
   hwy::SetSupportedTargetsForTest(0);
   return (hwy::SupportedTargets() & HWY_TARGETS) | kScalarTarget;

@@ -1,5 +1,5 @@
-// Which instruction set the kernels run on. All give the same bits; this is for logs and for the
-// tests that prove it.
+// Which instruction set the kernels run on. All of them compute the same bits; this is for logs,
+// and for the tests that prove it.
 #pragma once
 
 #include <string>

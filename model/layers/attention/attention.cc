@@ -28,6 +28,9 @@ void AttendHead(const AttendContext& context, const Chunk& chunk, HeadIndex head
   const MatF out = rows_of(context.merged);
   context.cache.Write(*chunk.blocks, head, chunk.start, rows_of(Keys(context.qkv)),
                       rows_of(Values(context.qkv)));
+  // The rows' own keys and values are read back from the cache like all others, rounded to its
+  // type: a row that took its own unrounded would have other bits than one whose prompt was cut
+  // elsewhere.
   const HeadKeysValues keys_values = context.cache.Read(*chunk.blocks, head);
   for (std::size_t row = 0; row < queries.rows(); row += kernels::kAttentionRows) {
     const std::size_t count = std::min(kernels::kAttentionRows, queries.rows() - row);
