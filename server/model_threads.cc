@@ -42,8 +42,8 @@ ModelThreads StartModelThreads(const Options& options) {
     Log(LogLevel::kWarning, "--threads is more than the CPUs that this process may use: slower",
         {{"threads", options.threads}, {"cpus", cpus}});
   }
-  auto pool =
-      std::make_unique<ThreadPool>(options.threads, crowded ? Patience::kSleep : Patience::kSpin);
+  auto pool = std::make_unique<ThreadPool>(options.threads,
+                                           crowded ? WaitStrategy::kSleep : WaitStrategy::kSpin);
   ModelThreads threads;
   if (options.pin_threads) threads.worker_cpu = Pin(*pool);
   threads.executor = std::move(pool);

@@ -8,13 +8,14 @@
 
 namespace cascade::server {
 
-// Bounds how many requests there are, queued and running together. A service makes one with
-// max_queued + max_running places and asks it before it hands a request to the worker.
+// Bounds how many requests there are, queued and running together. A service makes one Admission
+// with max_queued + max_running places, and takes a permit before it hands a request to the worker.
+// A request takes one place, however many choices it has.
 //
 // Any thread. Must outlive its permits.
 class Admission {
  public:
-  // One request's place, given back by the destructor. Move-only; used by one thread at a time.
+  // One request's place. The destructor gives it back. Move-only; used by one thread at a time.
   class Permit {
    public:
     Permit() = default;
@@ -28,7 +29,7 @@ class Admission {
     }
     ~Permit() { Release(); }
 
-    // True if it is a place.
+    // True if this is a place, and not empty.
     explicit operator bool() const { return owner_ != nullptr; }
 
    private:

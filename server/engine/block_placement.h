@@ -22,7 +22,7 @@ namespace cascade::server {
 // is preempted. A preempted sequence gets blocks again only when all that it may ever need are
 // free, so that it is not preempted in a circle.
 //
-// Blocks of stalled groups are taken by anyone who needs them, the youngest group's first.
+// Any sequence that needs blocks may take those of stalled groups, the youngest group's first.
 //
 // Not thread-safe: only the worker's thread uses it. Functions that allocate memory may throw
 // std::bad_alloc and then have placed nothing.

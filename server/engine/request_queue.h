@@ -1,4 +1,4 @@
-// The line between the transport's threads and the worker.
+// The queue between the transport's threads and the worker.
 #pragma once
 
 #include <condition_variable>
@@ -19,26 +19,26 @@ struct QueuedRequest {
   absl::Time submitted;
 };
 
-// A bounded line in two halves: arrivals, which any thread appends to under the lock, and the
-// waiting line, which is the worker's alone, so that it can look at sinks with no lock held.
-// Receive moves the one to the end of the other. Both are lists, so that a request is moved once,
-// and nothing is allocated under the lock or on the worker's thread.
+// A bounded queue in two halves: arrivals, to which any thread appends under the lock, and the
+// waiting line, which only the worker's thread uses, so that it can poll sinks with no lock held.
+// Receive moves the arrivals to the end of the waiting line. Both are lists, so that a request is
+// moved once, and nothing is allocated under the lock or on the worker's thread.
 //
-// The next in line is the one of the highest priority, and of those the first that came. Waiting
-// raises a request's priority by one in each `ageing`, so that none waits for ever.
+// The next in line is the request of the highest priority; among equals, the first to arrive.
+// Each `ageing` of waiting raises a request's priority by one, so that none waits for ever.
 class RequestQueue {
  public:
   struct Options {
     std::size_t max_requests = 0;  // both halves together
-    std::size_t max_tokens = 0;    // of their prompts; one that is longer may wait alone
+    std::size_t max_tokens = 0;    // of all prompts; a longer prompt may wait alone
     absl::Duration ageing = absl::InfiniteDuration();
   };
   explicit RequestQueue(const Options& options) : options_(options) {}
 
   // ---- Any thread.
 
-  // Appends `request`, or leaves it as it is: RESOURCE_EXHAUSTED if the queue is full or there is
-  // no memory, Close's status if it is closed. Never waits.
+  // Appends `request`, or returns an error and leaves it as it is: RESOURCE_EXHAUSTED if the queue
+  // is full or there is no memory, Close's status if it is closed. Never waits.
   absl::Status TryPush(QueuedRequest& request) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Refuses with `why` from now on, and wakes the worker. The first call counts.
@@ -58,20 +58,20 @@ class RequestQueue {
 
   // ---- The worker's thread.
 
-  // How long Receive may sleep while nobody waits in line and nothing arrives. kBriefly is for who
-  // has to look at clocks meanwhile: some ten milliseconds.
+  // How long Receive may sleep while the queue is empty. kBriefly, some ten milliseconds, is for a
+  // caller that must check clocks meanwhile.
   enum class Wait { kNo, kBriefly, kUntilSomethingHappens };
 
-  // Takes in what has arrived. False once the queue is closed and empty: nothing will come.
+  // Takes in what has arrived. False once the queue is closed and empty: no request will come.
   bool Receive(Wait wait) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // The next in line at `now`; null if nobody waits. It stays in line until Pop.
+  // The next in line at `now`; null if the line is empty. It stays in line until Pop.
   QueuedRequest* Next(absl::Time now);
 
-  // Removes the request that Next gave last, which may have been moved from.
+  // Removes the request that Next returned last. It may have been moved from.
   void Pop() ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Removes those that `gone` says; the others keep their order.
+  // Removes the requests for which `gone` is true; the others keep their order.
   void RemoveIf(absl::FunctionRef<bool(const QueuedRequest&)> gone) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:

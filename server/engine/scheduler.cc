@@ -20,10 +20,14 @@ std::span<const PlannedChunk> Scheduler::Plan(std::span<const SequenceState> run
       plan_.push_back({.sequence = i, .tokens = 1, .draft = 0, .logits = {.first = 0, .count = 1}});
     }
   }
+  // Drafts never compete with a prompt for rows: a prompt row always yields progress, a draft only
+  // if the guess was right.
   if (plan_.size() == running.size()) {
     AddDrafts(running);
     return plan_;
   }
+  // The oldest prompt takes all rows that are left, instead of each prompt a share: shares would
+  // make every prompt wait for the longest, and finish none sooner.
   std::size_t budget = step_tokens_ - plan_.size();
   for (std::size_t i = 0; i < running.size() && budget > 0; ++i) {
     const std::size_t pending = running[i].pending;

@@ -1,4 +1,4 @@
-// Who gets which rows of a step.
+// Which sequence gets which rows of a step.
 #pragma once
 
 #include <cstddef>
@@ -9,10 +9,10 @@
 
 namespace cascade::server {
 
-// What the scheduler must know of a sequence that can run.
+// What the scheduler must know of a sequence that is ready.
 struct SequenceState {
   std::size_t pending = 0;  // tokens to run before the next one can be chosen; 1: it is decoding
-  std::size_t draft = 0;    // tokens that it would like to try ahead, if it is decoding
+  std::size_t draft = 0;    // tokens that it has drafted; only if it is decoding
 };
 
 // A sequence's part of a step: `tokens` of its own, then `draft` of its draft.
@@ -37,15 +37,15 @@ class Scheduler {
   std::size_t max_running() const { return max_running_; }
   std::size_t step_tokens() const { return step_tokens_; }
 
-  // The chunks of the next step for `running`, the first of which has started first; valid until
-  // the next call. Every sequence that is decoding gets its one row. What is left goes to prompts,
-  // first come first served, so only the last of them can get less than the rest of its prompt.
+  // The chunks of the next step for `running`, in order of their starts; valid until the next call.
+  // Every sequence that is decoding gets its one row. The remaining rows go to prompts, first come
+  // first served, so only the last of them can get less than the rest of its prompt.
   // Decode rows come first, and no sequence comes twice.
   //
   // Drafts get rows only where rows are nearly free: in a step of decode rows alone, and up to
   // kDraftRows rows in all, since few rows cost hardly more than one: the weights are read once.
   //
-  // Nothing waits for ever: decoders step each time, and the oldest prompt gets at least
+  // No sequence waits for ever: decoders step each time, and the oldest prompt gets at least
   // step_tokens - max_running + 1 rows, or all it needs.
   //
   // REQUIRES: running.size() <= max_running. Cost: no allocation.

@@ -6,7 +6,7 @@
 namespace cascade::server {
 namespace {
 
-// Busy time after which a step counts for 1/e.
+// A step's weight falls to 1/e in so much busy time.
 constexpr double kMemorySeconds = 10;
 
 }  // namespace
@@ -28,7 +28,8 @@ void ServiceRate::AddStep(std::size_t rows, absl::Duration took, std::size_t fin
 
 absl::Duration ServiceRate::TimeFor(std::size_t rows, std::size_t step_rows) const {
   if (rows == 0 || weight_ == 0) return absl::ZeroDuration();
-  // Steps that were all of one size do not tell a row's cost: then only the steps are counted.
+  // If all steps had one size, the fit cannot tell a row's cost from a step's: all of the time then
+  // counts as the step's.
   const double spread = weight_ * rows_squared_ - rows_ * rows_;
   double per_row = 0;
   if (spread > 1e-6 * weight_ * rows_squared_) {

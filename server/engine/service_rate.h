@@ -1,4 +1,4 @@
-// How fast the worker has been lately, and what follows for those who wait.
+// How fast the worker has been lately, and how long waiting requests must expect to wait.
 #pragma once
 
 #include <cstddef>
@@ -14,11 +14,10 @@ class ServiceRate {
   // A step of `rows` rows took `took`, in which `finished` requests finished.
   void AddStep(std::size_t rows, absl::Duration took, std::size_t finished);
 
-  // What `rows` rows would take in steps of at most `step_rows`. Nothing (zero) until it has
-  // learnt: an estimate is never longer than what was seen.
+  // How long `rows` rows would take in steps of at most `step_rows`. Zero before the first step.
   absl::Duration TimeFor(std::size_t rows, std::size_t step_rows) const;
 
-  // From one request's finish to the next, while there is work; zero until one has finished.
+  // Time from one request's finish to the next, while there is work. Zero before the first finish.
   absl::Duration TimePerRequest() const;
 
  private:

@@ -9,7 +9,7 @@ void Speculation::Learn(std::size_t drafted, std::size_t accepted) {
     if (++resting_ == kRest) length_ = 1;
     return;
   }
-  if (drafted == 0) return;  // nothing was found, or there was no room: says nothing
+  if (drafted == 0) return;  // none was found, or there was no room: no evidence either way
   if (accepted == drafted) {
     length_ = std::min(length_ * 2, kLongest);
   } else if (accepted == 0) {

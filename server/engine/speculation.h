@@ -5,14 +5,15 @@
 
 namespace cascade::server {
 
-// Grows with drafts that were right and shrinks with those that were not, down to nothing; then it
-// tries again after a while. Decides speed and never a result. Not thread-safe.
+// The length of a sequence's drafts: doubles while the model accepts whole drafts, shrinks to what
+// it accepted otherwise, down to zero; after kRest steps without drafts it tries again. Decides
+// speed and never a result. Not thread-safe.
 class Speculation {
  public:
   // Tokens to draft for the next step.
   std::size_t length() const { return length_; }
 
-  // What became of a step that drafted `drafted` tokens, of which the model chose `accepted`.
+  // A step drafted `drafted` tokens, and the model chose the first `accepted` of them.
   void Learn(std::size_t drafted, std::size_t accepted);
 
  private:

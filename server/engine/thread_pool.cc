@@ -11,12 +11,12 @@
 namespace cascade::server {
 namespace {
 
-// Covers what the worker does by itself between two products of a step, and mostly between two
-// steps: a sleeping thread takes some 40 microseconds to be back.
+// Long enough for what the worker does alone between two products of a step, and mostly between two
+// steps. To wake a sleeping thread takes some 40 microseconds, several times a small product.
 constexpr std::chrono::microseconds kSpinTime(100);
 
-// Between two looks at the clock, which cost as much as several looks at the number.
-constexpr int kLooks = 32;
+// Reads of the counter between two reads of the clock, each of which costs as much as several.
+constexpr int kReadsPerClock = 32;
 
 // Tells the core that this is a spin loop.
 void Pause() {
@@ -29,16 +29,16 @@ void Pause() {
 
 }  // namespace
 
-void Signal::Raise() {
+void EpochCounter::Advance() {
   value_.fetch_add(1);
   value_.notify_all();  // no system call if nobody sleeps
 }
 
-void Signal::WaitFor(std::uint32_t wanted, Patience patience) const {
-  if (patience == Patience::kSpin) {
+void EpochCounter::WaitFor(std::uint32_t wanted, WaitStrategy strategy) const {
+  if (strategy == WaitStrategy::kSpin) {
     const auto end = std::chrono::steady_clock::now() + kSpinTime;
     do {
-      for (int i = 0; i < kLooks; ++i) {
+      for (int i = 0; i < kReadsPerClock; ++i) {
         if (value() == wanted) return;
         Pause();
       }
@@ -47,7 +47,7 @@ void Signal::WaitFor(std::uint32_t wanted, Patience patience) const {
   for (std::uint32_t now = value(); now != wanted; now = value()) value_.wait(now);
 }
 
-ThreadPool::ThreadPool(std::size_t threads, Patience patience) : patience_(patience) {
+ThreadPool::ThreadPool(std::size_t threads, WaitStrategy strategy) : strategy_(strategy) {
   assert(threads >= 1);
   threads_.reserve(threads - 1);
   for (std::size_t i = 1; i < threads; ++i) threads_.emplace_back([this, i] { Serve(i); });
@@ -76,24 +76,27 @@ void ThreadPool::ForRanges(std::size_t count, std::size_t grain, Body body) {
     body({0, count});
     return;
   }
+  // The caller takes a range itself: it would only wait otherwise.
   Announce(job);
   RunRange(job, 0);
-  finished_.WaitFor(all_finished_, patience_);
+  finished_.WaitFor(all_finished_, strategy_);
 }
 
 void ThreadPool::Announce(const Job& job) {
   job_ = job;
+  // Every thread reports each round, also one without a range in it: so one number tells that all
+  // of them are done with `job_`, which the next round overwrites.
   all_finished_ += static_cast<std::uint32_t>(threads_.size());
-  round_.Raise();
+  round_.Advance();
 }
 
 void ThreadPool::Serve(std::size_t index) {
   pthread_setname_np(pthread_self(), "cascade-pool");
   for (std::uint32_t round = 1;; ++round) {
-    round_.WaitFor(round, patience_);
+    round_.WaitFor(round, strategy_);
     if (job_.body == nullptr) return;
     RunRange(job_, index);
-    finished_.Raise();
+    finished_.Advance();
   }
 }
 

@@ -13,56 +13,58 @@
 
 namespace cascade::server {
 
-// How long a thread that waits looks again and again before it sleeps.
-enum class Patience : std::uint8_t {
-  kSpin,   // as long as the gaps within a step are: for threads that have a CPU each
-  kSleep,  // not at all: for more threads than CPUs, where spinning would keep the others waiting
+// How a thread waits for another.
+enum class WaitStrategy : std::uint8_t {
+  kSpin,   // spins for as long as the gaps within a step are, then sleeps: for threads that have a
+           // CPU each
+  kSleep,  // sleeps at once: for more threads than CPUs, where a spinning thread would keep another
+           // from working
 };
 
-// A number that some threads raise and others wait for.
+// An epoch counter: some threads advance it, others wait for a value.
 //
-// Has a cache line of its own, so that who spins on it meets nobody else's writes.
-class alignas(64) Signal {
+// Has a cache line of its own, so that writes to other data do not disturb a thread that spins.
+class alignas(64) EpochCounter {
  public:
   std::uint32_t value() const { return value_.load(std::memory_order_acquire); }
 
-  // Adds 1 (which may wrap) and wakes who sleeps. What was written before it is seen by who returns
-  // from WaitFor.
-  void Raise();
+  // Adds 1 (which may wrap) and wakes sleeping threads. What the caller wrote before is visible to
+  // a thread that returns from WaitFor.
+  void Advance();
 
   // Returns once value() is `wanted`.
-  void WaitFor(std::uint32_t wanted, Patience patience) const;
+  void WaitFor(std::uint32_t wanted, WaitStrategy strategy) const;
 
  private:
   std::atomic<std::uint32_t> value_ = 0;
 };
 
-// `threads` - 1 threads and the one that calls ForRanges. The split is static: [0, count) in
-// `threads` ranges of nearly equal length, so each thread meets the same weights in every step. An
-// idle pool sleeps and costs nothing. The threads are called "cascade-pool".
+// `threads` - 1 threads of its own, and the thread that calls ForRanges. The split is static: [0,
+// count) in `threads` ranges of nearly equal length, so each thread meets the same weights in every
+// step. An idle pool sleeps and costs nothing. The threads are called "cascade-pool".
 //
 // One caller at a time. ForRanges does not allocate.
 // Cost: about a microsecond a call for four threads. tests/bench/thread_pool_bench.cc
 class ThreadPool final : public model::Executor {
  public:
   // REQUIRES: threads >= 1.
-  explicit ThreadPool(std::size_t threads, Patience patience = Patience::kSpin);
+  explicit ThreadPool(std::size_t threads, WaitStrategy strategy = WaitStrategy::kSpin);
   ~ThreadPool() override;
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   void ForRanges(std::size_t count, std::size_t grain, Body body) override;
 
-  // Ties the pool's own thread number i, from 1 on, to CPU cpus[i]; cpus[0] is for the caller, who
-  // ties itself. An error leaves the threads as they were or tied in part: they work all the same.
+  // Ties the pool's own thread number i, from 1 on, to CPU cpus[i]; cpus[0] is for the caller,
+  // which ties itself. After an error some threads may be tied and others not; all of them work.
   // REQUIRES: cpus.size() >= threads().
   absl::Status Pin(std::span<const int> cpus);
 
   std::size_t threads() const { return threads_.size() + 1; }  // the caller included
 
  private:
-  // What all do now. The caller writes it before it raises `round_`; the threads read it before
-  // they raise `finished_`, and the caller waits for them all: it needs no lock.
+  // What all threads do now. It needs no lock: the caller writes it before it advances `round_`,
+  // the threads read it before they advance `finished_`, and the caller waits for that.
   struct alignas(64) Job {
     const Body* body = nullptr;  // null: end the thread
     std::size_t count = 0;
@@ -74,10 +76,10 @@ class ThreadPool final : public model::Executor {
   void Announce(const Job& job);
   static void RunRange(const Job& job, std::size_t index);
 
-  const Patience patience_;
+  const WaitStrategy strategy_;
   Job job_;
-  Signal round_;     // jobs so far
-  Signal finished_;  // by how many threads jobs have been finished, all rounds together
+  EpochCounter round_;              // jobs so far
+  EpochCounter finished_;           // threads that have finished a job, summed over all rounds
   std::uint32_t all_finished_ = 0;  // what finished_ becomes in this round
   std::vector<std::thread> threads_;
 };

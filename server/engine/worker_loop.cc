@@ -69,8 +69,8 @@ bool WorkerLoop::Receive() {
   if (batch_.size() == 0) {
     wait = Wait::kUntilSomethingHappens;
   } else if (!stepped_) {
-    // Every reader is stalled. Their sinks wake the queue when they read again, but the limit on
-    // stalls and the deadlines have nobody who does: hence a short sleep.
+    // Every reader is stalled. A sink wakes the queue when its client reads again, but nothing does
+    // when a deadline or the limit on stalls passes: hence a short sleep.
     wait = Wait::kBriefly;
   }
   busy_.store(false);

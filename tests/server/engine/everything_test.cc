@@ -123,7 +123,7 @@ class EverythingTest : public ::testing::Test {
   void RunWorld(unsigned seed) {
     std::mt19937 rng(seed);
     const std::size_t threads[] = {1, 1, 1, 2, 3, 4};
-    ThreadPool pool(threads[seed % 6], Patience::kSleep);
+    ThreadPool pool(threads[seed % 6], WaitStrategy::kSleep);
     TinyEngineOptions options = AnyOptions(rng);
     options.executor = &pool;
     SCOPED_TRACE(Describe(options, pool.threads()));

@@ -28,22 +28,22 @@ using model::IndexRange;
 
 struct PoolShape {
   std::size_t threads;
-  Patience patience = Patience::kSpin;
+  WaitStrategy strategy = WaitStrategy::kSpin;
 };
 
 class ThreadPoolTest : public ::testing::TestWithParam<PoolShape> {
  protected:
   static std::size_t Threads() { return GetParam().threads; }
 
-  ThreadPool pool_{GetParam().threads, GetParam().patience};
+  ThreadPool pool_{GetParam().threads, GetParam().strategy};
 };
 
 INSTANTIATE_TEST_SUITE_P(Threads, ThreadPoolTest,
                          ::testing::Values(PoolShape{1}, PoolShape{2}, PoolShape{3}, PoolShape{4},
-                                           PoolShape{4, Patience::kSleep},
-                                           PoolShape{8, Patience::kSleep}),
+                                           PoolShape{4, WaitStrategy::kSleep},
+                                           PoolShape{8, WaitStrategy::kSleep}),
                          [](const auto& shape) {
-                           const bool spins = shape.param.patience == Patience::kSpin;
+                           const bool spins = shape.param.strategy == WaitStrategy::kSpin;
                            return absl::StrCat(shape.param.threads, spins ? "Spin" : "Sleep");
                          });
 
@@ -157,22 +157,22 @@ TEST(ThreadPoolLifeTest, APinThatFailsNamesTheCpuAndLeavesAPoolThatWorks) {
   EXPECT_EQ(ranges, 2U);
 }
 
-TEST(SignalTest, WaitsForTheValueAndPassesOnWhatWasWrittenBefore) {
-  for (const Patience patience : {Patience::kSpin, Patience::kSleep}) {
-    Signal ping;
-    Signal pong;
+TEST(EpochCounterTest, WaitsForTheValueAndPassesOnWhatWasWrittenBefore) {
+  for (const WaitStrategy strategy : {WaitStrategy::kSpin, WaitStrategy::kSleep}) {
+    EpochCounter ping;
+    EpochCounter pong;
     int ball = 0;  // each side writes it in turn
     std::thread other([&] {
       for (std::uint32_t i = 1; i <= 1000; ++i) {
-        ping.WaitFor(i, patience);
+        ping.WaitFor(i, strategy);
         ++ball;
-        pong.Raise();
+        pong.Advance();
       }
     });
     for (std::uint32_t i = 1; i <= 1000; ++i) {
       ++ball;
-      ping.Raise();
-      pong.WaitFor(i, patience);
+      ping.Advance();
+      pong.WaitFor(i, strategy);
       ASSERT_EQ(ball, 2 * static_cast<int>(i));
     }
     other.join();
