@@ -107,6 +107,7 @@ struct Conditions {
   const char* name;
   TinyEngineOptions options;
   bool preempts = false;
+  bool finds_prefixes = false;
 };
 
 class WorkerChoicesBitsTest : public WorkerChoicesTest,
@@ -132,6 +133,7 @@ TEST_P(WorkerChoicesBitsTest, EachChoiceIsTheRequestOfItsNumber) {
   }
   EXPECT_GT(different_ends, 0U);
   EXPECT_EQ(worker->stats().counts.preemptions > 0, GetParam().preempts);
+  EXPECT_TRUE(!GetParam().finds_prefixes || worker->stats().counts.cached_tokens > 0);
   EXPECT_EQ(worker->stats().free_blocks, GetParam().options.blocks);
 }
 
@@ -139,7 +141,8 @@ INSTANTIATE_TEST_SUITE_P(
     Conditions, WorkerChoicesBitsTest,
     ::testing::Values(
         Conditions{"InOneBatch", {.blocks = 200}, false},
-        Conditions{"OneGroupAtATime", {.blocks = 10, .worker = {.max_running = 3}}, false},
+        Conditions{"OneGroupAtATime", {.blocks = 40, .worker = {.max_running = 3}}, false, true},
+        Conditions{"InATinyPool", {.blocks = 10}, false},
         Conditions{
             "InChunks", {.blocks = 200, .worker = {.max_running = 5, .step_tokens = 5}}, false},
         Conditions{"WithoutPrefixCache", {.blocks = 60, .worker = {.prefix_cache = false}}, false},
