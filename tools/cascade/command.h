@@ -1,4 +1,4 @@
-// What a subcommand is, and the way from a command line to it.
+// The interface of a subcommand, and the function that runs one on its command line.
 #pragma once
 
 #include <span>
@@ -13,29 +13,29 @@
 
 namespace cascade::cli {
 
-// One subcommand, used for one run: AddFlags, then Run.
+// One subcommand. An object serves one run: call AddFlags, then Run.
 class Command {
  public:
   struct Description {
     absl::string_view name;
     absl::string_view arguments;  // "TEXT"; empty if it takes none
     absl::string_view summary;    // one line
-    absl::string_view details;    // what else help says, examples last
-    bool calls_server = true;     // if not, there is no --server and no --timeout
+    absl::string_view details;    // the rest of the help text; examples come last
+    bool calls_server = true;     // false: the subcommand has no --server and no --timeout
   };
 
   virtual ~Command() = default;
 
   virtual Description description() const = 0;
 
-  // Adds the flags that are its own; the targets are its members.
+  // Adds the subcommand's own flags. Their targets are members of the subcommand.
   virtual void AddFlags(Flags& flags) = 0;
 
-  // Does it, and has told the user by the time it returns.
+  // Runs the subcommand. Results and errors are written to `console` before Run returns.
   virtual ExitCode Run(const std::vector<std::string>& arguments, const CallOptions& options,
                        Console& console) = 0;
 
-  // Says what is wrong with the command line, and where help is.
+  // Writes what is wrong with the command line, and how to get help; returns kUsage.
   ExitCode UsageError(absl::string_view message, Console& console) const;
 };
 

@@ -1,4 +1,4 @@
-// The subcommands. Each stands in the .cc file of its name.
+// The subcommands. Each is implemented in the .cc file that has its name.
 #pragma once
 
 #include <memory>

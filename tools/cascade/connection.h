@@ -1,4 +1,4 @@
-// The way to one server, for the length of one command.
+// The connection of one command to one server.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
@@ -12,30 +12,30 @@
 
 namespace cascade::cli {
 
-// What every subcommand's flags say of the call.
+// The values of the flags that every subcommand which calls a server has.
 struct CallOptions {
   std::string server = "localhost:50051";
   absl::Duration timeout = absl::InfiniteDuration();
   bool json = false;
 };
 
-// A channel to `server`, a target of gRPC's: plain text (no TLS), past any HTTP proxy. Channels to
-// the same server share one connection, unless they are to have their own.
+// Makes a channel to `server`, a gRPC target, without TLS and without an HTTP proxy. Channels to
+// the same server share one connection unless `own_connection` is true.
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& server, bool own_connection = false);
 
-// The connection is made by the first call.
+// The first call opens the connection.
 class Connection {
  public:
   explicit Connection(CallOptions options);
 
-  // Gives `context` the deadline that the options ask for, from now.
+  // Sets the deadline of `context` to now plus the timeout of the options.
   void SetDeadline(grpc::ClientContext& context) const;
 
   v1::TextGeneration::Stub& text_generation() { return *text_generation_; }
   grpc::health::v1::Health::Stub& health() { return *health_; }
 
-  // Why a call failed, for the user: StatusText(), or, where no server answers at all, how to start
-  // one.
+  // Explains to the user why a call failed: StatusText() or, if no server can be reached, how to
+  // start one.
   std::string Explain(const grpc::Status& status) const;
 
  private:

@@ -1,4 +1,4 @@
-// Where a subcommand reads and writes.
+// The streams that a subcommand reads and writes.
 #pragma once
 
 #include <istream>
@@ -17,10 +17,10 @@ struct Console {
   bool err_is_terminal = false;
 
   // Writes text that a model or a user made. A terminal gets it through Printable(); a file or a
-  // pipe gets every byte. Flushes, so that a stream is seen as it comes.
+  // pipe gets every byte. Flushes, so that the user sees streamed text as it arrives.
   void Write(absl::string_view text);
 
-  // One line to `err`, after "cascade: ", through Printable().
+  // Writes "cascade: ", the message through Printable(), and a newline to `err`.
   void Complain(absl::string_view message);
 };
 

@@ -1,4 +1,4 @@
-// How `cascade generate` shows a stream of events.
+// Prints the stream of events of `cascade generate`.
 #pragma once
 
 #include <google/protobuf/message.h>
@@ -15,22 +15,24 @@ class EventPrinter {
  public:
   virtual ~EventPrinter() = default;
 
-  // Shows one event at once: what it writes is flushed.
+  // Prints one event and flushes the output.
   virtual void Print(const v1::GenerateEvent& event) = 0;
 
-  // After the last event, however the call ended.
+  // Call it after the last event, whether the call succeeded or not.
   virtual void End() = 0;
 };
 
-// For people: `prompt` (to a terminal only, dim), the text as it comes, a newline; then a table of
-// the log-probabilities if there are any; on the error stream, one line of how it ended.
+// For people: prints `prompt` (dim, and only to a terminal), the text as it arrives, a newline, and
+// a table of the log-probabilities if there are any; one line on the error stream says how the
+// generation ended.
 std::unique_ptr<EventPrinter> MakeTextPrinter(std::string prompt, Console& console);
 
-// For scripts: each event as a line of JSON.
+// For scripts: prints each event as a line of JSON.
 std::unique_ptr<EventPrinter> MakeJsonPrinter(Console& console);
 
-// `message` as one line of JSON, with the field names of the .proto. As in every protobuf JSON,
-// fields that have their default are left out, 64-bit integers are strings and bytes are base64.
+// Returns `message` as one line of JSON, with the field names of the .proto. As in every protobuf
+// JSON, fields that have their default are left out, 64-bit integers are strings and bytes are
+// base64.
 std::string JsonLine(const google::protobuf::Message& message);
 
 }  // namespace cascade::cli

@@ -1,4 +1,4 @@
-// The flags of one subcommand: what it takes, what they mean, and what was given.
+// The flags of one subcommand: their names, their help texts, and the values that the user gave.
 #pragma once
 
 #include <cstdint>
@@ -17,41 +17,41 @@
 
 namespace cascade::cli {
 
-// Values are read by Abseil's flag parsers ("0.8", "true", "1m30s"). The process-wide ABSL_FLAG
-// does not serve here: subcommands own different flags, and a flag may be given twice (--stop).
+// Abseil's flag parsers read the values ("0.8", "true", "1m30s"). ABSL_FLAG itself is process-wide,
+// while each subcommand has its own flags, and it allows no flag to be repeated (--stop).
 //
-// Targets are borrowed and must outlive the parse; they hold the default before it. Not
+// Targets are borrowed and must outlive Parse. Before Parse a target holds the flag's default. Not
 // thread-safe.
 class Flags {
  public:
-  // One flag, `--name=VALUE` or `--name VALUE`. A bool is a switch: `--name` alone makes it true.
-  // A std::optional stays empty if the flag is not given.
+  // Adds one flag, `--name=VALUE` or `--name VALUE`. A bool is a switch: `--name` alone makes it
+  // true. A std::optional stays empty if the flag is not given.
   template <typename T>
   void Add(absl::string_view name, absl::string_view value, absl::string_view help, T* target) {
     Add({std::string(name), std::string(value), std::string(help), std::is_same_v<T, bool>,
          [target](const std::string& text) { return ParseInto(text, target); }});
   }
 
-  // May be given several times: each adds one value, commas and all.
+  // Adds a flag that may be repeated: each use adds one value, which may contain commas.
   void Add(absl::string_view name, absl::string_view value, absl::string_view help,
            std::vector<std::string>* target);
 
-  // Token ids with commas between them; given again, it adds more.
+  // Adds a flag for comma-separated token ids. It may be repeated: each use adds its ids.
   void Add(absl::string_view name, absl::string_view value, absl::string_view help,
            std::vector<std::uint32_t>* target);
 
-  // Sets the targets and returns what is not a flag, in order. "--" ends the flags; "-" alone is no
-  // flag. A name may be written with dashes for its underscores. INVALID_ARGUMENT, in words for the
-  // user, for an unknown flag, a missing value or one that does not parse.
+  // Sets the targets and returns the other arguments in order. "--" ends the flags; "-" alone is an
+  // argument. A name may be written with dashes for its underscores. INVALID_ARGUMENT, in words for
+  // the user, for an unknown flag, a missing value or one that does not parse.
   absl::StatusOr<std::vector<std::string>> Parse(std::span<const std::string> args) const;
 
-  // One line or more for each flag, in the order of Add.
+  // Returns one line or more of help for each flag, in the order in which they were added.
   std::string Help() const;
 
  private:
   struct Flag {
     std::string name;
-    std::string value;  // how help calls it; empty for a switch
+    std::string value;  // the placeholder in the help text; empty for a switch
     std::string help;
     bool is_switch;
     std::function<absl::Status(const std::string&)> set;
@@ -79,8 +79,8 @@ class Flags {
   std::vector<Flag> flags_;
 };
 
-// Token ids, with commas, spaces or both between them. INVALID_ARGUMENT names the first that is
-// none.
+// Parses token ids separated by commas, spaces or both. INVALID_ARGUMENT names the first word that
+// is not a token id.
 absl::StatusOr<std::vector<std::uint32_t>> ParseTokenIds(absl::string_view text);
 
 }  // namespace cascade::cli

@@ -1,4 +1,4 @@
-// Ctrl-C as an event rather than the end of the process.
+// Handles Ctrl-C with a callback instead of ending the process.
 #pragma once
 
 #include <atomic>
@@ -8,10 +8,10 @@
 
 namespace cascade::cli {
 
-// While it lives, SIGINT and SIGTERM do not end the process: the first calls `on_interrupt`, on a
-// thread of its own. Construct it before any thread is started, gRPC's included: threads inherit
-// which signals are blocked, and a signal that finds a thread without the block ends the process.
-// Destroy it in the thread that made it.
+// While an Interrupt object lives, SIGINT and SIGTERM do not end the process: the first calls
+// `on_interrupt`, on a thread of its own. Construct it before any thread is started, gRPC's
+// included: threads inherit which signals are blocked, and a signal that finds a thread without the
+// block ends the process. Destroy it in the thread that made it.
 class Interrupt {
  public:
   explicit Interrupt(std::function<void()> on_interrupt);
@@ -19,7 +19,7 @@ class Interrupt {
   Interrupt(const Interrupt&) = delete;
   Interrupt& operator=(const Interrupt&) = delete;
 
-  // True from before `on_interrupt` is called.
+  // True once a signal has arrived; set before `on_interrupt` is called.
   bool raised() const { return raised_; }
 
  private:

@@ -11,7 +11,7 @@
 namespace cascade::cli {
 namespace {
 
-// One line a violation: all that Cascade's own message says, so they stand in its place.
+// One line for each violation. Cascade's message only repeats them, so they replace it.
 std::string Violations(const google::rpc::BadRequest& bad_request) {
   std::string text;
   for (const auto& violation : bad_request.field_violations()) {

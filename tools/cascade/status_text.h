@@ -1,4 +1,4 @@
-// A failed call in words.
+// Describes a failed call in words.
 #pragma once
 
 #include <grpcpp/support/status.h>
@@ -22,7 +22,7 @@ std::string StatusText(const grpc::Status& status);
 // "RESOURCE_EXHAUSTED"; "code 99" for one that gRPC does not define.
 std::string CodeName(grpc::StatusCode code);
 
-// When to come back, if the status has a RetryInfo.
+// The delay after which the client may retry, if the status has a RetryInfo.
 std::optional<absl::Duration> RetryDelay(const grpc::Status& status);
 
 }  // namespace cascade::cli

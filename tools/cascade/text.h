@@ -1,4 +1,4 @@
-// How text from elsewhere, a model's or a user's, is made safe to show.
+// Makes text from a model or a user safe to show on a terminal.
 #pragma once
 
 #include <string>
@@ -17,7 +17,7 @@ std::string Printable(absl::string_view text);
 // \n, \t, \" and \\ escaped; else every byte outside ASCII as \xNN.
 std::string Quoted(absl::string_view bytes);
 
-// Text in dim letters, where that is wanted: on a terminal.
+// Wraps text in the escape sequences for dim letters. For terminals only.
 std::string Dimmed(absl::string_view text);
 
 }  // namespace cascade::cli

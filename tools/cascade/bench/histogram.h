@@ -1,4 +1,4 @@
-// Percentiles of many durations in little memory.
+// Computes percentiles of many durations in little memory.
 #pragma once
 
 #include <chrono>

@@ -1,4 +1,4 @@
-// How long prompts or answers are, in tokens.
+// Distributions of the lengths of prompts and answers, in tokens.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,7 @@ class LengthDistribution {
   // Always `length`.
   explicit LengthDistribution(std::uint32_t length);
 
-  // INVALID_ARGUMENT, in words for the user, for what is not written so.
+  // Parses the notation above. INVALID_ARGUMENT, in words for the user, for anything else.
   static absl::StatusOr<LengthDistribution> Parse(absl::string_view text);
 
   // In [min(), max()].
@@ -35,7 +35,7 @@ class LengthDistribution {
   std::uint32_t min() const;
   std::uint32_t max() const;
 
-  // As it was written.
+  // The text that was parsed.
   const std::string& text() const { return text_; }
 
  private:

@@ -1,4 +1,4 @@
-// A load, offered to a server.
+// Puts a load on a server.
 #pragma once
 
 #include <chrono>
@@ -23,16 +23,16 @@
 
 namespace cascade::cli::bench {
 
-// How requests are offered: open loop if there is a rate, closed loop if not.
+// How requests are sent: in an open loop if there is a rate, else in a closed loop.
 struct OfferedLoad {
   std::uint32_t concurrency = 1;  // clients that each wait for their answer
-  std::optional<double> rate;     // requests a second, come what may
+  std::optional<double> rate;     // requests per second, however slowly they are answered
 };
 
 struct LoadOptions {
   OfferedLoad offered;
 
-  // No request is started after so many, or after so long. What has started is waited for.
+  // The run starts no request after this many, or after this long. It waits for those it started.
   std::optional<std::uint64_t> requests;
   absl::Duration duration = absl::InfiniteDuration();
 
@@ -40,8 +40,8 @@ struct LoadOptions {
   // time at which it was due all the same.
   std::uint32_t max_in_flight = 10'000;
 
-  absl::Duration timeout = absl::InfiniteDuration();  // each call's deadline
-  std::uint64_t seed = 0;                             // of the arrivals
+  absl::Duration timeout = absl::InfiniteDuration();  // deadline of each call
+  std::uint64_t seed = 0;                             // for the arrival times
 };
 
 struct LoadResult {
@@ -60,7 +60,7 @@ class Load : public StreamOwner {
   using Stubs = std::span<const std::unique_ptr<v1::TextGeneration::Stub>>;
   using ProgressFunction = std::function<void(const Counts&, std::chrono::nanoseconds elapsed)>;
 
-  // Requests go over `stubs` by turns. All is borrowed and must outlive Run.
+  // Requests use `stubs` round robin. All arguments are borrowed and must outlive Run.
   Load(const LoadOptions& options, const Workload& workload, Stubs stubs);
 
   // Returns when every request that was started has ended. On `stop`, those in flight are
@@ -72,14 +72,15 @@ class Load : public StreamOwner {
   void OnEnded(Stream& stream, const grpc::Status& status) override;
 
  private:
-  // Waits for the next request's turn, and takes it. Nothing if there are to be no more.
+  // Waits until the next request is due and takes its turn. Empty if no more requests are to start.
   std::optional<Clock::time_point> WaitForTurn();
   bool NoMore(Clock::time_point next) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void StartOne(Clock::time_point due);
   void WaitForEnds();
   void InterruptAll();
 
-  // Sleeps until something has changed, or it is `until` or time to report. Reports progress.
+  // Sleeps until a stream reports, until `until`, or until the next progress report is due, and
+  // reports progress.
   void Sleep(Clock::time_point until) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const LoadOptions options_;

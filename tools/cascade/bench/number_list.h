@@ -1,4 +1,4 @@
-// Numbers with commas between them, as a flag's value: one for each run of a sweep.
+// A flag's value of comma-separated numbers, one for each run of a sweep.
 #pragma once
 
 #include <string>

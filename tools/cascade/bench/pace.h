@@ -1,4 +1,4 @@
-// When requests start.
+// Decides when requests start.
 #pragma once
 
 #include <chrono>
@@ -15,16 +15,16 @@ class Pace {
  public:
   virtual ~Pace() = default;
 
-  // When the next request is due; nothing while all turns wait for an earlier request to end.
+  // The time at which the next request is due; empty while every client waits for an answer.
   virtual std::optional<Clock::time_point> Next() const = 0;
   virtual void Take() = 0;
 
-  // A request has ended. Whoever sent it will not send another before `ready`.
+  // Call it when a request has ended. Its client sends no other request before `ready`.
   virtual void OnEnded(Clock::time_point ready) = 0;
 };
 
-// Open loop: a Poisson process of `rate` requests a second from `start` on, which does not care
-// what becomes of them. rate > 0. Its times are a function of rate and seed.
+// Open loop: a Poisson process of `rate` requests a second from `start` on, whether or not earlier
+// requests have ended. rate > 0. Its times are a function of rate and seed.
 std::unique_ptr<Pace> MakeOpenPace(double rate, std::uint64_t seed, Clock::time_point start);
 
 // Closed loop: `concurrency` clients that each send their next request when their last has ended.

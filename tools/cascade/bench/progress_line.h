@@ -1,4 +1,4 @@
-// Where a run's progress is shown.
+// Shows the progress of a run.
 #pragma once
 
 #include "absl/strings/string_view.h"
@@ -7,8 +7,8 @@
 
 namespace cascade::cli::bench {
 
-// On a terminal one line that is written over twice a second, and gone in the end; elsewhere, in
-// a log, a line every ten seconds. On the error stream.
+// Writes to the error stream: on a terminal one line that is rewritten twice a second and erased at
+// the end; elsewhere, such as in a log, one line every ten seconds.
 class ProgressLine {
  public:
   explicit ProgressLine(Console& console) : console_(console) {}

@@ -1,4 +1,4 @@
-// What a run has shown, for people and for programs.
+// The results of a run, for people and for programs.
 #pragma once
 
 #include <span>
@@ -10,7 +10,7 @@
 
 namespace cascade::cli::bench {
 
-// One run with all that makes its numbers mean something.
+// One run: its numbers, and the settings and model that they depend on.
 struct Measurement {
   std::string server;
   v1::GetModelResponse model;
@@ -20,7 +20,7 @@ struct Measurement {
   LoadResult result;
 };
 
-double PerSecond(std::uint64_t count, std::chrono::nanoseconds elapsed);  // 0 in no time
+double PerSecond(std::uint64_t count, std::chrono::nanoseconds elapsed);  // 0 if elapsed is 0
 
 // "closed loop, 32 streams" or "open loop, 12.5 requests/s".
 std::string Describe(const OfferedLoad& offered);
@@ -28,13 +28,13 @@ std::string Describe(const OfferedLoad& offered);
 // Table of one run, several lines: requests by code, rates, percentiles, errors with an example.
 std::string ReportText(const Measurement& run);
 
-// One line a run, for those of a sweep.
+// One line for each run of a sweep.
 std::string SweepText(std::span<const Measurement> runs);
 
 // One JSON object on one line: settings, model and all numbers. Times are in seconds.
 std::string ReportJson(const Measurement& run);
 
-// A moment of a run on one line, without a newline.
+// The state of a run on one line, without a newline.
 std::string ProgressText(const Counts& counts, std::chrono::nanoseconds elapsed);
 
 }  // namespace cascade::cli::bench

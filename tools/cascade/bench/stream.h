@@ -1,4 +1,4 @@
-// One request of a load, from its start to its end.
+// One request of a load, from start to end.
 #pragma once
 
 #include <grpcpp/alarm.h>
@@ -17,7 +17,7 @@ namespace cascade::cli::bench {
 
 class Stream;
 
-// Who started a stream hears of its end.
+// Is told that a stream has ended.
 class StreamOwner {
  public:
   virtual ~StreamOwner() = default;
@@ -27,9 +27,9 @@ class StreamOwner {
   virtual void OnEnded(Stream& stream, const grpc::Status& status) = 0;
 };
 
-// A GenerateStream call that carries its plan out and reports to the tally. What a message brought
-// is timed when gRPC hands it over. An answer that ends with OK but is not whole (its summary is
-// missing, or counts other tokens than came) is counted as DATA_LOSS.
+// A GenerateStream call that carries out its plan and reports to the tally. A message's arrival is
+// the time at which gRPC calls OnReadDone. An answer that ends with OK but is not whole (its
+// summary is missing, or counts other tokens than came) is counted as DATA_LOSS.
 class Stream final : public grpc::ClientReadReactor<v1::GenerateEvent> {
  public:
   // `due` is the request's time, from which its latencies count. Tally and owner are borrowed.
@@ -39,7 +39,7 @@ class Stream final : public grpc::ClientReadReactor<v1::GenerateEvent> {
   // OnEnded.
   void Start(v1::TextGeneration::Stub& stub, absl::Duration timeout);
 
-  // Ends it early, as by Ctrl-C. Any thread, after Start.
+  // Cancels the call, as on Ctrl-C. From any thread, after Start.
   void Interrupt() { Cancel(EndedBy::kInterrupt); }
 
  private:
@@ -58,9 +58,9 @@ class Stream final : public grpc::ClientReadReactor<v1::GenerateEvent> {
   StreamOwner& owner_;
   grpc::ClientContext context_;
   std::atomic<EndedBy> ended_by_ = EndedBy::kServer;
-  std::optional<grpc::Alarm> alarm_;  // of the last delay
+  std::optional<grpc::Alarm> alarm_;  // for the last delay
 
-  // Touched by the reactions alone, which gRPC calls one at a time.
+  // Used only in the reactor's callbacks, which gRPC calls one at a time.
   v1::GenerateEvent event_;
   std::uint32_t tokens_ = 0;
   std::uint32_t first_tokens_ = 0;  // those of the first message that had some

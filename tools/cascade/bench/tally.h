@@ -1,4 +1,4 @@
-// What is counted and measured while a load runs.
+// Counts and measures while a load runs.
 #pragma once
 
 #include <grpcpp/support/status.h>
@@ -17,19 +17,19 @@ namespace cascade::cli::bench {
 
 // Why a call ended.
 enum class EndedBy {
-  kServer,     // it, or the connection to it, or the deadline: by the code
+  kServer,     // the server, the connection or the deadline; the status code tells which
   kPlan,       // this client cancelled it, as planned
   kInterrupt,  // this client gave up: Ctrl-C
 };
 
-// Requests that ended alike.
+// Requests that ended with the same code.
 struct Ended {
   std::uint64_t count = 0;
   std::string example;  // the first one's status; empty if OK
 };
 
-// A consistent picture. Slow readers are in every count, but in no histogram of answers: what they
-// would measure is themselves.
+// All counts at one moment. Slow readers are in every count but in no histogram of answers, where
+// they would measure their own delays.
 struct Counts {
   std::uint64_t started = 0;
   std::map<grpc::StatusCode, Ended> ended_by_server;
@@ -54,11 +54,11 @@ struct Counts {
   std::uint64_t InFlight() const { return started - Finished(); }
   std::uint64_t Succeeded() const;
 
-  // Requests that ended with an error of the server's: with neither OK nor by this client.
+  // Requests that ended with an error, not counting those that this client cancelled.
   std::uint64_t Failed() const;
 };
 
-// How one request went, for the counts at its end.
+// The outcome of one request, counted when it ends.
 struct Outcome {
   grpc::Status status;
   EndedBy ended_by = EndedBy::kServer;
@@ -68,7 +68,7 @@ struct Outcome {
   std::optional<std::chrono::nanoseconds> per_token;
 };
 
-// Adds up. Thread-safe. Durations that are not given are not counted.
+// Sums up outcomes. Thread-safe. Durations that are absent are not counted.
 class Tally {
  public:
   using Duration = std::chrono::nanoseconds;

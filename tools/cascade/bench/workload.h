@@ -1,4 +1,4 @@
-// What the requests of a load are.
+// The requests of a load.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +27,7 @@ struct WorkloadOptions {
   std::uint64_t seed = 0;
 };
 
-// One request, and what its client does.
+// One request, and how its client behaves.
 struct RequestPlan {
   v1::GenerateRequest request;
   std::optional<std::uint32_t> cancel_after;  // tokens; then it cancels the call
