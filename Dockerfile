@@ -18,7 +18,6 @@ COPY model model
 COPY server server
 COPY tools tools
 COPY tests/golden/tales-7m tests/golden/tales-7m
-COPY tests/golden/tales-7m tests/golden/tales-7m
 RUN cmake --preset release -DCASCADE_BUILD_TESTS=OFF \
     && cmake --build --preset release --target cascade-server cascade \
     && cmake --install build --prefix /install --strip

@@ -56,9 +56,6 @@ grep -q installed "$work/model" || { cat "$work/model"; die 'the server did not 
 "$prefix/bin/cascade" generate --seed=7 --max_new_tokens=20 'Once upon a time' > "$work/text" 2> "$work/end"
 [ -s "$work/text" ] || { cat "$work/end"; die 'no text'; }
 "$prefix/bin/cascade" check "$prefix/share/cascade/models/tales-7m" > "$work/check" ||
-  { cat "$work/check"; die 'the installed model does not pass its checkpoints'; }
-
-"$prefix/bin/cascade" check "$prefix/share/cascade/models/tales-7m" > "$work/check" ||
   { cat "$work/check"; die 'the model does not pass its own checkpoints'; }
 
 kill "$server"
