@@ -88,7 +88,7 @@ class Loading {
     if (status_.ok() && !interrupted) server.StartServing();
     finished_.store(true);
     finished_.notify_all();
-    if (!status_.ok()) pthread_kill(starter_, SIGTERM);  // who waits for a signal need not
+    if (!status_.ok()) pthread_kill(starter_, SIGTERM);  // ends the starter's wait for a signal
   }
 
   static absl::Status LoadModel(Server& server) {
@@ -110,7 +110,7 @@ class Loading {
   std::thread thread_;   // last: the rest is there before it starts
 };
 
-// Drains; ends the process if that is hopeless: nothing that the worker uses can be destroyed then.
+// Drains. Ends the process if the worker hangs, since nothing that it uses can be destroyed then.
 void DrainOrExit(Server& server, absl::Time deadline) {
   const absl::Status status = server.Drain(deadline);
   if (!status.ok()) std::_Exit(Fail(status));
@@ -118,17 +118,18 @@ void DrainOrExit(Server& server, absl::Time deadline) {
 
 // Lets running streams finish for `grace`, or until a second signal.
 void DrainUnlessInterrupted(Server& server, const ShutdownSignals& signals, absl::Duration grace) {
-  std::thread impatience([&server, &signals] {
+  std::thread second_signal([&server, &signals] {
     signals.Wait();
     DrainOrExit(server, absl::InfinitePast());
   });
   DrainOrExit(server, absl::Now() + grace);
-  pthread_kill(impatience.native_handle(), SIGINT);  // in vain if it has had its signal
-  impatience.join();
+  // Ends the thread's wait; does nothing if a second signal has already ended it.
+  pthread_kill(second_signal.native_handle(), SIGINT);
+  second_signal.join();
 }
 
-// gRPC waits until the last of its calls has ended. A call that never does is a bug, theirs or
-// ours, and must not keep the process for ever.
+// gRPC waits until the last call has ended. A call that never ends is a bug, in gRPC or here, and
+// must not keep the process alive.
 void ShutdownOrExit(Server& server) {
   std::future<void> ended = std::async(std::launch::async, [&server] { server.Shutdown(); });
   if (ended.wait_for(kShutdownTime) == std::future_status::ready) return ended.get();

@@ -13,38 +13,40 @@
 namespace cascade::server {
 namespace {
 
-// Messages beyond these are refused by gRPC itself, with RESOURCE_EXHAUSTED, before any service
-// sees them. A text of kMaxTextBytes and a prompt of a million token ids both fit.
+// gRPC itself refuses longer messages with RESOURCE_EXHAUSTED, before any service sees them. A text
+// of kMaxTextBytes and a prompt of a million token ids both fit.
 constexpr int kMaxRequestBytes = 4 << 20;
 
-// How long a client that reads slowly has to take its last messages once all work is done.
+// How long a client that reads slowly has to read its last messages once all work is done.
 constexpr absl::Duration kFlushTime = absl::Seconds(5);
 
-// How long connections without calls have to close in good order.
-constexpr absl::Duration kGoodbyeTime = absl::Milliseconds(200);
+// How long clients have to close connections that have no generation open. Streams that are still
+// open then, reflection's, are cancelled.
+constexpr absl::Duration kCloseConnectionsTime = absl::Milliseconds(200);
 
-// How often the worker and the open calls are looked at, at least.
+// The longest time between two looks at the worker and the open calls.
 constexpr absl::Duration kWatchPeriod = absl::Seconds(1);
 
-// How often a drain looks whether it is hopeless.
+// How often a drain looks whether the worker hangs.
 constexpr absl::Duration kDrainPeriod = absl::Milliseconds(100);
 
-// Of one connection, beyond the generations that there can be at all: for the short calls.
-constexpr std::size_t kMoreStreams = 1024;
+// Streams of one connection for short calls, beside one for each generation that there can be.
+constexpr std::size_t kShortCallStreams = 1024;
 
 void SetConnectionOptions(const Options& options, grpc::ServerBuilder& builder) {
-  // Calls that never send their request would else gather without bound.
-  const std::size_t most = 2 * (options.worker.max_running + options.worker.max_queued);
+  // Without a limit, calls whose clients never send the request would gather.
+  const std::size_t generations = 2 * (options.worker.max_running + options.worker.max_queued);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
-                             static_cast<int>(most + kMoreStreams));
+                             static_cast<int>(generations + kShortCallStreams));
   builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
-  // Two servers on one port would share its clients by chance: a taken port is an error.
+  // A taken port is an error. gRPC's default would let two servers share the port, and the kernel
+  // would give each of them some of the clients.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  // A client that vanished without a word is noticed within a minute and a half, and its blocks
-  // freed.
+  // A client that vanished without closing its connection is noticed within 80 seconds; then its
+  // calls are cancelled and their KV blocks freed.
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
-  // Clients may ping every ten seconds, between calls too, without being told "too many pings".
+  // Clients may ping every ten seconds, between calls too, without being disconnected for it.
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
 }
@@ -124,11 +126,11 @@ absl::Status Server::Drain(absl::Time deadline) {
 
 void Server::Shutdown() {
   if (server_ == nullptr) return;
-  while (!Drain(absl::InfinitePast()).ok()) {
+  while (!Drain(absl::InfinitePast()).ok()) {  // the worker hangs: nothing can be destroyed yet
   }
   health_.EndWatches();
   calls_.WaitUntilNone(absl::Now() + kFlushTime);
-  server_->Shutdown(absl::ToChronoTime(absl::Now() + kGoodbyeTime));
+  server_->Shutdown(absl::ToChronoTime(absl::Now() + kCloseConnectionsTime));
   server_->Wait();
   ticker_.reset();
   server_.reset();

@@ -21,8 +21,8 @@
 
 namespace cascade::server {
 
-// One after the other: Listen, LoadModel, StartServing, Drain, Shutdown. Drain also from a second
-// thread.
+// Call in this order: Listen, LoadModel, StartServing, Drain, Shutdown. Drain may be called from a
+// second thread at the same time.
 //
 //   state        readiness     a new request gets
 //   listening    NOT_SERVING   UNAVAILABLE
@@ -36,34 +36,36 @@ class Server {
   explicit Server(Options options);
   ~Server();  // Shutdown
 
-  // Listens: health checks and reflection work from now on. UNAVAILABLE, saying why, if the address
-  // cannot be had.
+  // Listens: health checks and reflection work from now on. UNAVAILABLE, with the reason, if the
+  // server cannot listen on the address.
   absl::Status Listen();
 
-  // Loads the model; nobody is served yet.
+  // Loads the model; requests are still refused.
   absl::Status LoadModel();
 
   // Serves the model. REQUIRES: LoadModel was OK.
   void StartServing();
 
-  // Health turns NOT_SERVING and new requests are refused, before anything else. OK when those that
-  // were admitted have ended, at `deadline` by force. INTERNAL, with what was running, if the
-  // worker hangs in a step after `deadline`: then nothing but the end of the process ends it.
+  // Turns readiness to NOT_SERVING and refuses new requests, then waits for those that were
+  // admitted. OK when all have ended; at `deadline` the rest end with UNAVAILABLE. INTERNAL, naming
+  // what was running, if the worker hangs in a step after `deadline`: then only the end of the
+  // process ends the step.
   absl::Status Drain(absl::Time deadline);
 
-  // Ends everything; the last messages still have a few seconds to get to their clients.
-  // Idempotent. A worker that hangs is waited for.
+  // Drains at once and stops the server. Clients have a few seconds to read their last messages.
+  // Idempotent. Waits for a worker that hangs.
   void Shutdown();
 
-  // What a client dials, such as "localhost:50051": --listen, with the port that was taken for 0
-  // and a host that clients can use for "every interface". Valid after Listen.
+  // The address for clients, such as "localhost:50051": --listen, but with the port that was chosen
+  // if it says 0, and with localhost if it says every interface. Valid after Listen.
   const std::string& address() const { return address_; }
 
   // REQUIRES: LoadModel was OK. Valid until Shutdown.
   const Backend& backend() const { return model_->backend(); }
 
  private:
-  // What is looked after while the model is served: hangs, and answers that nobody takes.
+  // Starts the ticker, which looks for a worker that hangs and for answers that clients leave
+  // unread.
   void StartWatching();
 
   const Options options_;
@@ -74,9 +76,9 @@ class Server {
   HealthService health_;
   std::unique_ptr<ServedModel> model_;  // outlives the calls that use it
   std::unique_ptr<grpc::Server> server_;
-  std::optional<WorkerWatch> watch_;  // the ticker's thread's
+  std::optional<WorkerWatch> watch_;  // used by the ticker's thread alone
   std::atomic<bool> worker_hangs_ = false;
-  std::optional<Ticker> ticker_;  // last: it uses the rest
+  std::optional<Ticker> ticker_;  // last: it uses the members above
 };
 
 }  // namespace cascade::server

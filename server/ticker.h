@@ -1,3 +1,4 @@
+// Periodic work on a thread of its own.
 #pragma once
 
 #include <condition_variable>
@@ -10,12 +11,13 @@
 
 namespace cascade::server {
 
-// A thread that does something again and again until it is destroyed.
+// A thread that calls a function again and again until this object is destroyed.
 class Ticker {
  public:
   // Calls `tick` about every `period` with the time that has passed since the last call, but at
-  // most twice the period: a process that was stopped, or a clock that was set, makes nobody look
-  // late. What `tick` throws is dropped: the next one tries again.
+  // most twice the period: after the process was stopped (SIGSTOP, a suspended machine), neither
+  // the worker nor any client seems to be late. An exception of `tick` is dropped, and the next
+  // call tries again.
   Ticker(absl::Duration period, std::function<void(absl::Duration passed)> tick);
 
   // Waits for the tick that runs.
@@ -32,7 +34,7 @@ class Ticker {
   Mutex mu_;
   std::condition_variable_any changed_;
   bool ending_ ABSL_GUARDED_BY(mu_) = false;
-  std::thread thread_;  // last: the rest is there before it starts
+  std::thread thread_;  // last: it uses the members above
 };
 
 }  // namespace cascade::server

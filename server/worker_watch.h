@@ -1,3 +1,4 @@
+// Tells whether the worker hangs.
 #pragma once
 
 #include <cstdint>
@@ -9,9 +10,8 @@
 
 namespace cascade::server {
 
-// Sees from outside whether the worker hangs: it is busy, and its pulse has stood still for longer
-// than `limit`. Logs it once when it begins, with what was running, and once when it is over. One
-// thread.
+// The worker hangs if it is busy and its pulse has stood still for longer than `limit`. Logs once
+// when a hang begins, with what was running, and once when it is over. One thread.
 class WorkerWatch {
  public:
   struct Subject {
@@ -21,7 +21,7 @@ class WorkerWatch {
 
   WorkerWatch(Subject subject, absl::Duration limit);
 
-  // Looks at the worker, `passed` after the last time. True if it hangs.
+  // Looks at the worker, `passed` after the last look. True if the worker hangs.
   bool Look(absl::Duration passed);
 
  private:

@@ -19,8 +19,8 @@ struct Service {
   std::unique_ptr<grpc::Service> service;
 };
 
-// All services but health, which reports on them. The one place that names them: whoever adds a
-// service adds a line here. Borrows `serving`.
+// All services but health, which reports on them. The one place that names them: a new service is
+// a new line here. Borrows `serving`.
 std::vector<Service> MakeServices(const Serving& serving);
 
 // The names that health answers for.

@@ -1,9 +1,10 @@
+// The log messages of gRPC and Protobuf.
 #pragma once
 
 namespace cascade::server {
 
-// Sends what gRPC itself logs through Log: its errors as warnings, the rest as debug; and what
-// Protobuf says of malformed messages, as debug. Call it after StartLogging, before gRPC is used.
+// Routes gRPC's own log messages through Log: its errors as warnings, all others as debug; and
+// Protobuf's, about malformed messages, as debug. Call it after StartLogging, before gRPC is used.
 void RouteGrpcLogs();
 
 }  // namespace cascade::server

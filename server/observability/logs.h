@@ -47,11 +47,11 @@ class LogField {
 void StartLogging(const LogOptions& options);
 
 // Writes one event. Any thread; it may wait for stderr, so the worker's thread does not call it.
-// Text that is not UTF-8 is repaired, and what would break the line is escaped, except in the
-// `message` of the text format, which is ours.
+// Bytes that are not UTF-8 become U+FFFD, and characters that would break the line are escaped,
+// except in the `message` of the text format, which callers write as a literal.
 void Log(LogLevel level, absl::string_view message, std::initializer_list<LogField> fields = {});
 
-// The line's part after time and level, for tests: what Log writes.
+// What Log writes after time and level; for tests.
 std::string RenderEvent(LogFormat format, absl::string_view message,
                         std::initializer_list<LogField> fields);
 

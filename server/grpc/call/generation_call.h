@@ -43,8 +43,8 @@ inline constexpr Backlog kUnlimited = {.tokens = std::numeric_limits<std::size_t
 //   - the service and the outbox: `posted_` is false. It is true from the beginning until Accept,
 //     and from each Post until Send
 //   - gRPC: no write is in flight (WriteLoop sees to it)
-// The three are read and changed under the call's lock, and whoever makes the last of them true
-// decides under that same lock to finish; so exactly one thread does, and it does so last.
+// All three are read and changed under the call's lock. The thread that makes the last of them true
+// decides under that same lock to finish, so exactly one thread does, as the last thing it does.
 // GenerationIndex may reach a generation's flag until the generation is deleted, under its own
 // lock.
 //
@@ -114,8 +114,8 @@ class GenerationCall : protected Outbox::Sender {
  private:
   friend class Generation;
 
-  // True if the caller, who has something new for the reactor, must call Post when it has let go of
-  // the lock.
+  // For a generation that has something new for the reactor. True if it must call Post as soon as
+  // the lock is free.
   bool MustPost() ABSL_EXCLUSIVE_LOCKS_REQUIRED(call_mu_);
   void Post() { environment_.outbox.Post(*this); }
 

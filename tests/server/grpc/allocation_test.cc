@@ -152,7 +152,7 @@ TEST(AllocationTest, TheWorkerTellsAnEndWithoutIt) {
   bystander.join();
 }
 
-// The text is received, but not tokenised: that takes twice its bytes and more.
+// The text is received, but not tokenized: that takes twice its bytes and more.
 TEST(AllocationTest, ACallForWhichThereIsNoneEndsAndTheNextIsServed) {
   const ModelFolder folder;
   Served served(folder.path());
