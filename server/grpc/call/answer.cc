@@ -18,7 +18,7 @@ Answer::Answer(const GenerationRequest& request, std::size_t truncated_tokens, b
       truncated_tokens_(truncated_tokens),
       seed_(request.params.sampling.seed),
       keep_tokens_(keep_tokens),
-      choices_(1) {}
+      choices_(request.choices) {}
 
 void Answer::Start(std::size_t cached_tokens) {
   cached_tokens_ = cached_tokens;

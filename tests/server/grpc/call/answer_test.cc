@@ -83,6 +83,26 @@ TEST(AnswerTest, TheBacklogIsWhatTheNextDeltaHolds) {
   EXPECT_EQ(answer.backlog().bytes, 0U);
 }
 
+TEST(AnswerTest, KeepsChoicesApartAndCountsTheirBacklogTogether) {
+  GenerationRequest request;
+  request.choices = 2;
+  Answer answer(request, /*truncated_tokens=*/0, /*keep_tokens=*/false);
+  EXPECT_EQ(answer.choices(), 2U);
+  answer.Add(1, Step(10, "b"));
+  answer.Add(0, Step(11, "a"));
+  answer.Add(1, Step(12, "bb"));
+  EXPECT_EQ(answer.backlog().tokens, 3U);
+  EXPECT_EQ(answer.backlog().bytes, 4U);
+  Answer::Delta delta;
+  answer.TakeDelta(1, delta);
+  EXPECT_EQ(delta.text, "bbb");
+  EXPECT_FALSE(answer.HasDelta(1));
+  EXPECT_TRUE(answer.HasDelta(0));
+  EXPECT_EQ(answer.backlog().tokens, 1U);
+  EXPECT_EQ(answer.generated_tokens(1), 2U);
+  EXPECT_EQ(answer.generated_tokens(), 3U);
+}
+
 TEST(AnswerTest, EndsWithTimingsOrWithAStatus) {
   Answer finished = MakeAnswer(/*keep_tokens=*/false);
   finished.Finish({.queue = absl::Seconds(1), .prefill = {}, .decode = {}});

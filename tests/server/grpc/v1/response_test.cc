@@ -192,6 +192,37 @@ TEST_F(ResponseTest, ACandidateThatTheTokenizerDoesNotKnowHasNoBytes) {
   EXPECT_EQ(event.delta().logprobs(0).candidates(0).token(), "");
 }
 
+TEST_F(ResponseTest, ChoicesAreNumberedAndEachHasItsFinish) {
+  request_.choices = 2;
+  Encoded streamed = Make();
+  Encoded gathered = Make();
+  for (Encoded* encoded : {&streamed, &gathered}) {
+    Answer& answer = encoded->answer;
+    answer.Start(0);
+    answer.Add(1, Step(10, "b"));
+    answer.Add(0, Step(11, "a"));
+    answer.Add(1, LastStep(4095));
+    answer.Add(0, LastStep(4095));
+    answer.Finish({});
+  }
+  const std::vector<v1::GenerateEvent> events = streamed.TakeEvents();
+  ASSERT_EQ(events.size(), 6U);
+  for (std::uint32_t choice = 0; choice < 2; ++choice) {
+    EXPECT_EQ(events[1 + 2 * choice].delta().index(), choice);
+    EXPECT_EQ(events[2 + 2 * choice].finish().index(), choice);
+    EXPECT_EQ(events[2 + 2 * choice].finish().generated_tokens(), 2U);
+  }
+  EXPECT_EQ(events[1].delta().text(), "a");
+  EXPECT_EQ(events[3].delta().text(), "b");
+  EXPECT_EQ(events[5].summary().usage().generated_tokens(), 4U);
+
+  v1::GenerateResponse response;
+  gathered.encoder.Append(gathered.answer, response);
+  ASSERT_EQ(response.choices_size(), 2);
+  EXPECT_EQ(response.choices(1).text(), "b");
+  EXPECT_EQ(response.choices(1).finish().index(), 1U);
+}
+
 TEST_F(ResponseTest, OneResponseHoldsWhatTheStreamWouldHaveSent) {
   report_token_ids_ = keep_tokens_ = true;
   Encoded streamed = Make();
