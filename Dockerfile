@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Cascade and the bundled model, in two stages: what builds it is not in what runs it.
 #
 #   docker build -t cascade .

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What people and CI type; `make` alone tells what there is. CMake does the building.
 
 MODEL  ?= deploy/models/tales-7m

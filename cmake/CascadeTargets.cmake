@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # How every target of ours is made: one library per room, the same warnings everywhere.
 
 # What our own code compiles with. Generated code does not link it.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The architecture's numbers, as config.json has them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How the model asks for parallel work without knowing threads.
 #pragma once
 

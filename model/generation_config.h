@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a model's own generation_config.json says of how it likes to be decoded.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What runs a step: the line between the model and the code that schedules it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Some rows of a matrix or of a step's batch.
 #pragma once
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Cross-compiles model and engine for 64-bit ARM, and runs their tests and the determinism digests
 # under QEMU's user-mode emulation: the bits must be x86's. Takes a few minutes; JOBS=n at a time.
 set -eu

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Runs the benchmarks and prints what tests/bench/RESULTS.md takes: a section in Markdown with the machine, the
 # compiler, the commit and the tables. tests/bench/README.md says how to read them.
 #

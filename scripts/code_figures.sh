@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Prints how large the code is: files, functions and comments of model/, server/, tools/ and tests/, the
 # longest functions, and how many headers a header brings in. Needs universal-ctags. All lines are counted,
 # empty ones too; a line of comment is one that has nothing else.

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Installs the .deb in a Debian 12 where nothing else is, runs both programs there, and removes it again.
 # Takes this machine's apt sources. As root on Debian 12, with mmdebstrap; needs 1 GB of disk.
 #

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # make run and make test, as the README has them, from a clone in a Debian 12 where nothing is
 # installed but make. Takes this machine's apt sources. As root, with mmdebstrap; needs 4 GB of disk.
 #

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Builds the image, runs it as production would (read-only root, no capabilities, not root, bounded
 # memory), and asks it for health and for text. Docker if its engine runs, else podman.
 #

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Brings what the README shows and Debian does not have into FOLDER/bin: grpcurl, built from its Go module,
 # and a Python with grpcio-tools and matplotlib. Versions are pinned. Does nothing if they are there.
 set -eu

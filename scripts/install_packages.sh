@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Installs the Debian 12 or Ubuntu 24.04 packages of some groups; does nothing, quickly, if all are there.
 #
 #   install_packages.sh GROUP...    build, test, package, sanitize, lint, bench, peers, aarch64, cache

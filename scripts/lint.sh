@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # The checks that need no build, and clang-tidy.
 #
 #   lint.sh format            rewrites all sources in the house's format
@@ -27,7 +28,7 @@ tidy() { xargs -r -n 1 -P "${JOBS:-$(nproc)}" "$(tool clang-tidy)" -p build --qu
 quick_checks() {
   status=0
   format_check || status=1
-  for check in include_direction header_reach one_definition; do
+  for check in header_reach include_direction license_lines one_definition; do
     sh "tests/lint/$check.sh" . || status=1
   done
   git ls-files --cached --others --exclude-standard '*.sh' .ci/run | xargs shellcheck --external-sources || status=1

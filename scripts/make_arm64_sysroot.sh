@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Makes a folder that looks like a small arm64 Debian with the libraries that the model and the engine
 # need, for cmake/toolchains/aarch64-linux-gnu.cmake. apt resolves and downloads into the folder, with
 # lists of its own, and dpkg unpacks: no package is installed, no root is needed, this machine's apt

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Makes a local debian:bookworm-slim for podman where no image registry can be reached, from this
 # machine's own apt sources (as root on Debian 12; needs mmdebstrap and podman). The image holds the
 # names of those sources: not for publishing.

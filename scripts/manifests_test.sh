@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Checks deploy/kubernetes strictly, and that kustomize can build it if kustomize is there. Needs npm.
 set -eu
 cd "$(dirname "$0")/.."

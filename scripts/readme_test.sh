@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Runs the README's commands, as they stand, against a server with the bundled model.
 #
 #   readme_test.sh BIN [NEED...]

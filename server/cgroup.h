@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What Linux's control groups, and so containers, allow this process.
 #pragma once
 

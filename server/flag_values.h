@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From the value of a flag to what it means. Errors are INVALID_ARGUMENT and name the flag, its
 // value and what is allowed.
 #pragma once

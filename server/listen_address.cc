@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "server/listen_address.h"
 
 #include <netdb.h>

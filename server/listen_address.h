@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where the server listens: HOST:PORT, an IPv6 host in brackets, or unix:PATH.
 #pragma once
 

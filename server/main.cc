@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // cascade-server: flags, signals, and how it ends.
 //
 // Exit status: 0 after SIGTERM or SIGINT, while the model loads too; 1 if it cannot start, or

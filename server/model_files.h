@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The large files of a model folder, read at start-up: weights and tokenizer.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The threads that run the model, as the flags want them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A model in memory and the engine that runs it.
 #pragma once
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Cross-compiles for 64-bit ARM with Debian's cross compiler, and runs what it made under QEMU's
 # user-mode emulation. The libraries come from a sysroot that scripts/make_arm64_sysroot.sh makes:
 # nothing of it is installed on this machine.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Gives sequences their blocks, shared where their beginnings are the same.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which blocks of the KV cache are held, idle or empty.
 #pragma once
 

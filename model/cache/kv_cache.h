@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Key/value cache: checkpoint 3.
 //
 // A pool of fixed blocks of 16 positions, allocated once. A block is the keys and values of every

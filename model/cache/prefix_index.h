@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which blocks hold which beginnings of sequences: a map from prefixes to blocks.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One block's attention on golden activations: what checkpoints 4 and 5 have in common.
 #pragma once
 

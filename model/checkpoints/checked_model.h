@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The model that the checkpoints run on, beside its golden data.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The ladder of checkpoints: in what order the model is proved, and how exactly.
 //
 // Errors compound, so a checkpoint says nothing until those below it pass. docs/checkpoints has a

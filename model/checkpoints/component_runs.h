@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Single components, run as the checkpoints and their property tests want them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What Hugging Face computed for one model, as tests/golden/generate.py writes it.
 //
 // The tensors' shapes and the ranges of all numbers are checked against the model's configuration,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checked reading of the files of a golden folder.
 #pragma once
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "model/checkpoints/greedy_run.h"
 
 #include <utility>

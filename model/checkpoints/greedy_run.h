@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Greedy generation with a checked model: checkpoint 12 and the published continuations.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Climbs the ladder: measures the checkpoints in order and stops at the first that fails.
 #pragma once
 

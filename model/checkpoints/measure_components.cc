@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checkpoints 1 to 7: single components on Hugging Face's inputs.
 #include <algorithm>
 #include <cstddef>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checkpoint 12: from a prompt to tokens and text.
 #include <cstddef>
 #include <span>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checkpoints 8 and 9: the whole model.
 #include <algorithm>
 #include <cstddef>

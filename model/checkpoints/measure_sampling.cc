@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checkpoints 10 and 11: from logits to a token, and to probabilities.
 #include <cstddef>
 #include <span>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The measurements of checkpoints 1 to 12, one function for each comparison.
 //
 // Each runs a component on Hugging Face's own input and adds its comparison with Hugging Face's

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Arrays in the format of numpy.save.
 //
 // Reference: numpy.lib.format, version 1.0: the magic bytes, the version, the length of a header,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Continuations that others have published, for models without golden data.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // SHA-256, by which golden data knows the model that it was made for.
 //
 // Reference: FIPS 180-4. The weights' fingerprint uses xxHash, which is much faster; the golden

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The whole model on one sequence, run as checkpoints 8, 9 and 12 and their property tests want it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One choice's way from logits to tokens, text and a finish: what the server's worker and the
 // library's Generator have in common.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What one request asks of the model, complete: every default is resolved before it gets here.
 #pragma once
 

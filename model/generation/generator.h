@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A whole generation with no server: the loop of checkpoint 12.
 //
 //   prefill the prompt; then, until Decoding finishes: choose a token from the last row's logits,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Drafts without a model: what followed the last time that these words were said.
 #pragma once
 

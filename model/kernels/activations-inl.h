@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The element-wise functions on one vector of any size. Every operation is written and correctly
 // rounded, selects are on comparisons (the instructions for minimum and maximum differ in NaN), so
 // all targets agree to the bit.

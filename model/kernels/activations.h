@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Element-wise functions, each our own polynomial in written-out fused multiply-adds, so that every
 // SIMD target gives the same bits. No libm.
 #pragma once

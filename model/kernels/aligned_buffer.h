@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Memory for tensors: zeroed, aligned to cache lines, in huge pages where it is large.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The three products of attention, for one head and a tile of consecutive rows of one sequence, on
 // the cache's own blocks. Rows never see each other; a row's result depends on the positions up to
 // its own and on nothing else, so neither the tile nor the chunking of a prompt can change it.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The softmax of attention without its division: scores become exp(score - max), and are summed.
 #include "model/kernels/activations-inl.h"
 #include "model/kernels/attention_tile-inl.h"

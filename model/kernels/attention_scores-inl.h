@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The first product of attention: queries times keys.
 #include "model/kernels/attention_tile-inl.h"
 #include "model/kernels/float_rows-inl.h"

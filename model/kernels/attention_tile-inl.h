@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How many rows of attention share a pass over the keys or values, and how many vectors of them a
 // pass takes at once.
 #include "model/kernels/simd-inl.h"

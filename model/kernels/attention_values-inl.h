@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The second product of attention: softmax weights times values.
 #include "model/kernels/attention_tile-inl.h"
 #include "model/kernels/float_rows-inl.h"

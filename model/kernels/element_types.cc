@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "model/kernels/element_types.h"
 
 namespace cascade::model::kernels {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The types of stored numbers. An ElementType says how one number is stored; a WeightType is what a
 // user chooses for a model's weight matrices, and stands for one row of the table of panel formats.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The two 16-bit float formats, bit by bit: exact widening, and rounding to nearest, ties to even.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The kernel family of float32 activations. Private to this room: MatMul calls it.
 //
 // Every output is one chain of fused multiply-adds in a float32 accumulator, over all inputs in

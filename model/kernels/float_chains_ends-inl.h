@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The two ends of a chain: it starts at the bias, and when it is finished the epilogue takes it to
 // the output. Where a format has one scale for each column, the chain is of whole numbers: it
 // starts at zero, and meets scale and bias at its end.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What one product of the float chains hands to the SIMD code, the same for every target. Private
 // to this room.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The float chains for more rows than one tile holds. The time goes into the multiply-adds, if
 // everything else is kept out of their way; the blocking is Goto's, as BLIS has it.
 //

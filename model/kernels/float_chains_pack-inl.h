@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Packs rows of the input in the order in which the tiles read them (BLIS: packing A into
 // micro-panels): a tile then broadcasts consecutive floats, and reads one stream instead of one for
 // each row.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How the float chains read a panel of each format.
 //
 // A panel reader has kGroupRows, the consecutive rows of a panel that are stored together in

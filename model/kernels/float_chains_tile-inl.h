@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The inner loop of the float chains: one micro-tile, a few rows of the input times a few panels of
 // weights, with all its accumulators in registers.
 #include <array>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "model/kernels/float_panels.h"
 
 #include <array>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Weights as floats of one of the element types: a panel is a matrix [n_in][16] as float_rows.h
 // lays it out. Private to this room.
 #pragma once

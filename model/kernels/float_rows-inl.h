@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reading rows of floats with SIMD: what float_rows.h describes, for panels of weights and blocks
 // of keys or values alike.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How a matrix of floats lies in memory, in a panel of weights and in a block of keys or values
 // alike: row after row, each element of an ElementType. In bf16 rows come in pairs, an odd last one
 // padded: 32-bit word c of pair j is element [2j, c] below [2j + 1, c], which widens with one shift

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which SIMD targets the kernels are compiled for. Private to this room; to be included before any
 // header of Highway.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Weights as 4-bit integers with one scale for every 16 inputs of an output column:
 //
 //   w = q * scale, rounded once to float32       q in [-8, 7]

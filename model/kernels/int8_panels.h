@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Weights as 8-bit integers with one float32 scale an output column:
 //
 //   scale[n] = max_k |w[k, n]| / 127        q[k, n] = round(w[k, n] / scale[n]), ties to even

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which kernels multiply with a panel format. Private to this room.
 #pragma once
 

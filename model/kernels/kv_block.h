@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How keys and values lie in the cache: one head's part of a block of 16 positions.
 //
 //   keys   : [head_dim][16]    transposed, so that a score's lanes run along positions

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The matrix product that every projection of the model is made of.
 #pragma once
 

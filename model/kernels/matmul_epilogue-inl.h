@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What every kernel family does with a finished tile: activation, residual, and the one write to
 // the output.
 #include <algorithm>

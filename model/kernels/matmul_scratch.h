@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The memory between two calls of the matrix product.
 #pragma once
 

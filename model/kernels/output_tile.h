@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How kernels of the matrix product cut their output. Private to this room.
 #pragma once
 

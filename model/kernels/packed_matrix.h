@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The one layout that every weight matrix has in memory: panels of 16 output columns.
 #pragma once
 

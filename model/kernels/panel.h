@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The unit in which the kernels lay out what they read: 16 columns side by side.
 #pragma once
 

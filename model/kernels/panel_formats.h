@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The table of panel formats: how the weight matrices of each type lie in memory.
 //
 // Three things are kept apart. Storage is the type of the elements in a weight file

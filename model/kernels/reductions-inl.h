@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sums and maxima over the lanes, in an order that does not depend on the vector's size: 16 virtual
 // lanes, then one tree.
 #include <array>

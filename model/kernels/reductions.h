@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sums over a row, where lanes must meet: 16 fixed virtual lanes by absolute index (element i goes
 // to lane i % 16, ascending), then one fixed tree. The same bits on every SIMD target.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What every kernel shares: the vector types and the fused multiply-add. Included once per SIMD
 // target, as Highway's foreach_target.h has it.
 #include <cmath>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which instruction set the kernels run on. All of them compute the same bits; this is for logs,
 // and for the tests that prove it.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A weight matrix as a weight file stores it: what packing reads.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reading a matrix as a weight file stores it, a tile at a time. Private to this room.
 #pragma once
 

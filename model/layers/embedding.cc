@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "model/layers/embedding.h"
 
 #include <cassert>

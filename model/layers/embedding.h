@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Token and position embeddings.
 //
 //   hidden[r] = wte[token(r)] + wpe[position(r)]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The feed-forward network: checkpoint 6.
 //
 //   hidden += activation(x * c_fc + b_fc) * c_proj + b_proj

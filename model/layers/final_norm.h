@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The last layer norm, on the rows whose output is wanted: what checkpoint 8's logits are of.
 //
 //   out[i] = LayerNorm(hidden[row i of `rows`]; ln_f)

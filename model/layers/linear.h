@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An affine map: what c_attn, c_fc and both c_proj are, and, without a bias, the head.
 //
 //   out = residual + activation(x * weight + bias)

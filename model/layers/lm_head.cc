@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "model/layers/lm_head.h"
 
 #include "model/layers/linear.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The language model head: checkpoints 8 and 9.
 //
 //   logits = x * W        W: wte transposed, or lm_head.weight

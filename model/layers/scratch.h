@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The memory between the layers, sized once and used by every step.
 #pragma once
 

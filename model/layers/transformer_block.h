@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One transformer block: checkpoint 7.
 //
 //   hidden += Attention(LayerNorm(hidden; ln_1))

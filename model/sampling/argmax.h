@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Greedy choice: checkpoint 10.
 #pragma once
 

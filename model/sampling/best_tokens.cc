@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "model/sampling/best_tokens.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The best tokens of a vocabulary without sorting it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Log-probabilities, as the model itself gives them: of the raw logits, before temperature and
 // cuts.
 #pragma once

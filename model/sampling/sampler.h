@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From logits to a token: checkpoints 10 and 11.
 #pragma once
 

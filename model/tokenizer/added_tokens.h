@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Finds the tokens that are cut out of a text before it is split into words.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The 256 printable characters that vocabulary files write bytes with (openai/gpt-2, encoder.py,
 // bytes_to_unicode): a byte that is printable in Latin-1 stands for itself, the others follow from
 // U+0100 on. A space, for instance, is written U+0120.

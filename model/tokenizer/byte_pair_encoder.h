@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Merges the bytes of one word into tokens.
 #pragma once
 

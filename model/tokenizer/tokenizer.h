@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // GPT-2's byte-level byte-pair encoding, exactly.
 //
 // Text is cut into words by the pattern

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where one UTF-8 character ends and the next begins, in bytes that may be anything.
 #pragma once
 

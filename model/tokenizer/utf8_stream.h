@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From the bytes of tokens to text that may be sent: whole UTF-8 characters only.
 #pragma once
 

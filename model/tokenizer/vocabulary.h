@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a byte-level BPE tokenizer is made of, read from the files that Hugging Face writes and
 // checked: whoever holds a Vocabulary can rely on every word below.
 #pragma once

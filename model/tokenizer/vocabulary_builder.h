@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How both kinds of file become a Vocabulary: tokens first, then merges, then the last checks.
 #pragma once
 

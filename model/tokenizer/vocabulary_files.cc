@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // vocab.json, merges.txt and added_tokens.json.
 #include <cstddef>
 #include <string>

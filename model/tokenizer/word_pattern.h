@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Cuts text into the words that are merged one by one: GPT-2's pre-tokenisation.
 #pragma once
 

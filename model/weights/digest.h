@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What is said about the weights as a whole, in one pass over their bytes.
 #pragma once
 

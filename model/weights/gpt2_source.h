@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A model folder's weight files, checked, and how they are read.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The table of a GPT-2's tensors: what they are called, how large they are, and where they go.
 #pragma once
 

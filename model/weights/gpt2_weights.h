@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // All weights of one GPT-2, and how they come from a Hugging Face folder.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A file of packed weights, as they lie in memory: it is mapped and used as it is.
 //
 // It is a safetensors file, so that the usual tools can look into it:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Makes a file of packed weights (packed_file.h): whole, or not at all.
 #pragma once
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "model/weights/packed_weights.h"
 
 #include <map>

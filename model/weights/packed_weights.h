@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Weights that stay packed between starts, and are in memory once for all processes that use them.
 #pragma once
 

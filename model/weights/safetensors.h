@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The safetensors file format: an 8-byte little-endian header length, a JSON header that maps each
 // tensor's name to {dtype, shape, data_offsets}, then the data.
 // Reference: the format description of huggingface/safetensors.

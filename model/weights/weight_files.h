@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The weight files of a Hugging Face folder, seen as one set of named tensors.
 #pragma once
 

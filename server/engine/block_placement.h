@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which sequence has which blocks of the KV cache: at the start, after a fork, after a preemption.
 #pragma once
 

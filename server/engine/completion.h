@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The outcome of a request, and how its sink hears of it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How requests that run come to their end.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How far the end of a worker has come.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Why requests are ended by others than themselves.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a request needs of the KV cache, and which requests can never run.
 #pragma once
 

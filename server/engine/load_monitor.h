@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the worker's thread tells the others: its state, its speed, and what follows for newcomers.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One step of the model: which tokens of which sequences run in it, and their logits.
 #pragma once
 

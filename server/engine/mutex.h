@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // std::mutex with Clang's thread-safety annotations: -Wthread-safety checks the discipline at
 // compile time, and ThreadSanitizer sees the pthread calls underneath (into a prebuilt absl::Mutex
 // it cannot see).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Continuous batching: the requests that were started, and the model that they run on.
 #pragma once
 

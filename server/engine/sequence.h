@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One choice of a request on its way through the model.
 #pragma once
 

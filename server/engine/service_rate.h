@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How fast the worker has been lately, and how long waiting requests must expect to wait.
 #pragma once
 

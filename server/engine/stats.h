@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the engine counts, for status, metrics and tests.
 #pragma once
 

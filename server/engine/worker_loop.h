@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the worker's thread does, turn by turn.
 #pragma once
 

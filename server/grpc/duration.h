@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Between absl::Duration and google.protobuf.Duration.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whether requests are welcome, and what they are served with.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Errors on their way to the client.
 //
 // Inside the server an error is an absl::Status. Its google.rpc details travel as payloads, each

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The log messages of gRPC and Protobuf.
 #pragma once
 

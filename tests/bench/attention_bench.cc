@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Attention at a depth of 512 positions, over all heads of gpt2-medium (24 blocks of 16, head size
 // 64; 100 MB of float32 keys and values), on --threads=N threads, beside what as many threads can
 // do at best, for every type of the cache: one row, as in decoding (--benchmark_filter=rows:1/),

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the benchmarks of kernels have in common: their main function and their table.
 #pragma once
 

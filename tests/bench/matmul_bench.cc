@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The matrix product at the shapes of gpt2-medium, on --threads=N threads, beside what as many
 // threads can do at best: of multiply-adds where there are many rows, of reading the same weights
 // where few.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tokens per second of a whole model, with no server: prefill, decode, and many streams at once.
 // One process is one measurement: README.md says what the cells are and how to read them.
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The cells of the table: what a step of the model is asked to do, and how fast it does it.
 #pragma once
 

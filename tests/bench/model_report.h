@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How model_bench prints what it measured: a table, or one JSON object a line and cell.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where model_bench has its model from.
 #pragma once
 

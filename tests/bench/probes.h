@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What this machine can do at best, measured beside each kernel: a rate alone says nothing on a
 // machine that is shared, clocked up and down, or simply another one.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the smaller types of weights and cache cost in quality: perplexity of a text, errors of the
 // logits against float32, and how often the likeliest token is the same. README.md has more.
 #include "tests/support/quality.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What one fork and join of the thread pool costs: ForRanges with next to nothing to do.
 //
 // The best of many batches counts: whatever else runs on the machine only adds to it. `pause_us` is

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Bytes per second of processor time that the tokenizer encodes, on one thread, of one text file.
 //
 //   tokenizer_bench --tokenizer=FOLDER --text=FILE [--repetitions=R] [--tokens=FILE]

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Races Cascade's tokenizer against tiktoken on one thread, with GPT-2's vocabulary.
 
     python3 -m venv build/tokenizer-peers && build/tokenizer-peers/bin/pip install tiktoken

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the wire adds to a token: from the worker's OnStep to the client's Read, over loopback TCP.
 //
 //   BM_TokenToClient/N : N streams get one token each, as in a step of the worker, and the next

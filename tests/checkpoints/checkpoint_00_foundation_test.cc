@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checkpoint 0: the server starts, health says SERVING, reflection describes every service, and a
 // generate call streams. The real binary with the bundled model; its client knows nothing but gRPC.
 #include <csignal>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checkpoint 1: layer normalisation is PyTorch's.
 #include <cstddef>
 

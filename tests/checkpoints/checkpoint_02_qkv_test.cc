@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checkpoint 2: the query, key and value projection is Hugging Face's, and so is its split.
 #include <cstddef>
 

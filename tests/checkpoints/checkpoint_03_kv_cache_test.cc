@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checkpoint 3: the KV cache gives back what was written, and a write touches nothing else.
 #include <algorithm>
 #include <bit>

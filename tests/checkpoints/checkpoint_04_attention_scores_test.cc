@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checkpoint 4: attention scores are Hugging Face's, before the softmax.
 #include <algorithm>
 #include <cstddef>

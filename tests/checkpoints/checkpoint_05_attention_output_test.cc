@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checkpoint 5: what attention adds to the hidden state is Hugging Face's: softmax, values, merged
 // heads, c_proj.
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checkpoint 6: the feed-forward network is Hugging Face's, with the config's activation.
 #include <cstddef>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checkpoint 7: a whole block is Hugging Face's: pre-norm, two residuals. The first, then every
 // one, each on Hugging Face's own input, so that errors do not add up.
 #include <algorithm>

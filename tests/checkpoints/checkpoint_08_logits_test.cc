@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checkpoint 8: the whole model's logits are Hugging Face's, and so are the final hidden states.
 #include <algorithm>
 #include <cstddef>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checkpoint 9: asking for some rows' logits gives the bits that asking for all gives; so it is for
 // final hidden states, of which the head makes those logits.
 #include <vector>

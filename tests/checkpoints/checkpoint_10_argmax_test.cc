@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checkpoint 10: below temperature 1e-6 the largest logit is chosen, the lowest id among equals.
 #include <cstddef>
 #include <limits>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checkpoint 11: probabilities are PyTorch's softmax(logits / temperature), and after top-k, top-p
 // and min-p those that Hugging Face draws from.
 #include <cmath>

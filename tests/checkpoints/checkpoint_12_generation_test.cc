@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checkpoint 12: greedy decoding gives Hugging Face's tokens and text, for every golden prompt. The
 // other half, through gRPC, is checkpoint_12_grpc_test.cc.
 #include <cstddef>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checkpoint 12, its second half: Hugging Face's tokens and text through gRPC, streamed and in one
 // message, with every golden prompt in the same batch.
 #include <cstddef>

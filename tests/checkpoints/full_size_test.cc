@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A full-size model, in the folder that CASCADE_GPT2_DIR names: the continuations that are
 // published for gpt2 and gpt2-medium, and for any model that decoding agrees with prefill. Where
 // the folder has golden data, every checkpoint runs on it as well (GoldenModel::kFullSize).

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "tests/checkpoints/golden_model.h"
 
 #include <cstdio>

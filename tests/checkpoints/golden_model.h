@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The models that the checkpoints run on, and the fixtures of their tests.
 #pragma once
 

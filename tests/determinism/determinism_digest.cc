@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs fixed requests through the engine on every SIMD target of this machine, with several numbers
 // of threads and rows a step, and prints one digest for each model and way of storing its numbers.
 // The digests are the same on every machine: --expected compares with those of a file.

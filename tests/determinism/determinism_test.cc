@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The promise, through the engine: a request gives the same tokens, the same log-probabilities and
 // the same text, to the last bit, alone and in any company, in any order of arrival, for every
 // number of rows a step, with any number of threads, on every SIMD target.

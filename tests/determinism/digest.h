@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A hash that says whether answers are the same on another machine or at another time.
 #pragma once
 

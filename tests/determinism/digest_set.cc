@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "tests/determinism/digest_set.h"
 
 namespace cascade::testing {

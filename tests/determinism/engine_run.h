@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Test requests through the engine, or with the library alone.
 #pragma once
 

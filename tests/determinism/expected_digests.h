@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The digests that a file remembers: lines of a name, which may have spaces, and its digest. Lines
 // that begin with # say where they come from.
 #pragma once

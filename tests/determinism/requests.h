@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the determinism tests ask of the engine, and what they compare: everything that a client
 // sees of an answer, to the last bit.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The models that the determinism tests run, and the types that their numbers are stored in.
 #pragma once
 

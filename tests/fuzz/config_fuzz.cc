@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // config.json, generation_config.json and model.safetensors.index.json: any text gives a
 // configuration within the stated bounds, or one refusal that names the file.
 #include <cstddef>

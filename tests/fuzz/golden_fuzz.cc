@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Any bytes give an array that lies within them and has the elements that its shape says, or one
 // refusal that names the file. The same bytes as JSON give an array, or such a refusal.
 #include <cstddef>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Any bytes give a file of packed weights whose tensors lie within them, aligned, or one refusal
 // that names the file.
 #include <cstddef>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Any bytes that are a GenerateRequest are either prepared into something that the worker takes, or
 // refused with words and details that fit a client's trailers.
 #include <cmath>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Any bytes give tensors that lie within them and have the bytes that their shapes say, or one
 // refusal that names the file.
 #include <cstddef>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Any bytes survive encoding and decoding, and no text makes a special token of itself.
 #include <cstddef>
 #include <cstdint>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // However bytes are cut, the stream gives the text that they give at once, and it is valid UTF-8.
 //
 // The first byte seeds the cutting; the rest are the bytes.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whatever the files of a tokenizer hold, they are refused with INVALID_ARGUMENT, or give a
 // vocabulary in which every word can be encoded.
 //

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # The two programs together, as a user has them: cascade_cli_test.sh BIN, the folder of both.
 set -eu
 bin=$(cd "$1" && pwd)

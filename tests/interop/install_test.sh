@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # `cmake --install` into an empty folder, and both programs run from there: install_test.sh BUILD. The server
 # runs as the installed systemd unit says, with nothing but the installed files.
 set -eu

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Sourced by tests that need a server: start_server, stop_server. They want $bin, the folder of the
 # programs, $root, the project's, and $work, a folder to write in.
 # shellcheck shell=sh disable=SC2154

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Tells how many headers of this project each header brings in, directly or through others: what a change to
 # one header recompiles, and what a reader of it may have to know.
 #

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Tests header_reach.sh: it counts what a header brings in once each, through others and around a circle, and
 # refuses a tree whose headers bring in more than the budget.
 set -eu

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Holds every #include of model/, server/ and tools/ against include_rules.txt, and those of tests/ against its
 # rules for private headers. A source includes the header of its name first, which shows that the header
 # compiles alone.

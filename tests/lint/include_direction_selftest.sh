@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Tests include_direction.sh: a good tree passes, and each bad include, planted alone, fails and is named.
 set -eu
 check=$(cd "$(dirname "$0")" && pwd)/include_direction.sh

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Refuses a constant or a type that two headers define in one namespace. Each such pair breaks the one
 # definition rule: the linker keeps one definition for both, silently, and which one depends on the order of
 # the objects. An optimising compiler often hides the defect by folding the constant.

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Tests one_definition.sh: it passes what two headers may share, and refuses and names what they may not.
 set -eu
 check=$(cd "$(dirname "$0")" && pwd)/one_definition.sh

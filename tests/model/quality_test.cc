@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the smaller types of weights and cache cost, on the bundled model and a tale that it has not
 // seen. tests/bench/quality.cc measures the same with more text.
 #include "tests/support/quality.h"

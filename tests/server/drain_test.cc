@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Start-up and shutdown as clients see them, over loopback TCP.
 #include <memory>
 #include <thread>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A model small enough that transport is what takes time.
 #pragma once
 

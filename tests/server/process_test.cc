@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The real binary, from its command line to its exit status.
 #include <fcntl.h>
 #include <sys/file.h>

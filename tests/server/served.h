@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A whole server on a loopback port, and a client.
 #pragma once
 

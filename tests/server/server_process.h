@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The real binary, cascade-server, as a child process.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Health while the worker hangs, over loopback TCP.
 #include <atomic>
 #include <memory>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Who calls the server of a soak, and what they may expect.
 #pragma once
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "tests/soak/server_under_fire.h"
 
 #include <unistd.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The server of a soak: a child process that is stopped, ended and replaced on its port.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // See README.md: what is done to the server, and what must hold.
 #include <algorithm>
 #include <atomic>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How well a model predicts a text, and how far its logits are from a reference's.
 #pragma once
 

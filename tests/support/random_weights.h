@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A GPT-2 of any shape with no file behind it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Writes safetensors files, valid ones and such as no writer should make.
 #pragma once
 

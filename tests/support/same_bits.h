@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Comparison to the last bit: zeros of different signs differ.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An executor that shows whether a result depends on how work is split.
 #pragma once
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "tests/support/source_path.h"
 
 #include "absl/strings/str_cat.h"

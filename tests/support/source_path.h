@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where the repository's files are, for tests that read them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // For what a test cannot do without.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // cascade check, from its command line to its output.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

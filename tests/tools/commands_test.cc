@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The subcommands against a server of the test's own, over TCP.
 #include "tools/cascade/commands.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The interface of a subcommand, and the function that runs one on its command line.
 #pragma once
 

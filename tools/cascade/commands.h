@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The subcommands. Each is implemented in the .cc file that has its name.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The streams that a subcommand reads and writes.
 #pragma once
 

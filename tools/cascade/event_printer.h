@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Prints the stream of events of `cascade generate`.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The flags of one subcommand: their names, their help texts, and the values that the user gave.
 #pragma once
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "absl/strings/str_cat.h"
 #include "tools/cascade/commands.h"
 #include "tools/cascade/event_printer.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Handles Ctrl-C with a callback instead of ending the process.
 #pragma once
 

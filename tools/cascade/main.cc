@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // cascade: the command-line client of cascade-server.
 #include <unistd.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Makes text from a model or a user safe to show on a terminal.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Causal multi-head self-attention over the cache: checkpoints 2 to 5 put together.
 //
 // Reference: Hugging Face GPT2Attention.forward with a past.

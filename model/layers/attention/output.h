@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Attention output: checkpoint 5.
 //
 //   out[r] = sum_p softmax(scores[r])[p] * v[p]     per head; the heads side by side are `merged`

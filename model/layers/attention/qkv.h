@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Query, key and value projection: checkpoint 2.
 //
 //   qkv = x * c_attn + b_attn        [rows, 3 * n_embd]

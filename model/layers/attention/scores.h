@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Attention scores: checkpoint 4.
 //
 //   scores[r, p] = q[r] . k[p] * scale        for p <= start + r (causal)

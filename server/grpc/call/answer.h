@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What one generation has produced so far, in the engine's own terms, and how it ended.
 #pragma once
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "server/grpc/call/answer_at_once.h"
 
 #include "server/engine/exception_status.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Unary calls that need no generation.
 #pragma once
 

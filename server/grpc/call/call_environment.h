@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a call needs of the rest of the process.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One request at the worker, on behalf of an RPC.
 #pragma once
 

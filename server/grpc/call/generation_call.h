@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An RPC and its 1..n generations: what a unary call and the kinds of streams have in common.
 #pragma once
 

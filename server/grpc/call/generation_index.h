@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Finds running generations by their request ids, to cancel them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The RPCs that are not over yet: what shutdown waits for.
 #pragma once
 

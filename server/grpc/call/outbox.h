@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The thread that starts writes, so that the worker's thread need not.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An RPC that streams what its generations produce.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An RPC that answers with all that its generations have produced, in one message.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The loop that hands the messages of one RPC to gRPC.
 #pragma once
 

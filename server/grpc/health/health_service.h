@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The standard health service, grpc.health.v1.Health.
 //
 // Our own, from the published proto: reflection lists gRPC 1.51's built-in one but cannot describe

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "server/grpc/reflection/descriptors.h"
 
 #include "google/protobuf/descriptor.pb.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What reflection can be asked about services and messages.
 #pragma once
 

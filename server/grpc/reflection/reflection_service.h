@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The standard reflection service, in the versions v1 and v1alpha.
 //
 // Our own, on the callback API: gRPC's plugin for C++ 1.51 serves v1alpha alone and holds a thread

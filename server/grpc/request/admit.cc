@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "server/grpc/request/admit.h"
 
 #include <chrono>

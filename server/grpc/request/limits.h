@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Limits of a request's size. GetModel reports them.
 #pragma once
 

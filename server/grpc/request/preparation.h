@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From a valid request to one that the worker can run.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A request for text, as every dialect says it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a request for text may be: every limit and every combination, in one place.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What cascade.v1 tells of the model.
 #pragma once
 

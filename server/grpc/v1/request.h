@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From the messages of cascade.v1 to requests.
 #pragma once
 

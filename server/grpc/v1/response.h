@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From answers to the messages of cascade.v1.
 #pragma once
 

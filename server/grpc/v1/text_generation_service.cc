@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "server/grpc/v1/text_generation_service.h"
 
 #include <memory>

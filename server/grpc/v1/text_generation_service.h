@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The service cascade.v1.TextGeneration.
 #pragma once
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Loads cascade-server and llama.cpp's llama-server on this machine, by turns: see README.md.
 
 Makes its own virtual environment under build/load the first time, and goes on inside it.

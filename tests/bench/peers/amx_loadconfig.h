@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Included before everything else in llama.cpp's build (race/llama_build.py).
 //
 // GCC before 14 tells its optimiser that _tile_loadconfig() reads 8 bytes of the 64, so that it

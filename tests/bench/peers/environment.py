@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A Python environment of a benchmark's own, made the first time."""
 
 import hashlib

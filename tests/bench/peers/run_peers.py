@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Races Cascade against other engines on this machine: see README.md.
 
 Makes its own virtual environment under build/peers the first time, and goes on inside it.

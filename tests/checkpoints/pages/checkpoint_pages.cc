@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Writes the generated parts of the pages in docs/checkpoints anew: after a file has moved, an
 // include or a tolerance has changed, or a checkpoint measures something else.
 #include <cstdio>

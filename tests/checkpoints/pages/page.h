@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The pages of docs/checkpoints, of which the code writes some parts.
 //
 // A generated part stands between two comments:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The pages of docs/checkpoints say what the code says.
 #include <algorithm>
 #include <cstddef>

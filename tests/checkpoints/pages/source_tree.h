@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the source tree says about itself, for the pages that describe it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checks Kubernetes manifests against the API's types, its schemas, and what this service needs.
 //
 //   node check.mjs FOLDER     a kustomize base; exits with 1 and says why if something is wrong

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "model/cache/block_pool.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the cache promises beside checkpoint 3 (tests/checkpoints/checkpoint_03_kv_cache_test.cc).
 #include "model/cache/kv_cache.h"
 

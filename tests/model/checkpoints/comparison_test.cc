@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The comparison that every checkpoint rests on can fail.
 #include "model/checkpoints/comparison.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "tests/model/checkpoints/golden_copy.h"
 
 #include <cstdlib>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A copy of golden data, to be spoiled.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Golden data from a stranger: read in full, or refused by name.
 #include "model/checkpoints/golden_data.h"
 

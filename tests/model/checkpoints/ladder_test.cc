@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The ladder stands on golden data that is right, and stops where one element of it is wrong.
 #include "model/checkpoints/ladder.h"
 

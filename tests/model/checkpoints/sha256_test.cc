@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The examples of FIPS 180-4, and every way in which a message can end.
 #include "model/checkpoints/sha256.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A tokenizer whose tokens a test can write down: byte b is token b.
 #pragma once
 

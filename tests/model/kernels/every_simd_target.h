@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the kernels' tests share: a fixture that runs each test on every SIMD target, and numbers to
 // compute with.
 #pragma once

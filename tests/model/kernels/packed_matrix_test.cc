@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "model/kernels/packed_matrix.h"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "model/kernels/simd_target.h"
 
 #include "absl/status/status.h"

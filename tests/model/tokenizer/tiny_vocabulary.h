@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A vocabulary small enough to reason about: the 256 bytes and the merges that a test asks for.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The tokenizer against Hugging Face and tiktoken, on the texts of tests/golden/tokenizer.
 #include <optional>
 #include <string>

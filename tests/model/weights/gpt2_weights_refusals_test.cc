@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What is no GPT-2: each malformed folder by what its refusal says.
 #include <cstring>
 #include <limits>

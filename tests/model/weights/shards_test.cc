@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Weights spread over several files.
 #include <string>
 #include <vector>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A folder with nothing but the weights of a small GPT-2, and ways to spoil it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A sink that compares what it hears with what it should hear, at once.
 #pragma once
 

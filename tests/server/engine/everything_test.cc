@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Everything at once, and still the same bits: thousands of requests meet every fate and every
 // setting of the engine, and each that comes to its own end has the tokens, log-probabilities and
 // text that it has alone in the library. Chance is seeded; only the threads' timing is not.

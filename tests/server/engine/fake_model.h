@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A model that steps in nanoseconds, for tests of who runs what, when and where.
 #pragma once
 

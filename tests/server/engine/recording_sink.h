@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sinks that keep what they hear, for tests to look at.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A running batch with a model that costs nothing, requests with every fate, and checks between all
 // that happens. One thread, a clock of its own, and chance that is seeded: a failure repeats.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Millions of steps of a batch whose model costs nothing: after each of them every invariant holds.
 #include <algorithm>
 #include <atomic>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Ten thousand requests of every fate at once: what ends badly, and when, is left to chance; that
 // each sink ends exactly once, that results are right, and that everything is given back is not.
 #include <atomic>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A binary of its own: it replaces operator new, to count.
 #include <atomic>
 #include <cstddef>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An engine that steps in microseconds, for tests of everything but the numbers.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Who is cancelled or late ends before the next step, and gives everything back.
 #include <memory>
 #include <utility>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Requests of several choices: one prompt, one permit, one end, and as many results.
 #include <cstddef>
 #include <memory>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Deadlines, time limits, and who comes first.
 #include <cstddef>
 #include <memory>

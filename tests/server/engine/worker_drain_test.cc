@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How the worker ends.
 #include <cstddef>
 #include <functional>

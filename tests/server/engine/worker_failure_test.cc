@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What goes wrong within a step hurts those whom it must, and nobody else.
 #include <atomic>
 #include <cstddef>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // More than surely fits: somebody gives way, and nobody's result changes.
 #include <cstddef>
 #include <memory>

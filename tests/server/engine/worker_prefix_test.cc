@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What was computed once serves every prompt that begins the same, and nobody else.
 #include <cstddef>
 #include <memory>

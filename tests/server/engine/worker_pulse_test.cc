@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the worker says of itself.
 #include <cstddef>
 #include <memory>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tokens that are tried ahead: fewer steps, and never another result.
 #include <algorithm>
 #include <cstddef>

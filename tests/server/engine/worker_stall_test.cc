@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Who does not read pauses alone, gives way, and resumes where it was, or ends.
 #include <cstddef>
 #include <memory>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How requests go through the worker. Those that leave early: worker_cancel_test.cc; what goes
 // wrong: worker_failure_test.cc; its end: worker_drain_test.cc; the numbers: determinism_test.cc;
 // all of it at once: stress_test.cc.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What happens when memory runs out. A binary of its own: it replaces operator new, to fail.
 #include <atomic>
 #include <cstddef>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // cascade bench against the real server with the bundled model: what it counts must add up, and
 // agree with what the server says.
 #include <gmock/gmock.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The subcommand, from its flags to what it prints.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Loads against a server of the test's own.
 #include "tools/cascade/bench/load.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "tests/tools/bench/text_generation_fake.h"
 
 #include <algorithm>

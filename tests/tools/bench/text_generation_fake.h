@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A server without a model, which answers as tests want.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Computes percentiles of many durations in little memory.
 #pragma once
 

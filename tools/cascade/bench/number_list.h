@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A flag's value of comma-separated numbers, one for each run of a sweep.
 #pragma once
 

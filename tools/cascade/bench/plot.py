@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Draws a sweep of `cascade bench`: latencies and throughput against the offered load.
 
   cascade bench --rate=1,2,4,8,16 --duration=30s --json_file=runs.json

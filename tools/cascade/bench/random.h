@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Random numbers that a seed determines, the same on every machine.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // cascade check: the ladder of checkpoints on a model folder, without a server.
 #include <filesystem>
 #include <fstream>

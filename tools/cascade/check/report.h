@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The ladder as text, as JSON and as a page.
 #pragma once
 

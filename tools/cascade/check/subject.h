@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What `cascade check` checks, and against what.
 #pragma once
 

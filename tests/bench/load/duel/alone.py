@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is measured of cascade-server alone: a prefix that is cached, and overload."""
 
 import time

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """cascade-server, asked by `cascade bench`, both of this checkout's build."""
 
 import functools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is asked of a server."""
 
 from dataclasses import asdict, dataclass, field

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What both servers are to the load."""
 
 from typing import Protocol

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which CPUs the servers have, and which the clients: never the same."""
 
 from race.process import Failed, available_cpus

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """llama.cpp's llama-server, asked by llama_client, an asyncio program of this folder."""
 
 import json

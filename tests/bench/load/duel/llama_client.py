@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The process that loads llama-server: prints one JSON object.
 
 python -m duel.llama_client JOB, a JSON object: llama.py starts it. It does what `cascade bench`

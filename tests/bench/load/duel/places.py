@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Where things lie, beside what race.paths says."""
 
 from pathlib import Path

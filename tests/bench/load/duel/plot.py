@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The results as a picture."""
 
 from collections.abc import Callable, Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Servers and clients as processes, each on its own CPUs."""
 
 import os

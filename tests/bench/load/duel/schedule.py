@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Interleaves the servers: each load of each in turn (A B A B), round by round."""
 
 from collections.abc import Sequence

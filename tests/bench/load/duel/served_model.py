@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The race's random weights with a vocabulary, in each server's own format."""
 
 from dataclasses import dataclass

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The results as Markdown, for the terminal and RESULTS.md."""
 
 from collections.abc import Callable, Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A vocabulary of GPT-2's size and kind, for servers that turn each token into text.
 
 256 bytes, then pairs and triples of 40 characters, and the end of text: what a random model says is

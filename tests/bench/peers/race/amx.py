@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs the race as a CPU without AMX would: the system refuses it to this process and its children.
 
 A program must ask Linux for AMX's registers (arch_prctl, ARCH_REQ_XCOMP_PERM) and does without them

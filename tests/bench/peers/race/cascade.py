@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Cascade: model_bench of this checkout's build."""
 
 import functools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is measured: the same cells as model_bench's (tests/bench/README.md)."""
 
 from dataclasses import dataclass

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What takes part: a program that runs a model in one of its settings."""
 
 from collections.abc import Mapping, Sequence

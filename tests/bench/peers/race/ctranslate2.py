@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """CTranslate2: its generator, timed by its own callback at each token."""
 
 import time

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """An engine that lives in a Python process, and how its cells are timed."""
 
 import time

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Who takes part in what: contenders that installed, and what is not run, with the reason."""
 
 from collections.abc import Callable, Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Writes a model as GGUF, llama.cpp's format, in any of its types."""
 
 from collections.abc import Callable

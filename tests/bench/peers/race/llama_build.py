@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Builds llama.cpp for this CPU, from the source that its Python package carries."""
 
 import sys

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """llama.cpp: its own llama-bench and llama-batched-bench, built for this CPU."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Writes the logits that llama.cpp computes; runs with its Python binding on the path."""
 
 import argparse

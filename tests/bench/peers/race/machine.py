@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The machine, in words and as a fingerprint."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The race from end to end."""
 
 import json

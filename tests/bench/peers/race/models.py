@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Models of the true shapes with seeded random weights, as Hugging Face folders."""
 
 import json

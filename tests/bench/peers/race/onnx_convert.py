@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Writes a model as ONNX: python -m race.onnx_convert MODEL TARGET [SOURCE FORMAT].
 
 Without SOURCE in float32; with it, that file's products in FORMAT: "dynamic" or "blocks<bits>".

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """GPT-2 as an ONNX graph of the fused operators that ONNX Runtime's own model builder uses."""
 
 from pathlib import Path

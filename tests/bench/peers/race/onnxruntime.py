@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """ONNX Runtime on a graph of its fused operators, keys and values updated in place."""
 
 from collections.abc import Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """OpenVINO on the stateful model that Optimum Intel exports, keys and values kept by the plugin."""
 
 from collections.abc import Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs commands, each pinned to as many CPUs as it may use."""
 
 import os

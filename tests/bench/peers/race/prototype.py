@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A kernel prototype: one C++ file whose program measures made-up weights of the true shapes.
 
 Its command line: model TYPE MEDIUM THREADS DECODE_TOKENS REPETITIONS BATCHES DEPTH, with MEDIUM 0

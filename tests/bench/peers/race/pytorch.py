@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """PyTorch with transformers' GPT-2, eager or compiled."""
 
 from collections.abc import Sequence

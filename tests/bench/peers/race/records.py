@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a run has found so far, on disk: a run that was broken off goes on where it was."""
 
 import json

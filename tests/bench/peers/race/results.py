@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Turns what was recorded into the cells of peers.json."""
 
 import statistics

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Interleaves the contenders, process by process, for as many rounds as the time allows."""
 
 import time

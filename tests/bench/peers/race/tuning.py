@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Chooses each peer's best setting for each cell, once for a machine.
 
 Settings run with shortened cells of the smallest model; the fastest of a cell is what races, for

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whether a peer computes what Cascade computes: the logits after a random prompt."""
 
 from pathlib import Path

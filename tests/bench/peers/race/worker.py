@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The process in which a Python engine is measured: prints one JSON object a cell.
 
 python -m race.worker JOB, a JSON object: see worker_process.py, which starts it.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the peers that are Python packages have in common: each measurement is a new process."""
 
 import json

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Calls of several generations, with the test in the places of gRPC, the worker and a dialect.
 #include <algorithm>
 #include <array>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "server/grpc/reflection/reflection_service.h"
 
 #include <chrono>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Calls that are cancelled in the queue, in their prompts and in their answers, over loopback TCP.
 #include <functional>
 #include <memory>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "tests/server/grpc/v1/random_request.h"
 
 #include <limits>

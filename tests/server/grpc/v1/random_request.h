@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Requests of random shapes, and what is wrong with them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Ten thousand requests of random shapes, valid and not, from many clients at once, some of which
 // cancel, run out of time, talk nonsense or leave: each call gets a final status that fits it, and
 // in the end every block and every place is free.

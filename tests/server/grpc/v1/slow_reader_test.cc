@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Clients that do not read what they asked for, over loopback TCP.
 #include <memory>
 #include <string>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The service as its clients see it, over loopback TCP.
 #include <chrono>
 #include <memory>

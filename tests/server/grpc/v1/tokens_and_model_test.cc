@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The service's methods that do not generate, over loopback TCP.
 #include <string>
 
