@@ -1,5 +1,4 @@
 #!/usr/bin/env python3
-# SPDX-License-Identifier: Apache-2.0
 """Makes every golden tensor of the checkpoint tests with Hugging Face transformers on PyTorch.
 
     pip install -r requirements.txt
