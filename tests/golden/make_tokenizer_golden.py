@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Makes tests/golden/tokenizer: what the reference tokenizers make of some 3,100 texts.
 
     pip install transformers==5.23.0 tokenizers==0.23.3 tiktoken==0.14.0 regex==2026.11.15
