@@ -5,24 +5,19 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
-#include <limits>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "model/generation/logit_processors.h"
 #include "model/sampling/argmax.h"
+#include "model/sampling/log_probs.h"
 
 namespace cascade::model {
 namespace {
 
 bool Contains(const std::vector<TokenId>& tokens, TokenId token) {
   return std::find(tokens.begin(), tokens.end(), token) != tokens.end();
-}
-
-void Exclude(const std::vector<TokenId>& tokens, std::span<float> logits) {
-  for (const TokenId token : tokens) {
-    if (token < logits.size()) logits[token] = -std::numeric_limits<float>::infinity();
-  }
 }
 
 bool IsFinite(float logit) { return std::isfinite(logit); }
@@ -38,15 +33,16 @@ absl::Status CheckFinite(std::span<const float> logits) {
 
 }  // namespace
 
-Decoding::Decoding(const GenerationParams& params, std::uint32_t choice, std::size_t prompt_tokens,
-                   std::size_t n_ctx, const Tokenizer& tokenizer)
+Decoding::Decoding(const GenerationParams& params, std::uint32_t choice,
+                   std::span<const TokenId> prompt, std::size_t n_ctx, const Tokenizer& tokenizer)
     : params_(params),
+      processors_(MakeLogitProcessors(params)),
       sampler_(params.sampling, choice),
-      prompt_tokens_(prompt_tokens),
+      prompt_tokens_(prompt.size()),
       n_ctx_(n_ctx),
       tokenizer_(tokenizer),
       stop_matcher_(params.stopping.stop) {
-  assert(0 < prompt_tokens && prompt_tokens < n_ctx);
+  assert(0 < prompt_tokens_ && prompt_tokens_ < n_ctx);
 }
 
 absl::StatusOr<DecodingStep> Decoding::Next(std::span<const float> logits) {
@@ -55,6 +51,7 @@ absl::StatusOr<DecodingStep> Decoding::Next(std::span<const float> logits) {
   const absl::StatusOr<TokenId> token = Choose(logits);
   if (!token.ok()) return token.status();
   ++generated_;
+  processors_.Accept(*token);
 
   GeneratedToken generated{.id = *token, .log_probs = {}};
   if (params_.output.logprobs) {
@@ -82,19 +79,12 @@ DecodingStep Decoding::Stop(FinishReason reason) {
 std::string Decoding::TakeHeldBackText() { return stop_matcher_.Flush() + utf8_.Flush(); }
 
 absl::StatusOr<TokenId> Decoding::Choose(std::span<const float> logits) {
-  const StoppingParams& stopping = params_.stopping;
-  const bool may_stop = generated_ >= stopping.min_new_tokens;
-  if (may_stop && params_.sampling.greedy()) return Argmax(logits);
+  const bool processed = processors_.active();
+  if (!processed && params_.sampling.greedy()) return Argmax(logits);  // no copy of the row
 
   logits_.assign(logits.begin(), logits.end());
-  if (!may_stop) {
-    Exclude(stopping.eos_token_ids, logits_);
-    Exclude(stopping.stop_token_ids, logits_);
-    if (std::none_of(logits_.begin(), logits_.end(), IsFinite)) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "min_new_tokens is ", stopping.min_new_tokens, " but all ", logits.size(),
-          " tokens of the vocabulary are eos or stop tokens: at least one other is needed"));
-    }
+  if (processed) {
+    if (absl::Status status = processors_.Process(logits_); !status.ok()) return status;
   }
   return sampler_.Sample(logits_, prompt_tokens_ + generated_);
 }

@@ -86,7 +86,7 @@ absl::StatusOr<Generation> Generator::Generate(std::span<const TokenId> prompt,
   if (!blocks.ok()) return blocks.status();
 
   Run run(model_, cache_, *std::move(blocks));
-  Decoding decoding(params, choice, prompt.size(), config.n_ctx, tokenizer_);
+  Decoding decoding(params, choice, prompt, config.n_ctx, tokenizer_);
   Generation generation;
   std::span<const float> logits = run.Forward(prompt);
   while (true) {

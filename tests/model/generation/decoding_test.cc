@@ -3,6 +3,7 @@
 #include "model/generation/decoding.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <random>
 #include <string>
@@ -24,7 +25,7 @@ using ::cascade::testing::Refuses;
 using ::testing::ElementsAre;
 
 constexpr std::size_t kVocabSize = 260;  // two ids more than the tokenizer has, as if padded
-constexpr std::size_t kPrompt = 4;
+constexpr std::array<TokenId, 4> kPrompt = {'t', 'h', 'e', ' '};
 constexpr std::size_t kContext = 1000;
 
 // Logits of which `first` are the best, in this order.
@@ -175,7 +176,7 @@ TEST_F(DecodingTest, FinishesAtMaxNewTokens) {
 }
 
 TEST_F(DecodingTest, FinishesWhenPromptAndTokensFillTheContext) {
-  const Outcome outcome = Run(Greedy(), ByteTokens("abcdef"), kPrompt + 2);
+  const Outcome outcome = Run(Greedy(), ByteTokens("abcdef"), kPrompt.size() + 2);
   EXPECT_EQ(outcome.text, "ab");
   EXPECT_EQ(outcome.finish->reason, FinishReason::kContextFull);
 }
@@ -183,7 +184,7 @@ TEST_F(DecodingTest, FinishesWhenPromptAndTokensFillTheContext) {
 TEST_F(DecodingTest, OfSeveralReasonsTheFirstInOrderCounts) {
   GenerationParams params = Greedy();
   params.stopping.max_new_tokens = 1;
-  const auto reason = [&] { return Run(params, {'a'}, kPrompt + 1).finish->reason; };
+  const auto reason = [&] { return Run(params, {'a'}, kPrompt.size() + 1).finish->reason; };
   EXPECT_EQ(reason(), FinishReason::kMaxTokens);
   params.stopping.stop = {"a"};
   EXPECT_EQ(reason(), FinishReason::kStopString);
@@ -307,7 +308,7 @@ TEST_F(DecodingTest, DrawsWithSeedChoiceAndThePositionAfterThePrompt) {
   Sampler sampler(params.sampling, 3);
   for (std::size_t t = 0; t < 20; ++t) {
     std::vector<float> copy = even;
-    EXPECT_EQ(decoding.Next(even)->token->id, sampler.Sample(copy, kPrompt + t));
+    EXPECT_EQ(decoding.Next(even)->token->id, sampler.Sample(copy, kPrompt.size() + t));
   }
 }
 

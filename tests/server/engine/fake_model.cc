@@ -124,7 +124,7 @@ model::StepOutputs FakeModel::Forward(const model::Batch& batch, const model::Ou
 SinkRecord RunFakeAlone(std::span<const model::TokenId> prompt,
                         const model::GenerationParams& params, const model::Tokenizer& tokenizer,
                         std::uint32_t choice) {
-  model::Decoding decoding(params, choice, prompt.size(), FakeConfig().n_ctx, tokenizer);
+  model::Decoding decoding(params, choice, prompt, FakeConfig().n_ctx, tokenizer);
   SinkRecord record;
   record.end = absl::OkStatus();
   std::vector<float> logits(kVocabSize);
