@@ -9,22 +9,15 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/strip.h"
+#include "server/cgroup.h"
 
 namespace cascade::server {
 namespace {
 
 constexpr std::int32_t kMaxSeconds = 86'400;
+constexpr std::size_t kMaxThreads = 1024;
 
 }  // namespace
-
-absl::Status SetCount(absl::string_view flag, std::int32_t value, CountRange range,
-                      std::size_t& out) {
-  if (value < range.least || value > range.most) {
-    return FlagError(flag, value, absl::StrCat("from ", range.least, " to ", range.most));
-  }
-  out = static_cast<std::size_t>(value);
-  return absl::OkStatus();
-}
 
 absl::Status SetSeconds(absl::string_view flag, std::int32_t value, std::int32_t least,
                         absl::Duration& out) {
@@ -32,6 +25,26 @@ absl::Status SetSeconds(absl::string_view flag, std::int32_t value, std::int32_t
   absl::Status status = SetCount(flag, value, {least, kMaxSeconds}, seconds);
   out = absl::Seconds(seconds);
   return status;
+}
+
+absl::Status SetThreads(absl::string_view flag, const std::string& text, std::size_t& out) {
+  if (text == "auto") {
+    out = CpuLimit();
+    return absl::OkStatus();
+  }
+  if (!absl::SimpleAtoi(text, &out) || out < 1 || out > kMaxThreads) {
+    return FlagError(flag, text, absl::StrCat("auto or a number from 1 to ", kMaxThreads));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SetByteSize(absl::string_view flag, const std::string& text,
+                         std::optional<std::uint64_t>& out) {
+  if (text == "auto") return absl::OkStatus();
+  const absl::StatusOr<std::uint64_t> bytes = ParseByteSize(text);
+  if (!bytes.ok()) return FlagError(flag, text, "auto or a size such as 256MiB");
+  out = *bytes;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::uint64_t> ParseByteSize(absl::string_view text) {

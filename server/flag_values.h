@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// From the value of a flag to what it means. Errors are INVALID_ARGUMENT and name the flag, its
-// value and what is allowed.
+// Converts the values of flags. Each function sets `out` or returns INVALID_ARGUMENT, naming the
+// flag, its value and what is allowed.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,7 +24,7 @@ absl::Status FlagError(absl::string_view flag, const Value& value, absl::string_
   return absl::InvalidArgumentError(absl::StrCat("--", flag, "=", value, ": must be ", allowed));
 }
 
-// The names that a flag may have, and what each means.
+// The names that a flag's value may have, and what each stands for.
 template <typename Value>
 using Choices = std::vector<std::pair<absl::string_view, Value>>;
 
@@ -47,13 +48,26 @@ struct CountRange {
   std::int32_t most;
 };
 
-// A number within `range`.
-absl::Status SetCount(absl::string_view flag, std::int32_t value, CountRange range,
-                      std::size_t& out);
+// A number from range.least to range.most.
+template <typename Number>
+absl::Status SetCount(absl::string_view flag, std::int32_t value, CountRange range, Number& out) {
+  if (value < range.least || value > range.most) {
+    return FlagError(flag, value, absl::StrCat("from ", range.least, " to ", range.most));
+  }
+  out = static_cast<Number>(value);
+  return absl::OkStatus();
+}
 
-// From `least` seconds to a day.
+// A number of seconds, from `least` to a day's.
 absl::Status SetSeconds(absl::string_view flag, std::int32_t value, std::int32_t least,
                         absl::Duration& out);
+
+// "auto", one for each CPU that this process may use, or a number from 1 to 1024.
+absl::Status SetThreads(absl::string_view flag, const std::string& text, std::size_t& out);
+
+// "auto", which leaves `out` as it is, or a size as ParseByteSize reads it.
+absl::Status SetByteSize(absl::string_view flag, const std::string& text,
+                         std::optional<std::uint64_t>& out);
 
 // "64KiB", "256MiB", "2GiB", "1048576", "1048576B". INVALID_ARGUMENT for anything else, 0 included.
 absl::StatusOr<std::uint64_t> ParseByteSize(absl::string_view text);
