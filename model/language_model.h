@@ -19,8 +19,8 @@ namespace cascade::model {
 //   a prompt's own log-probs : logits of all its rows
 //   embeddings               : hidden states of its last row, or of all; no logits
 struct OutputRows {
-  std::span<const RowRange> logits;
-  std::span<const RowRange> hidden;
+  std::span<const RowRange> logits = {};
+  std::span<const RowRange> hidden = {};
 };
 
 // What it gives, row by row in the order of OutputRows. Views of the model's own memory, valid

@@ -2,36 +2,24 @@
 
 #include "model/generation/generator.h"
 
-#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "model/cache/kv_cache.h"
+#include "model/config.h"
+#include "model/generation/decoding.h"
+#include "model/generation/limits.h"
+#include "model/language_model.h"
+#include "model/row_range.h"
+#include "model/tokenizer/tokenizer.h"
 
 namespace cascade::model {
 namespace {
 
-absl::Status CheckPrompt(std::span<const TokenId> prompt, const ModelConfig& config) {
-  if (prompt.empty()) {
-    return absl::InvalidArgumentError("the prompt is empty: it needs at least one token");
-  }
-  if (prompt.size() >= config.n_ctx) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the prompt has ", prompt.size(), " tokens: with n_ctx = ", config.n_ctx,
-                     " it may have ", config.n_ctx - 1, ", so that there is room for one more"));
-  }
-  for (std::size_t i = 0; i < prompt.size(); ++i) {
-    if (prompt[i] < config.vocab_size) continue;
-    return absl::InvalidArgumentError(absl::StrCat("prompt token [", i, "] is ", prompt[i],
-                                                   ": with vocab_size = ", config.vocab_size,
-                                                   " the largest id is ", config.vocab_size - 1));
-  }
-  return absl::OkStatus();
-}
-
-// Blocks for the whole sequence at once, so that it cannot run out of them half-way.
+// Allocates blocks for the whole sequence at once, so that it cannot run out of them half-way.
 absl::StatusOr<BlockTable> AllocateBlocks(KvCache& cache, std::size_t positions) {
   std::optional<BlockTable> blocks = cache.TryAllocate(positions);
   if (blocks) return *std::move(blocks);
@@ -43,7 +31,7 @@ absl::StatusOr<BlockTable> AllocateBlocks(KvCache& cache, std::size_t positions)
 // One sequence on its way through the model. Borrows everything but its blocks.
 class Run {
  public:
-  Run(Gpt2& model, KvCache& cache, BlockTable blocks)
+  Run(LanguageModel& model, KvCache& cache, BlockTable blocks)
       : model_(model), cache_(cache), blocks_(std::move(blocks)) {}
 
   // Runs `tokens` at the next positions and returns the logits after the last one, valid until the
@@ -62,10 +50,10 @@ class Run {
     batch_.Clear();
     batch_.Add(blocks_, position_, tokens);
     position_ += tokens.size();
-    return model_.Forward(batch_, {.logits = logit_rows, .hidden = {}}, cache_).logits;
+    return model_.Forward(batch_, {.logits = logit_rows}, cache_).logits;
   }
 
-  Gpt2& model_;
+  LanguageModel& model_;
   KvCache& cache_;
   BlockTable blocks_;
   Batch batch_;
@@ -79,10 +67,10 @@ absl::StatusOr<Generation> Generator::Generate(std::span<const TokenId> prompt,
                                                absl::FunctionRef<void(const DecodingStep&)> on_step,
                                                std::uint32_t choice) {
   const ModelConfig& config = model_.config();
-  if (absl::Status status = CheckPrompt(prompt, config); !status.ok()) return status;
-  const std::size_t room = config.n_ctx - prompt.size();
-  const std::size_t positions = prompt.size() + std::min(params.stopping.max_new_tokens, room);
-  absl::StatusOr<BlockTable> blocks = AllocateBlocks(cache_, positions);
+  absl::Status status = CheckPrompt(prompt, config.n_ctx, config.vocab_size);
+  if (!status.ok()) return status;
+  absl::StatusOr<BlockTable> blocks = AllocateBlocks(
+      cache_, PositionsNeeded(prompt.size(), params.stopping.max_new_tokens, config.n_ctx));
   if (!blocks.ok()) return blocks.status();
 
   Run run(model_, cache_, *std::move(blocks));

@@ -2,33 +2,16 @@
 
 #include "server/engine/limits.h"
 
-#include <algorithm>
 #include <cstdint>
 #include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "model/cache/kv_cache.h"
+#include "model/generation/limits.h"
 #include "model/kernels/kv_block.h"
-#include "model/token.h"
 
 namespace cascade::server {
 namespace {
-
-absl::Status CheckPrompt(const GenerationRequest& request, const EngineLimits& limits) {
-  const std::size_t prompt = request.prompt.size();
-  if (prompt == 0 || prompt >= limits.n_ctx) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the prompt has ", prompt, " tokens; it must have 1 to ", limits.n_ctx - 1,
-                     ", to leave room for one in a context of ", limits.n_ctx));
-  }
-  for (const model::TokenId token : request.prompt) {
-    if (token >= limits.vocab_size) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "token ", token, " of the prompt is not in the vocabulary of ", limits.vocab_size));
-    }
-  }
-  return absl::OkStatus();
-}
 
 // All choices of a request run side by side, so each needs a place in the step.
 absl::Status CheckChoices(const GenerationRequest& request, const EngineLimits& limits) {
@@ -49,8 +32,8 @@ absl::Status CheckChoices(const GenerationRequest& request, const EngineLimits& 
 }  // namespace
 
 std::size_t PositionsNeeded(const GenerationRequest& request, std::size_t n_ctx) {
-  const std::size_t prompt = request.prompt.size();
-  return prompt + std::min(request.params.stopping.max_new_tokens, n_ctx - prompt) - 1;
+  return model::PositionsNeeded(request.prompt.size(), request.params.stopping.max_new_tokens,
+                                n_ctx);
 }
 
 std::size_t BlocksPerFork(const GenerationRequest& request, std::size_t n_ctx) {
@@ -64,7 +47,8 @@ std::size_t BlocksNeeded(const GenerationRequest& request, std::size_t n_ctx) {
 }
 
 absl::Status CheckRunnable(const GenerationRequest& request, const EngineLimits& limits) {
-  if (absl::Status status = CheckPrompt(request, limits); !status.ok()) return status;
+  absl::Status prompt = model::CheckPrompt(request.prompt, limits.n_ctx, limits.vocab_size);
+  if (!prompt.ok()) return prompt;
   if (request.params.stopping.max_new_tokens == 0) {
     return absl::InvalidArgumentError("max_new_tokens is 0; it must be at least 1");
   }

@@ -50,7 +50,7 @@ TEST(LimitsTest, NamesWhatCanNeverRun) {
   ExpectRefusal(Request(3, 0), "max_new_tokens is 0");
   GenerationRequest request = Request(3, 1);
   request.prompt[1] = 100;
-  ExpectRefusal(request, "token 100 of the prompt is not in the vocabulary of 100");
+  ExpectRefusal(request, "token 100, at index 1 of the prompt, is not in the vocabulary of 100");
 }
 
 TEST(LimitsTest, ChoicesShareTheFullBlocksOfThePrompt) {
