@@ -12,7 +12,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "model/config.h"
+#include "model/executor.h"
+#include "model/kernels/element_types.h"
+#include "model/source/model_source.h"
 #include "server/observability/logs.h"
+#include "server/options.h"
 
 namespace cascade::server {
 namespace {
@@ -23,41 +28,43 @@ absl::Status CheckVocabulary(const model::Tokenizer& tokenizer, const model::Mod
   if (tokenizer.vocab_size() <= config.vocab_size) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
       "the tokenizer has ", tokenizer.vocab_size(), " tokens, but config.json's vocab_size is ",
-      config.vocab_size, ": they are not of the same model"));
+      config.vocab_size, ": tokenizer and weights are not of the same model"));
 }
 
-absl::StatusOr<model::Tokenizer> LoadTokenizer(const Options& options,
+absl::StatusOr<model::Tokenizer> ReadTokenizer(const model::ModelSource& source,
                                                const model::ModelConfig& config) {
-  absl::StatusOr<model::Tokenizer> tokenizer = model::Tokenizer::Load(options.model);
+  absl::StatusOr<model::Tokenizer> tokenizer = source.ReadTokenizer();
   if (!tokenizer.ok()) return tokenizer;
   if (absl::Status status = CheckVocabulary(*tokenizer, config); !status.ok()) return status;
   return tokenizer;
 }
 
-// The tokenizer, as soon as it is there.
-class TokenizerInTheMaking {
+// Reads the tokenizer in a thread of its own. Borrows source and config.
+class TokenizerReader {
  public:
-  TokenizerInTheMaking(const Options& options, const model::ModelConfig& config)
-      : future_(std::async(std::launch::async, [&] { return LoadTokenizer(options, config); })) {}
+  TokenizerReader(const model::ModelSource& source, const model::ModelConfig& config)
+      : future_(std::async(std::launch::async, [&] { return ReadTokenizer(source, config); })) {}
 
-  // OK while nothing is known to be wrong.
-  absl::Status StatusSoFar() {
+  // The error, if reading has failed by now; OK if it has succeeded or still goes on.
+  absl::Status Poll() {
     if (future_.valid() && future_.wait_for(std::chrono::seconds(0)) == std::future_status::ready) {
       result_ = future_.get();
     }
     return future_.valid() ? absl::OkStatus() : result_.status();
   }
 
-  absl::StatusOr<model::Tokenizer> Take() {
+  // Waits until reading has ended. Call it once.
+  absl::StatusOr<model::Tokenizer> Wait() {
     if (future_.valid()) result_ = future_.get();
     return std::move(result_);
   }
 
  private:
-  std::future<absl::StatusOr<model::Tokenizer>> future_;  // invalid once result_ has it
+  std::future<absl::StatusOr<model::Tokenizer>> future_;  // invalid once its value is in result_
   absl::StatusOr<model::Tokenizer> result_;
 };
 
+// Logs how far loading is, at most one line each kBetweenProgressLines.
 class ProgressLines {
  public:
   void OnProgress(std::size_t done, std::size_t total) {
@@ -81,7 +88,8 @@ void LogPackedFile(const std::string& path, const model::PackedFileOutcome& outc
       Log(LogLevel::kInfo, "packed weights made", {{"path", path}, {"reason", outcome.reason}});
       break;
     case model::PackedFileUse::kFailed:
-      Log(LogLevel::kWarning, "packed weights cannot be kept: they are this process's own",
+      Log(LogLevel::kWarning,
+          "packed weights cannot be kept: this process has them in its own memory",
           {{"path", path}, {"reason", outcome.reason}});
       break;
   }
@@ -102,24 +110,24 @@ std::string PackedWeightsPath(const Options& options) {
                       ".packed");
 }
 
-absl::StatusOr<ModelFiles> LoadModelFiles(const Options& options, const model::ModelConfig& config,
+absl::StatusOr<ModelFiles> LoadModelFiles(const model::ModelSource& source,
+                                          const model::ModelConfig& config, const Options& options,
                                           model::Executor& executor) {
-  TokenizerInTheMaking tokenizer(options, config);
+  TokenizerReader reader(source, config);
   ProgressLines lines;
   model::LoadOptions load;
   load.type = options.weights;
   load.packed_file = PackedWeightsPath(options);
   load.on_progress = [&](std::size_t done, std::size_t total) {
     lines.OnProgress(done, total);
-    return tokenizer.StatusSoFar();
+    return reader.Poll();  // a broken tokenizer need not wait for the last of the weights
   };
-  absl::StatusOr<model::LoadedWeights> weights =
-      model::LoadGpt2Weights(options.model, config, load, executor);
+  absl::StatusOr<model::LoadedWeights> weights = model::LoadWeights(source, config, load, executor);
   if (!weights.ok()) return weights.status();
   LogPackedFile(load.packed_file, weights->packed_file);
-  absl::StatusOr<model::Tokenizer> made = tokenizer.Take();
-  if (!made.ok()) return made.status();
-  return ModelFiles{.tokenizer = *std::move(made), .weights = *std::move(weights)};
+  absl::StatusOr<model::Tokenizer> tokenizer = reader.Wait();
+  if (!tokenizer.ok()) return tokenizer.status();
+  return ModelFiles{.tokenizer = *std::move(tokenizer), .weights = *std::move(weights)};
 }
 
 }  // namespace cascade::server

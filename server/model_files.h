@@ -1,30 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
-// The large files of a model folder, read at start-up: weights and tokenizer.
+// The large files of a model, read at start-up: weights and tokenizer.
 #pragma once
 
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "model/config.h"
-#include "model/executor.h"
 #include "model/tokenizer/tokenizer.h"
 #include "model/weights/gpt2_weights.h"
-#include "server/options.h"
+
+namespace cascade::model {
+class Executor;
+class ModelSource;
+struct ModelConfig;
+}  // namespace cascade::model
 
 namespace cascade::server {
+
+struct Options;
 
 struct ModelFiles {
   model::Tokenizer tokenizer;
   model::LoadedWeights weights;
 };
 
-// Reads the tokenizer in a thread of its own while the weights are read and packed; whichever fails
-// first ends both. Logs how far it is, every few seconds, and what became of the packed weights'
-// file. Errors name the file.
-absl::StatusOr<ModelFiles> LoadModelFiles(const Options& options, const model::ModelConfig& config,
+// Reads the tokenizer in a thread of its own while the weights are read and packed; the first error
+// of either ends both. Logs every few seconds how many bytes are loaded, and at the end how the
+// packed weights' file was used. Errors name the file.
+absl::StatusOr<ModelFiles> LoadModelFiles(const model::ModelSource& source,
+                                          const model::ModelConfig& config, const Options& options,
                                           model::Executor& executor);
 
-// Where --packed_weights_cache keeps this model's packed weights; empty: nowhere.
+// The path of the file in which --packed_weights_cache keeps this model's packed weights; empty if
+// the flag is.
 std::string PackedWeightsPath(const Options& options);
 
 }  // namespace cascade::server

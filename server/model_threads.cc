@@ -13,6 +13,7 @@
 #include "server/engine/affinity.h"
 #include "server/engine/thread_pool.h"
 #include "server/observability/logs.h"
+#include "server/options.h"
 
 namespace cascade::server {
 namespace {
@@ -21,7 +22,7 @@ void WarnNotPinned(absl::string_view reason) {
   Log(LogLevel::kWarning, "--pin_threads: not all threads are tied to a CPU", {{"reason", reason}});
 }
 
-// The worker's CPU, if `pool` could be tied.
+// Pins the threads of `pool`. The CPU for the worker's thread; none if pinning failed.
 std::optional<int> Pin(ThreadPool& pool) {
   const std::vector<int> cpus = AllowedCpus();
   if (cpus.size() < pool.threads()) {

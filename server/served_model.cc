@@ -18,6 +18,7 @@
 #include "model/generation_config.h"
 #include "model/gpt2.h"
 #include "model/kernels/simd_target.h"
+#include "model/source/model_source.h"
 #include "model/weights/gpt2_weights.h"
 #include "server/cgroup.h"
 #include "server/engine/affinity.h"
@@ -28,8 +29,8 @@
 namespace cascade::server {
 namespace {
 
-// Upper bounds of the KV cache's size when no flag says it: it is touched at start-up, so that no
-// process grows under load and is killed there.
+// Upper bounds of the KV cache's size when no flag sets it. They matter because all of the cache is
+// touched at start-up, so that the process does not grow under load and is killed there.
 constexpr std::uint64_t kMostKvCacheBytes = std::uint64_t{1} << 30;
 constexpr std::uint64_t kKvCacheShareOfMemory = 4;  // a quarter
 
@@ -47,15 +48,16 @@ std::string Fingerprint(const model::WeightsReport& weights, model::kernels::KvT
                       kNumericsVersion);
 }
 
-// The model's defaults with nothing left open.
-absl::StatusOr<model::GenerationConfig> LoadDefaults(const Options& options,
+// The model's defaults, with a value for what its generation_config.json leaves out.
+absl::StatusOr<model::GenerationConfig> ReadDefaults(const Options& options,
+                                                     const model::ModelSource& source,
                                                      const model::ModelConfig& config) {
   absl::StatusOr<model::GenerationConfig> defaults = model::GenerationConfig();
-  if (options.use_generation_config) defaults = model::LoadGenerationConfig(options.model);
+  if (options.use_generation_config) defaults = source.ReadGenerationConfig();
   if (!defaults.ok()) return defaults;
   if (!defaults->max_new_tokens.has_value()) defaults->max_new_tokens = kDefaultMaxNewTokens;
   if (defaults->eos_token_ids.empty()) defaults->eos_token_ids = config.eos_token_ids;
-  // As in config.json: models that were scaled down inherit GPT-2's 50256, which they never make.
+  // As in config.json: scaled-down models inherit GPT-2's 50256, which they can never generate.
   std::erase_if(defaults->eos_token_ids,
                 [&config](model::TokenId id) { return id >= config.vocab_size; });
   return defaults;
@@ -85,9 +87,9 @@ std::size_t MaxTokenBytes(const model::Tokenizer& tokenizer) {
   return most;
 }
 
-void LogLoaded(const ModelInfo& info, const Options& options, std::size_t cache_bytes,
-               absl::Duration took) {
+void LogLoaded(const ModelInfo& info, const Options& options, absl::Duration took) {
   const model::WeightsReport& weights = info.weights;
+  const std::size_t blocks = info.cache_positions / model::kernels::kBlockPositions;
   Log(LogLevel::kInfo, "model loaded",
       {{"name", info.name},
        {"parameters", weights.parameters},
@@ -98,8 +100,8 @@ void LogLoaded(const ModelInfo& info, const Options& options, std::size_t cache_
        {"fingerprint", info.fingerprint},
        {"simd", model::kernels::SimdTargetName()},
        {"threads", options.threads},
-       {"kv_cache_type", std::string(Name(options.kv_cache_type))},
-       {"kv_cache_bytes", cache_bytes},
+       {"kv_cache_type", std::string(Name(info.cache_type))},
+       {"kv_cache_bytes", blocks * model::KvCache::BytesPerBlock(info.config, info.cache_type)},
        {"kv_cache_tokens", info.cache_positions},
        {"n_ctx", info.config.n_ctx}});
   if (weights.nan_count == 0) return;
@@ -107,29 +109,8 @@ void LogLoaded(const ModelInfo& info, const Options& options, std::size_t cache_
       {{"name", info.name}, {"nan_count", weights.nan_count}});
 }
 
-}  // namespace
-
-// What Load makes before there is anything to hold it.
-struct ServedModel::Parts {
-  ModelInfo info;
-  model::Tokenizer tokenizer;
-  std::unique_ptr<model::Executor> executor;
-  std::unique_ptr<model::Gpt2> gpt2;
-  model::KvCache cache;
-  WorkerOptions worker;
-};
-
-ServedModel::ServedModel(Parts parts)
-    : info_(std::move(parts.info)),
-      tokenizer_(std::move(parts.tokenizer)),
-      executor_(std::move(parts.executor)),
-      admission_(info_.max_running + info_.max_queued),
-      open_generations_(2 * admission_.limit()),
-      worker_(std::move(parts.gpt2), std::move(parts.cache), tokenizer_, parts.worker),
-      backend_{info_, tokenizer_, admission_, open_generations_, worker_} {}
-
-absl::StatusOr<std::unique_ptr<ServedModel>> ServedModel::Load(const Options& options) {
-  const absl::Time begin = absl::Now();
+// Applies --simd, which holds for the process, and checks the flags that only make sense together.
+absl::Status ApplyFlags(const Options& options) {
   if (absl::Status status = model::kernels::SetSimdTarget(options.simd); !status.ok()) {
     return absl::InvalidArgumentError(
         absl::StrCat("--simd=", options.simd, ": ", status.message()));
@@ -139,43 +120,72 @@ absl::StatusOr<std::unique_ptr<ServedModel>> ServedModel::Load(const Options& op
     return absl::InvalidArgumentError(
         absl::StrCat("--max_running, --step_tokens: ", status.message()));
   }
-  // The small files first: what is wrong with them is said at once.
-  absl::StatusOr<model::ModelConfig> config = model::LoadModelConfig(options.model);
+  return absl::OkStatus();
+}
+
+// What flags and the model's small files tell of the model: all but what only loading shows.
+absl::StatusOr<ModelInfo> DescribeModel(const Options& options, const model::ModelSource& source) {
+  const absl::StatusOr<model::ModelConfig> config = source.ReadConfig();
   if (!config.ok()) return config.status();
-  absl::StatusOr<model::GenerationConfig> defaults = LoadDefaults(options, *config);
+  absl::StatusOr<model::GenerationConfig> defaults = ReadDefaults(options, source, *config);
   if (!defaults.ok()) return defaults.status();
   const absl::StatusOr<std::size_t> blocks = NumKvBlocks(options, *config);
   if (!blocks.ok()) return blocks.status();
+  ModelInfo info;
+  info.name = options.model_name;
+  info.config = *config;
+  info.defaults = *std::move(defaults);
+  info.cache_type = options.kv_cache_type;
+  info.cache_positions = *blocks * model::kernels::kBlockPositions;
+  info.max_running = options.worker.max_running;
+  info.max_queued = options.worker.max_queued;
+  info.max_priority = options.max_priority;
+  info.stalled_reader_limit = options.worker.stalled_reader_limit;
+  return info;
+}
+
+}  // namespace
+
+ServedModel::ServedModel(ModelInfo info, model::Tokenizer tokenizer,
+                         std::unique_ptr<model::Executor> executor,
+                         std::unique_ptr<model::LanguageModel> language_model, model::KvCache cache,
+                         const WorkerOptions& worker)
+    : info_(std::move(info)),
+      tokenizer_(std::move(tokenizer)),
+      executor_(std::move(executor)),
+      admission_(info_.max_running + info_.max_queued),
+      open_generations_(2 * admission_.limit()),
+      worker_(std::move(language_model), std::move(cache), tokenizer_, worker),
+      backend_{info_, tokenizer_, admission_, open_generations_, worker_} {}
+
+absl::StatusOr<std::unique_ptr<ServedModel>> ServedModel::Load(const Options& options) {
+  const absl::Time begin = absl::Now();
+  if (absl::Status status = ApplyFlags(options); !status.ok()) return status;
+  // The small files first, so that an error in one of them is reported at once.
+  const std::unique_ptr<model::ModelSource> source = model::OpenModelSource(options.model);
+  absl::StatusOr<ModelInfo> info = DescribeModel(options, *source);
+  if (!info.ok()) return info.status();
 
   ModelThreads threads = StartModelThreads(options);
   model::Executor& executor = *threads.executor;
-  absl::StatusOr<ModelFiles> files = LoadModelFiles(options, *config, executor);
+  absl::StatusOr<ModelFiles> files = LoadModelFiles(*source, info->config, options, executor);
   if (!files.ok()) return files.status();
   absl::StatusOr<model::KvCache> cache =
-      model::KvCache::Create(*config, *blocks, options.kv_cache_type, executor);
+      model::KvCache::Create(info->config, info->cache_positions / model::kernels::kBlockPositions,
+                             options.kv_cache_type, executor);
   if (!cache.ok()) return cache.status();
 
-  ModelInfo info = {.name = options.model_name,
-                    .fingerprint = Fingerprint(files->weights.report, options.kv_cache_type),
-                    .config = *config,
-                    .defaults = *std::move(defaults),
-                    .weights = files->weights.report,
-                    .cache_type = options.kv_cache_type,
-                    .cache_positions = *blocks * model::kernels::kBlockPositions,
-                    .max_running = options.worker.max_running,
-                    .max_queued = options.worker.max_queued,
-                    .max_priority = options.max_priority,
-                    .max_token_bytes = MaxTokenBytes(files->tokenizer),
-                    .stalled_reader_limit = options.worker.stalled_reader_limit};
-  auto gpt2 = std::make_unique<model::Gpt2>(*config, std::move(files->weights.weights),
+  info->weights = files->weights.report;
+  info->fingerprint = Fingerprint(info->weights, options.kv_cache_type);
+  info->max_token_bytes = MaxTokenBytes(files->tokenizer);
+  auto gpt2 = std::make_unique<model::Gpt2>(info->config, std::move(files->weights.weights),
                                             options.worker.step_tokens, executor);
-  LogLoaded(info, options, *blocks * model::KvCache::BytesPerBlock(*config, options.kv_cache_type),
-            absl::Now() - begin);
-  std::optional<AffinityScope> tied;  // the worker's thread is made within it
+  LogLoaded(*info, options, absl::Now() - begin);
+  std::optional<AffinityScope> tied;  // the worker's thread inherits this thread's CPU
   if (threads.worker_cpu) tied.emplace(*threads.worker_cpu);
-  return std::unique_ptr<ServedModel>(
-      new ServedModel({std::move(info), std::move(files->tokenizer), std::move(threads.executor),
-                       std::move(gpt2), *std::move(cache), options.worker}));
+  return std::unique_ptr<ServedModel>(new ServedModel(*std::move(info), std::move(files->tokenizer),
+                                                      std::move(threads.executor), std::move(gpt2),
+                                                      *std::move(cache), options.worker));
 }
 
 }  // namespace cascade::server

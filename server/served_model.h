@@ -15,14 +15,16 @@
 
 namespace cascade::server {
 
-// Grows when the same weights, the same type and the same request may give other bits than before.
+// Part of the fingerprint. Increased by each change after which the same weights, types and request
+// may give other bits than before.
 inline constexpr int kNumericsVersion = 1;
 
-// Everything that a request meets behind the services. Thread-safe as its parts are.
+// Owns the model, the tokenizer, the admission and the worker: all that the services hand requests
+// to. As thread-safe as each of these.
 class ServedModel {
  public:
-  // Loads what `options.model` names and starts the worker; logs what was loaded. The error names
-  // the file or the flag that is wrong.
+  // Loads the model that options.model names, starts the worker, and logs what was loaded. An error
+  // names the file or the flag that is wrong.
   static absl::StatusOr<std::unique_ptr<ServedModel>> Load(const Options& options);
 
   ServedModel(const ServedModel&) = delete;
@@ -32,15 +34,18 @@ class ServedModel {
   const Backend& backend() const { return backend_; }
 
  private:
-  struct Parts;
-  explicit ServedModel(Parts parts);
+  // Starts the worker.
+  ServedModel(ModelInfo info, model::Tokenizer tokenizer, std::unique_ptr<model::Executor> executor,
+              std::unique_ptr<model::LanguageModel> language_model, model::KvCache cache,
+              const WorkerOptions& worker);
 
   const ModelInfo info_;
   const model::Tokenizer tokenizer_;
   const std::unique_ptr<model::Executor> executor_;
   Admission admission_;
   Admission open_generations_;
-  Worker worker_;  // ends before what it borrows and before the permits' owner
+  Worker worker_;  // destroyed before the tokenizer that it borrows, and before the admission that
+                   // its requests' permits belong to
   const Backend backend_;
 };
 

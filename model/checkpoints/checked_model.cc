@@ -2,10 +2,12 @@
 
 #include "model/checkpoints/checked_model.h"
 
+#include "model/source/model_source.h"
+
 namespace cascade::model {
 
 absl::StatusOr<std::unique_ptr<CheckedModel>> CheckedModel::Open(CheckedFolders folders) {
-  absl::StatusOr<ModelConfig> config = LoadModelConfig(folders.model);
+  absl::StatusOr<ModelConfig> config = OpenModelSource(folders.model)->ReadConfig();
   if (!config.ok()) return config.status();
   std::optional<GoldenData> golden;
   if (!folders.golden.empty()) {
@@ -22,7 +24,7 @@ absl::StatusOr<const Gpt2Weights*> CheckedModel::Weights() {
   if (!weights_) {
     whole_.reset();  // first: the weights of a large model do not fit twice
     absl::StatusOr<LoadedWeights> loaded =
-        LoadGpt2Weights(folders_.model, config_, std::nullopt, executor_);
+        LoadWeights(*OpenModelSource(folders_.model), config_, {}, executor_);
     if (!loaded.ok()) return loaded.status();
     weights_ = std::move(loaded->weights);
   }
@@ -44,9 +46,9 @@ absl::StatusOr<KvCache> CheckedModel::MakeCache(std::size_t positions) const {
 }
 
 absl::StatusOr<Tokenizer> CheckedModel::LoadTokenizer() const {
-  absl::StatusOr<Tokenizer> own = Tokenizer::Load(folders_.model);
+  absl::StatusOr<Tokenizer> own = OpenModelSource(folders_.model)->ReadTokenizer();
   if (!absl::IsNotFound(own.status()) || folders_.tokenizer.empty()) return own;
-  return Tokenizer::Load(folders_.tokenizer);
+  return OpenModelSource(folders_.tokenizer)->ReadTokenizer();
 }
 
 }  // namespace cascade::model

@@ -45,17 +45,17 @@ class CheckedModel {
   Executor& executor() { return executor_; }
 
   // The weights, for single components. Borrowed; valid until WholeModel() is called. Errors as
-  // LoadGpt2Weights.
+  // LoadWeights.
   absl::StatusOr<const Gpt2Weights*> Weights();
 
   // The whole model, for steps of up to n_ctx rows. Borrowed; valid until Weights() is called.
-  // Errors as LoadGpt2Weights.
+  // Errors as LoadWeights.
   absl::StatusOr<Gpt2*> WholeModel();
 
   // A cache with room for `positions` positions, rounded up to blocks.
   absl::StatusOr<KvCache> MakeCache(std::size_t positions) const;
 
-  // The model's tokenizer, or the one that stands in for it. Errors as Tokenizer::Load.
+  // The model's tokenizer, or the one that stands in for it. Errors as ModelSource::ReadTokenizer.
   absl::StatusOr<Tokenizer> LoadTokenizer() const;
 
  private:

@@ -39,7 +39,7 @@ Tensor LogitsAt(LanguageModel& model, KvCache& cache, std::span<const TokenId> t
     }
     Batch batch;
     batch.Add(blocks, start, tokens.subspan(start, end - start));
-    const ConstMatF logits = model.Forward(batch, {.logits = rows, .hidden = {}}, cache).logits;
+    const ConstMatF logits = model.Forward(batch, {.logits = rows}, cache).logits;
     for (std::size_t i = 0; i < rows.size(); ++i) {
       std::ranges::copy(logits.Row(i), result.Rows(result.rows()).Row(done + i).begin());
     }

@@ -14,8 +14,8 @@
 namespace cascade::model {
 namespace {
 
-// Half of a usual second-level cache: what was hashed is still there when its NaNs are counted. A
-// multiple of every element's size.
+// Half of a usual second-level cache, so that the bytes that were hashed are still in it when their
+// NaNs are counted. A multiple of every element's size.
 constexpr std::size_t kPieceBytes = std::size_t{1} << 18;
 
 }  // namespace
@@ -29,14 +29,14 @@ void WeightsDigest::AddNumber(std::size_t number) {
   XXH3_128bits_update(state_.get(), &fixed, sizeof(fixed));
 }
 
-// With its length, so that no two lists of texts look alike.
+// With its length, so that no two different lists of texts hash the same bytes.
 void WeightsDigest::AddText(absl::string_view text) {
   AddNumber(text.size());
   XXH3_128bits_update(state_.get(), text.data(), text.size());
 }
 
 void WeightsDigest::Add(absl::string_view name, const StoredTensor& tensor,
-                        kernels::ElementType type) {
+                        const StoredType& type) {
   AddText(name);
   AddText(tensor.dtype);
   AddNumber(tensor.shape.size());
@@ -44,7 +44,7 @@ void WeightsDigest::Add(absl::string_view name, const StoredTensor& tensor,
   for (std::size_t at = 0; at < tensor.bytes.size(); at += kPieceBytes) {
     const auto piece = tensor.bytes.subspan(at, std::min(kPieceBytes, tensor.bytes.size() - at));
     XXH3_128bits_update(state_.get(), piece.data(), piece.size());
-    nan_count_ += CountNaNs(piece, type);
+    nan_count_ += type.count_nans(piece);
   }
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is said about the weights as a whole, in one pass over their bytes.
+// The hash and the count of NaNs of all weights, in one pass over their bytes.
 #pragma once
 
 #include <cstddef>
@@ -7,28 +7,30 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
-#include "model/kernels/element_types.h"
-#include "model/weights/safetensors.h"
+#include "model/weights/stored_tensor.h"
 
 struct XXH3_state_s;  // of xxhash.h
 
 namespace cascade::model {
 
+struct StoredType;  // of elements.h
+
 // Hashes tensors and counts their NaNs.
 //
 // The hash is XXH3-128 over name, dtype, shape and bytes of each tensor in the order of the calls:
-// it does not see how tensors are spread over files or in which order they lie there. It tells one
-// model from another; it is no defence against somebody who wants two to look the same.
+// how the tensors are spread over files, and in which order they lie there, does not change it. It
+// tells one model from another; it is no defence against somebody who wants two models to look the
+// same.
 //
 // Cost: reads each byte once from memory.
 class WeightsDigest {
  public:
   WeightsDigest();
 
-  // `type` is what tensor.dtype stands for.
-  void Add(absl::string_view name, const StoredTensor& tensor, kernels::ElementType type);
+  // `type` is the row of tensor.dtype.
+  void Add(absl::string_view name, const StoredTensor& tensor, const StoredType& type);
 
-  // What the tensors alone do not tell: the numbers of the model's configuration.
+  // Adds a text to the hash: for the numbers of the configuration, which no tensor tells.
   void AddText(absl::string_view text);
 
   std::string Hex() const;  // 32 lower-case hexadecimal digits, the same on every machine

@@ -26,13 +26,12 @@ std::string ShapeText(const std::vector<std::size_t>& shape) {
   return absl::StrCat("[", absl::StrJoin(shape, ", "), "]");
 }
 
-absl::Status CheckTensor(const Gpt2Tensor& row, const WeightFiles& files,
-                         const std::string& folder) {
+absl::Status CheckTensor(const Gpt2Tensor& row, const WeightFiles& files) {
   const WeightFiles::Entry* entry = files.Find(row.name);
   if (entry == nullptr) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(folder, ": tensor \"", row.name, "\": expected shape ", ShapeText(row.shape),
-                     ", found in no weight file, with or without the prefix \"transformer.\""));
+    return absl::InvalidArgumentError(absl::StrCat(
+        files.name(), ": tensor \"", row.name, "\": expected shape ", ShapeText(row.shape),
+        ", found in no weight file, with or without the prefix \"transformer.\""));
   }
   const std::string where = absl::StrCat(files.PathOf(*entry), ": tensor \"", row.name, "\": ");
   if (entry->tensor.shape != row.shape) {
@@ -40,15 +39,15 @@ absl::Status CheckTensor(const Gpt2Tensor& row, const WeightFiles& files,
                                                    ", as config.json has it, found ",
                                                    ShapeText(entry->tensor.shape)));
   }
-  if (!ElementTypeOf(entry->tensor.dtype)) {
+  if (FindStoredType(entry->tensor.dtype) == nullptr) {
     return absl::InvalidArgumentError(
-        absl::StrCat(where, "expected F32, F16 or BF16, found ", entry->tensor.dtype));
+        absl::StrCat(where, "expected ", StoredTypeNames(), ", found ", entry->tensor.dtype));
   }
   return absl::OkStatus();
 }
 
-// A block beyond the configuration's last would be left out without a word, and the rest would run
-// and talk nonsense. Every other name that we do not ask for is a buffer or another head.
+// A block beyond the configured ones would silently be left out, and the rest would run and
+// generate nonsense. Any other name that is not in the table is a buffer or another head.
 absl::Status CheckNoFurtherBlock(const ModelConfig& config, const WeightFiles& files) {
   for (const auto& [name, entry] : files.entries()) {
     absl::string_view rest = name;
@@ -65,27 +64,31 @@ absl::Status CheckNoFurtherBlock(const ModelConfig& config, const WeightFiles& f
 }
 
 absl::Status CheckAll(const std::vector<Gpt2Tensor>& table, const ModelConfig& config,
-                      const WeightFiles& files, const std::string& folder) {
+                      const WeightFiles& files) {
   for (const Gpt2Tensor& row : table) {
-    if (absl::Status checked = CheckTensor(row, files, folder); !checked.ok()) return checked;
+    if (absl::Status checked = CheckTensor(row, files); !checked.ok()) return checked;
   }
   return CheckNoFurtherBlock(config, files);
 }
 
-ElementType TypeOf(const WeightFiles::Entry& entry) { return *ElementTypeOf(entry.tensor.dtype); }
+const StoredType& TypeOf(const WeightFiles::Entry& entry) {
+  return *FindStoredType(entry.tensor.dtype);  // CheckTensor found it
+}
 
-// The type that holds every stored matrix exactly: theirs, if they have one type, else float32.
-ElementType StoredType(const std::vector<Gpt2Tensor>& table, const WeightFiles& files) {
-  const ElementType first = TypeOf(*files.Find(table.front().name));
+// As stored_type() says.
+ElementType CommonType(const std::vector<Gpt2Tensor>& table, const WeightFiles& files) {
+  const ElementType first = TypeOf(*files.Find(table.front().name)).type;
   for (const Gpt2Tensor& row : table) {
-    if (row.matrix != nullptr && TypeOf(*files.Find(row.name)) != first) return ElementType::kF32;
+    if (row.matrix != nullptr && TypeOf(*files.Find(row.name)).type != first) {
+      return ElementType::kF32;
+    }
   }
   return first;
 }
 
-// The numbers of the configuration that a result depends on and that the tensors' shapes do not
-// tell, for the fingerprint.
-std::string Mathematics(const ModelConfig& config) {
+// The numbers of the configuration that results depend on and that the tensors' shapes do not tell.
+// Part of the fingerprint: a change here changes every model's fingerprint.
+std::string ConfigText(const ModelConfig& config) {
   return absl::StrCat(
       "n_head=", config.n_head,
       " epsilon=", absl::Hex(std::bit_cast<std::uint32_t>(config.layer_norm_epsilon)),
@@ -93,8 +96,9 @@ std::string Mathematics(const ModelConfig& config) {
       " inverse_layer_scale=", config.scale_attn_by_inverse_layer_idx);
 }
 
-// int8 and int4 have no number for what is not finite, and no scale for the numbers beside it.
-absl::Status CheckQuantised(const Gpt2Tensor& row, const WeightFiles& files,
+// int8 and int4 cannot represent NaN or infinity, nor is there a scale for the finite weights that
+// share it with one.
+absl::Status CheckQuantized(const Gpt2Tensor& row, const WeightFiles& files,
                             const WeightFiles::Entry& entry) {
   const std::optional<std::size_t> column = row.matrix->FindNonFiniteColumn();
   if (!column) return absl::OkStatus();
@@ -114,21 +118,19 @@ absl::string_view Sample(const StoredTensor& tensor) {
 
 }  // namespace
 
-absl::StatusOr<Gpt2Source> Gpt2Source::Open(const std::string& folder, const ModelConfig& config,
+absl::StatusOr<Gpt2Source> Gpt2Source::Open(WeightFiles files, const ModelConfig& config,
                                             const std::vector<Gpt2Tensor>& table) {
-  absl::StatusOr<WeightFiles> files = WeightFiles::Open(folder);
-  if (!files.ok()) return files.status();
-  if (absl::Status checked = CheckAll(table, config, *files, folder); !checked.ok()) return checked;
-  Gpt2Source source(table, *std::move(files));
-  source.stored_type_ = StoredType(table, source.files_);
-  source.mathematics_ = Mathematics(config);
+  if (absl::Status checked = CheckAll(table, config, files); !checked.ok()) return checked;
+  Gpt2Source source(table, std::move(files));
+  source.stored_type_ = CommonType(table, source.files_);
+  source.config_text_ = ConfigText(config);
   return source;
 }
 
 std::string Gpt2Source::Identity(WeightType type) const {
   WeightsDigest digest;
   digest.AddText(absl::StrCat("layout ", kernels::kPackedLayoutVersion));
-  digest.AddText(mathematics_);
+  digest.AddText(config_text_);
   digest.AddText(files_.Stamp());
   for (const Gpt2Tensor& row : table_) {
     const WeightFiles::Entry& entry = *files_.Find(row.name);
@@ -158,19 +160,20 @@ absl::Status Gpt2Source::Read(const ReadOptions& options, Executor& executor, We
   files_.WillBeRead();
   report = ReportFor(options.type);
   WeightsDigest digest;
-  digest.AddText(mathematics_);
+  digest.AddText(config_text_);
   std::size_t done = 0;
   for (const Gpt2Tensor& row : table_) {
     const WeightFiles::Entry& entry = *files_.Find(row.name);
     const StoredTensor& tensor = entry.tensor;
-    digest.Add(row.name, tensor, TypeOf(entry));
+    const StoredType& stored = TypeOf(entry);
+    digest.Add(row.name, tensor, stored);
     if (row.matrix != nullptr) {
-      *row.matrix = kernels::PackedMatrix::Pack(row.Source(tensor.bytes, TypeOf(entry)),
+      *row.matrix = kernels::PackedMatrix::Pack(row.Source(tensor.bytes, stored.type),
                                                 row.TypeInMemory(options.type), executor);
-      absl::Status quantised = CheckQuantised(row, files_, entry);
-      if (!quantised.ok()) return quantised;
+      absl::Status quantized = CheckQuantized(row, files_, entry);
+      if (!quantized.ok()) return quantized;
     } else {
-      *row.values = Widen(tensor.bytes, TypeOf(entry));
+      *row.values = stored.widen(tensor.bytes);
     }
     files_.Release(entry);
     if (absl::Status status = on_tensor(row); !status.ok()) return status;

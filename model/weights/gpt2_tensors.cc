@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "model/weights/gpt2_weights.h"
 
 namespace cascade::model {
 namespace {
@@ -24,6 +25,11 @@ class Table {
               kernels::PackedMatrix& matrix) {
     rows_.push_back(
         {.name = std::move(name), .shape = std::move(shape), .matrix = &matrix, .layout = layout});
+  }
+
+  void Vocabulary(std::string name, const ModelConfig& config, kernels::PackedMatrix& matrix) {
+    Matrix(std::move(name), Layout::kOutIn, {config.vocab_size, config.n_embd}, matrix);
+    rows_.back().is_vocabulary = true;
   }
 
   void LayerNorm(const std::string& name, std::size_t size, LayerNormWeights& weights) {
@@ -60,8 +66,7 @@ std::size_t Gpt2Tensor::ElementCount() const {
 }
 
 kernels::WeightType Gpt2Tensor::TypeInMemory(kernels::WeightType asked) const {
-  const bool vocabulary = layout == Layout::kOutIn;
-  const bool keep_int8 = vocabulary && asked == kernels::WeightType::kInt4;
+  const bool keep_int8 = is_vocabulary && asked == kernels::WeightType::kInt4;
   return keep_int8 ? kernels::WeightType::kInt8 : asked;
 }
 
@@ -76,9 +81,8 @@ kernels::SourceMatrix Gpt2Tensor::Source(std::span<const std::byte> bytes,
 }
 
 std::vector<Gpt2Tensor> Gpt2Tensors(const ModelConfig& config, Gpt2Weights& weights) {
-  const std::vector<std::size_t> embedding = {config.vocab_size, config.n_embd};
   Table table;
-  table.Matrix("wte.weight", Layout::kOutIn, embedding, weights.wte);
+  table.Vocabulary("wte.weight", config, weights.wte);
   table.Values("wpe.weight", {config.n_ctx, config.n_embd}, weights.wpe);
   weights.h.resize(config.n_layer);
   for (std::size_t layer = 0; layer < config.n_layer; ++layer) {
@@ -86,7 +90,7 @@ std::vector<Gpt2Tensor> Gpt2Tensors(const ModelConfig& config, Gpt2Weights& weig
   }
   table.LayerNorm("ln_f", config.n_embd, weights.ln_f);
   if (!config.tie_word_embeddings) {
-    table.Matrix("lm_head.weight", Layout::kOutIn, embedding, weights.lm_head.emplace());
+    table.Vocabulary("lm_head.weight", config, weights.lm_head.emplace());
   }
   return table.Take();
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -10,14 +11,16 @@
 #include "model/kernels/element_types.h"
 #include "model/kernels/packed_matrix.h"
 #include "model/kernels/source_matrix.h"
-#include "model/weights/gpt2_weights.h"
 
 namespace cascade::model {
 
-// One row of the table. It goes to exactly one of `matrix` and `values`.
+struct Gpt2Weights;  // of gpt2_weights.h
+
+// One row of the table. The tensor is loaded into exactly one of `matrix` and `values`.
 struct Gpt2Tensor {
   std::string name;                // Hugging Face's, without the prefix "transformer."
   std::vector<std::size_t> shape;  // as weight files have it
+  bool is_vocabulary = false;      // an embedding or a head: [vocab_size, n_embd]
   kernels::PackedMatrix* matrix = nullptr;
   kernels::SourceMatrix::Layout layout = kernels::SourceMatrix::Layout::kInOut;  // of `matrix`
   std::vector<float>* values = nullptr;
@@ -30,11 +33,11 @@ struct Gpt2Tensor {
     return shape[layout == kernels::SourceMatrix::Layout::kInOut ? 1 : 0];
   }
 
-  // How the matrix lies in memory if the model's matrices are to be of type `asked`: so, but an
-  // embedding and a head stay int8 beside int4. They decide the most, and gain the least.
+  // The type that this matrix gets when the model is loaded as `asked`: `asked` itself, except that
+  // in an int4 model the embedding and the head are int8. They affect quality most and save least.
   kernels::WeightType TypeInMemory(kernels::WeightType asked) const;
 
-  // What it takes there, vectors as floats.
+  // Bytes of the tensor in a model that is loaded as `asked`; vectors are floats.
   std::size_t BytesInMemory(kernels::WeightType asked) const;
 
   // `bytes` of this tensor as a source to pack. REQUIRES: matrix != nullptr.

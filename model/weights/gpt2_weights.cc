@@ -5,9 +5,12 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "model/config.h"
+#include "model/executor.h"
 #include "model/weights/gpt2_source.h"
 #include "model/weights/gpt2_tensors.h"
 #include "model/weights/packed_weights.h"
+#include "model/weights/weight_files.h"
 
 namespace cascade::model {
 namespace {
@@ -21,13 +24,13 @@ absl::Status ReadSource(const Gpt2Source& source, const Gpt2Source::ReadOptions&
 
 }  // namespace
 
-absl::StatusOr<LoadedWeights> LoadGpt2Weights(const std::string& folder, const ModelConfig& config,
+absl::StatusOr<LoadedWeights> LoadGpt2Weights(WeightFiles files, const ModelConfig& config,
                                               const LoadOptions& options, Executor& executor) {
   LoadedWeights loaded;
-  // A tied head is not in the table: a lm_head.weight that lies in the file all the same is
+  // A tied head has no row in the table: if the file has a lm_head.weight all the same, it is
   // ignored, as Hugging Face overwrites it with wte.
   const std::vector<Gpt2Tensor> table = Gpt2Tensors(config, loaded.weights);
-  const absl::StatusOr<Gpt2Source> source = Gpt2Source::Open(folder, config, table);
+  const absl::StatusOr<Gpt2Source> source = Gpt2Source::Open(std::move(files), config, table);
   if (!source.ok()) return source.status();
 
   const WeightType type = options.type.value_or(kernels::ExactWeightType(source->stored_type()));
@@ -40,11 +43,6 @@ absl::StatusOr<LoadedWeights> LoadGpt2Weights(const std::string& folder, const M
   absl::Status status = ReadSource(*source, read, executor, loaded.report);
   if (!status.ok()) return status;
   return loaded;
-}
-
-absl::StatusOr<LoadedWeights> LoadGpt2Weights(const std::string& folder, const ModelConfig& config,
-                                              std::optional<WeightType> type, Executor& executor) {
-  return LoadGpt2Weights(folder, config, LoadOptions{.type = type}, executor);
 }
 
 }  // namespace cascade::model

@@ -67,7 +67,7 @@ absl::StatusOr<PackedFile> PackedFile::Parse(std::span<const std::byte> bytes,
     return absl::InvalidArgumentError(
         absl::StrCat(file, ": no file of packed weights: expected ", expected));
   };
-  if (packed.Said(kPackedFormatKey) != kPackedFormat) {
+  if (packed.MetadataOf(kPackedFormatKey) != kPackedFormat) {
     return malformed(absl::StrCat(kPackedFormatKey, " ", kPackedFormat));
   }
   const auto hashes = packed.tensors_.find(kPackedHashes);
@@ -127,7 +127,7 @@ absl::StatusOr<std::span<const std::byte>> PackedFile::Find(absl::string_view na
   return found->second.bytes.first(size);
 }
 
-absl::string_view PackedFile::Said(absl::string_view key) const {
+absl::string_view PackedFile::MetadataOf(absl::string_view key) const {
   const auto found = metadata_.find(key);
   return found == metadata_.end() ? absl::string_view() : absl::string_view(found->second);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes a file of packed weights (packed_file.h): whole, or not at all.
+// Writes a file of packed weights (packed_file.h): the whole file, or no file at all.
 #pragma once
 
 #include <cstddef>
@@ -17,26 +17,26 @@ namespace cascade::model {
 
 // Lock, then Begin, Append for each tensor, Finish.
 //
-// Holds the right to write one file, which one process has at a time and gives back by its end,
-// however that comes. The file is written beside its place, with ".tmp" behind its name; what a
-// process that was killed left there, the next one takes over.
+// Holds a lock on the file that it writes, so that one process writes at a time; the system frees
+// the lock when the process ends, however it ends. The file is written as "<path>.tmp" and then
+// renamed. A ".tmp" file that a killed process left behind is overwritten by the next writer.
 class PackedFileWriter {
  public:
-  // Waits for a process that is writing the same file: it may be there when this returns. An
-  // error, naming the path, if the folder cannot be written.
+  // Takes the lock, after waiting for a process that is writing the same file: the file may be
+  // there when this returns. An error, naming the path, if the folder cannot be written.
   static absl::StatusOr<PackedFileWriter> Lock(const std::string& path);
 
   PackedFileWriter(PackedFileWriter&& other) noexcept;
   PackedFileWriter& operator=(PackedFileWriter&&) = delete;
-  ~PackedFileWriter();  // leaves nothing behind that was not finished
+  ~PackedFileWriter();  // removes the file unless Finish succeeded
 
   // `names` are the tensors that will be written, in any order.
   absl::Status Begin(const std::vector<std::string>& names);
 
   absl::Status Append(absl::string_view name, std::span<const std::byte> bytes);
 
-  // Adds what is said of them all, and gives the file its name once all of it is on the disk:
-  // readers find the old one or this one, never a part.
+  // Writes the header with this metadata, waits until all of the file is on the disk, and renames
+  // it: readers find the old file or the new one, never a part.
   absl::Status Finish(const std::map<std::string, std::string>& metadata);
 
  private:
@@ -51,7 +51,7 @@ class PackedFileWriter {
   std::string path_;
   int fd_ = -1;
   std::size_t header_bytes_ = 0;  // reserved at the beginning of the file
-  std::size_t data_bytes_ = 0;    // behind them, so far
+  std::size_t data_bytes_ = 0;    // of tensors, so far
   nlohmann::json entries_;        // of the header
   bool published_ = false;
 };

@@ -2,6 +2,7 @@
 
 #include "model/weights/packed_weights.h"
 
+#include <cstring>
 #include <map>
 #include <span>
 #include <utility>
@@ -9,7 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "model/weights/elements.h"
+#include "model/weights/gpt2_weights.h"
 #include "model/weights/packed_file.h"
 #include "model/weights/packed_file_writer.h"
 
@@ -23,9 +24,10 @@ constexpr absl::string_view kIdentity = "identity";
 constexpr absl::string_view kNaNCount = "nan_count";
 constexpr absl::string_view kFingerprint = "fingerprint";
 
-// What cannot be told without reading the weights; the types are for who looks at the file.
-std::map<std::string, std::string> Findings(const std::string& identity,
-                                            const WeightsReport& report) {
+// The file's metadata: its identity, and the numbers of the report that only reading the source
+// tells. The types are for people who look at the file.
+std::map<std::string, std::string> MetadataFor(const std::string& identity,
+                                               const WeightsReport& report) {
   return {{std::string(kIdentity), identity},
           {"stored_type", std::string(Name(report.stored_type))},
           {"memory_type", std::string(Name(report.memory_type))},
@@ -33,10 +35,11 @@ std::map<std::string, std::string> Findings(const std::string& identity,
           {std::string(kFingerprint), report.fingerprint}};
 }
 
-// A verified file says what its writer wrote.
-void AddFindings(const PackedFile& file, WeightsReport& report) {
-  (void)absl::SimpleAtoi(file.Said(kNaNCount), &report.nan_count);
-  report.fingerprint = std::string(file.Said(kFingerprint));
+// Fills in the numbers of the report that only reading the source tells. The file was verified, so
+// its metadata is what MetadataFor made.
+void AddMetadata(const PackedFile& file, WeightsReport& report) {
+  (void)absl::SimpleAtoi(file.MetadataOf(kNaNCount), &report.nan_count);
+  report.fingerprint = std::string(file.MetadataOf(kFingerprint));
 }
 
 std::span<const std::byte> Contents(const Gpt2Tensor& row) {
@@ -51,14 +54,15 @@ void Empty(const Gpt2Tensor& row) {
   }
 }
 
-// Puts a tensor in its place: a matrix as it lies in the file, a vector as a copy.
+// Fills the row's matrix, which borrows the file's bytes, or its vector, which copies them.
 absl::Status Fill(const Gpt2Tensor& row, WeightType type, const PackedFile& file) {
   const auto bytes = file.Find(row.name, row.BytesInMemory(type));
   if (!bytes.ok()) return bytes.status();
   if (row.matrix != nullptr) {
     *row.matrix = PackedMatrix::Borrow(row.n_in(), row.n_out(), row.TypeInMemory(type), *bytes);
   } else {
-    *row.values = Widen(*bytes, kernels::ElementType::kF32);
+    row.values->resize(row.ElementCount());
+    std::memcpy(row.values->data(), bytes->data(), bytes->size());
   }
   return absl::OkStatus();
 }
@@ -80,7 +84,7 @@ absl::Status PackedWeights::Read(const Gpt2Source::ReadOptions& options, Executo
   if (!mapped.ok()) return mapped.status();
   const absl::StatusOr<PackedFile> file = PackedFile::Parse(mapped->bytes(), path_);
   if (!file.ok()) return file.status();
-  if (file->Said(kIdentity) != source_.Identity(options.type)) {
+  if (file->MetadataOf(kIdentity) != source_.Identity(options.type)) {
     return absl::FailedPreconditionError(
         absl::StrCat(path_, ": made of other weight files, or for other settings"));
   }
@@ -90,7 +94,7 @@ absl::Status PackedWeights::Read(const Gpt2Source::ReadOptions& options, Executo
     if (absl::Status filled = Fill(row, options.type, *file); !filled.ok()) return filled;
   }
   loaded.report = source_.ReportFor(options.type);
-  AddFindings(*file, loaded.report);
+  AddMetadata(*file, loaded.report);
   loaded.weights.packed_file = *std::move(mapped);
   return absl::OkStatus();
 }
@@ -99,7 +103,7 @@ absl::Status PackedWeights::MakeAndRead(const Gpt2Source::ReadOptions& options, 
                                         LoadedWeights& loaded) const {
   absl::StatusOr<PackedFileWriter> writer = PackedFileWriter::Lock(path_);
   if (!writer.ok()) return writer.status();
-  // Whoever held the lock may have made it.
+  // Another process may have made the file while this one waited for the lock.
   if (Read(options, executor, loaded).ok()) return absl::OkStatus();
 
   std::vector<std::string> names;
@@ -112,7 +116,7 @@ absl::Status PackedWeights::MakeAndRead(const Gpt2Source::ReadOptions& options, 
     return written;
   });
   if (!read.ok()) return read;
-  absl::Status finished = writer->Finish(Findings(source_.Identity(options.type), report));
+  absl::Status finished = writer->Finish(MetadataFor(source_.Identity(options.type), report));
   if (!finished.ok()) return finished;
   return Read(options, executor, loaded);
 }

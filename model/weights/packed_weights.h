@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Weights that stay packed between starts, and are in memory once for all processes that use them.
+// Weights that are kept packed between starts, in a file that all processes of a machine share.
 #pragma once
 
 #include <string>
@@ -9,22 +9,25 @@
 #include "model/executor.h"
 #include "model/weights/gpt2_source.h"
 #include "model/weights/gpt2_tensors.h"
-#include "model/weights/gpt2_weights.h"
+#include "model/weights/report.h"
 
 namespace cascade::model {
 
-// A packed file (packed_file.h) of one model folder's weights in one type. It is used only if it
-// says that it was made of these very weight files (Gpt2Source::Identity) and every byte of it is
-// what was written.
+struct LoadedWeights;  // of gpt2_weights.h
+
+// A packed file (packed_file.h) of one model folder's weights in one type. It is used only if
+// its metadata says that it was made of these very weight files (Gpt2Source::Identity), and if
+// every byte is as it was written.
 class PackedWeights {
  public:
   // Borrows source and table.
   PackedWeights(std::string path, const Gpt2Source& source, const std::vector<Gpt2Tensor>& table)
       : path_(std::move(path)), source_(source), table_(table) {}
 
-  // Fills the table's places and the rest of `loaded` from the file, after having made it if it is
-  // not there or of no use. If several processes come at once, one makes it and the others wait.
-  // kFailed leaves the places in any state. While making it, memory holds one tensor at a time.
+  // Fills the matrices and vectors that the table points to, and the rest of `loaded`, from the
+  // file. Makes the file first if it is missing, damaged or of other weights; if several processes
+  // need it at once, one of them makes it and the others wait. While the file is made, memory holds
+  // one tensor at a time. kFailed leaves matrices and vectors in any state.
   PackedFileOutcome ReadOrMake(const Gpt2Source::ReadOptions& options, Executor& executor,
                                LoadedWeights& loaded);
 

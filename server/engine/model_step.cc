@@ -39,7 +39,7 @@ model::ConstMatF ModelStep::Run(std::span<const PlannedChunk> plan,
         {.first = batch_.rows() + chunk.logits.first, .count = chunk.logits.count});
     batch_.Add(sequence.blocks(), sequence.position(), sequence.NextTokens(chunk.rows()));
   }
-  return model_->Forward(batch_, {.logits = logit_rows_, .hidden = {}}, cache).logits;
+  return model_->Forward(batch_, {.logits = logit_rows_}, cache).logits;
 }
 
 }  // namespace cascade::server

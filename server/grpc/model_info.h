@@ -10,7 +10,7 @@
 #include "model/config.h"
 #include "model/generation_config.h"
 #include "model/kernels/element_types.h"
-#include "model/weights/gpt2_weights.h"
+#include "model/weights/report.h"
 
 namespace cascade::server {
 

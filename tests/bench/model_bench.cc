@@ -75,8 +75,7 @@ absl::Status WriteLogits(const ModelOptions& options, SourcedModel source,
   model::Batch batch;
   batch.Add(blocks, 0, *tokens);
   const model::RowRange last{.first = tokens->size() - 1, .count = 1};
-  const model::StepOutputs outputs =
-      gpt2.Forward(batch, {.logits = {&last, 1}, .hidden = {}}, *cache);
+  const model::StepOutputs outputs = gpt2.Forward(batch, {.logits = {&last, 1}}, *cache);
   const std::span<const float> logits = outputs.logits.Row(0);
 
   std::ofstream out(options.logits, std::ios::binary);

@@ -115,7 +115,7 @@ void StepRunner::Step(std::size_t start) {
     const std::span<const TokenId> all(tokens_);
     batch.Add(tables_[i], start, all.subspan(i * cell_.tokens, cell_.tokens));
   }
-  gpt2_->Forward(batch, {.logits = logit_rows_, .hidden = {}}, cache_);
+  gpt2_->Forward(batch, {.logits = logit_rows_}, cache_);
 }
 
 double StepRunner::SecondsPerStep(std::size_t steps) {

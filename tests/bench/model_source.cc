@@ -4,8 +4,10 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <utility>
 
+#include "model/source/model_source.h"
 #include "tests/support/random_weights.h"
 
 namespace cascade::bench {
@@ -45,10 +47,11 @@ absl::StatusOr<SourcedModel> SourceModel(const std::string& source, model::kerne
   if (const auto shape = KnownShape(source)) {
     return SourcedModel{*shape, testing::RandomGpt2Weights(*shape, type, kSeed, executor)};
   }
-  absl::StatusOr<model::ModelConfig> config = model::LoadModelConfig(source);
+  const std::unique_ptr<model::ModelSource> folder = model::OpenModelSource(source);
+  absl::StatusOr<model::ModelConfig> config = folder->ReadConfig();
   if (!config.ok()) return config.status();
   absl::StatusOr<model::LoadedWeights> loaded =
-      model::LoadGpt2Weights(source, *config, type, executor);
+      model::LoadWeights(*folder, *config, {.type = type}, executor);
   if (!loaded.ok()) return loaded.status();
   return SourcedModel{*std::move(config), std::move(loaded->weights)};
 }

@@ -18,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "model/kernels/element_types.h"
+#include "model/source/model_source.h"
 #include "model/tokenizer/tokenizer.h"
 #include "model/weights/gpt2_weights.h"
 #include "server/engine/thread_pool.h"
@@ -46,9 +47,10 @@ struct Folder {
 };
 
 absl::StatusOr<Folder> Open(const std::string& path, const std::string& text) {
-  absl::StatusOr<model::ModelConfig> config = model::LoadModelConfig(path);
+  const std::unique_ptr<model::ModelSource> source = model::OpenModelSource(path);
+  absl::StatusOr<model::ModelConfig> config = source->ReadConfig();
   if (!config.ok()) return config.status();
-  const absl::StatusOr<model::Tokenizer> tokenizer = model::Tokenizer::Load(path);
+  const absl::StatusOr<model::Tokenizer> tokenizer = source->ReadTokenizer();
   if (!tokenizer.ok()) return tokenizer.status();
   std::ifstream in(text, std::ios::binary);
   const std::string contents{std::istreambuf_iterator<char>(in), {}};
@@ -62,7 +64,8 @@ absl::StatusOr<Folder> Open(const std::string& path, const std::string& text) {
 }
 
 absl::StatusOr<Loaded> Load(const Folder& folder, WeightType type, model::Executor& executor) {
-  auto loaded = model::LoadGpt2Weights(folder.path, folder.config, type, executor);
+  const std::unique_ptr<model::ModelSource> source = model::OpenModelSource(folder.path);
+  auto loaded = model::LoadWeights(*source, folder.config, {.type = type}, executor);
   if (!loaded.ok()) return loaded.status();
   return Loaded{
       std::make_unique<model::Gpt2>(folder.config, std::move(loaded->weights), kRows, executor),

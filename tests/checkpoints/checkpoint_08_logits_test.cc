@@ -110,7 +110,7 @@ TEST_P(LogitsProperties, SequencesOfABatchDoNotSeeEachOther) {
     last_rows.push_back({.first = ends.rows() - 1, .count = 1});
   }
   model.Forward(beginnings, {}, cache);
-  const StepOutputs outputs = model.Forward(ends, {.logits = last_rows, .hidden = {}}, cache);
+  const StepOutputs outputs = model.Forward(ends, {.logits = last_rows}, cache);
   Tensor together = CopyOf(outputs.logits);
 
   for (std::size_t i = 0; i < prompts.size(); ++i) {

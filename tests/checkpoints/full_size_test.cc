@@ -13,6 +13,7 @@
 #include "model/checkpoints/published.h"
 #include "model/checkpoints/whole_model.h"
 #include "model/sampling/argmax.h"
+#include "model/source/model_source.h"
 #include "tests/checkpoints/golden_model.h"
 #include "tests/support/same_bits.h"
 #include "tests/support/value_or_die.h"
@@ -28,12 +29,12 @@ class FullSizeTest : public ::testing::Test {
     const std::optional<std::string> folder = testing::FullSizeFolder();
     if (!folder) GTEST_SKIP() << "CASCADE_GPT2_DIR names no full-size model";
     folder_ = *folder;
-    config_ = testing::ValueOrDie(LoadModelConfig(folder_));
+    config_ = testing::ValueOrDie(OpenModelSource(folder_)->ReadConfig());
   }
 
   Gpt2 MakeModel() {
     LoadedWeights loaded =
-        testing::ValueOrDie(LoadGpt2Weights(folder_, config_, std::nullopt, executor_));
+        testing::ValueOrDie(LoadWeights(*OpenModelSource(folder_), config_, {}, executor_));
     return Gpt2(config_, std::move(loaded.weights), kMaxRows, executor_);
   }
   KvCache MakeCache() const { return *KvCache::Create(config_, KvCache::BlocksFor(config_.n_ctx)); }
@@ -65,7 +66,7 @@ TEST_F(FullSizeTest, DecodingIsBitIdenticalToPrefill) {
     Batch batch;
     batch.Add(blocks, start, std::span(tokens).subspan(start));
     const RowRange last{.first = batch.rows() - 1, .count = 1};
-    const StepOutputs outputs = model.Forward(batch, {.logits = {&last, 1}, .hidden = {}}, cache);
+    const StepOutputs outputs = model.Forward(batch, {.logits = {&last, 1}}, cache);
     Tensor decoded = CopyOf(outputs.logits);
     Tensor prefilled = LogitsAt(model, cache, tokens, {{tokens.size() - 1}}, kMaxRows);
     ASSERT_TRUE(testing::SameBits(decoded.Rows(1), prefilled.Rows(1))) << "step " << step;

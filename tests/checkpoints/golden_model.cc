@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "model/source/model_source.h"
 #include "tests/support/source_path.h"
 #include "tests/support/value_or_die.h"
 
@@ -82,7 +83,7 @@ const model::Gpt2Weights& GoldenModelTest::weights() { return *ValueOrDie(checke
 model::Gpt2 GoldenModelTest::MakeModel(std::size_t max_rows, model::Executor& executor) const {
   model::InlineExecutor loader;
   model::LoadedWeights loaded =
-      ValueOrDie(model::LoadGpt2Weights(folder(), config(), std::nullopt, loader));
+      ValueOrDie(model::LoadWeights(*model::OpenModelSource(folder()), config(), {}, loader));
   return model::Gpt2(config(), std::move(loaded.weights), max_rows, executor);
 }
 

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "model/kernels/activations.h"
+#include "model/source/model_source.h"
 #include "tests/support/random_weights.h"
 
 namespace cascade::testing {
@@ -37,13 +38,13 @@ std::string Name(const StorageTypes& types) {
 
 absl::StatusOr<TestModel> BundledModel(const std::string& root) {
   const std::string folder = BundledFolder(root);
-  absl::StatusOr<model::ModelConfig> config = model::LoadModelConfig(folder);
+  absl::StatusOr<model::ModelConfig> config = model::OpenModelSource(folder)->ReadConfig();
   if (!config.ok()) return config.status();
   return TestModel{.name = "tales-7m", .config = *std::move(config), .folder = folder};
 }
 
 absl::StatusOr<model::Tokenizer> LoadBundledTokenizer(const std::string& root) {
-  return model::Tokenizer::Load(BundledFolder(root));
+  return model::OpenModelSource(BundledFolder(root))->ReadTokenizer();
 }
 
 TestModel NarrowModel(const TestModel& like) {
@@ -91,7 +92,8 @@ std::vector<TestModel> AwkwardModels() {
 absl::StatusOr<model::Gpt2Weights> WeightsOf(const TestModel& model, WeightType type,
                                              model::Executor& executor) {
   if (model.folder.empty()) return RandomGpt2Weights(model.config, type, kSeed, executor);
-  auto loaded = model::LoadGpt2Weights(model.folder, model.config, type, executor);
+  auto loaded = model::LoadWeights(*model::OpenModelSource(model.folder), model.config,
+                                   {.type = type}, executor);
   if (!loaded.ok()) return loaded.status();
   return std::move(loaded->weights);
 }

@@ -16,13 +16,13 @@ namespace {
 void ReadTensor(const StoredTensor& tensor, std::span<const std::byte> file) {
   FUZZ_EXPECT(tensor.bytes.data() >= file.data());
   FUZZ_EXPECT(tensor.bytes.data() + tensor.bytes.size() <= file.data() + file.size());
-  const auto type = ElementTypeOf(tensor.dtype);
-  if (!type) return;
+  const StoredType* const type = FindStoredType(tensor.dtype);
+  if (type == nullptr) return;
   std::size_t elements = 1;
   for (const std::size_t size : tensor.shape) elements *= size;
-  FUZZ_EXPECT(tensor.bytes.size() == elements * kernels::BytesPerElement(*type));
-  FUZZ_EXPECT(Widen(tensor.bytes, *type).size() == elements);
-  FUZZ_EXPECT(CountNaNs(tensor.bytes, *type) <= elements);
+  FUZZ_EXPECT(tensor.bytes.size() == elements * type->element_bytes);
+  FUZZ_EXPECT(type->widen(tensor.bytes).size() == elements);
+  FUZZ_EXPECT(type->count_nans(tensor.bytes) <= elements);
 }
 
 void ReadFile(std::span<const std::byte> file) {

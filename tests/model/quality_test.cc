@@ -11,6 +11,8 @@
 
 #include "gtest/gtest.h"
 #include "model/executor.h"
+#include "model/source/hugging_face_folder.h"
+#include "model/source/model_source.h"
 #include "model/tokenizer/tokenizer.h"
 #include "model/weights/gpt2_weights.h"
 #include "tests/support/source_path.h"
@@ -39,8 +41,9 @@ class QualityTest : public ::testing::Test {
   }
 
   Gpt2 Load(WeightType type) {
-    const ModelConfig config = LoadModelConfig(kFolder).value();
-    LoadedWeights loaded = LoadGpt2Weights(kFolder, config, type, executor_).value();
+    const HuggingFaceFolder folder(kFolder);
+    const ModelConfig config = folder.ReadConfig().value();
+    LoadedWeights loaded = LoadWeights(folder, config, {.type = type}, executor_).value();
     return Gpt2(config, std::move(loaded.weights), kRows, executor_);
   }
 

@@ -46,7 +46,7 @@ class Runner {
     model::Batch batch;
     batch.Add(blocks_, start, piece);
     const model::RowRange all{.first = 0, .count = piece.size()};
-    return gpt2_->Forward(batch, {.logits = {&all, 1}, .hidden = {}}, *cache_).logits;
+    return gpt2_->Forward(batch, {.logits = {&all, 1}}, *cache_).logits;
   }
 
  private:

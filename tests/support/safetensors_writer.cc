@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "model/kernels/float_bits.h"
 #include "model/weights/gpt2_tensors.h"
+#include "model/weights/gpt2_weights.h"
 
 namespace cascade::testing {
 namespace {

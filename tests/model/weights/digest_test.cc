@@ -9,6 +9,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "model/weights/elements.h"
 #include "tests/support/safetensors_writer.h"
 
 namespace cascade::model {
@@ -26,7 +27,7 @@ TEST(WeightsDigestTest, DependsOnNameTypeShapeBytesAndOrder) {
   const std::string other = "0123456701234568";
   const auto hash = [](const std::vector<std::pair<std::string, StoredTensor>>& tensors) {
     WeightsDigest digest;
-    for (const auto& [name, tensor] : tensors) digest.Add(name, tensor, ElementType::kF32);
+    for (const auto& [name, tensor] : tensors) digest.Add(name, tensor, *FindStoredType("F32"));
     return digest.Hex();
   };
   const StoredTensor tensor = Tensor(bytes, {4});
@@ -49,7 +50,7 @@ TEST(WeightsDigestTest, StaysWhatItIs) {
   std::string bytes(1'000'000, '\0');
   for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i % 251);
   WeightsDigest digest;
-  digest.Add("wte.weight", Tensor(bytes, {500, 500}), ElementType::kF32);
+  digest.Add("wte.weight", Tensor(bytes, {500, 500}), *FindStoredType("F32"));
   EXPECT_EQ(digest.Hex(), "7ca4d714146696cc11d3aed211739c8a");  // Python: xxhash.xxh3_128
 }
 
@@ -61,9 +62,9 @@ TEST(WeightsDigestTest, CountsNaNsOfAllTensorsWhereverTheyLie) {
   const std::string wide = cascade::testing::StoredBytes(values, ElementType::kF32);
   const std::string narrow = cascade::testing::StoredBytes(values, ElementType::kF16);
   WeightsDigest digest;
-  digest.Add("a", Tensor(wide, {values.size()}), ElementType::kF32);
+  digest.Add("a", Tensor(wide, {values.size()}), *FindStoredType("F32"));
   EXPECT_EQ(digest.nan_count(), 4U);
-  digest.Add("b", Tensor(narrow, {values.size()}, "F16"), ElementType::kF16);
+  digest.Add("b", Tensor(narrow, {values.size()}, "F16"), *FindStoredType("F16"));
   EXPECT_EQ(digest.nan_count(), 8U);
 }
 

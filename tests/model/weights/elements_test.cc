@@ -22,44 +22,48 @@ using ::testing::ElementsAreArray;
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-class ElementsTest : public ::testing::TestWithParam<ElementType> {};
+class ElementsTest : public ::testing::TestWithParam<ElementType> {
+ protected:
+  const StoredType& type_ = *FindStoredType(cascade::testing::DtypeOf(GetParam()));
+};
+
+TEST_P(ElementsTest, NamesTheTypeThatHoldsEveryElement) {
+  EXPECT_EQ(type_.type, GetParam());
+  EXPECT_EQ(StoredBytes(std::vector<float>{1.0F}, GetParam()).size(), type_.element_bytes);
+}
 
 TEST_P(ElementsTest, WidensExactly) {
   const std::vector<float> values = {0.0F, 1.0F, -1.5F, 0x1p-14F, 100.0F, kInfinity, -kInfinity};
   const std::string bytes = StoredBytes(values, GetParam());
-  EXPECT_THAT(Widen(std::as_bytes(std::span(bytes)), GetParam()), ElementsAreArray(values));
+  EXPECT_THAT(type_.widen(std::as_bytes(std::span(bytes))), ElementsAreArray(values));
 }
 
 TEST_P(ElementsTest, ReadsAtAnyAlignment) {
   const std::vector<float> values = {0.5F, -2.0F, 3.0F};
   const std::string bytes = absl::StrCat("x", StoredBytes(values, GetParam()));
-  EXPECT_THAT(Widen(std::as_bytes(std::span(bytes)).subspan(1), GetParam()),
-              ElementsAreArray(values));
+  EXPECT_THAT(type_.widen(std::as_bytes(std::span(bytes)).subspan(1)), ElementsAreArray(values));
 }
 
 TEST_P(ElementsTest, CountsNaNsButNotInfinities) {
   const std::vector<float> values = {kNaN, 0.0F, kInfinity, -kNaN, -kInfinity, 1.0F, kNaN};
   const std::string bytes = StoredBytes(values, GetParam());
-  EXPECT_EQ(CountNaNs(std::as_bytes(std::span(bytes)), GetParam()), 3U);
-  EXPECT_TRUE(std::isnan(Widen(std::as_bytes(std::span(bytes)), GetParam())[0]));
+  EXPECT_EQ(type_.count_nans(std::as_bytes(std::span(bytes))), 3U);
+  EXPECT_TRUE(std::isnan(type_.widen(std::as_bytes(std::span(bytes)))[0]));
 }
 
 TEST_P(ElementsTest, HasNothingOfNothing) {
-  EXPECT_TRUE(Widen({}, GetParam()).empty());
-  EXPECT_EQ(CountNaNs({}, GetParam()), 0U);
+  EXPECT_TRUE(type_.widen({}).empty());
+  EXPECT_EQ(type_.count_nans({}), 0U);
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, ElementsTest,
-                         ::testing::Values(ElementType::kF32, ElementType::kBf16,
-                                           ElementType::kF16),
+                         ::testing::Values(ElementType::kF32, ElementType::kBf16, ElementType::kF16),
                          [](const auto& type) { return cascade::testing::DtypeOf(type.param); });
 
-TEST(ElementTypeOfTest, KnowsTheThreeTypesOnly) {
-  EXPECT_EQ(ElementTypeOf("F32"), ElementType::kF32);
-  EXPECT_EQ(ElementTypeOf("F16"), ElementType::kF16);
-  EXPECT_EQ(ElementTypeOf("BF16"), ElementType::kBf16);
+TEST(StoredTypesTest, AreThree) {
+  EXPECT_EQ(StoredTypeNames(), "F32, F16 or BF16");
   for (const char* other : {"F64", "I64", "U8", "BOOL", "f32", ""}) {
-    EXPECT_EQ(ElementTypeOf(other), std::nullopt) << other;
+    EXPECT_EQ(FindStoredType(other), nullptr) << other;
   }
 }
 

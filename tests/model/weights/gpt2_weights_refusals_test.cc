@@ -119,7 +119,7 @@ TEST(Gpt2WeightsRefusalsTest, RefusesABlockBeyondTheLast) {
 TEST(Gpt2WeightsRefusalsTest, SaysWhatToBringWhereThereAreNoWeights) {
   const TempDir folder;
   InlineExecutor executor;
-  EXPECT_THAT(LoadGpt2Weights(folder.path(), SmallConfig(), std::nullopt, executor),
+  EXPECT_THAT(LoadWeights(HuggingFaceFolder(folder.path()), SmallConfig(), {}, executor),
               Refuses(absl::StatusCode::kNotFound,
                       Parts{folder.path(), "model.safetensors or model.safetensors.index.json"}));
 }

@@ -32,7 +32,7 @@ std::vector<float> Column(const PackedMatrix& matrix, std::size_t column) {
 }
 
 std::vector<float> Values(const TensorSpec& spec) {
-  return Widen(std::as_bytes(std::span(spec.bytes)), *ElementTypeOf(spec.dtype));
+  return FindStoredType(spec.dtype)->widen(std::as_bytes(std::span(spec.bytes)));
 }
 
 TEST(Gpt2WeightsTest, PutsEveryTensorInItsPlace) {
@@ -187,7 +187,7 @@ TEST(Gpt2WeightsTest, TheFingerprintSeesWhatTheShapesDoNotTell) {
   others[3].scale_attn_by_inverse_layer_idx = true;
   InlineExecutor executor;
   for (const ModelConfig& other : others) {
-    const auto loaded = LoadGpt2Weights(folder.dir().path(), other, std::nullopt, executor);
+    const auto loaded = LoadWeights(HuggingFaceFolder(folder.dir().path()), other, {}, executor);
     ASSERT_THAT(loaded, IsOk());
     EXPECT_NE(loaded->report.fingerprint, plain);
   }
@@ -210,7 +210,7 @@ TEST(Gpt2WeightsTest, ATiedHeadIsTheEmbeddingWhateverElseTheFileHas) {
   WeightsFolder folder(UntiedConfig());  // has a head of its own
   folder.dir().WriteFile("model.safetensors", cascade::testing::Safetensors(folder.tensors()));
   InlineExecutor executor;
-  const auto tied = LoadGpt2Weights(folder.dir().path(), SmallConfig(), std::nullopt, executor);
+  const auto tied = LoadWeights(HuggingFaceFolder(folder.dir().path()), SmallConfig(), {}, executor);
   ASSERT_THAT(tied, IsOk());
   EXPECT_FALSE(tied->weights.lm_head.has_value());
   EXPECT_EQ(&tied->weights.Head(), &tied->weights.wte);
@@ -231,9 +231,9 @@ TEST(Gpt2WeightsTest, CountsNaNsAndLoadsThem) {
 TEST(Gpt2WeightsTest, LoadsTheBundledModel) {
   const std::string folder = testing::BundledModelFolder();
   InlineExecutor executor;
-  const auto config = LoadModelConfig(folder);
+  const auto config = HuggingFaceFolder(folder).ReadConfig();
   ASSERT_THAT(config, IsOk());
-  const auto loaded = LoadGpt2Weights(folder, *config, std::nullopt, executor);
+  const auto loaded = LoadWeights(HuggingFaceFolder(folder), *config, {}, executor);
   ASSERT_THAT(loaded, IsOk());
   EXPECT_EQ(loaded->report.parameters, 7'498'240U);
   EXPECT_EQ(loaded->report.stored_type, ElementType::kF16);

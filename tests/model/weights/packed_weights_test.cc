@@ -43,8 +43,8 @@ class PackedWeightsTest : public ::testing::Test {
   absl::StatusOr<LoadedWeights> Load(std::optional<WeightType> type = std::nullopt,
                                      const ModelConfig& config = SmallConfig()) {
     InlineExecutor executor;
-    return LoadGpt2Weights(folder_.dir().path(), config,
-                           LoadOptions{.type = type, .packed_file = path_}, executor);
+    return LoadWeights(HuggingFaceFolder(folder_.dir().path()), config,
+                       {.type = type, .packed_file = path_}, executor);
   }
 
   // How a load that succeeds uses the file.
@@ -134,7 +134,8 @@ TEST_F(PackedWeightsTest, KeepsAHeadOfItsOwnAndACountOfNaNs) {
   InlineExecutor executor;
   const LoadOptions options = {.type = std::nullopt, .packed_file = path_};
   for (const PackedFileUse use : {PackedFileUse::kMade, PackedFileUse::kRead}) {
-    const auto loaded = LoadGpt2Weights(untied.dir().path(), UntiedConfig(), options, executor);
+    const auto loaded =
+        LoadWeights(HuggingFaceFolder(untied.dir().path()), UntiedConfig(), options, executor);
     ASSERT_THAT(loaded, IsOk());
     EXPECT_EQ(loaded->packed_file.use, use);
     EXPECT_TRUE(loaded->weights.lm_head.has_value());
@@ -224,7 +225,8 @@ TEST_F(PackedWeightsTest, TakesOverWhatAKilledProcessLeftBehind) {
 TEST_F(PackedWeightsTest, AFolderThatCannotBeWrittenIsNoReasonNotToLoad) {
   InlineExecutor executor;
   const LoadOptions options = {.type = std::nullopt, .packed_file = "/does/not/exist/f.packed"};
-  const auto loaded = LoadGpt2Weights(folder_.dir().path(), SmallConfig(), options, executor);
+  const auto loaded =
+      LoadWeights(HuggingFaceFolder(folder_.dir().path()), SmallConfig(), options, executor);
   ASSERT_THAT(loaded, IsOk());
   EXPECT_EQ(loaded->packed_file.use, PackedFileUse::kFailed);
   EXPECT_THAT(loaded->packed_file.reason, HasSubstr("/does/not/exist/f.packed"));
@@ -252,7 +254,8 @@ TEST_F(PackedWeightsTest, TellsOfItsProgress) {
                                  all = total;
                                  return absl::OkStatus();
                                }};
-  const auto loaded = LoadGpt2Weights(folder_.dir().path(), SmallConfig(), options, executor);
+  const auto loaded =
+      LoadWeights(HuggingFaceFolder(folder_.dir().path()), SmallConfig(), options, executor);
   ASSERT_THAT(loaded, IsOk());
   EXPECT_EQ(done.size(), folder_.tensors().size());
   EXPECT_TRUE(std::ranges::is_sorted(done));
@@ -271,8 +274,9 @@ TEST_F(PackedWeightsTest, EndsWithTheErrorOfWhoHearsOfItsProgress) {
                                    ++calls;
                                    return absl::InvalidArgumentError("enough");
                                  }};
-    EXPECT_THAT(LoadGpt2Weights(folder_.dir().path(), SmallConfig(), options, executor),
-                IsInvalid({"enough"}));
+    EXPECT_THAT(
+        LoadWeights(HuggingFaceFolder(folder_.dir().path()), SmallConfig(), options, executor),
+        IsInvalid({"enough"}));
     EXPECT_LE(calls, 2);  // the file that was not made, and the weights themselves
   }
   EXPECT_TRUE(std::filesystem::is_empty(cache_.path()));

@@ -12,7 +12,10 @@
 #include "model/config.h"
 #include "model/executor.h"
 #include "model/kernels/element_types.h"
+#include "model/source/hugging_face_folder.h"
+#include "model/source/model_source.h"
 #include "model/weights/gpt2_weights.h"
+#include "model/weights/weight_files.h"
 #include "tests/support/safetensors_writer.h"
 #include "tests/support/temp_dir.h"
 
@@ -62,7 +65,7 @@ class WeightsFolder {
   absl::StatusOr<LoadedWeights> LoadAsIs(
       std::optional<kernels::WeightType> type = std::nullopt) const {
     InlineExecutor executor;
-    return LoadGpt2Weights(dir_.path(), config_, type, executor);
+    return LoadWeights(HuggingFaceFolder(dir_.path()), config_, {.type = type}, executor);
   }
 
  private:

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "model/source/model_source.h"
+
+#include <utility>
+
+#include "model/config.h"
+#include "model/executor.h"
+#include "model/source/hugging_face_folder.h"
+#include "model/weights/gpt2_weights.h"
+#include "model/weights/weight_files.h"
+
+namespace cascade::model {
+
+std::unique_ptr<ModelSource> OpenModelSource(const std::string& path) {
+  return std::make_unique<HuggingFaceFolder>(path);
+}
+
+absl::StatusOr<LoadedWeights> LoadWeights(const ModelSource& source, const ModelConfig& config,
+                                          const LoadOptions& options, Executor& executor) {
+  absl::StatusOr<WeightFiles> files = source.OpenWeights();
+  if (!files.ok()) return files.status();
+  return LoadGpt2Weights(*std::move(files), config, options, executor);
+}
+
+}  // namespace cascade::model
