@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What Linux's control groups, and so containers, allow this process.
+// The CPUs and the memory that this process may use: limits of Linux's control groups, and so of
+// containers, included.
 #pragma once
 
 #include <cstddef>
@@ -11,24 +12,25 @@
 
 namespace cascade::server {
 
-// A limit as the two versions of control groups have it.
+// The names of one limit's file in the two versions of control groups.
 struct CgroupFile {
-  absl::string_view controller;  // of version 1, as "memory"
-  absl::string_view v1_name;     // as "memory.limit_in_bytes"
-  absl::string_view v2_name;     // as "memory.max"
+  absl::string_view controller;  // of version 1; "memory" for example
+  absl::string_view v1_name;     // "memory.limit_in_bytes" for example
+  absl::string_view v2_name;     // "memory.max" for example
 };
 
-// The first lines of `file` in this process's group and in each above it, nearest first: all of
-// them bind. Empty where there are no control groups. `root` is where the file system begins; tests
-// have one of their own.
+// The first lines of `file` in this process's control group and in each group above it, nearest
+// first: the limits of all of them hold. Empty on a system without control groups. `root` is the
+// root of the file system; tests bring their own.
 std::vector<std::string> ReadCgroupFiles(const CgroupFile& file, const std::string& root = "");
 
-// CPUs that this process may keep busy: those of its affinity mask, or fewer if a control group has
-// a quota. Whole ones, at least 1: with a quota of 2.5 a third thread would be stopped in every
-// period, and the other two would wait for it.
+// The number of CPUs that this process may keep busy: those of its affinity mask, or fewer if a
+// control group has a quota. Rounded down, at least 1: with a quota of 2.5 a third thread would be
+// stopped in every period, and the other two would wait for it.
 std::size_t CpuLimit(const std::string& root = "");
 
-// Bytes of memory that this process may use: the machine's, or fewer if a control group says so.
+// Bytes of memory that this process may use: the machine's, or fewer if a control group limits
+// them.
 std::uint64_t MemoryLimit(const std::string& root = "");
 
 }  // namespace cascade::server

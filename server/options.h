@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the command line says.
+// The options of the command line.
 #pragma once
 
 #include <cstddef>
@@ -15,36 +15,36 @@
 
 namespace cascade::server {
 
-// Complete and valid: ParseOptions refuses everything else.
+// All values are set and valid: ParseOptions refuses a command line with others.
 struct Options {
-  std::string model;                                  // the folder
-  std::string model_name;                             // what GetModel and the logs call it
+  std::string model;                                  // path of the model's folder
+  std::string model_name;                             // the model's name in GetModel and in logs
   std::string listen = "localhost:50051";             // HOST:PORT or unix:PATH
   std::optional<model::kernels::WeightType> weights;  // absent: as stored
   model::kernels::KvType kv_cache_type = model::kernels::KvType::kF32;
   bool pin_threads = false;
   std::string packed_weights_cache;             // a folder, or "beside"; empty: none
-  std::size_t threads = 1;                      // that run the model
-  std::optional<std::uint64_t> kv_cache_bytes;  // absent: what max_running needs, bounded
+  std::size_t threads = 1;                      // threads that run the model
+  std::optional<std::uint64_t> kv_cache_bytes;  // absent: enough for max_running, bounded
   WorkerOptions worker = {.max_queued = 256};
-  int max_priority = 0;                            // that a request may ask for
-  absl::Duration worker_hang = absl::Seconds(60);  // of one step; then health says so
+  int max_priority = 0;                            // the highest that a request may ask for
+  absl::Duration worker_hang = absl::Seconds(60);  // of one step; a longer one is told by health
   bool use_generation_config = true;
   std::string simd = "auto";
   absl::Duration drain = absl::Seconds(20);
   LogOptions log;
 };
 
-// Reads the flags. INVALID_ARGUMENT, naming the flag, its value and what is allowed, if one is
-// wrong, --model is missing, or there is an argument that is no flag. What Abseil itself finds (an
-// unknown flag, a number that is none) it prints to stderr and ends the process with 1; --version
-// prints the version and ends it with 0.
+// Parses the command line. INVALID_ARGUMENT if a flag's value is not allowed (naming the flag, its
+// value and what is allowed), if --model is missing, or if there is an argument that is not a flag.
+// Abseil itself ends the process: with 1, after a line on stderr, for an unknown flag or a value
+// that cannot be parsed; with 0 after printing the version for --version.
 absl::StatusOr<Options> ParseOptions(int argc, char** argv);
 
 // True if the command line asks for help.
 bool WantsHelp(int argc, char** argv);
 
-// What --help prints: every flag, its default and what it does.
+// The text of --help: every flag, its default and what it does.
 std::string HelpText();
 
 }  // namespace cascade::server

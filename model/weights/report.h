@@ -15,10 +15,10 @@ namespace cascade::model {
 // The loaded weights in numbers, for the start-up log and GetModel.
 struct WeightsReport {
   kernels::ElementType stored_type = kernels::ElementType::kF32;  // of the matrices in the files
-  kernels::WeightType memory_type = kernels::WeightType::kF32;  // of the packed matrices
-  std::size_t parameters = 0;                                   // a tied head counted once
-  std::size_t stored_bytes = 0;                                 // of the weight files
-  std::size_t memory_bytes = 0;                                 // of the packed weights
+  kernels::WeightType memory_type = kernels::WeightType::kF32;    // of the packed matrices
+  std::size_t parameters = 0;                                     // a tied head counted once
+  std::size_t stored_bytes = 0;                                   // of the weight files
+  std::size_t memory_bytes = 0;                                   // of the packed weights
   std::size_t nan_count = 0;  // NaNs among the weights: allowed, but a sign of a broken file
   std::string fingerprint;    // hex of a hash of all that decides a result: weights and config
 };

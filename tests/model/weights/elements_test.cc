@@ -57,7 +57,8 @@ TEST_P(ElementsTest, HasNothingOfNothing) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, ElementsTest,
-                         ::testing::Values(ElementType::kF32, ElementType::kBf16, ElementType::kF16),
+                         ::testing::Values(ElementType::kF32, ElementType::kBf16,
+                                           ElementType::kF16),
                          [](const auto& type) { return cascade::testing::DtypeOf(type.param); });
 
 TEST(StoredTypesTest, AreThree) {

@@ -210,7 +210,8 @@ TEST(Gpt2WeightsTest, ATiedHeadIsTheEmbeddingWhateverElseTheFileHas) {
   WeightsFolder folder(UntiedConfig());  // has a head of its own
   folder.dir().WriteFile("model.safetensors", cascade::testing::Safetensors(folder.tensors()));
   InlineExecutor executor;
-  const auto tied = LoadWeights(HuggingFaceFolder(folder.dir().path()), SmallConfig(), {}, executor);
+  const auto tied =
+      LoadWeights(HuggingFaceFolder(folder.dir().path()), SmallConfig(), {}, executor);
   ASSERT_THAT(tied, IsOk());
   EXPECT_FALSE(tied->weights.lm_head.has_value());
   EXPECT_EQ(&tied->weights.Head(), &tied->weights.wte);
