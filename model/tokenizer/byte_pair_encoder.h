@@ -20,7 +20,7 @@ class BytePairEncoder {
   // A token of the word while it is being merged, where its first byte was: [word.size()].
   struct Symbol {
     TokenId id;
-    std::uint32_t previous;  // indices of its neighbours
+    std::uint32_t previous;  // indices of its neighbors
     std::uint32_t next;
     std::uint32_t rank;  // of the merge with `next`; kNoRank: none
   };
@@ -38,7 +38,7 @@ class BytePairEncoder {
 
   // Appends the tokens of `word` (any bytes, fewer than 2^32 - 1) to `ids`.
   //
-  // Reference: start with one token a byte; as long as two neighbours have a merge, do the one with
+  // Reference: start with one token a byte; as long as two neighbors have a merge, do the one with
   // the best rank, the leftmost of equals.
   // Cost: a look-up if the result is one token; otherwise O(n log n) for n bytes.
   void Encode(absl::string_view word, Scratch& scratch, std::vector<TokenId>& ids) const;

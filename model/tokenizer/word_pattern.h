@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Cuts text into the words that are merged one by one: GPT-2's pre-tokenisation.
+// Cuts text into the words that are merged one by one: GPT-2's pre-tokenization.
 #pragma once
 
 #include <memory>

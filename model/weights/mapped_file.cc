@@ -74,7 +74,7 @@ void MappedFile::WillBeReadOften() const {
 }
 
 void MappedFile::Release(std::span<const std::byte> range) const {
-  // Whole pages only: those at the ends are shared with the neighbours.
+  // Whole pages only: those at the ends are shared with the neighbors.
   const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
   const auto begin = static_cast<std::size_t>(range.data() - data_);
   const std::size_t first = (begin + page - 1) / page * page;

@@ -103,7 +103,7 @@ absl::Status PackedFile::Verify(Executor& executor) const {
   const auto all_but_last = hashes_.first((pieces + 1) * kHashBytes);
   if (!IsHash(hashes_, pieces + 1, HashOf(all_but_last))) return damaged("the list of hashes");
   if (!IsHash(hashes_, 0, HashOf(header_))) return damaged("the header");
-  std::vector<std::uint8_t> is_right(pieces, 0);  // not bool: threads write neighbours
+  std::vector<std::uint8_t> is_right(pieces, 0);  // not bool: threads write neighbors
   executor.ForRanges(pieces, 1, [&](IndexRange range) {
     for (std::size_t i = range.begin; i < range.end; ++i) {
       is_right[i] = IsHash(hashes_, i + 1, HashOf(Piece(data_, i))) ? 1 : 0;

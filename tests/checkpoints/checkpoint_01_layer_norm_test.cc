@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Checkpoint 1: layer normalisation is PyTorch's.
+// Checkpoint 1: layer normalization is PyTorch's.
 #include <cstddef>
 
 #include "gtest/gtest.h"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Refuses a constant or a type that two headers define in one namespace. Each such pair breaks the one
 # definition rule: the linker keeps one definition for both, silently, and which one depends on the order of
-# the objects. An optimising compiler often hides the defect by folding the constant.
+# the objects. An optimizing compiler often hides the defect by folding the constant.
 #
 #   one_definition.sh ROOT    prints each second definition as file:line: why; fails if there is one
 #
@@ -19,7 +19,7 @@ find model server tools tests -name '*.h' | sort | xargs awk '
   /^namespace \{/ { scope[++depth] = FILENAME; next }  # unnamed: a namespace of this file alone
   /^\}  *\/\/ namespace/ { depth--; next }
 
-  # A constant: its declaration may reach over several lines, up to its initialiser.
+  # A constant: its declaration may reach over several lines, up to its initializer.
   declaration != "" { declaration = declaration " " $0 }
   /^inline (constexpr|const) / { declaration = $0 }
   declaration ~ /[={;(]/ {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Included before everything else in llama.cpp's build (race/llama_build.py).
 //
-// GCC before 14 tells its optimiser that _tile_loadconfig() reads 8 bytes of the 64, so that it
+// GCC before 14 tells its optimizer that _tile_loadconfig() reads 8 bytes of the 64, so that it
 // throws away the stores of the others: llama.cpp's AMX kernels then die of SIGSEGV. Here the
 // instruction reads what it reads.
 #pragma once

@@ -399,7 +399,7 @@ TEST(FloatBitsTest, EveryF16HasItsValueAndSurvivesTheRoundTrip) {
   }
 }
 
-// Between two neighbours of the narrow format: below the middle down, above it up, in the middle to
+// Between two neighbors of the narrow format: below the middle down, above it up, in the middle to
 // the even one.
 template <typename Widen, typename Narrow>
 void ExpectRoundingToNearestEven(std::uint16_t last_finite, const Widen& widen,

@@ -53,19 +53,19 @@ TEST(UniformAtTest, ItsMomentsAreThoseOfTheUniformDistribution) {
   constexpr int kDraws = 100000;
   double sum = 0;
   double squares = 0;
-  double neighbours = 0;
+  double neighbors = 0;
   double previous = 0.5;
   for (std::uint64_t position = 0; position < kDraws; ++position) {
     const double u = UniformAt(1, 0, position);
     sum += u;
     squares += u * u;
-    neighbours += (u - 0.5) * (previous - 0.5);
+    neighbors += (u - 0.5) * (previous - 0.5);
     previous = u;
   }
   // Four standard deviations each.
   EXPECT_NEAR(sum / kDraws, 1.0 / 2, 4 * 0.2887 / 316);
   EXPECT_NEAR(squares / kDraws, 1.0 / 3, 4 * 0.2981 / 316);
-  EXPECT_NEAR(neighbours / kDraws, 0.0, 4 * 0.0833 / 316);
+  EXPECT_NEAR(neighbors / kDraws, 0.0, 4 * 0.0833 / 316);
 }
 
 }  // namespace

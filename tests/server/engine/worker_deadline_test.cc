@@ -131,7 +131,7 @@ TEST_F(WorkerDeadlineTest, ADeadlineThatCannotBeMetIsRefusedAtOnceWithTheEstimat
   worker->Submit(Request(3, 20, decoder_));
   gate_.AwaitVisitor();
   gate_.Next();
-  gate_.Next();  // it has learnt that a step takes a second
+  gate_.Next();  // it has learned that a step takes a second
   RecordingSink in_time;
   worker->Submit(Until(absl::Milliseconds(600), Request(3, 1, in_time)));
   EXPECT_EQ(in_time.record().ends, 0U) << "it might be met: only half of an estimate is sure";

@@ -83,16 +83,16 @@ TEST_F(WorkerFailureTest, WhatIsNoExceptionEndsThemToo) {
 
 TEST_F(WorkerFailureTest, LogitsThatAreNoNumbersEndTheirSequenceAlone) {
   constexpr std::size_t kBroken = 20;  // no position beyond it gives numbers
-  RecordingSink neighbour;
+  RecordingSink neighbor;
   RecordingSink broken;
   const auto worker =
       MakeTinyWorker(tokenizer_, {.blocks = 4, .change_weights = [](model::Gpt2Weights& weights) {
                                     weights.wpe[kBroken * testing::TinyConfig().n_embd] =
                                         std::numeric_limits<float>::quiet_NaN();
                                   }});
-  worker->Submit(Request(5, 12, neighbour));
+  worker->Submit(Request(5, 12, neighbor));
   worker->Submit(Request(10, 22, broken));
-  EXPECT_EQ(neighbour.Await().end, absl::OkStatus());
+  EXPECT_EQ(neighbor.Await().end, absl::OkStatus());
   const SinkRecord record = broken.Await();
   EXPECT_EQ(record.end->code(), absl::StatusCode::kInternal);
   EXPECT_EQ(record.tokens.size(), 11U);  // the logits of positions 9 to 19
@@ -103,38 +103,38 @@ TEST_F(WorkerFailureTest, LogitsThatAreNoNumbersEndTheirSequenceAlone) {
   for (RecordingSink& sink : heirs) worker->Submit(Request(5, 12, sink));
   for (RecordingSink& sink : heirs) {
     EXPECT_EQ(sink.Await().end, absl::OkStatus());
-    EXPECT_EQ(sink.record().text, neighbour.record().text);
+    EXPECT_EQ(sink.record().text, neighbor.record().text);
   }
 }
 
 TEST_F(WorkerFailureTest, ASinkThatThrowsEndsAlone) {
   RecordingSink thrower;
-  RecordingSink neighbour;
+  RecordingSink neighbor;
   thrower.on_step = [](std::size_t count) {
     if (count == 2) throw std::bad_alloc();
   };
   const auto worker = MakeTinyWorker(tokenizer_, {.blocks = 8});
   worker->Submit(Request(5, 9, thrower));
-  worker->Submit(Request(6, 9, neighbour));
+  worker->Submit(Request(6, 9, neighbor));
   EXPECT_EQ(thrower.Await().end->code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(thrower.record().tokens.size(), 2U);
-  EXPECT_EQ(neighbour.Await().end, absl::OkStatus());
-  EXPECT_EQ(neighbour.record().tokens.size(), 9U);
+  EXPECT_EQ(neighbor.Await().end, absl::OkStatus());
+  EXPECT_EQ(neighbor.record().tokens.size(), 9U);
   EXPECT_EQ(worker->stats().free_blocks, 8U);
 }
 
 TEST_F(WorkerFailureTest, ASinkThatThrowsWhenItStartsEndsAloneAndLeavesNothing) {
   RecordingSink thrower;
-  RecordingSink neighbour;
+  RecordingSink neighbor;
   thrower.on_started = [] { throw std::bad_alloc(); };
   const auto worker = MakeTinyWorker(tokenizer_, {.blocks = 8});
   worker->Submit(Request(20, 9, thrower));
-  worker->Submit(Request(6, 9, neighbour));
+  worker->Submit(Request(6, 9, neighbor));
   const SinkRecord record = thrower.Await();
   EXPECT_EQ(record.end->code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(record.tokens.size(), 0U);
   EXPECT_EQ(record.ends, 1U);
-  EXPECT_EQ(neighbour.Await().end, absl::OkStatus());
+  EXPECT_EQ(neighbor.Await().end, absl::OkStatus());
   EXPECT_EQ(worker->stats().free_blocks, 8U);
   EXPECT_EQ(worker->stats().running, 0U);
 }

@@ -73,11 +73,11 @@ class WorkerStallTest : public ::testing::Test {
 };
 
 TEST_F(WorkerStallTest, PausesAloneAndResumesWhereItWas) {
-  RecordingSink neighbour;
+  RecordingSink neighbor;
   const auto worker = NewWorker();
   worker->Submit(SlowRequest(slow_));
-  worker->Submit(Request(5, 40, neighbour));
-  EXPECT_EQ(neighbour.Await().tokens.size(), 40U);
+  worker->Submit(Request(5, 40, neighbor));
+  EXPECT_EQ(neighbor.Await().tokens.size(), 40U);
   AwaitStalled(*worker);
   EXPECT_EQ(slow_.record().tokens.size(), 3U);
   EXPECT_EQ(worker->stats().running, 1U);
@@ -153,12 +153,12 @@ TEST_F(WorkerStallTest, AStopOfTheProcessIsNotHeldAgainstIt) {
 }
 
 TEST_F(WorkerStallTest, WhoReadsAgainInTimeIsNotEndedHoweverLateTheWorkerLooks) {
-  RecordingSink neighbour;
-  neighbour.on_step = [this](std::size_t) { gate_.Pass(); };
+  RecordingSink neighbor;
+  neighbor.on_step = [this](std::size_t) { gate_.Pass(); };
   const auto worker = NewWorker();
   worker->Submit(SlowRequest(slow_));
   AwaitStalled(*worker);
-  worker->Submit(Request(5, 20, neighbour));
+  worker->Submit(Request(5, 20, neighbor));
   gate_.AwaitVisitor();  // the worker stands in a step
   slow_.SetStalled(false);
   clock_.Advance(absl::Seconds(31));

@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator  # noqa: E402
 from duel.cells import Outcome, Times  # noqa: E402
 from duel.results import Entry  # noqa: E402
 
-COLOURS = {
+COLORS = {
     "cascade-server": "#d55e00",
     "llama-server": "#0072b2",
     "llama-server -b 256": "#56b4e9",
@@ -34,7 +34,7 @@ def plot(entries: Sequence[Entry], title: str, file: Path) -> None:
     _latency(panels[1][0], streams, "time between tokens, ms", lambda each: each.between_tokens)
     _long_prompts(panels[1][1], long_prompts)
     names = list(dict.fromkeys(entry.contender for entry in streams))
-    handles = [pyplot.Line2D([], [], marker="o", color=COLOURS[name], label=name) for name in names]
+    handles = [pyplot.Line2D([], [], marker="o", color=COLORS[name], label=name) for name in names]
     handles.append(pyplot.Line2D([], [], marker="o", color="#555555", label="p50"))
     p99 = pyplot.Line2D([], [], linestyle="--", marker="o", color="#555555", label="p99")
     p99.set_markerfacecolor("white")
@@ -49,11 +49,11 @@ def _throughput(panel: Axes, entries: Sequence[Entry]) -> None:
     for name, own in _by_contender(entries).items():
         counts = [entry.load.streams for entry in own]
         rates = [entry.tokens_per_second for entry in own]
-        colour = COLOURS[name]
-        panel.plot(counts, rates, "o-", color=colour, markersize=5)
+        color = COLORS[name]
+        panel.plot(counts, rates, "o-", color=color, markersize=5)
         for count, rate in zip(counts, rates, strict=True):
             place = (count, rate)
-            panel.annotate(f"{rate:.0f}", place, (0, 6), ha="center", color=colour, **NUMBER)
+            panel.annotate(f"{rate:.0f}", place, (0, 6), ha="center", color=color, **NUMBER)
     panel.set_ylabel("generated tokens per second")
     most = max((entry.tokens_per_second for entry in entries), default=1)
     panel.set_ylim(0, 1.12 * most)
@@ -67,8 +67,8 @@ def _latency(
         counts = [entry.load.streams for entry in own]
         p50 = [1e3 * entry.median(lambda each: of(each).p50) for entry in own]
         p99 = [1e3 * entry.median(lambda each: of(each).p99) for entry in own]
-        panel.plot(counts, p50, "o-", color=COLOURS[name], markersize=5)
-        panel.plot(counts, p99, "o--", color=COLOURS[name], markersize=5, markerfacecolor="white")
+        panel.plot(counts, p50, "o-", color=COLORS[name], markersize=5)
+        panel.plot(counts, p99, "o--", color=COLORS[name], markersize=5, markerfacecolor="white")
     panel.set_yscale("log")
     panel.set_ylabel(label)
     _streams_axis(panel, entries)
@@ -88,10 +88,10 @@ def _long_prompts(panel: Axes, entries: Sequence[Entry]) -> None:
     for place, entry in enumerate(entries):
         p50 = 1e3 * entry.median(lambda each: each.between_tokens.p50)
         p99 = 1e3 * entry.median(lambda each: each.between_tokens.p99)
-        colour = COLOURS[entry.contender]
-        panel.plot([place, place], [p50, p99], color=colour, linewidth=2)
-        panel.plot(place, p50, "o", color=colour, markersize=7)
-        panel.plot(place, p99, "o", color=colour, markersize=7, markerfacecolor="white")
+        color = COLORS[entry.contender]
+        panel.plot([place, place], [p50, p99], color=color, linewidth=2)
+        panel.plot(place, p50, "o", color=color, markersize=7)
+        panel.plot(place, p99, "o", color=color, markersize=7, markerfacecolor="white")
         for value in (p50, p99):
             panel.annotate(f"{value:.0f}", (place, value), (8, -3), **NUMBER)
         labels.append(entry.contender.replace(" ", "\n", 1))

@@ -61,7 +61,7 @@ def make_model(name: str) -> Model:
 def random_weights(shape: Shape) -> Iterator[tuple[str, np.ndarray]]:
     """Tensors by their Hugging Face names.
 
-    Spread as GPT-2's initialisation; gains and biases are random too, so that a peer that loses one
+    Spread as GPT-2's initialization; gains and biases are random too, so that a peer that loses one
     of them computes other logits.
     """
     generator = np.random.default_rng(SEED)

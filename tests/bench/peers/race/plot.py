@@ -14,7 +14,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator  # noqa: 
 
 from race.results import Result  # noqa: E402
 
-COLOURS = {
+COLORS = {
     "llama.cpp": "#0072b2",
     "CTranslate2": "#d55e00",
     "ONNX Runtime": "#009e73",
@@ -73,10 +73,10 @@ def _panel(
     for result in results:
         place = cells.index(result.cell) + (peers.index(result.peer) - (len(peers) - 1) / 2) * width
         least, most = result.ratio_range
-        colour = COLOURS[result.peer]
-        panel.plot([place, place], [least, most], color=colour, linewidth=1.5, alpha=0.5)
-        fill = colour if result.verified else "white"
-        panel.plot(place, result.ratio, "o", markersize=5, color=colour, markerfacecolor=fill)
+        color = COLORS[result.peer]
+        panel.plot([place, place], [least, most], color=color, linewidth=1.5, alpha=0.5)
+        fill = color if result.verified else "white"
+        panel.plot(place, result.ratio, "o", markersize=5, color=color, markerfacecolor=fill)
     for boundary in range(len(cells) - 1):
         panel.axvline(boundary + 0.5, color="#dddddd", linewidth=0.6)
     panel.set_xticks(range(len(cells)), cells, fontsize=8.5)
@@ -98,7 +98,7 @@ def _scale(panel: Axes, results: Sequence[Result]) -> None:
 
 def _legend(figure: pyplot.Figure, peers: Sequence[str]) -> None:
     handles = [
-        pyplot.Line2D([], [], marker="o", linestyle="-", color=COLOURS[peer], label=peer)
+        pyplot.Line2D([], [], marker="o", linestyle="-", color=COLORS[peer], label=peer)
         for peer in peers
     ]
     figure.legend(

@@ -42,11 +42,11 @@ constexpr std::uint32_t kContext = 64;
 constexpr std::uint32_t kVocabulary = 4096;
 
 // What a client does to its call, and the status it may see for it beside the others.
-enum class Behaviour { kPatient, kCancelsAtOnce, kCancelsLater, kHasADeadline };
+enum class Behavior { kPatient, kCancelsAtOnce, kCancelsLater, kHasADeadline };
 
-Behaviour PickBehaviour(Dice& dice) {
-  return dice.Pick({Behaviour::kPatient, Behaviour::kPatient, Behaviour::kPatient,
-                    Behaviour::kCancelsAtOnce, Behaviour::kCancelsLater, Behaviour::kHasADeadline});
+Behavior PickBehavior(Dice& dice) {
+  return dice.Pick({Behavior::kPatient, Behavior::kPatient, Behavior::kPatient,
+                    Behavior::kCancelsAtOnce, Behavior::kCancelsLater, Behavior::kHasADeadline});
 }
 
 class Client {
@@ -80,43 +80,43 @@ class Client {
  private:
   void GenerateStream() {
     const RandomRequest r = MakeRandomRequest(dice_, kContext, kVocabulary);
-    const Behaviour behaviour = PickBehaviour(dice_);
+    const Behavior behavior = PickBehavior(dice_);
     grpc::ClientContext context;
-    Prepare(behaviour, context);
+    Prepare(behavior, context);
     const auto reader = stub_->GenerateStream(&context, r.request);
-    if (behaviour == Behaviour::kCancelsAtOnce) context.TryCancel();
+    if (behavior == Behavior::kCancelsAtOnce) context.TryCancel();
     v1::GenerateEvent first;
     const bool read = reader->Read(&first);
-    if (behaviour == Behaviour::kCancelsLater) context.TryCancel();
+    if (behavior == Behavior::kCancelsLater) context.TryCancel();
     Stream stream = ReadAll(*reader);
     if (read) stream.events.insert(stream.events.begin(), first);
-    Expect(stream.status, r, behaviour);
+    Expect(stream.status, r, behavior);
     if (stream.status.ok()) ExpectWhole(stream);
   }
 
   void Generate() {
     const RandomRequest r = MakeRandomRequest(dice_, kContext, kVocabulary);
-    const Behaviour behaviour = PickBehaviour(dice_);
+    const Behavior behavior = PickBehavior(dice_);
     grpc::ClientContext context;
-    Prepare(behaviour, context);
-    if (behaviour == Behaviour::kCancelsAtOnce) context.TryCancel();
+    Prepare(behavior, context);
+    if (behavior == Behavior::kCancelsAtOnce) context.TryCancel();
     v1::GenerateResponse response;
     const grpc::Status status = stub_->Generate(&context, r.request, &response);
-    Expect(status, r, behaviour);
+    Expect(status, r, behavior);
     if (!status.ok()) return;
     ASSERT_EQ(response.choices_size(), 1);
     EXPECT_EQ(response.choices(0).token_ids_size(),
               static_cast<int>(response.summary().usage().generated_tokens()));
   }
 
-  void Prepare(Behaviour behaviour, grpc::ClientContext& context) {
-    if (behaviour != Behaviour::kHasADeadline) return;
+  void Prepare(Behavior behavior, grpc::ClientContext& context) {
+    if (behavior != Behavior::kHasADeadline) return;
     context.set_deadline(std::chrono::system_clock::now() +
                          std::chrono::microseconds(dice_.Below(20'000)));
   }
 
   // The status is one that this call can have.
-  void Expect(const grpc::Status& status, const RandomRequest& r, Behaviour behaviour) {
+  void Expect(const grpc::Status& status, const RandomRequest& r, Behavior behavior) {
     if (status.ok()) {
       EXPECT_TRUE(r.wrong.empty()) << *r.wrong.begin();
       ++completed_;
@@ -129,11 +129,10 @@ class Client {
         EXPECT_TRUE(r.wrong.empty());
         return;
       case StatusCode::CANCELLED:
-        EXPECT_TRUE(behaviour == Behaviour::kCancelsAtOnce ||
-                    behaviour == Behaviour::kCancelsLater);
+        EXPECT_TRUE(behavior == Behavior::kCancelsAtOnce || behavior == Behavior::kCancelsLater);
         return;
       case StatusCode::DEADLINE_EXCEEDED:
-        EXPECT_EQ(behaviour, Behaviour::kHasADeadline);
+        EXPECT_EQ(behavior, Behavior::kHasADeadline);
         return;
       default:
         ADD_FAILURE() << status.error_code() << ": " << status.error_message();
