@@ -16,8 +16,8 @@ namespace {
 
 constexpr std::size_t kMaxFileBytes = std::size_t{1} << 20;
 
-// Far above any GPT-2 (XL: 48, 25, 1600, 1024, 50257), and so low that no product of them that is
-// formed anywhere (weights, cache, scratch) comes near 2^64.
+// Far above any GPT-2 (XL: 48, 25, 1600, 1024, 50257), and low enough that no product of them that
+// the code computes (weights, cache, scratch) comes near 2^64.
 constexpr std::uint64_t kMaxLayers = 1024;
 constexpr std::uint64_t kMaxHeads = 1024;
 constexpr std::uint64_t kMaxWidth = std::uint64_t{1} << 16;
@@ -25,7 +25,7 @@ constexpr std::uint64_t kMaxInnerWidth = 4 * kMaxWidth;
 constexpr std::uint64_t kMaxPositions = std::uint64_t{1} << 20;
 constexpr std::uint64_t kMaxVocabulary = std::uint64_t{1} << 24;
 
-// What Hugging Face's GPT2Config has for an eos_token_id that the file does not mention.
+// The eos_token_id of Hugging Face's GPT2Config for a file that has none.
 constexpr TokenId kDefaultEosTokenId = 50256;
 
 bool NamesGpt2(const nlohmann::json& architectures) {
@@ -33,7 +33,7 @@ bool NamesGpt2(const nlohmann::json& architectures) {
                                                "GPT2LMHeadModel") != architectures.end();
 }
 
-// Files older than the key model_type are told by their architectures, if by anything.
+// Files that are older than the key model_type may name the model in their architectures.
 void CheckModelType(const nlohmann::json& document, JsonReader& reader) {
   if (reader.Has("model_type")) {
     if (reader.String("model_type").value_or("gpt2") != "gpt2") {
@@ -46,7 +46,7 @@ void CheckModelType(const nlohmann::json& document, JsonReader& reader) {
 
 kernels::Activation ReadActivation(JsonReader& reader) {
   const std::string name = reader.String("activation_function").value_or("gelu_new");
-  // Hugging Face writes the same tanh form in two ways, by hand and as torch's own.
+  // Two names of one function: Hugging Face computes it itself, or calls PyTorch's.
   if (name == "gelu_new" || name == "gelu_pytorch_tanh") return kernels::Activation::kGeluNew;
   if (name == "gelu") return kernels::Activation::kGelu;
   if (name == "relu") return kernels::Activation::kRelu;
@@ -54,8 +54,8 @@ kernels::Activation ReadActivation(JsonReader& reader) {
   return kernels::Activation::kGeluNew;
 }
 
-// An id beyond the vocabulary, as scaled-down models inherit it from GPT-2, can never be generated:
-// it is dropped.
+// Drops ids beyond the vocabulary: scaled-down models inherit them from GPT-2 and can never
+// generate them.
 std::vector<TokenId> ReadEosTokenIds(const nlohmann::json& document, std::size_t vocab_size,
                                      JsonReader& reader) {
   std::vector<TokenId> ids = reader.Tokens("eos_token_id");
@@ -69,7 +69,7 @@ void ReadSizes(JsonReader& reader, ModelConfig& config) {
   config.n_head = reader.RequiredInteger("n_head", 1, kMaxHeads);
   config.n_embd = reader.RequiredInteger("n_embd", 1, kMaxWidth);
   config.n_inner = reader.Integer("n_inner", 1, kMaxInnerWidth).value_or(4 * config.n_embd);
-  // Where n_ctx differs it is wrong: Hugging Face sizes wpe by n_positions.
+  // Not config.json's n_ctx: if the two differ, Hugging Face allocates wpe by n_positions.
   config.n_ctx = reader.RequiredInteger("n_positions", 2, kMaxPositions);
   config.vocab_size = reader.RequiredInteger("vocab_size", 1, kMaxVocabulary);
   if (config.n_embd % config.n_head != 0) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The architecture's numbers, as config.json has them.
+// The architecture of a model: the contents of config.json.
 #pragma once
 
 #include <cstddef>
@@ -33,10 +33,10 @@ struct ModelConfig {
 
   std::size_t head_dim() const { return n_embd / n_head; }
 
-  // What scores of `layer` are multiplied by.
+  // The factor by which the attention scores of `layer` are multiplied.
   float AttentionScale(std::size_t layer) const;
 
-  // Weights of the model, a tied head counted once.
+  // The number of weights of the model, a tied head counted once.
   std::size_t ParameterCount() const;
 };
 

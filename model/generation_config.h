@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a model's own generation_config.json says of how it likes to be decoded.
+// A model's own defaults for decoding: the contents of generation_config.json.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@
 
 namespace cascade::model {
 
-// Defaults for what a request leaves out. Only what the file says is set: a key that is missing is
-// "off", never Hugging Face's built-in default (so top_k is not 50 unless the file says so).
+// Defaults for fields that a request does not set. A key that the file does not have is "off",
+// never Hugging Face's built-in default (so top_k is not 50 unless the file has it).
 struct GenerationConfig {
   // 0 is greedy. do_sample false or missing: 0; do_sample true: the file's temperature, or 1.
   float temperature = 0.0F;

@@ -20,7 +20,8 @@ namespace {
 
 using nlohmann::json;
 
-// Builds a document from a text's events and keeps the first complaint, at which it stops.
+// Builds a document from the events of the SAX parser. Stops at the first error and keeps its
+// message. The library's own DOM builder would accept a key twice, and nesting of any depth.
 class Builder final : public nlohmann::json_sax<json> {
  public:
   const std::string& complaint() const { return complaint_; }
@@ -57,7 +58,8 @@ class Builder final : public nlohmann::json_sax<json> {
   }
 
  private:
-  // Puts a value where the text has come to: the last key's, the end of an array, or the whole.
+  // Stores a value where the parser is: as the value of the last key, at the end of the innermost
+  // array, or as the whole document.
   bool Place(json value) {
     last_ = &document_;
     if (!open_.empty()) {
@@ -68,7 +70,8 @@ class Builder final : public nlohmann::json_sax<json> {
     return true;
   }
 
-  // What is open never moves: an array grows only while none of its elements is open.
+  // The pointers in open_ stay valid: an array grows only while none of its elements is open, and
+  // an object's members never move.
   bool Enter(json::value_t kind) {
     Place(json(kind));
     open_.push_back(last_);
@@ -83,9 +86,9 @@ class Builder final : public nlohmann::json_sax<json> {
   }
 
   json document_;
-  std::vector<json*> open_;  // objects and arrays around the place that the text has come to
-  json* member_ = nullptr;   // of the last key
-  json* last_ = nullptr;     // what was placed last
+  std::vector<json*> open_;  // objects and arrays that were entered and not left, outermost first
+  json* member_ = nullptr;   // the value of the last key
+  json* last_ = nullptr;     // the value that was stored last
   std::string complaint_;
 };
 

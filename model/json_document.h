@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// JSON from files that nobody vouches for.
+// Parses JSON from files that are not trusted.
 #pragma once
 
 #include <cstddef>
@@ -29,7 +29,7 @@ absl::StatusOr<std::string> ReadTextFile(const std::string& path, std::size_t ma
 // A name or value from a file, as messages show it: quoted, escaped, cut to a readable length.
 std::string Quoted(absl::string_view text);
 
-// A value as messages show it; of an object or array only its kind.
+// A value as messages show it; for an object or array only its kind.
 std::string Shown(const nlohmann::json& value);
 
 }  // namespace cascade::model

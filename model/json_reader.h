@@ -14,9 +14,9 @@
 
 namespace cascade::model {
 
-// Reads members of one JSON object and keeps the first complaint, so that the caller asks once, at
-// the end. A member that is missing or null is "absent". A complaint names file, key, value and
-// what is allowed. Borrows `object` and `file`.
+// Reads members of one JSON object and keeps the first error, so that the caller checks status()
+// once, after the last member. A member that is missing or null is "absent". An error is
+// INVALID_ARGUMENT and names file, key, value and what is allowed. Borrows `object` and `file`.
 class JsonReader {
  public:
   JsonReader(const nlohmann::json& object, absl::string_view file) : object_(object), file_(file) {}
@@ -26,7 +26,7 @@ class JsonReader {
   // An integer in [min, max]; 1.0 is not one.
   std::optional<std::uint64_t> Integer(const char* key, std::uint64_t min, std::uint64_t max);
 
-  // As above, for a member that must be there: its absence is a complaint. `min` after a complaint.
+  // As above, for a member that must not be absent. Returns `min` after an error.
   std::uint64_t RequiredInteger(const char* key, std::uint64_t min, std::uint64_t max);
 
   // A number in [min, max].
@@ -38,10 +38,10 @@ class JsonReader {
   // One token id or a list of them; empty if absent.
   std::vector<TokenId> Tokens(const char* key);
 
-  // Keeps a complaint about the member `key`: "file: key is value: `expected`".
+  // Records an error about the member `key`: "<file>: <key> is <value>: <expected>".
   void Refuse(const char* key, absl::string_view expected);
 
-  // True if the member is there and not null.
+  // True if the member is not absent.
   bool Has(const char* key) const;
 
  private:

@@ -24,9 +24,9 @@ std::optional<std::string> FirstLine(const std::string& path) {
   return line;
 }
 
-// Reads `name` in `mount` + `group` and in every group above. Inside a container `group` may be
-// named as the host sees it, while `mount` begins with the container's own: then only the top
-// exists.
+// Reads `name` in `mount` + `group` and in every group above. Inside a container `group` may be the
+// host's path, while the files under `mount` begin at the container's own group: then only the top
+// group's file exists.
 void ReadUpwards(const std::string& mount, std::string group, absl::string_view name,
                  std::vector<std::string>& lines) {
   while (true) {
@@ -37,10 +37,10 @@ void ReadUpwards(const std::string& mount, std::string group, absl::string_view 
   }
 }
 
-// The whole CPUs of "quota period", at least 1; nothing if there is no limit.
+// The number of whole CPUs of "quota period", at least 1; none if there is no limit.
 std::optional<std::size_t> WholeCpus(absl::string_view limit) {
   const std::vector<absl::string_view> parts = absl::StrSplit(limit, ' ');
-  std::uint64_t quota = 0;  // no number: version 2 says "max", version 1 says -1
+  std::uint64_t quota = 0;  // without a limit: "max" in version 2, -1 in 1
   std::uint64_t period = 0;
   if (parts.size() != 2 || !absl::SimpleAtoi(parts[0], &quota) ||
       !absl::SimpleAtoi(parts[1], &period) || period == 0) {
@@ -92,7 +92,7 @@ std::uint64_t MemoryLimit(const std::string& root) {
                         static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
   for (const std::string& line :
        ReadCgroupFiles({"memory", "memory.limit_in_bytes", "memory.max"}, root)) {
-    std::uint64_t bytes = 0;  // version 2 says "max" for no limit
+    std::uint64_t bytes = 0;  // without a limit: "max" in version 2
     if (absl::SimpleAtoi(line, &bytes)) limit = std::min(limit, bytes);
   }
   return limit;

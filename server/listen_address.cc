@@ -26,7 +26,7 @@ namespace {
 constexpr absl::string_view kUnixPrefix = "unix:";
 
 struct HostAndPort {
-  absl::string_view host;  // brackets and all
+  absl::string_view host;  // brackets included
   absl::string_view port;
 };
 
@@ -60,7 +60,7 @@ absl::Status CannotListen(absl::string_view address, absl::string_view why) {
 
 using AddressList = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
 
-// What "host:port" stands for; if nothing, `error` says why.
+// The addresses that "host:port" resolves to; if there are none, `error` has the reason.
 AddressList Resolve(absl::string_view address, int& error) {
   const HostAndPort parts = Split(address);
   std::string host(parts.host);
@@ -73,7 +73,7 @@ AddressList Resolve(absl::string_view address, int& error) {
   return {found, freeaddrinfo};
 }
 
-// Tries to bind, as gRPC will: 0 or errno.
+// Tries to bind as gRPC will. Returns 0 or errno.
 int TryBind(const addrinfo& info) {
   const int fd = socket(info.ai_family, info.ai_socktype, info.ai_protocol);
   if (fd < 0) return errno;
@@ -84,8 +84,8 @@ int TryBind(const addrinfo& info) {
   return error;
 }
 
-// gRPC replaces a socket file that is there: fine for one that a dead server left, not for a live
-// one's.
+// gRPC replaces an existing socket file. That is right for a file that a dead server left behind,
+// and wrong for that of a live server.
 absl::Status CheckUnixPath(absl::string_view address) {
   const absl::string_view path = absl::StripPrefix(address, kUnixPrefix);
   sockaddr_un name = {};

@@ -10,8 +10,7 @@ namespace {
 constexpr std::size_t kLongestMatch = 3;
 constexpr std::size_t kShortestMatch = 2;
 
-// What follows the latest place where the last `length` tokens stand that is followed by `limit`
-// tokens, or else by the most.
+// As LookUpDraft, for an occurrence of the last `length` tokens.
 std::span<const TokenId> LookUp(std::span<const TokenId> tokens, std::size_t length,
                                 std::size_t limit) {
   if (tokens.size() <= length) return {};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Drafts without a model: what followed the last time that these words were said.
+// Drafts tokens without a second model: those that followed an earlier occurrence of the last ones.
 #pragma once
 
 #include <cstddef>
@@ -9,14 +9,15 @@
 
 namespace cascade::model {
 
-// Looks for an earlier place where the last 3 tokens of `tokens` (or, if there is none, the last 2)
-// stand, and returns the tokens that follow there, at most `limit` of them, which may run into the
-// end of `tokens`; empty if there is no such place. Of several places it is the latest that is
-// followed by `limit` tokens, or else by the most: a text that goes round in a small circle is
-// looked up a few rounds back. Views `tokens`.
+// Finds an earlier occurrence of the last 3 tokens of `tokens` (or, if there is none, of the last
+// 2) and returns the tokens that follow it, at most `limit`; empty if there is no such occurrence.
+// What follows may overlap the end of `tokens`. Of several occurrences, the latest that is followed
+// by `limit` tokens counts, or else the one that is followed by the most: in a text that repeats a
+// short passage, that is one several rounds back. The result views `tokens`.
 //
-// The caller lets the model check such a draft in one batch; it decides speed and never a result.
-// Reference: Saxena 2023, "Prompt Lookup Decoding"; Hugging Face PromptLookupCandidateGenerator.
+// The caller lets the model verify the draft in one batch; a draft changes speed and never a
+// result. Reference: Saxena 2023, "Prompt Lookup Decoding"; Hugging Face
+// PromptLookupCandidateGenerator.
 std::span<const TokenId> LookUpDraft(std::span<const TokenId> tokens, std::size_t limit);
 
 }  // namespace cascade::model

@@ -11,7 +11,8 @@
 namespace cascade::model {
 namespace {
 
-// How much of `pattern` is matched by a text that ends in `next` and matched `matched` before it.
+// The length of the longest prefix of `pattern` that a text ends with, if the text without its last
+// byte, `next`, ends with `matched` bytes of the pattern.
 std::size_t Advance(const std::string& pattern, const std::vector<std::size_t>& failure,
                     std::size_t matched, char next) {
   while (matched > 0 && pattern[matched] != next) matched = failure[matched - 1];

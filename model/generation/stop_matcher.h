@@ -11,26 +11,26 @@
 
 namespace cascade::model {
 
-// Takes text in pieces and finds the first place where one of the stop strings ends, also across
-// pieces. Text that may still be the beginning of a stop string is held back, and no more than
-// that. Of several that end at the same place the longest wins (it began first).
+// Takes text in pieces and finds the first position at which a stop string ends, also across
+// pieces. Holds back exactly the text that may still become a stop string. Of several stop strings
+// that end at the same position, the longest wins (it began first).
 //
-// Not thread-safe. Cost: linear in the text times the number of strings, whatever they are; and
-// each piece moves what is held once.
+// Not thread-safe. Cost: linear in the text times the number of strings, whatever the strings are;
+// each piece copies the held text once.
 class StopMatcher {
  public:
-  // `stop` may be empty: then nothing is ever held.
+  // `stop` may be empty: then no text is ever held back. REQUIRES: no string is empty.
   explicit StopMatcher(std::vector<std::string> stop);
 
   struct Result {
-    std::string text;                 // may be sent now
+    std::string text;                 // text that may be sent now
     std::optional<std::string> stop;  // the string that matched; `text` ends right before it
   };
 
-  // After a match, further calls are not allowed.
+  // REQUIRES: no match before.
   Result Push(absl::string_view text);
 
-  // The text ended without a match: what was held back.
+  // Call it when the text ends without a match. Returns the text that was held back.
   std::string Flush();
 
  private:
@@ -40,7 +40,7 @@ class StopMatcher {
     std::size_t matched = 0;           // bytes matched so far
   };
 
-  // Takes one byte. The longest pattern that ends with it, if any does.
+  // Advances all patterns by one byte. The longest pattern that ends with it; null if none does.
   const Pattern* Advance(char next);
 
   std::vector<Pattern> patterns_;

@@ -8,7 +8,7 @@
 namespace cascade::model {
 namespace {
 
-// Leaves the `count` best, the worst of them last. REQUIRES: 0 < count <= tokens.size().
+// Keeps the `count` best of `tokens`, the worst of them last. REQUIRES: 0 < count <= tokens.size().
 void ShrinkToBest(std::vector<ScoredToken>& tokens, std::size_t count) {
   const auto worst = tokens.begin() + static_cast<std::ptrdiff_t>(count) - 1;
   std::nth_element(tokens.begin(), worst, tokens.end(), Better);
@@ -23,8 +23,9 @@ void SelectBest(std::span<const float> scores, std::size_t count, std::vector<Sc
   if (count == 0) return;
   best.reserve(2 * count);
 
-  // Whatever is not above the count-th best so far cannot be among the best: an equal score has a
-  // higher id. Shrinking at 2 * count makes a selection pay for `count` pushes.
+  // A score that is not above the count-th best so far cannot be among the best: with an equal
+  // score it has a higher id. The buffer is cut back only when it has 2 * count tokens, so that the
+  // cost of each selection is shared by `count` pushes.
   float bar = -std::numeric_limits<float>::infinity();
   for (std::size_t id = 0; id < scores.size(); ++id) {
     if (!(scores[id] > bar)) continue;

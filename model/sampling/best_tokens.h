@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The best tokens of a vocabulary without sorting it.
+// Finds the best tokens of a vocabulary without sorting it.
 #pragma once
 
 #include <cstddef>
@@ -20,8 +20,8 @@ inline bool Better(const ScoredToken& a, const ScoredToken& b) {
   return a.score != b.score ? a.score > b.score : a.token < b.token;
 }
 
-// Puts the `count` best tokens of `scores`, [vocab_size], into `best`: the worst of them last, the
-// others in no order. Scores of -Inf and NaN are passed over, so there may be fewer.
+// Stores the `count` best tokens of `scores`, [vocab_size], in `best`: the worst of them last, the
+// others in no order. Skips scores of -Inf and NaN, so there may be fewer.
 //
 // Cost: one pass over `scores`, and few steps more while count is small beside vocab_size. `best`
 // is scratch that grows to 2 * count; no other allocation.

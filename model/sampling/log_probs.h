@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Log-probabilities, as the model itself gives them: of the raw logits, before temperature and
-// cuts.
+// Log-probabilities of the model's own distribution: of the raw logits, before processors,
+// temperature and cuts.
 #pragma once
 
 #include <cstddef>

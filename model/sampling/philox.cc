@@ -11,7 +11,7 @@ constexpr std::uint64_t kMultiplier1 = 0xCD9E8D57;
 constexpr std::uint32_t kWeyl0 = 0x9E3779B9;  // golden ratio
 constexpr std::uint32_t kWeyl1 = 0xBB67AE85;  // sqrt(3) - 1
 
-// Sets the numbers of sampling apart from any that a later use may draw from the same seed.
+// Separates the numbers of sampling from those that a later feature may draw from the same seed.
 constexpr std::uint32_t kSamplingDomain = 0x70616D53;
 
 constexpr std::uint32_t Low(std::uint64_t x) { return static_cast<std::uint32_t>(x); }

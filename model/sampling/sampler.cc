@@ -20,7 +20,7 @@ namespace {
 
 constexpr float kExcluded = -std::numeric_limits<float>::infinity();
 
-// Puts `logits` into `out`, excluding what is below the k-th largest.
+// Copies `logits` to `out`, with -Inf for logits below the k-th largest.
 // Reference: Hugging Face TopKLogitsWarper.
 void KeepTopK(std::span<const float> logits, std::size_t k, std::vector<ScoredToken>& scratch,
               std::span<float> out) {
@@ -36,13 +36,14 @@ void KeepTopK(std::span<const float> logits, std::size_t k, std::vector<ScoredTo
   }
 }
 
-// Positive floats in classes: exponent and first four bits of the mantissa. A larger class holds
-// larger numbers.
+// Positive floats fall into classes by their exponent and the first four bits of the mantissa; a
+// higher class has larger numbers. Adding up classes finds the few tokens at the edge of top-p, and
+// only these need sorting.
 constexpr std::size_t kClasses = 4096;
 std::size_t ClassOf(float positive) { return std::bit_cast<std::uint32_t>(positive) >> 19; }
 
-// The class in which the probabilities, summed up from the largest, reach `mass`, and their sum
-// above it.
+// The class in which the sum of probabilities, from the largest down, reaches a mass, and the sum
+// of all classes above it.
 struct Boundary {
   std::size_t probability_class = 0;
   double sum_above = 0.0;
@@ -61,9 +62,9 @@ Boundary FindBoundary(std::span<const float> probabilities, double mass) {
   return boundary;
 }
 
-// Keeps the most probable tokens up to the one that brings their sum to `top_p`: the same set as
-// removing the improbable end whose sum is at most 1 - top_p. Only one class needs sorting.
-// Reference: Hugging Face TopPLogitsWarper.
+// Keeps the most probable tokens up to the one with which their sum reaches `top_p`. This is the
+// same set as removing the least probable tokens whose sum is at most 1 - top_p. Sorts one class
+// only. Reference: Hugging Face TopPLogitsWarper.
 void KeepTopP(double top_p, std::vector<ScoredToken>& scratch, std::span<float> probabilities) {
   const Boundary boundary = FindBoundary(probabilities, top_p);
   scratch.clear();
@@ -105,14 +106,14 @@ void KeepMinP(double min_p, std::span<float> probabilities) {
 void Normalize(std::span<float> probabilities) {
   double sum = 0.0;
   for (const float p : probabilities) {
-    if (p > 0.0F) sum += static_cast<double>(p);  // a chain of additions is slow: not for zeros
+    if (p > 0.0F) sum += static_cast<double>(p);  // each addition waits for the last: skip zeros
   }
   const double scale = 1.0 / sum;
   for (float& p : probabilities) p = static_cast<float>(static_cast<double>(p) * scale);
 }
 
-// The first token at which the cumulative sum exceeds `uniform`; if rounding leaves the whole sum
-// below it, the last token that has a probability.
+// The first token at which the cumulative sum exceeds `uniform`. Rounding may leave the whole sum
+// below `uniform`: then the last token with a probability above 0.
 TokenId Draw(std::span<const float> probabilities, double uniform) {
   double sum = 0.0;
   std::size_t last = 0;

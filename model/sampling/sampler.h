@@ -28,8 +28,8 @@ class Sampler {
   // [vocab_size], which it may overwrite. -Inf excludes a token; at least one logit must be finite.
   TokenId Sample(std::span<float> logits, std::uint64_t position);
 
-  // The distribution that Sample draws from, [vocab_size]: probabilities, 0 for what was cut. `out`
-  // may be exactly `logits`. REQUIRES: not greedy.
+  // Writes the distribution that Sample draws from, [vocab_size]: probabilities, 0 for tokens that
+  // were cut. `out` may be exactly `logits`. REQUIRES: not greedy.
   void Probabilities(std::span<const float> logits, std::span<float> out);
 
  private:

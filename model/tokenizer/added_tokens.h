@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds the tokens that are cut out of a text before it is split into words.
+// Finds the added tokens, such as <|endoftext|>, which are cut out of a text before it is split
+// into words.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +14,7 @@
 
 namespace cascade::model {
 
-// One pass over one text. Borrows the text and the tokens.
+// One pass over one text. Borrows the text and the tokens; not thread-safe.
 class AddedTokenScan {
  public:
   struct Match {
@@ -21,17 +22,18 @@ class AddedTokenScan {
     const AddedToken* token;
   };
 
-  // With SpecialTokens::kAsText only the tokens that are not special are looked for.
+  // With SpecialTokens::kAsText the scan passes over special tokens.
   AddedTokenScan(std::span<const AddedToken> tokens, absl::string_view text,
                  SpecialTokens special_tokens);
 
-  // The leftmost match at or after `from`, the longest of those that begin there. `from` must not
-  // decrease from call to call. Cost of all calls together: one search of the text for each token.
+  // The leftmost match at or after `from`; of several that begin there, the longest. REQUIRES:
+  // `from` is at least that of the call before. Cost of all calls together: one search of the text
+  // for each token.
   std::optional<Match> Next(std::size_t from);
 
  private:
   absl::string_view text_;
-  std::vector<Match> next_;  // of each token looked for, the first one not passed yet
+  std::vector<Match> next_;  // for each token that is searched, its first match not passed yet
 };
 
 }  // namespace cascade::model

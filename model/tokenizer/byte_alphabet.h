@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The 256 printable characters that vocabulary files write bytes with (openai/gpt-2, encoder.py,
-// bytes_to_unicode): a byte that is printable in Latin-1 stands for itself, the others follow from
-// U+0100 on. A space, for instance, is written U+0120.
+// The 256 printable characters with which vocabulary files write bytes (openai/gpt-2, encoder.py,
+// bytes_to_unicode): a byte that is printable in Latin-1 is written as itself, the others are
+// written as the characters from U+0100 on. A space, for instance, is written U+0120.
 #pragma once
 
 #include <string>
@@ -11,11 +11,11 @@
 
 namespace cascade::model {
 
-// The bytes that `written` stands for. INVALID_ARGUMENT, naming the character, if it is not UTF-8
-// or has a character that stands for no byte.
+// The bytes that `written` stands for. INVALID_ARGUMENT, naming the character, if `written` is not
+// UTF-8 or has a character outside the alphabet.
 absl::StatusOr<std::string> BytesFromAlphabet(absl::string_view written);
 
-// The inverse: how `bytes` is written in a vocabulary file.
+// The inverse: `bytes` as a vocabulary file writes them.
 std::string BytesToAlphabet(absl::string_view bytes);
 
 }  // namespace cascade::model

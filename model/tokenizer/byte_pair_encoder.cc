@@ -14,17 +14,17 @@ constexpr std::uint64_t Pack(std::uint32_t high, std::uint32_t low) {
   return std::uint64_t{high} << 32 | low;
 }
 
-// The index of two neighbouring bytes in the table of their ranks.
+// The index of two neighboring bytes in byte_ranks_.
 std::size_t BytePair(char left, char right) {
   return static_cast<std::size_t>(static_cast<unsigned char>(left)) << 8 |
          static_cast<unsigned char>(right);
 }
 
-// As many bytes as a 64-bit mask has bits. Up to here, looking at every pair for the best one is
-// faster than keeping a heap of them (README.md, decision 5).
+// As many bytes as a 64-bit mask has bits. For words up to this length, scanning all pairs for the
+// best one is faster than keeping them in a heap (README.md, decision 5).
 constexpr std::size_t kShortWord = 64;
 
-// What of `mask` is below (above) bit `i`.
+// The bits of `mask` below (above) bit `i`.
 std::uint64_t BitsBelow(std::uint64_t mask, std::size_t i) {
   return mask & ((std::uint64_t{1} << i) - 1);
 }
@@ -54,8 +54,8 @@ BytePairEncoder::BytePairEncoder(const Vocabulary& vocabulary)
   for (const TokenId left : byte_tokens_) {
     for (const TokenId right : byte_tokens_) byte_ranks_.push_back(ranks_.Find(left, right));
   }
-  // That a token is what its own bytes merge to is true of the vocabularies that BPE training
-  // makes, but a file may say otherwise: see for each one.
+  // In a vocabulary made by BPE training every token is what its own bytes merge to. A file need
+  // not be one, so each token is tried; those that pass need no merging when they occur as words.
   words_.reserve(vocabulary.tokens.size());
   Scratch scratch;
   std::vector<TokenId> ids;
@@ -89,7 +89,7 @@ void BytePairEncoder::MergeWord(absl::string_view word, Scratch& scratch,
 
 void BytePairEncoder::MergeShortWord(absl::string_view word, std::vector<TokenId>& ids) const {
   const std::size_t size = word.size();
-  std::array<TokenId, kShortWord> tokens;       // each where its first byte was
+  std::array<TokenId, kShortWord> tokens;       // each at the index of its first byte
   std::array<std::uint32_t, kShortWord> ranks;  // of the merge with the next token
   std::uint64_t begins = ~std::uint64_t{0} >> (kShortWord - size);  // a bit where a token begins
   for (std::size_t i = 0; i < size; ++i) {
@@ -99,14 +99,14 @@ void BytePairEncoder::MergeShortWord(absl::string_view word, std::vector<TokenId
   while (true) {
     std::uint32_t best = kNoRank;
     std::size_t left = 0;
-    for (std::size_t i = 0; i < size; ++i) {  // without branches: they would be guessed wrong
+    for (std::size_t i = 0; i < size; ++i) {  // no branches: they would be mispredicted
       const bool better = ranks[i] < best;
       best = better ? ranks[i] : best;
       left = better ? i : left;
     }
     if (best == kNoRank) break;
     const std::uint64_t before = BitsBelow(begins, left);
-    const std::uint64_t right = BitsAbove(begins, left);  // its lowest bit is the one that goes
+    const std::uint64_t right = BitsAbove(begins, left);  // its lowest bit: the token to join
     const std::uint64_t after = right & (right - 1);
     begins ^= right ^ after;
     ranks[LowestBit(right)] = kNoRank;
@@ -166,7 +166,8 @@ void BytePairEncoder::MergeLongWord(absl::string_view word, Scratch& scratch,
     std::pop_heap(candidates.begin(), candidates.end(), std::greater<>());
     candidates.pop_back();
     const auto left = static_cast<std::uint32_t>(best);
-    // A candidate is stale if one of its two symbols has been merged since.
+    // A candidate is stale if one of its two symbols was merged after it was pushed. Stale
+    // candidates are skipped here, which is cheaper than removing them from the middle of the heap.
     if (scratch.symbols_[left].rank == best >> 32) Merge(left, scratch);
   }
   for (std::size_t i = 0; i < word.size(); i = scratch.symbols_[i].next) {

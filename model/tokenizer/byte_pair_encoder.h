@@ -14,23 +14,25 @@
 
 namespace cascade::model {
 
-// Immutable; const calls from any thread, each with its own scratch.
+// Immutable; const calls from any thread, each thread with its own Scratch.
 class BytePairEncoder {
  private:
-  // A token of the word while it is being merged, where its first byte was: [word.size()].
+  // A token of a word that is being merged, stored at the index of its first byte, so that indices
+  // stay valid while tokens are joined.
   struct Symbol {
     TokenId id;
     std::uint32_t previous;  // indices of its neighbors
     std::uint32_t next;
-    std::uint32_t rank;  // of the merge with `next`; kNoRank: none
+    std::uint32_t rank;  // of the merge with `next`; kNoRank if the two do not merge
   };
 
  public:
-  // Working memory that a caller keeps between words, so that only the longest one allocates.
+  // Working memory that the caller keeps between words, so that only a word longer than all before
+  // it allocates.
   class Scratch {
     friend class BytePairEncoder;
     std::vector<Symbol> symbols_;
-    std::vector<std::uint64_t> candidates_;  // a heap of rank:index, the least on top
+    std::vector<std::uint64_t> candidates_;  // a heap of rank << 32 | index, the lowest on top
   };
 
   // `vocabulary` must outlive this.
@@ -38,9 +40,10 @@ class BytePairEncoder {
 
   // Appends the tokens of `word` (any bytes, fewer than 2^32 - 1) to `ids`.
   //
-  // Reference: start with one token a byte; as long as two neighbors have a merge, do the one with
-  // the best rank, the leftmost of equals.
-  // Cost: a look-up if the result is one token; otherwise O(n log n) for n bytes.
+  // Reference: start with one token for each byte; as long as two neighbors merge, apply the merge
+  // with the lowest rank, the leftmost of equals.
+  // Cost: one look-up if the word is a token that its own bytes merge to; otherwise O(n log n) for
+  // n bytes.
   void Encode(absl::string_view word, Scratch& scratch, std::vector<TokenId>& ids) const;
 
  private:
@@ -54,10 +57,9 @@ class BytePairEncoder {
 
   std::array<TokenId, 256> byte_tokens_;
   PairRanks ranks_;
-  std::vector<std::uint32_t>
-      byte_ranks_;               // [256 * 256] of a pair of bytes: most look-ups, made fast
-  std::vector<TokenId> wholes_;  // by rank
-  // The tokens that merging their own bytes gives: words that need no merging.
+  std::vector<std::uint32_t> byte_ranks_;  // [256 * 256] ranks of pairs of bytes: most look-ups
+  std::vector<TokenId> wholes_;            // the token that each merge makes, by rank
+  // The tokens whose own bytes merge to them: words that need no merging.
   absl::flat_hash_map<absl::string_view, TokenId> words_;
 };
 

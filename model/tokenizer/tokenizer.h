@@ -22,10 +22,10 @@
 
 namespace cascade::model {
 
-// What "<|endoftext|>" (and every other special token) means where it appears in a text.
+// What the characters of "<|endoftext|>", or of another special token, mean in a text.
 enum class SpecialTokens : std::uint8_t {
-  kAsText,   // its characters, encoded like any other: the default for text from strangers
-  kAsToken,  // the token itself: Hugging Face's default
+  kAsText,   // characters, encoded like any other: the default for text from untrusted users
+  kAsToken,  // the special token: Hugging Face's default
 };
 
 // Immutable after Load; const calls from any thread. Move-only.
@@ -43,8 +43,8 @@ class Tokenizer {
   Tokenizer& operator=(Tokenizer&&) noexcept;
   ~Tokenizer();
 
-  // Any bytes. What is not valid UTF-8 is kept byte for byte, each such byte counting as a
-  // character that is neither letter, number nor space; so Decode(Encode(x)) == x for every x.
+  // Encodes any bytes. Bytes that are not valid UTF-8 are kept: each counts as a character that is
+  // neither letter, number nor space. So Decode(Encode(x)) == x for every x.
   //
   // Cost: linear in the text but for a log factor in the length of one word.
   //
@@ -57,11 +57,11 @@ class Tokenizer {
   // tokenizer. REQUIRES: id < vocab_size().
   absl::string_view Bytes(TokenId id) const;
 
-  // The bytes of all `ids` in a row. Ids >= vocab_size(), which a model with a padded embedding can
-  // produce, stand for nothing.
+  // The concatenated bytes of all `ids`. Ids >= vocab_size(), which a model with a padded embedding
+  // can generate, stand for no bytes.
   std::string Decode(std::span<const TokenId> ids) const;
 
-  // 1 + the largest id. Ids that the vocabulary leaves out stand for no bytes.
+  // 1 + the largest id. Ids below it that the vocabulary does not have stand for no bytes.
   std::size_t vocab_size() const;
 
   // "<|endoftext|>", if the vocabulary has it.

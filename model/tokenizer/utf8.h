@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where one UTF-8 character ends and the next begins, in bytes that may be anything.
+// Splits arbitrary bytes into UTF-8 characters and bytes that are not part of one.
 #pragma once
 
 #include <cstddef>
@@ -20,12 +20,12 @@ struct Utf8Piece {
   std::size_t length;  // 1 to 4 bytes
 };
 
-// The piece at the beginning of `bytes`, which must not be empty. Well-formed is what table 3-7 of
-// the Unicode Standard says: no overlong forms, no surrogates, nothing above U+10FFFF. An
+// The piece at the beginning of `bytes`, which must not be empty. Well-formed is meant as in table
+// 3-7 of the Unicode Standard: no overlong forms, no surrogates, nothing above U+10FFFF. An
 // ill-formed piece is a maximal subpart (Unicode 15, section 3.9).
 Utf8Piece FirstUtf8Piece(absl::string_view bytes);
 
-// How many bytes at the beginning of `bytes` are ASCII. Eight bytes a step.
+// The number of bytes at the beginning of `bytes` that are ASCII. Reads eight bytes at a time.
 std::size_t AsciiPrefixLength(absl::string_view bytes);
 
 }  // namespace cascade::model

@@ -8,10 +8,11 @@
 
 namespace cascade::model {
 
-// Takes bytes in any pieces and gives back valid UTF-8. Bytes that begin a character are held until
-// it is complete. Bytes that cannot be part of one become U+FFFD, one for each maximal subpart of
-// an ill-formed sequence (Unicode 15, section 3.9, and Python's errors="replace"), so the
-// concatenated output equals the one-shot decoding of all bytes, however they were cut.
+// Takes bytes in any pieces and returns valid UTF-8. The bytes of an incomplete character are held
+// until it is complete. Bytes that cannot be part of a character become U+FFFD, one for each
+// maximal subpart of an ill-formed sequence (Unicode 15, section 3.9, and Python's
+// errors="replace"), so the concatenated output equals the one-shot decoding of all bytes, however
+// they were cut.
 //
 // Not thread-safe.
 class Utf8Stream {
@@ -19,7 +20,7 @@ class Utf8Stream {
   // Returns the text that `bytes` completes; may be empty.
   std::string Push(absl::string_view bytes);
 
-  // Ends the stream: what is still held comes out as one U+FFFD, or nothing if nothing is held.
+  // Ends the stream. Returns one U+FFFD if an incomplete character is still held, else nothing.
   std::string Flush();
 
  private:

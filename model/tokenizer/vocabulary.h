@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a byte-level BPE tokenizer is made of, read from the files that Hugging Face writes and
-// checked: whoever holds a Vocabulary can rely on every word below.
+// The tokens and merges of a byte-level BPE tokenizer, read from the files that Hugging Face
+// writes. The parsers check everything that the comments below say, so users of a Vocabulary need
+// not.
 #pragma once
 
 #include <array>
@@ -26,7 +27,7 @@ struct Merge {
 struct AddedToken {
   std::string text;  // never empty
   TokenId id;
-  bool special;  // false: cut out even of text from strangers
+  bool special;  // false: cut out even with SpecialTokens::kAsText
 };
 
 struct Vocabulary {
@@ -36,7 +37,8 @@ struct Vocabulary {
   std::vector<AddedToken> added;
 };
 
-// Ids are below this: four times the largest vocabulary known, and little memory if a file lies.
+// Ids are below this bound: four times the largest vocabulary known, and low enough that a broken
+// file cannot exhaust memory.
 inline constexpr std::size_t kMaxVocabSize = std::size_t{1} << 22;
 
 inline constexpr absl::string_view kEndOfText = "<|endoftext|>";
@@ -47,7 +49,7 @@ struct NamedText {
   absl::string_view text;
 };
 
-// From vocab.json ({"token": id}), merges.txt ("left right" a line, the best first, under an
+// Parses vocab.json ({"token": id}), merges.txt ("left right" a line, the best first, under an
 // optional
 // "#version" line; either line ending will do) and, where a tokenizer was given tokens after its
 // training, added_tokens.json ({"text": id}). "<|endoftext|>" is special where the vocabulary has
@@ -57,10 +59,10 @@ absl::StatusOr<Vocabulary> ParseVocabularyFiles(
     NamedText vocab_json, NamedText merges_txt,
     std::optional<NamedText> added_tokens_json = std::nullopt);
 
-// From tokenizer.json, the one file of Hugging Face's fast tokenizers: model.vocab, model.merges
-// and added_tokens. What would make the text mean other tokens than GPT-2's rules do (a normalizer,
-// another pre_tokenizer, a model that is not plain BPE, stripping added tokens) is refused.
-// INVALID_ARGUMENT as above.
+// Parses tokenizer.json, the one file of Hugging Face's fast tokenizers: model.vocab, model.merges
+// and added_tokens. Refuses settings by which a text would get other tokens than by GPT-2's
+// rules: a normalizer, another pre_tokenizer, a model that is not plain BPE, stripping added
+// tokens. INVALID_ARGUMENT as above.
 absl::StatusOr<Vocabulary> ParseTokenizerJson(NamedText tokenizer_json);
 
 }  // namespace cascade::model

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How both kinds of file become a Vocabulary: tokens first, then merges, then the last checks.
+// Makes a Vocabulary from the contents of either kind of file: tokens first, then merges, then the
+// final checks.
 #pragma once
 
 #include <string>
@@ -18,24 +19,26 @@ namespace cascade::model {
 // INVALID_ARGUMENT: "<where>: <message>".
 absl::Status Malformed(absl::string_view where, absl::string_view message);
 
-// `value` as a token id, or INVALID_ARGUMENT saying what it is instead.
+// `value` as a token id; INVALID_ARGUMENT, showing the value, if it is none.
 absl::StatusOr<TokenId> ParseTokenId(absl::string_view where, const nlohmann::json& value);
 
 // Errors are INVALID_ARGUMENT and begin with the `where` of the call.
 class VocabularyBuilder {
  public:
-  // An added token stands for its own characters, not for bytes in the alphabet. Added tokens come
-  // before the tokens that AddToken() takes, among which they may be listed again. Adding one twice
-  // is once if both have one id.
+  // Adds a token whose text stands for its own characters, not for bytes in the byte alphabet.
+  // REQUIRES: no call of AddToken before. AddToken may list the token again. Adding the same text
+  // with the same id twice is allowed and counts once.
   absl::Status AddAddedToken(absl::string_view where, AddedToken token);
 
-  // `written` in the byte alphabet.
+  // Adds a token, `written` in the byte alphabet.
   absl::Status AddToken(absl::string_view where, const std::string& written, TokenId id);
 
-  // The next best merge; both parts and the whole, in the byte alphabet, must be tokens by now.
+  // Adds a merge of lower priority than all before it. Both parts, and the two together, are
+  // written in the byte alphabet and must have been added as tokens.
   absl::Status AddMerge(absl::string_view where, absl::string_view left, absl::string_view right);
 
-  // The vocabulary, if all 256 bytes have their tokens. `where` names the file. Leaves this empty.
+  // Returns the vocabulary and leaves this builder empty. An error if one of the 256 bytes has no
+  // token. `where` names the file.
   absl::StatusOr<Vocabulary> Finish(absl::string_view where);
 
  private:
@@ -43,7 +46,7 @@ class VocabularyBuilder {
 
   Vocabulary vocabulary_;
   std::vector<bool> taken_;                              // [vocab_size]
-  absl::flat_hash_map<std::string, TokenId> ids_;        // by how the token is written
+  absl::flat_hash_map<std::string, TokenId> ids_;        // by the token in the byte alphabet
   absl::flat_hash_map<std::string, TokenId> added_ids_;  // by the token's text
 };
 

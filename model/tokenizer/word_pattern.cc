@@ -15,12 +15,12 @@
 namespace cascade::model {
 namespace {
 
-// The pattern of tokenizer.h. Three things are written differently and mean the same:
+// The pattern of tokenizer.h. Three parts are written differently and mean the same:
 // - \s is spelt out as Unicode's White_Space, which is what Rust (tiktoken) and Oniguruma (Hugging
 //   Face) take it for. PCRE2's own \s has U+180E besides.
-// - The repetitions are possessive where nothing follows them: giving characters back cannot help.
-// - A-Z and a-z, letters already, are tested by a bitmap, \p{L} by two table look-ups: a quarter
-//   less time for English.
+// - The repetitions are possessive where nothing follows them: backtracking could not find a match.
+// - A-Z and a-z stand beside \p{L}, which includes them: PCRE2 tests them by a bitmap, and \p{L} by
+//   two table look-ups. This saves a quarter of the time for English.
 constexpr absl::string_view kPattern = R"('s|'t|'re|'ve|'m|'ll|'d)"
                                        R"(| ?[A-Za-z\p{L}]++)"
                                        R"(| ?\p{N}++)"
@@ -28,12 +28,12 @@ constexpr absl::string_view kPattern = R"('s|'t|'re|'ve|'m|'ll|'d)"
                                        R"(|[\t-\r\x{85}\p{Z}]+(?![^\t-\r\x{85}\p{Z}]))"
                                        R"(|[\t-\r\x{85}\p{Z}]++)";
 
-// A control character: neither letter, number nor space, and one byte long, so that a text whose
-// invalid bytes are replaced by it has its words at the same offsets.
+// Replaces invalid bytes: a control character, which is neither letter, number nor space. It is one
+// byte long, so the words of the copy are at the same offsets as those of the text.
 constexpr char kStandIn = '\x01';
 
-// `text` with every byte that is not part of a well-formed character replaced; nothing if there is
-// no such byte.
+// A copy of `text` in which every byte that is not part of a well-formed character is replaced; no
+// copy if there is no such byte.
 std::optional<std::string> ReplaceInvalidBytes(absl::string_view text) {
   std::optional<std::string> replaced;
   std::size_t i = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Cuts text into the words that are merged one by one: GPT-2's pre-tokenization.
+// Cuts text into words, each of which is merged by itself: GPT-2's pre-tokenization.
 #pragma once
 
 #include <memory>
@@ -20,12 +20,12 @@ class WordPattern {
   WordPattern& operator=(WordPattern&&) noexcept;
   ~WordPattern();
 
-  // Calls `on_word` with one word after the other; together they are `text`. Bytes that are not
-  // UTF-8 each count as a character that is neither letter, number nor space.
+  // Calls `on_word` with each word of `text` in order; the words together are `text`. Each byte
+  // that is not part of valid UTF-8 counts as a character that is neither letter, number nor space.
   //
   // Cost: linear: no alternative of the pattern gives back more than one character, so neither
   // the stack of the compiled code nor any match limit depends on the text.
-  // RESOURCE_EXHAUSTED only if there is no memory; words may have been reported by then.
+  // RESOURCE_EXHAUSTED only if memory runs out; `on_word` may have been called by then.
   absl::Status Split(absl::string_view text,
                      absl::FunctionRef<void(absl::string_view)> on_word) const;
 

@@ -15,7 +15,7 @@ namespace {
 
 using kernels::ElementType;
 
-// Element `i` as it lies there, at any alignment.
+// The bits of element `i`, at any alignment.
 template <typename Bits>
 Bits Load(std::span<const std::byte> bytes, std::size_t i) {
   Bits bits = 0;

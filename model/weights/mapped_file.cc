@@ -33,7 +33,7 @@ class Descriptor {
   int fd_;
 };
 
-// PERMISSION_DENIED, NOT_FOUND and so on, as the system has it.
+// The status for errno: PERMISSION_DENIED, NOT_FOUND and so on.
 absl::Status SystemError(const std::string& path, absl::string_view action) {
   return absl::ErrnoToStatus(errno, absl::StrCat(path, ": cannot ", action));
 }
@@ -59,7 +59,7 @@ absl::StatusOr<MappedFile> MappedFile::Open(const std::string& path) {
   return MappedFile(static_cast<const std::byte*>(data), size, modified_ns);
 }
 
-// Both are hints: what the system makes of them changes no byte.
+// Both are hints: the contents are the same whether the system follows them or not.
 void MappedFile::WillBeReadOnce() const {
   madvise(const_cast<std::byte*>(data_), size_, MADV_SEQUENTIAL);
   madvise(const_cast<std::byte*>(data_), size_, MADV_WILLNEED);
@@ -68,7 +68,7 @@ void MappedFile::WillBeReadOnce() const {
 void MappedFile::WillBeReadOften() const {
   madvise(const_cast<std::byte*>(data_), size_, MADV_WILLNEED);
 #ifdef MADV_HUGEPAGE
-  // Taken by tmpfs mounted with huge pages, and by file systems whose page cache has them.
+  // Followed by a tmpfs mounted with huge pages, and by file systems whose page cache has them.
   madvise(const_cast<std::byte*>(data_), size_, MADV_HUGEPAGE);
 #endif
 }

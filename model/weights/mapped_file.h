@@ -10,7 +10,7 @@
 
 namespace cascade::model {
 
-// A whole file, mapped read-only. Move-only; unmapped by the destructor.
+// Maps the whole file. Move-only; the destructor unmaps it.
 class MappedFile {
  public:
   // NOT_FOUND, PERMISSION_DENIED or INVALID_ARGUMENT (a folder, an empty file), with the path.
@@ -20,21 +20,21 @@ class MappedFile {
   MappedFile& operator=(MappedFile&& other) noexcept;
   ~MappedFile();
 
-  // Valid while this object lives. The file must not be truncated meanwhile by others: replace
-  // weight files by renaming, never in place.
+  // Valid while this object lives. No process may truncate the file meanwhile, or reading it would
+  // end this process: replace weight files by renaming, never in place.
   std::span<const std::byte> bytes() const { return {data_, size_}; }
 
-  // When the contents last changed, in nanoseconds since 1970, as the file system has it.
+  // The file's modification time, in nanoseconds since 1970.
   std::int64_t modified_ns() const { return modified_ns_; }
 
-  // Says that all of it will be read once, from front to back, starting now.
+  // Tells the system that all of the file will be read once, from front to back, starting now.
   void WillBeReadOnce() const;
 
-  // Says that all of it will be read again and again, from several places.
+  // Tells the system that all of the file will be read again and again, at several positions.
   void WillBeReadOften() const;
 
-  // Says that `range`, a part of bytes(), will hardly be read again: its pages leave this process's
-  // memory. What it holds stays the same; reading it again costs a page fault.
+  // Tells the system that `range`, a part of bytes(), will hardly be read again: its pages leave
+  // this process's memory. The contents stay the same; reading them again costs a page fault.
   void Release(std::span<const std::byte> range) const;
 
  private:

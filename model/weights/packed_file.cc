@@ -74,7 +74,7 @@ absl::StatusOr<PackedFile> PackedFile::Parse(std::span<const std::byte> bytes,
   if (hashes == packed.tensors_.end()) return malformed(kPackedHashes);
   packed.hashes_ = hashes->second.bytes;
 
-  // The tensors cover everything behind the header without a hole: ParseSafetensors has seen to it.
+  // ParseSafetensors checked that the tensors cover everything after the header without a hole.
   const std::byte* begin = packed.hashes_.data();
   for (const auto& [name, tensor] : packed.tensors_) {
     begin = std::min(begin, tensor.bytes.data());
@@ -103,7 +103,8 @@ absl::Status PackedFile::Verify(Executor& executor) const {
   const auto all_but_last = hashes_.first((pieces + 1) * kHashBytes);
   if (!IsHash(hashes_, pieces + 1, HashOf(all_but_last))) return damaged("the list of hashes");
   if (!IsHash(hashes_, 0, HashOf(header_))) return damaged("the header");
-  std::vector<std::uint8_t> is_right(pieces, 0);  // not bool: threads write neighbors
+  // Not bool: a vector packs eight of them into a byte, which several threads would write.
+  std::vector<std::uint8_t> is_right(pieces, 0);
   executor.ForRanges(pieces, 1, [&](IndexRange range) {
     for (std::size_t i = range.begin; i < range.end; ++i) {
       is_right[i] = IsHash(hashes_, i + 1, HashOf(Piece(data_, i))) ? 1 : 0;

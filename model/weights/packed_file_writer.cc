@@ -56,7 +56,7 @@ absl::StatusOr<PackedFileWriter> PackedFileWriter::Lock(const std::string& path)
       locked = flock(writer.fd_, LOCK_EX);
     } while (locked != 0 && errno == EINTR);
     if (locked != 0) return writer.Error("lock");
-    // Whoever held it may have given the file its final name, or removed it: then once more.
+    // The process that held the lock may have renamed or removed the file: then lock the new one.
     if (IsAt(writer.fd_, writer.TemporaryPath())) return writer;
     close(std::exchange(writer.fd_, -1));
   }
@@ -72,7 +72,7 @@ PackedFileWriter::PackedFileWriter(PackedFileWriter&& other) noexcept
 
 PackedFileWriter::~PackedFileWriter() {
   if (fd_ < 0) return;
-  if (!published_) unlink(TemporaryPath().c_str());  // while it is locked: nobody else writes it
+  if (!published_) unlink(TemporaryPath().c_str());  // still locked: no other process writes it
   close(fd_);
 }
 
@@ -92,7 +92,7 @@ absl::Status PackedFileWriter::WriteAt(std::size_t offset, std::span<const std::
 }
 
 absl::Status PackedFileWriter::Begin(const std::vector<std::string>& names) {
-  if (ftruncate(fd_, 0) != 0) return Error("empty");  // what is not written reads as zeros
+  if (ftruncate(fd_, 0) != 0) return Error("empty");  // bytes that are not written read as zeros
   std::size_t bytes = kLengthBytes + kMetadataBytes + kEntryBytes;
   for (const std::string& name : names) bytes += name.size() + kEntryBytes;
   header_bytes_ = Aligned(bytes);
@@ -149,7 +149,8 @@ absl::Status PackedFileWriter::Publish() {
   if (fsync(fd_) != 0) return Error("write to the disk");
   if (std::rename(TemporaryPath().c_str(), path_.c_str()) != 0) return Error("rename");
   published_ = true;
-  // The name is on the disk once its folder is. A file that a power cut takes back is made anew.
+  // The new name is on the disk once the folder is. A file that is lost in a power cut is made
+  // again by the next start.
   const int folder =
       open(std::filesystem::path(path_).parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (folder >= 0) {

@@ -36,7 +36,7 @@ std::size_t BytesPerElement(absl::string_view dtype) {
   return 0;
 }
 
-// Half-open, relative to the end of the header.
+// The bytes of one tensor, [begin, end), relative to the end of the header.
 struct Extent {
   std::uint64_t begin = 0;
   std::uint64_t end = 0;
@@ -70,8 +70,8 @@ std::optional<std::vector<std::size_t>> Integers(const json& entry, const char* 
   return values;
 }
 
-// One entry of the header, checked by itself. `where` names file and tensor; `data` is what follows
-// the header.
+// Parses one entry of the header and checks all that does not depend on other entries. `where`
+// names file and tensor; `data` is the bytes after the header.
 absl::StatusOr<StoredTensor> ParseTensor(const json& entry, absl::string_view where,
                                          std::span<const std::byte> data) {
   if (!entry.is_object()) return Malformed(where, "an object", Shown(entry));
@@ -109,7 +109,7 @@ absl::StatusOr<StoredTensor> ParseTensor(const json& entry, absl::string_view wh
   return tensor;
 }
 
-// The format wants every byte of data in exactly one tensor.
+// The format demands that every byte of data belongs to exactly one tensor.
 absl::Status CheckCoverage(std::vector<Extent> extents, std::uint64_t data_bytes,
                            absl::string_view file) {
   std::sort(extents.begin(), extents.end(), [](const Extent& a, const Extent& b) {

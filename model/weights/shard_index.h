@@ -10,7 +10,7 @@
 
 namespace cascade::model {
 
-// File name of a shard -> names of the tensors it is to hold, sorted.
+// Maps a shard's file name to the names of the tensors that it must hold, sorted.
 using ShardIndex = std::map<std::string, std::vector<std::string>>;
 
 // Parses the text of a model.safetensors.index.json: {"weight_map": {tensor: shard, ...}, ...}.
