@@ -2,6 +2,8 @@
 
 #include "model/layers/transformer_block.h"
 
+#include "model/layers/step_context.h"
+
 namespace cascade::model {
 
 void TransformerBlock(const TransformerBlockWeights& weights, std::size_t layer,

@@ -12,10 +12,11 @@
 #include "model/layers/attention/attention.h"
 #include "model/layers/ffn.h"
 #include "model/layers/layer_norm.h"
-#include "model/layers/step_context.h"
 #include "model/mat_view.h"
 
 namespace cascade::model {
+
+struct StepContext;
 
 struct TransformerBlockWeights {
   LayerNormWeights ln_1;

@@ -6,7 +6,7 @@
 
 #include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
-#include "model/generation/decoding.h"
+#include "model/generation/decoding_step.h"
 #include "server/engine/token_sink.h"
 
 namespace cascade::server {

@@ -7,7 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "model/generation/decoding.h"
+#include "model/generation/decoding_step.h"
 #include "server/engine/completion.h"
 #include "server/engine/request_group.h"
 #include "server/engine/sequence.h"

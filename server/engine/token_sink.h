@@ -6,7 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "model/generation/decoding.h"
+#include "model/generation/decoding_step.h"
 
 namespace cascade::server {
 

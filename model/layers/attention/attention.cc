@@ -7,6 +7,7 @@
 #include "model/layers/attention/output.h"
 #include "model/layers/attention/qkv.h"
 #include "model/layers/attention/scores.h"
+#include "model/layers/step_context.h"
 
 namespace cascade::model {
 namespace {

@@ -7,10 +7,11 @@
 #include <cstddef>
 
 #include "model/layers/linear.h"
-#include "model/layers/step_context.h"
 #include "model/mat_view.h"
 
 namespace cascade::model {
+
+struct StepContext;
 
 struct AttentionWeights {
   LinearWeights c_attn;  // [n_embd, 3 * n_embd]

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "model/generation/decoding.h"
+#include "model/generation/decoding_step.h"
 #include "server/engine/generation_request.h"
 #include "server/engine/token_sink.h"
 

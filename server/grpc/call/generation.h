@@ -7,7 +7,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
-#include "model/generation/decoding.h"
+#include "model/generation/decoding_step.h"
 #include "server/engine/admission.h"
 #include "server/engine/mutex.h"
 #include "server/engine/token_sink.h"

@@ -71,8 +71,8 @@ std::vector<std::string> Imports(const Checkpoint& checkpoint) {
   }
   std::erase(all, header);
   std::ranges::sort(all);
-  const auto [first, last] = std::ranges::unique(all);
-  all.erase(first, last);
+  // Not std::ranges::unique: Clang 14 cannot compile its result with libstdc++ 12.
+  all.erase(std::unique(all.begin(), all.end()), all.end());
   return all;
 }
 
