@@ -8,6 +8,7 @@
 #include "model/kernels/kv_block.h"
 #include "model/layers/attention/qkv.h"
 #include "model/layers/batch.h"
+#include "model/layers/step_context.h"
 #include "model/layers/transformer_block.h"
 #include "model/token.h"
 

@@ -13,6 +13,7 @@
 #include "model/checkpoints/component_runs.h"
 #include "model/layers/attention/attention.h"
 #include "model/layers/attention/qkv.h"
+#include "model/layers/step_context.h"
 #include "tests/checkpoints/golden_model.h"
 #include "tests/support/same_bits.h"
 #include "tests/support/scattering_executor.h"

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "model/checkpoints/component_runs.h"
+#include "model/layers/step_context.h"
 #include "model/layers/transformer_block.h"
 #include "tests/checkpoints/golden_model.h"
 #include "tests/support/same_bits.h"
