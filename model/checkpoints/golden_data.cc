@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cassert>
 #include <filesystem>
+#include <functional>
 #include <limits>
 #include <utility>
 
@@ -13,6 +14,7 @@
 #include "model/checkpoints/sha256.h"
 #include "model/json_document.h"
 #include "model/json_reader.h"
+#include "model/sampling/sampling_params.h"
 #include "nlohmann/json.hpp"
 
 namespace cascade::model {
@@ -43,7 +45,8 @@ GoldenCut ReadCut(const nlohmann::json& object, const std::string& file, std::si
   JsonReader reader(object, file);
   const GoldenCut cut = {
       .row = reader.RequiredInteger("row", 0, rows - 1),
-      .temperature = static_cast<float>(reader.Number("temperature", 0, 1e6).value_or(1)),
+      .temperature =
+          static_cast<float>(reader.Number("temperature", kGreedyTemperature, 1e6).value_or(1)),
       .top_k = static_cast<std::uint32_t>(reader.Integer("top_k", 0, kLargestTopK).value_or(0)),
       .top_p = static_cast<float>(reader.Number("top_p", kSmallestTopP, 1).value_or(1)),
       .min_p = static_cast<float>(reader.Number("min_p", 0, 1).value_or(0))};
@@ -59,9 +62,9 @@ GoldenGeneration ReadGeneration(const nlohmann::json& object, const std::string&
                               .tokens = reader.Tokens("tokens"),
                               .text = reader.String("text")};
   const auto is_token = [&config](TokenId id) { return id < config.vocab_size; };
-  if (generation.prompt_ids.empty() || generation.prompt_ids.size() > config.n_ctx ||
+  if (generation.prompt_ids.empty() || generation.prompt_ids.size() >= config.n_ctx ||
       !std::ranges::all_of(generation.prompt_ids, is_token)) {
-    reader.Refuse("prompt_ids", absl::StrCat("1 to ", config.n_ctx, " ids of the vocabulary"));
+    reader.Refuse("prompt_ids", absl::StrCat("1 to ", config.n_ctx - 1, " ids of the vocabulary"));
   }
   if (generation.tokens.empty() || generation.tokens.size() > kGoldenNewTokens ||
       !std::ranges::all_of(generation.tokens, is_token)) {
@@ -165,8 +168,9 @@ absl::StatusOr<GoldenLogits> GoldenData::Logits() const {
   reader.Require(golden.context_tokens.size() == config_.n_ctx, "logits/full_context.tokens.npy",
                  absl::StrCat(config_.n_ctx, " tokens, the whole context"));
   const auto positions = reader.Integers("logits/full_context.positions", config_.n_ctx);
-  reader.Require(std::ranges::is_sorted(positions), "logits/full_context.positions.npy",
-                 "ascending positions");
+  // Each at most once: the model gives logits of at most n_ctx rows.
+  reader.Require(std::ranges::adjacent_find(positions, std::greater_equal<>()) == positions.end(),
+                 "logits/full_context.positions.npy", "strictly ascending positions");
   golden.context_positions.assign(positions.begin(), positions.end());
   golden.context_logits = reader.Tensor("logits/full_context", {positions.size(), vocab});
   golden.columns = reader.Integers("logits/prompts.columns", vocab);
@@ -182,7 +186,8 @@ absl::StatusOr<GoldenSampling> GoldenData::Sampling() const {
   const std::size_t rows = golden.argmax.size();
   golden.logits = reader.Tensor("sampling/logits", {rows, vocab});
   golden.temperatures = reader.Tensor("sampling/temperatures", {kAnySize});
-  reader.Require(std::ranges::all_of(golden.temperatures.values, [](float t) { return t > 0; }),
+  reader.Require(std::ranges::all_of(golden.temperatures.values,
+                                     [](float t) { return t >= kGreedyTemperature; }),
                  "sampling/temperatures.npy", "temperatures above 0");
   golden.softmax =
       reader.Tensor("sampling/softmax", {golden.temperatures.values.size(), rows, vocab});

@@ -93,7 +93,7 @@ inline constexpr std::size_t kGoldenNewTokens = 64;
 // One greedy continuation: checkpoints 8 and 12.
 struct GoldenGeneration {
   std::optional<std::string> prompt;  // absent where the prompt was given as ids
-  std::vector<TokenId> prompt_ids;    // 1 to n_ctx of them
+  std::vector<TokenId> prompt_ids;    // 1 to n_ctx - 1 of them
   std::vector<TokenId> tokens;        // as if the end-of-text token were a token like any other
   std::size_t tokens_until_eos = 0;   // including it; tokens.size() if it does not come
   std::optional<std::string> text;    // of `tokens`; absent where it is not whole UTF-8

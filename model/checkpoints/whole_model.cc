@@ -71,11 +71,11 @@ std::vector<RowRanges> Selections(std::size_t count) {
       {{.first = 0, .count = count}},
       {{.first = 5, .count = 9}, {.first = 2, .count = 0}, {.first = 1, .count = 3}},
       {{.first = last - 3, .count = 4}, {.first = last - 1, .count = 2}}};
-  // A short sequence has fewer of them.
+  // A short sequence has fewer of them, and a model gives no more rows than it was made for.
   const auto is_outside = [count](const RowRanges& ranges) {
-    return std::ranges::any_of(ranges, [count](const RowRange& range) {
-      return range.first >= count || range.count > count - range.first;
-    });
+    return CountRows(ranges) > count || std::ranges::any_of(ranges, [count](const RowRange& range) {
+             return range.first >= count || range.count > count - range.first;
+           });
   };
   std::erase_if(selections, is_outside);
   return selections;

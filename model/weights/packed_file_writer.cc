@@ -55,7 +55,11 @@ absl::StatusOr<PackedFileWriter> PackedFileWriter::Lock(const std::string& path)
     do {
       locked = flock(writer.fd_, LOCK_EX);
     } while (locked != 0 && errno == EINTR);
-    if (locked != 0) return writer.Error("lock");
+    if (locked != 0) {
+      const absl::Status error = writer.Error("lock");
+      close(std::exchange(writer.fd_, -1));  // not removed: another process may be writing it
+      return error;
+    }
     // The process that held the lock may have renamed or removed the file: then lock the new one.
     if (IsAt(writer.fd_, writer.TemporaryPath())) return writer;
     close(std::exchange(writer.fd_, -1));

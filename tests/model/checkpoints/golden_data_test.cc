@@ -83,6 +83,12 @@ TEST_F(GoldenDataTest, PositionsMustAscend) {
   EXPECT_THAT(Data().Logits(), IsInvalid({"full_context.positions.npy", "ascending"}));
 }
 
+// A model gives at most n_ctx rows: more positions than that would be written beyond them.
+TEST_F(GoldenDataTest, APositionMayNotComeTwice) {
+  copy_.SetInt("logits/full_context.positions", 1, 0);
+  EXPECT_THAT(Data().Logits(), IsInvalid({"full_context.positions.npy", "strictly ascending"}));
+}
+
 TEST_F(GoldenDataTest, ATemperatureOfZeroIsRefused) {
   copy_.SetFloat("sampling/temperatures", 0, 0);
   EXPECT_THAT(Data().Sampling(), IsInvalid({"temperatures above 0"}));
@@ -91,6 +97,11 @@ TEST_F(GoldenDataTest, ATemperatureOfZeroIsRefused) {
 TEST_F(GoldenDataTest, ARowBeyondTheLogitsIsRefused) {
   copy_.Replace("sampling/cases.json", "\"row\": 8", "\"row\": 9");
   EXPECT_THAT(Data().Sampling(), IsInvalid({"sampling/cases.json", "row is 9"}));
+}
+
+TEST_F(GoldenDataTest, AGreedyCutIsRefused) {
+  copy_.Replace("sampling/cases.json", "\"temperature\": 0.8,", "\"temperature\": 0,");
+  EXPECT_THAT(Data().Sampling(), IsInvalid({"sampling/cases.json", "temperature"}));
 }
 
 TEST_F(GoldenDataTest, JsonThatIsNoListOfObjectsIsRefused) {
