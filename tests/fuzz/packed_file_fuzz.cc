@@ -32,7 +32,7 @@ void ReadFile(std::span<const std::byte> file) {
     FUZZ_EXPECT(absl::StartsWith(packed.status().message(), "file: "));
     return;
   }
-  FUZZ_EXPECT(packed->Said(kPackedFormatKey) == kPackedFormat);
+  FUZZ_EXPECT(packed->MetadataOf(kPackedFormatKey) == kPackedFormat);
   InlineExecutor executor;
   const absl::Status verified = packed->Verify(executor);
   FUZZ_EXPECT(verified.ok() || absl::IsDataLoss(verified));

@@ -8,6 +8,7 @@
 
 #include "absl/time/time.h"
 #include "google/rpc/status.pb.h"
+#include "model/tokenizer/tokenizer.h"
 #include "server/engine/limits.h"
 #include "server/grpc/model_info.h"
 #include "server/grpc/request/preparation.h"
