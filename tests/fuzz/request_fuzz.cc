@@ -37,7 +37,8 @@ struct FuzzedModel {
 void ExpectRunnable(const GenerationRequest& generation, const ModelInfo& info) {
   const EngineLimits limits = {.n_ctx = info.config.n_ctx,
                                .vocab_size = info.config.vocab_size,
-                               .total_blocks = info.cache_positions / 16};
+                               .total_blocks = info.cache_positions / 16,
+                               .max_running = 1};
   FUZZ_EXPECT(CheckRunnable(generation, limits).ok());
   FUZZ_EXPECT(!generation.id.empty());
   FUZZ_EXPECT(std::isfinite(generation.params.sampling.temperature));
