@@ -5,6 +5,7 @@
 // for each stream that is open.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <new>
 #include <optional>
@@ -37,13 +38,18 @@ struct ReflectionV1Alpha {
   using Response = grpc::reflection::v1alpha::ServerReflectionResponse;
 };
 
+// Longest request, in bytes. Names are short; Protobuf takes time in proportion to the square of a
+// name's length to look it up, and an answer repeats its request.
+inline constexpr std::size_t kMaxReflectionRequestBytes = 2048;
+
 // Fills in the answer to `request`, an error_response included.
 template <typename Request, typename Response>
 void Reflect(const Descriptors& descriptors, const Request& request, SentFiles& sent,
              Response& response);
 
 // One ServerReflectionInfo stream. Reads a request, answers it, reads the next: never more than one
-// of them is in memory, and a client that does not read its answers is not read from either.
+// of them is in memory, and a client that does not read its answers is not read from either. A
+// request that is longer than kMaxReflectionRequestBytes ends the stream: INVALID_ARGUMENT.
 //
 // Lifetime. Deletes itself in OnDone. It finishes only while neither a read nor a write is in
 // flight; gRPC ends both when the client is gone.
@@ -90,6 +96,11 @@ class ReflectionStream final
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(this->mu_) {
     if (reading_) return Next::kNothing;
     if (ended_ || this->broken()) return Next::kFinish;
+    if (request_.ByteSizeLong() > kMaxReflectionRequestBytes) {
+      status = StatusOrItsCode(absl::StatusCode::kInvalidArgument,
+                               "a reflection request may have at most 2048 bytes");
+      return Next::kFinish;
+    }
     try {
       response.Clear();
       Reflect(descriptors_, request_, sent_, response);

@@ -230,6 +230,16 @@ TYPED_TEST(ReflectionServiceTest, WhatIsNotThereIsAnErrorThatTheStreamSurvives) 
   EXPECT_THAT(this->Names(this->AskForSymbol("test.Base")), ElementsAre("base.proto"));
 }
 
+// Protobuf looks a name up in time that grows with the square of its length.
+TYPED_TEST(ReflectionServiceTest, ARequestThatIsTooLongEndsTheStream) {
+  typename TypeParam::Request request;
+  request.set_file_containing_symbol(std::string(kMaxReflectionRequestBytes + 1, '.'));
+  typename TypeParam::Response response;
+  EXPECT_TRUE(this->stream_->Write(request));
+  EXPECT_FALSE(this->stream_->Read(&response));
+  EXPECT_EQ(this->End().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
 TYPED_TEST(ReflectionServiceTest, AnswersInTheOrderOfTheRequests) {
   constexpr int kRequests = 1000;
   std::thread writer([this] {
