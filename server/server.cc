@@ -22,8 +22,7 @@ constexpr int kMaxRequestBytes = 4 << 20;
 // How long a client that reads slowly has to read its last messages once all work is done.
 constexpr absl::Duration kFlushTime = absl::Seconds(5);
 
-// How long clients have to close connections that have no generation open. Streams that are still
-// open then, reflection's, are cancelled.
+// How long clients have to close connections that have no call open.
 constexpr absl::Duration kCloseConnectionsTime = absl::Milliseconds(200);
 
 // The longest time between two looks at the worker and the open calls.
@@ -58,7 +57,7 @@ void SetConnectionOptions(const Options& options, grpc::ServerBuilder& builder) 
 Server::Server(Options options)
     : options_(std::move(options)),
       serving_(calls_),
-      services_(MakeServices(serving_)),
+      services_(MakeServices(serving_, calls_)),
       health_(NamesWithReadiness(services_), calls_) {}
 
 Server::~Server() { Shutdown(); }
@@ -131,6 +130,7 @@ void Server::Shutdown() {
   while (!Drain(absl::InfinitePast()).ok()) {  // the worker hangs: nothing can be destroyed yet
   }
   health_.EndWatches();
+  calls_.EndIdle();
   calls_.WaitUntilNone(absl::Now() + kFlushTime);
   server_->Shutdown(absl::ToChronoTime(absl::Now() + kCloseConnectionsTime));
   server_->Wait();

@@ -20,7 +20,7 @@ Service Make(bool needs_model, Args&&... args) {
 }
 
 // Reflection, which tells of the services that are in the list, of itself and of health.
-void AddReflection(std::vector<Service>& services) {
+void AddReflection(std::vector<Service>& services, OpenCalls& calls) {
   std::vector<std::string> names = {grpc::health::v1::Health::service_full_name(),
                                     ReflectionV1::Service::service_full_name(),
                                     ReflectionV1Alpha::Service::service_full_name()};
@@ -28,17 +28,17 @@ void AddReflection(std::vector<Service>& services) {
   const auto descriptors = std::make_shared<const Descriptors>(
       std::move(names), *google::protobuf::DescriptorPool::generated_pool());
   services.push_back(
-      Make<ReflectionV1::Service, ReflectionService<ReflectionV1>>(false, descriptors));
-  services.push_back(
-      Make<ReflectionV1Alpha::Service, ReflectionService<ReflectionV1Alpha>>(false, descriptors));
+      Make<ReflectionV1::Service, ReflectionService<ReflectionV1>>(false, descriptors, calls));
+  services.push_back(Make<ReflectionV1Alpha::Service, ReflectionService<ReflectionV1Alpha>>(
+      false, descriptors, calls));
 }
 
 }  // namespace
 
-std::vector<Service> MakeServices(const Serving& serving) {
+std::vector<Service> MakeServices(const Serving& serving, OpenCalls& calls) {
   std::vector<Service> services;
   services.push_back(Make<v1::TextGeneration, TextGenerationService>(true, serving));
-  AddReflection(services);
+  AddReflection(services, calls);
   return services;
 }
 

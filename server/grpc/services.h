@@ -11,6 +11,7 @@
 
 namespace cascade::server {
 
+class OpenCalls;
 class Serving;
 
 // One service of the list.
@@ -21,8 +22,8 @@ struct Service {
 };
 
 // All services but health, which reports on them. The one place that names them: a new service is
-// a new line here. Borrows `serving`.
-std::vector<Service> MakeServices(const Serving& serving);
+// a new line here. Borrows both.
+std::vector<Service> MakeServices(const Serving& serving, OpenCalls& calls);
 
 // The names that health answers for.
 std::set<std::string> NamesWithReadiness(const std::vector<Service>& services);

@@ -71,7 +71,10 @@ bool Generation::UpdateStall(bool can_send) {
   const Backlog& unsent = answer_.backlog();
   const bool too_much = unsent.tokens > max_unsent_.tokens || unsent.bytes > max_unsent_.bytes;
   const bool stalled = !can_send && too_much;
-  return stalled_.exchange(stalled, std::memory_order_relaxed) && !stalled;
+  // Not an exchange, which is a locked instruction for each token: writers hold the lock anyway.
+  const bool was_stalled = IsStalled();
+  if (stalled != was_stalled) stalled_.store(stalled, std::memory_order_relaxed);
+  return was_stalled && !stalled;
 }
 
 void SubmitOrFail(Worker& worker, GenerationRequest request) noexcept {

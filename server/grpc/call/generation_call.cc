@@ -17,23 +17,31 @@ constexpr absl::Duration kAbortedReaderGrace = absl::Seconds(5);
 
 GenerationCall::GenerationCall(absl::string_view method, Mutex& mu,
                                grpc::CallbackServerContext& context,
-                               const CallEnvironment& environment, const Backlog& max_unsent)
+                               const CallEnvironment& environment, const Backlog& max_unsent,
+                               Fate fate)
     : method_(method),
       call_mu_(mu),
       context_(context),
       environment_(environment),
       max_unsent_(max_unsent),
+      fate_(fate),
       ticket_(environment.calls, &context) {}
 
 GenerationCall::~GenerationCall() = default;
 
 Generation& GenerationCall::AddGeneration(Answer answer, Admission::Permit open) {
-  auto generation = std::make_unique<Generation>(*this, call_mu_, environment_.generations,
-                                                 std::move(answer), std::move(open), max_unsent_);
-  const MutexLock lock(call_mu_);
-  generations_.push_back(std::move(generation));
+  generations_.push_back(std::make_unique<Generation>(
+      *this, call_mu_, environment_.generations, std::move(answer), std::move(open), max_unsent_));
+  if (cancelled_) generations_.back()->Cancel();
   ++running_;
+  ticket_.MayStayOpen();
   return *generations_.back();
+}
+
+void GenerationCall::DropGeneration(std::size_t index) noexcept {
+  const Answer& ended = answer(index);
+  LogFinished(method_, ended, *ended.outcome());
+  generations_.erase(generations_.begin() + static_cast<std::ptrdiff_t>(index));
 }
 
 Answer& GenerationCall::answer(std::size_t index) {
@@ -50,7 +58,7 @@ bool GenerationCall::MustPost() {
 
 void GenerationCall::CountEnd(const absl::Status& outcome) noexcept {
   --running_;
-  if (!outcome.ok() && failure_.ok()) {
+  if (fate_ == Fate::kShared && !outcome.ok() && failure_.ok()) {
     failure_ = outcome;
     CancelAll();
   }
@@ -60,6 +68,7 @@ void GenerationCall::CountEnd(const absl::Status& outcome) noexcept {
 }
 
 void GenerationCall::CancelAll() {
+  cancelled_ = true;
   for (const std::unique_ptr<Generation>& generation : generations_) generation->Cancel();
 }
 

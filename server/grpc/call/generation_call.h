@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <memory>
 #include <vector>
@@ -49,23 +50,37 @@ inline constexpr Backlog kUnlimited = {.tokens = std::numeric_limits<std::size_t
 // GenerationIndex may reach a generation's flag until the generation is deleted, under its own
 // lock.
 //
-// Threads. The call's lock belongs to the reactor and guards the generations' answers too.
+// A stream whose client may send further requests adds generations and drops them as it goes. It
+// does so while it has a read of its own in flight or a request in hand, and does not finish
+// before.
 //
-// Failures. The first generation that fails is the call's outcome, and cancels the others.
+// Threads. The call's lock belongs to the reactor and guards the generations' answers too.
 class GenerationCall : protected Outbox::Sender {
  public:
   GenerationCall(const GenerationCall&) = delete;
   GenerationCall& operator=(const GenerationCall&) = delete;
 
  protected:
+  // How the generations of one call depend on each other.
+  enum class Fate : std::uint8_t {
+    kShared,  // the first failure is the call's outcome and cancels the others; all end with it
+    kOwn,     // a failure is told by the encoder, and the others go on; each ends by itself
+  };
+
   // `method` is a literal, for the log. Borrows `mu`, the lock of the reactor that derives from
   // this; `context`, which is gRPC's; and `environment`.
   GenerationCall(absl::string_view method, Mutex& mu, grpc::CallbackServerContext& context,
-                 const CallEnvironment& environment, const Backlog& max_unsent);
+                 const CallEnvironment& environment, const Backlog& max_unsent, Fate fate);
   ~GenerationCall();
 
-  // A new generation, which is running from now on. REQUIRES: the call is not accepted yet.
-  Generation& AddGeneration(Answer answer, Admission::Permit open) ABSL_LOCKS_EXCLUDED(call_mu_);
+  // A new generation, which is running from now on; cancelled, if the call's others were. REQUIRES:
+  // the call cannot finish meanwhile, because it is not accepted yet or for a reason of its own.
+  Generation& AddGeneration(Answer answer, Admission::Permit open)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(call_mu_);
+
+  // Logs the end of a generation and deletes it. The following generations move up. REQUIRES: it
+  // has an outcome, and the call is released.
+  void DropGeneration(std::size_t index) noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(call_mu_);
 
   // Under the lock: whether the reactor could send something now if it were asked to.
   virtual bool CanSend() const = 0;
@@ -79,7 +94,9 @@ class GenerationCall : protected Outbox::Sender {
   // True once the worker has ended every generation.
   bool ended() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(call_mu_) { return running_ == 0; }
 
-  // OK, or how the first generation that failed did.
+  Fate fate() const { return fate_; }
+
+  // How the first generation that failed did. OK if none has, or if each has its own fate.
   const absl::Status& failure() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(call_mu_) { return failure_; }
 
   std::size_t generations() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(call_mu_) {
@@ -87,7 +104,7 @@ class GenerationCall : protected Outbox::Sender {
   }
   Answer& answer(std::size_t index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(call_mu_);
 
-  // Has the worker end all generations.
+  // Has the worker end all generations, those that are added later included.
   void CancelAll() ABSL_EXCLUSIVE_LOCKS_REQUIRED(call_mu_);
 
   // The client cancelled. Wakes the worker, which may sleep if all that it has is stalled.
@@ -109,6 +126,9 @@ class GenerationCall : protected Outbox::Sender {
 
   void WakeWorker() const { environment_.wake_worker(); }
 
+  // The call's place among those that are open.
+  OpenCalls::Ticket& ticket() { return ticket_; }
+
   // Tells Clang's analysis that the reactor's lock, which is held, is `call_mu_`.
   void AssertLocked() const ABSL_ASSERT_EXCLUSIVE_LOCK(call_mu_) {}
 
@@ -128,8 +148,10 @@ class GenerationCall : protected Outbox::Sender {
   grpc::CallbackServerContext& context_;
   const CallEnvironment& environment_;
   const Backlog max_unsent_;
+  const Fate fate_;
   OpenCalls::Ticket ticket_;
   bool posted_ ABSL_GUARDED_BY(call_mu_) = true;
+  bool cancelled_ ABSL_GUARDED_BY(call_mu_) = false;
   std::size_t running_ ABSL_GUARDED_BY(call_mu_) = 0;
   absl::Status failure_ ABSL_GUARDED_BY(call_mu_);
   std::vector<std::unique_ptr<Generation>> generations_ ABSL_GUARDED_BY(call_mu_);

@@ -21,10 +21,17 @@ OpenCalls::Ticket::~Ticket() {
 }
 
 bool OpenCalls::Ticket::Expire(std::int64_t nanoseconds) {
-  if (call_ == nullptr || time_left_.load() == kNoLimit) return false;
-  if (time_left_.fetch_sub(nanoseconds) > nanoseconds) return false;
-  time_left_.store(kNoLimit);
-  return true;
+  std::int64_t left = time_left_.load();
+  while (left != kNoLimit && left != kIdle) {
+    const bool over = left <= nanoseconds;
+    if (time_left_.compare_exchange_weak(left, over ? kNoLimit : left - nanoseconds)) return over;
+  }
+  return false;
+}
+
+bool OpenCalls::Ticket::ExpireIfIdle() {
+  std::int64_t idle = kIdle;
+  return time_left_.compare_exchange_strong(idle, kNoLimit);
 }
 
 void OpenCalls::Advance(absl::Duration time) {
@@ -32,19 +39,40 @@ void OpenCalls::Advance(absl::Duration time) {
   // lock. So this takes a reference to the core's handle of each call, which exists as long as the
   // call's ticket does, and cancels by that handle after the lock is free.
   std::vector<grpc_call*> overdue;
+  std::vector<grpc_call*> idle;
   {
     const MutexLock lock(mu_);
     overdue.reserve(open_.size());
+    if (ending_) idle.reserve(open_.size());
     for (Ticket* ticket : open_) {
-      if (!ticket->Expire(absl::ToInt64Nanoseconds(time))) continue;
+      if (ticket->call_ == nullptr) continue;
+      if (ticket->Expire(absl::ToInt64Nanoseconds(time))) {
+        overdue.push_back(ticket->call_);
+      } else if (ending_ && ticket->ExpireIfIdle()) {
+        idle.push_back(ticket->call_);
+      } else {
+        continue;
+      }
       grpc_call_ref(ticket->call_);
-      overdue.push_back(ticket->call_);
     }
   }
   for (grpc_call* call : overdue) {
     grpc_call_cancel(call, nullptr);
     grpc_call_unref(call);
   }
+  for (grpc_call* call : idle) {
+    grpc_call_cancel_with_status(call, GRPC_STATUS_UNAVAILABLE, "the server is shutting down",
+                                 nullptr);
+    grpc_call_unref(call);
+  }
+}
+
+void OpenCalls::EndIdle() {
+  {
+    const MutexLock lock(mu_);
+    ending_ = true;
+  }
+  Advance(absl::ZeroDuration());
 }
 
 void OpenCalls::WaitUntilNone(absl::Time deadline) {

@@ -41,10 +41,13 @@ class UnaryCall final : public Reactor, public GenerationCall {
   // Borrows `response` too, which is gRPC's and lives until OnDone.
   UnaryCall(absl::string_view method, Response& response, grpc::CallbackServerContext& context,
             const CallEnvironment& environment)
-      : GenerationCall(method, mu_, context, environment, kUnlimited), response_(response) {}
+      : GenerationCall(method, mu_, context, environment, kUnlimited, Fate::kShared),
+        response_(response) {}
 
   // One more generation, whose request the worker is to be given with this sink. Before Accept.
-  Generation& Add(Answer answer, Admission::Permit open, Encoder encoder) {
+  Generation& Add(Answer answer, Admission::Permit open, Encoder encoder) ABSL_LOCKS_EXCLUDED(mu_) {
+    const MutexLock lock(mu_);
+    AssertLocked();
     encoders_.push_back(std::move(encoder));
     return AddGeneration(std::move(answer), std::move(open));
   }

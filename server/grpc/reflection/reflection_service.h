@@ -19,6 +19,7 @@
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/server_callback.h"
 #include "server/engine/mutex.h"
+#include "server/grpc/call/open_calls.h"
 #include "server/grpc/call/write_loop.h"
 #include "server/grpc/reflection/descriptors.h"
 #include "server/grpc/status.h"
@@ -52,15 +53,18 @@ void Reflect(const Descriptors& descriptors, const Request& request, SentFiles& 
 // request that is longer than kMaxReflectionRequestBytes ends the stream: INVALID_ARGUMENT.
 //
 // Lifetime. Deletes itself in OnDone. It finishes only while neither a read nor a write is in
-// flight; gRPC ends both when the client is gone.
+// flight; gRPC ends both when the client is gone, and OpenCalls has it do so at shutdown.
 template <typename Version>
 class ReflectionStream final
     : public WriteLoop<
           typename Version::Response,
           grpc::ServerBidiReactor<typename Version::Request, typename Version::Response>> {
  public:
-  // Borrows `descriptors`.
-  explicit ReflectionStream(const Descriptors& descriptors) : descriptors_(descriptors) {
+  // Borrows `descriptors` and `calls`.
+  ReflectionStream(const Descriptors& descriptors, OpenCalls& calls,
+                   grpc::CallbackServerContext& context)
+      : ticket_(calls, &context), descriptors_(descriptors) {
+    ticket_.IsIdle();
     this->StartRead(&request_);
   }
 
@@ -112,6 +116,7 @@ class ReflectionStream final
     }
   }
 
+  OpenCalls::Ticket ticket_;
   const Descriptors& descriptors_;
   typename Version::Request request_;               // gRPC's while `reading_`
   bool reading_ ABSL_GUARDED_BY(this->mu_) = true;  // OnReadDone will come
@@ -122,16 +127,18 @@ class ReflectionStream final
 template <typename Version>
 class ReflectionService final : public Version::Service::CallbackService {
  public:
-  explicit ReflectionService(std::shared_ptr<const Descriptors> descriptors)
-      : descriptors_(std::move(descriptors)) {}
+  // Borrows `calls`, which streams are registered with.
+  ReflectionService(std::shared_ptr<const Descriptors> descriptors, OpenCalls& calls)
+      : descriptors_(std::move(descriptors)), calls_(calls) {}
 
   grpc::ServerBidiReactor<typename Version::Request, typename Version::Response>*
-  ServerReflectionInfo(grpc::CallbackServerContext* /*context*/) override {
-    return new ReflectionStream<Version>(*descriptors_);  // deletes itself
+  ServerReflectionInfo(grpc::CallbackServerContext* context) override {
+    return new ReflectionStream<Version>(*descriptors_, calls_, *context);  // deletes itself
   }
 
  private:
   const std::shared_ptr<const Descriptors> descriptors_;
+  OpenCalls& calls_;
 };
 
 // --- Implementation

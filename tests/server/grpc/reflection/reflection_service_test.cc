@@ -94,7 +94,8 @@ class ReflectionServiceTest : public ::testing::Test {
 
   ReflectionServiceTest()
       : service_(std::make_shared<const Descriptors>(
-            std::vector<std::string>{"test.Painter", "test.Other"}, files_.pool())) {
+                     std::vector<std::string>{"test.Painter", "test.Other"}, files_.pool()),
+                 calls_) {
     int port = 0;
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
@@ -147,6 +148,7 @@ class ReflectionServiceTest : public ::testing::Test {
   }
 
   TestFiles files_;
+  OpenCalls calls_;
   ReflectionService<Version> service_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<typename Version::Service::Stub> stub_;
@@ -279,6 +281,18 @@ TYPED_TEST(ReflectionServiceTest, AnOpenStreamDoesNotHoldTheServersEnd) {
   EXPECT_TRUE(this->AskForSymbol("test.Base").has_file_descriptor_response());
   this->server_->Shutdown(std::chrono::system_clock::now());
   EXPECT_FALSE(this->End().ok());
+}
+
+TYPED_TEST(ReflectionServiceTest, AnOpenStreamIsToldThatTheServerShutsDown) {
+  this->AskForSymbol("test.Painter");  // the stream is there
+  this->calls_.EndIdle();
+  typename TestFixture::Response response;
+  EXPECT_FALSE(this->stream_->Read(&response));
+  const grpc::Status status = this->stream_->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(status.error_message(), "the server is shutting down");
+  this->stream_.reset();
+  this->calls_.WaitUntilNone(absl::InfiniteFuture());
 }
 
 }  // namespace

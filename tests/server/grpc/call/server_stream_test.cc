@@ -1,198 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
-// Calls of several generations, with the test in the places of gRPC, the worker and a dialect.
+// Server streams of several generations.
+#include "server/grpc/call/server_stream.h"
+
 #include <algorithm>
 #include <array>
-#include <condition_variable>
 #include <cstddef>
-#include <limits>
 #include <memory>
-#include <mutex>
-#include <new>
 #include <optional>
 #include <string>
 #include <thread>
-#include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "google/rpc/error_details.pb.h"
 #include "gtest/gtest.h"
-#include "server/grpc/call/generation_index.h"
-#include "server/grpc/call/open_calls.h"
-#include "server/grpc/call/outbox.h"
-#include "server/grpc/call/server_stream.h"
-#include "server/grpc/call/unary_call.h"
+#include "tests/server/grpc/call/fake_call.h"
 #include "tests/server/served.h"
 
 namespace cascade::server {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-constexpr std::size_t kNever = std::numeric_limits<std::size_t>::max();
-
-// What a call has asked gRPC for. Outlives the call.
-struct Wire {
-  // Waits until `condition` of this holds.
-  template <typename Condition>
-  void Await(Condition condition) {
-    std::unique_lock lock(mu);
-    changed.wait(lock, [this, &condition] { return condition(*this); });
-  }
-
-  // Waits for one more message and returns it.
-  std::string NextMessage() {
-    Await([](const Wire& wire) { return wire.taken < wire.messages.size(); });
-    const std::lock_guard lock(mu);
-    return messages[taken++];
-  }
-
-  grpc::Status AwaitStatus() {
-    Await([](const Wire& wire) { return wire.status.has_value(); });
-    return *status;
-  }
-
-  template <typename Change>
-  void Update(Change change) {
-    const std::lock_guard lock(mu);
-    change(*this);
-    changed.notify_all();
-  }
-
-  std::mutex mu;
-  std::condition_variable changed;
-  bool headers = false;
-  std::vector<std::string> messages;
-  std::size_t taken = 0;  // by NextMessage
-  bool writing = false;
-  std::optional<grpc::Status> status;
-};
-
-// Stands in for gRPC's reactors, of streams and of unary calls.
-class FakeReactor {
- public:
-  virtual ~FakeReactor() = default;
-  virtual void OnWriteDone(bool /*ok*/) {}
-  virtual void OnCancel() {}
-  virtual void OnDone() {}
-
-  void StartSendInitialMetadata() {
-    wire_->Update([](Wire& wire) { wire.headers = true; });
-  }
-  void StartWrite(const std::string* event) {
-    wire_->Update([event](Wire& wire) {
-      EXPECT_FALSE(wire.writing || wire.status.has_value());
-      wire.messages.push_back(*event);
-      wire.writing = true;
-    });
-  }
-  void StartWriteAndFinish(const std::string* event, grpc::WriteOptions /*options*/,
-                           const grpc::Status& status) {
-    wire_->Update([event](Wire& wire) { wire.messages.push_back(*event); });
-    Finish(status);
-  }
-  void Finish(const grpc::Status& status) {
-    wire_->Update([&status](Wire& wire) {
-      EXPECT_FALSE(wire.writing || wire.status.has_value());
-      wire.status = status;
-    });
-  }
-
-  const std::shared_ptr<Wire>& wire() const { return wire_; }
-
- private:
-  const std::shared_ptr<Wire> wire_ = std::make_shared<Wire>();
-};
-
-// A dialect: events "a:text", then "a.".
-class Letters {
- public:
-  using Event = std::string;
-  using Response = std::vector<std::string>;
-
-  // Runs out of memory at event number `fails_at`.
-  explicit Letters(char name, std::size_t fails_at = kNever) : name_(name), fails_at_(fails_at) {}
-
-  bool Encode(Answer& answer, std::string& event) {
-    if (complete_) return false;
-    if (answer.HasDelta(0)) {
-      if (events_++ == fails_at_) throw std::bad_alloc();
-      Answer::Delta delta;
-      answer.TakeDelta(0, delta);
-      event = absl::StrCat(std::string(1, name_), ":", delta.text);
-      return true;
-    }
-    if (!answer.outcome() || !answer.outcome()->ok()) return false;
-    event = absl::StrCat(std::string(1, name_), ".");
-    complete_ = true;
-    return true;
-  }
-
-  bool complete() const { return complete_; }
-
-  void Append(Answer& answer, std::vector<std::string>& response) {
-    if (events_++ == fails_at_) throw std::bad_alloc();
-    Answer::Delta delta;
-    answer.TakeDelta(0, delta);
-    response.push_back(absl::StrCat(std::string(1, name_), ":", delta.text));
-  }
-
- private:
-  char name_;
-  std::size_t fails_at_;
-  std::size_t events_ = 0;
-  bool complete_ = false;
-};
-
 using FakeStream = ServerStream<Letters, FakeReactor>;
-using FakeUnary = UnaryCall<Letters, FakeReactor>;
 
-model::DecodingStep Step(std::string text) {
-  return {.token = model::GeneratedToken{.id = 1, .log_probs = std::nullopt},
-          .text = std::move(text),
-          .finish = {}};
-}
-
-class GenerationCallsTest : public ::testing::Test {
+class ServerStreamTest : public CallTest {
  protected:
-  ~GenerationCallsTest() override { calls_.WaitUntilNone(absl::InfiniteFuture()); }
-
   FakeStream* NewStream() { return new FakeStream("Stream", context_, environment_); }
-  FakeUnary* NewUnary() { return new FakeUnary("Unary", response_, context_, environment_); }
-
-  // One more generation of `call`, named `name`, also as its request's id.
-  template <typename Call>
-  static Generation& Add(Call& call, char name, std::size_t fails_at = kNever) {
-    GenerationRequest request;
-    request.id = std::string(1, name);
-    return call.Add(Answer(request, /*truncated_tokens=*/0, /*keep_tokens=*/false), {},
-                    Letters(name, fails_at));
-  }
-
-  // gRPC has sent the message that is in flight.
-  static void EndWrite(FakeStream& call, bool ok = true) {
-    call.wire()->Update([](Wire& wire) { wire.writing = false; });
-    call.OnWriteDone(ok);
-  }
-
-  OpenCalls calls_;
-  Outbox outbox_;
-  GenerationIndex index_;
-  int wakes_ = 0;
-  const CallEnvironment environment_ = {.outbox = outbox_,
-                                        .calls = calls_,
-                                        .generations = index_,
-                                        .wake_worker = [this] { ++wakes_; },
-                                        .retry_after = [] { return absl::Seconds(7); },
-                                        .stalled_reader_limit = absl::InfiniteDuration()};
-  grpc::CallbackServerContext context_;
-  std::vector<std::string> response_;
 };
 
-TEST_F(GenerationCallsTest, GenerationsTakeTurnsAndEachKeepsItsOrder) {
+TEST_F(ServerStreamTest, GenerationsTakeTurnsAndEachKeepsItsOrder) {
   FakeStream& call = *NewStream();
   Generation& a = Add(call, 'a');
   Generation& b = Add(call, 'b');
@@ -222,7 +60,7 @@ TEST_F(GenerationCallsTest, GenerationsTakeTurnsAndEachKeepsItsOrder) {
   call.OnDone();
 }
 
-TEST_F(GenerationCallsTest, NothingIsSentBeforeTheCallIsAccepted) {
+TEST_F(ServerStreamTest, NothingIsSentBeforeTheCallIsAccepted) {
   FakeStream& call = *NewStream();
   Generation& a = Add(call, 'a');
   a.OnStep(0, Step("1"));
@@ -236,7 +74,7 @@ TEST_F(GenerationCallsTest, NothingIsSentBeforeTheCallIsAccepted) {
   call.OnDone();
 }
 
-TEST_F(GenerationCallsTest, ACancelledCallCancelsAllItsGenerations) {
+TEST_F(ServerStreamTest, ACancelledCallCancelsAllItsGenerations) {
   FakeStream& call = *NewStream();
   Generation& a = Add(call, 'a');
   Generation& b = Add(call, 'b');
@@ -253,7 +91,7 @@ TEST_F(GenerationCallsTest, ACancelledCallCancelsAllItsGenerations) {
   call.OnDone();
 }
 
-TEST_F(GenerationCallsTest, ARequestIdCancelsItsOwnGenerationOnly) {
+TEST_F(ServerStreamTest, ARequestIdCancelsItsOwnGenerationOnly) {
   FakeStream& call = *NewStream();
   Generation& a = Add(call, 'a');
   Generation& b = Add(call, 'b');
@@ -269,7 +107,7 @@ TEST_F(GenerationCallsTest, ARequestIdCancelsItsOwnGenerationOnly) {
   EXPECT_EQ(index_.Cancel("b"), 0U);
 }
 
-TEST_F(GenerationCallsTest, OnlyTheGenerationThatIsTooFarBehindIsStalled) {
+TEST_F(ServerStreamTest, OnlyTheGenerationThatIsTooFarBehindIsStalled) {
   FakeStream& call = *NewStream();
   Generation& a = Add(call, 'a');
   Generation& b = Add(call, 'b');
@@ -302,7 +140,7 @@ TEST_F(GenerationCallsTest, OnlyTheGenerationThatIsTooFarBehindIsStalled) {
   call.OnDone();
 }
 
-TEST_F(GenerationCallsTest, EndsInEveryOrder) {
+TEST_F(ServerStreamTest, EndsInEveryOrder) {
   for (int failing = 0; failing < 8; ++failing) {
     std::array<int, 3> order = {0, 1, 2};
     do {
@@ -334,7 +172,7 @@ TEST_F(GenerationCallsTest, EndsInEveryOrder) {
   }
 }
 
-TEST_F(GenerationCallsTest, AFailureCancelsTheOthersAndWaitsForThem) {
+TEST_F(ServerStreamTest, AFailureCancelsTheOthersAndWaitsForThem) {
   FakeStream& call = *NewStream();
   Generation& a = Add(call, 'a');
   Generation& b = Add(call, 'b');
@@ -350,7 +188,7 @@ TEST_F(GenerationCallsTest, AFailureCancelsTheOthersAndWaitsForThem) {
   call.OnDone();
 }
 
-TEST_F(GenerationCallsTest, AClientThatIsGoneEndsAll) {
+TEST_F(ServerStreamTest, AClientThatIsGoneEndsAll) {
   FakeStream& call = *NewStream();
   Generation& a = Add(call, 'a');
   Generation& b = Add(call, 'b');
@@ -369,7 +207,7 @@ TEST_F(GenerationCallsTest, AClientThatIsGoneEndsAll) {
   call.OnDone();
 }
 
-TEST_F(GenerationCallsTest, NoMemoryForAnEventEndsTheCall) {
+TEST_F(ServerStreamTest, NoMemoryForAnEventEndsTheCall) {
   FakeStream& call = *NewStream();
   Generation& a = Add(call, 'a');
   Generation& b = Add(call, 'b', /*fails_at=*/1);
@@ -389,7 +227,7 @@ TEST_F(GenerationCallsTest, NoMemoryForAnEventEndsTheCall) {
   call.OnDone();
 }
 
-TEST_F(GenerationCallsTest, ARefusalHasNoHeadersAndSaysWhenToComeBack) {
+TEST_F(ServerStreamTest, ARefusalHasNoHeadersAndSaysWhenToComeBack) {
   FakeStream& call = *NewStream();
   Add(call, 'a').OnFailed(absl::ResourceExhaustedError("full"));
   Add(call, 'b').OnFailed(absl::CancelledError("cancelled"));
@@ -402,7 +240,7 @@ TEST_F(GenerationCallsTest, ARefusalHasNoHeadersAndSaysWhenToComeBack) {
   call.OnDone();
 }
 
-TEST_F(GenerationCallsTest, ACallThatStartedIsNotToldToComeBack) {
+TEST_F(ServerStreamTest, ACallThatStartedIsNotToldToComeBack) {
   FakeStream& call = *NewStream();
   Generation& a = Add(call, 'a');
   Generation& b = Add(call, 'b');
@@ -416,68 +254,9 @@ TEST_F(GenerationCallsTest, ACallThatStartedIsNotToldToComeBack) {
   call.OnDone();
 }
 
-TEST_F(GenerationCallsTest, AUnaryCallAnswersInItsRequestsOrderOnceAllHaveFinished) {
-  FakeUnary& call = *NewUnary();
-  std::array<Generation*, 3> generations = {&Add(call, 'a'), &Add(call, 'b'), &Add(call, 'c')};
-  call.Accept();
-  const std::shared_ptr<Wire> wire = call.wire();
-  for (Generation* generation : generations) generation->OnStep(0, Step("1"));
-  for (std::size_t i = 0; i < 2 * kMaxUnsent.tokens; ++i) generations[1]->OnStep(0, Step("2"));
-  EXPECT_FALSE(generations[1]->IsStalled());  // nothing can be sent, so nobody is behind
-  generations[2]->OnFinished({});
-  generations[0]->OnFinished({});
-  EXPECT_FALSE(wire->status.has_value());
-  generations[1]->OnFinished({});
-  EXPECT_TRUE(wire->AwaitStatus().ok());
-  EXPECT_FALSE(wire->headers);
-  EXPECT_THAT(response_, ElementsAre("a:1", HasSubstr("b:12222"), "c:1"));
-  call.OnDone();
-}
-
-TEST_F(GenerationCallsTest, AUnaryCallFailsWithItsFirstFailure) {
-  FakeUnary& call = *NewUnary();
-  Generation& a = Add(call, 'a');
-  Generation& b = Add(call, 'b');
-  call.Accept();
-  const std::shared_ptr<Wire> wire = call.wire();
-  b.OnFailed(absl::DeadlineExceededError("late"));
-  EXPECT_TRUE(a.IsCancelled());
-  a.OnFinished({});
-  EXPECT_EQ(wire->AwaitStatus().error_message(), "late");
-  EXPECT_THAT(response_, IsEmpty());
-  call.OnDone();
-}
-
-TEST_F(GenerationCallsTest, NoMemoryForAResponseEndsTheCall) {
-  FakeUnary& call = *NewUnary();
-  Generation& a = Add(call, 'a');
-  Generation& b = Add(call, 'b', /*fails_at=*/0);
-  a.OnFinished({});
-  b.OnFinished({});
-  const std::shared_ptr<Wire> wire = call.wire();
-  call.Accept();
-  EXPECT_EQ(wire->AwaitStatus().error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
-  call.OnDone();
-}
-
-TEST_F(GenerationCallsTest, ACancelledUnaryCallCancelsItsWholeBatch) {
-  FakeUnary& call = *NewUnary();
-  Generation& a = Add(call, 'a');
-  Generation& b = Add(call, 'b');
-  call.Accept();
-  const std::shared_ptr<Wire> wire = call.wire();
-  call.OnCancel();
-  EXPECT_TRUE(a.IsCancelled());
-  EXPECT_TRUE(b.IsCancelled());
-  a.OnFailed(absl::CancelledError("cancelled"));
-  b.OnFailed(absl::CancelledError("cancelled"));
-  EXPECT_EQ(wire->AwaitStatus().error_code(), grpc::StatusCode::CANCELLED);
-  call.OnDone();
-}
-
 // The worker, the outbox and gRPC all at once, each as fast as it can: for ThreadSanitizer, and for
 // AddressSanitizer, which would see a call that is used after its end.
-TEST_F(GenerationCallsTest, NobodyUsesACallThatIsOver) {
+TEST_F(ServerStreamTest, NobodyUsesACallThatIsOver) {
   constexpr int kCalls = 300;
   for (int n = 0; n < kCalls; ++n) {
     FakeStream& call = *NewStream();
