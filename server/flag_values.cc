@@ -3,7 +3,9 @@
 #include "server/flag_values.h"
 
 #include <array>
+#include <charconv>
 #include <limits>
+#include <system_error>
 
 #include "absl/algorithm/container.h"
 #include "absl/strings/ascii.h"
@@ -16,6 +18,8 @@ namespace {
 
 constexpr std::int32_t kMaxSeconds = 86'400;
 constexpr std::size_t kMaxThreads = 1024;
+constexpr int kOctal = 8;
+constexpr mode_t kMaxFileMode = 0777;
 
 }  // namespace
 
@@ -25,6 +29,25 @@ absl::Status SetSeconds(absl::string_view flag, std::int32_t value, std::int32_t
   absl::Status status = SetCount(flag, value, {least, kMaxSeconds}, seconds);
   out = absl::Seconds(seconds);
   return status;
+}
+
+absl::Status SetCountOrAuto(absl::string_view flag, const std::string& text, CountRange range,
+                            std::optional<std::size_t>& out) {
+  if (text == "auto") return absl::OkStatus();
+  std::int32_t count = 0;
+  if (!absl::SimpleAtoi(text, &count) || count < range.least || count > range.most) {
+    return FlagError(flag, text,
+                     absl::StrCat("auto or a number from ", range.least, " to ", range.most));
+  }
+  out = static_cast<std::size_t>(count);
+  return absl::OkStatus();
+}
+
+absl::Status SetFileMode(absl::string_view flag, const std::string& text, mode_t& out) {
+  const char* end = text.data() + text.size();
+  const auto [parsed, error] = std::from_chars(text.data(), end, out, kOctal);
+  if (error == std::errc() && parsed == end && out <= kMaxFileMode) return absl::OkStatus();
+  return FlagError(flag, text, "an octal number of at most 0777");
 }
 
 absl::Status SetThreads(absl::string_view flag, const std::string& text, std::size_t& out) {

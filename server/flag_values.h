@@ -3,6 +3,8 @@
 // flag, its value and what is allowed.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -57,6 +59,13 @@ absl::Status SetCount(absl::string_view flag, std::int32_t value, CountRange ran
   out = static_cast<Number>(value);
   return absl::OkStatus();
 }
+
+// "auto", which leaves `out` as it is, or a number from range.least to range.most.
+absl::Status SetCountOrAuto(absl::string_view flag, const std::string& text, CountRange range,
+                            std::optional<std::size_t>& out);
+
+// The mode of a file, "0660": an octal number of at most 0777.
+absl::Status SetFileMode(absl::string_view flag, const std::string& text, mode_t& out);
 
 // A number of seconds, from `least` to a day's.
 absl::Status SetSeconds(absl::string_view flag, std::int32_t value, std::int32_t least,

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -17,11 +18,13 @@
 #include <new>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "server/listener/connection_limits.h"
 #include "server/observability/grpc_log.h"
 #include "server/observability/logs.h"
 #include "server/options.h"
@@ -138,18 +141,25 @@ void ShutdownOrExit(Server& server) {
       absl::StrCat("a call did not end in ", kShutdownTime.count(), " seconds of shutting down"))));
 }
 
+// Prints the address to dial for each one that was given with port 0.
+void PrintChosenPorts(const std::vector<std::string>& listen,
+                      const std::vector<std::string>& dial) {
+  for (std::size_t i = 0; i < listen.size(); ++i) {
+    if (listen[i].ends_with(":0")) std::printf("%s\n", dial[i].c_str());
+  }
+  std::fflush(stdout);
+}
+
 int Serve(const Options& options) {
   const ShutdownSignals signals;
   std::signal(SIGPIPE, SIG_IGN);  // a reader of stderr that goes away does not end the server
   StartLogging(options.log);
   RouteGrpcLogs();
+  RaiseDescriptorLimit();
 
   Server server(options);
   if (absl::Status status = server.Listen(); !status.ok()) return Fail(status);
-  if (options.listen.ends_with(":0")) {
-    std::printf("%s\n", server.address().c_str());
-    std::fflush(stdout);
-  }
+  PrintChosenPorts(options.listen.addresses, server.addresses());
   {
     Loading loading(server);
     signals.Wait();

@@ -17,7 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "server/flag_values.h"
-#include "server/listen_address.h"
+#include "server/listener/listen_address.h"
 
 ABSL_FLAG(std::string, model, "",
           "The model: a Hugging Face folder with config.json, model.safetensors (or its shards),\n"
@@ -25,9 +25,28 @@ ABSL_FLAG(std::string, model, "",
 ABSL_FLAG(std::string, model_name, "",
           "What GetModel and the logs call the model. Empty: the folder's name.");
 ABSL_FLAG(
-    std::string, listen, "localhost:50051",
-    "Where to listen: HOST:PORT or unix:PATH. 0.0.0.0:50051 is every interface: every client\n"
-    "that reaches it may use it. Port 0 takes a free port and prints it on stdout.");
+    std::vector<std::string>, listen, {"localhost:50051"},
+    "Where to listen: HOST:PORT or unix:PATH, or several with commas between them. 0.0.0.0:50051\n"
+    "is every interface: every client that reaches it may use it. Port 0 takes a free port and\n"
+    "prints it on stdout, one address a line.");
+ABSL_FLAG(std::string, unix_socket_mode, "0600",
+          "The mode of the file of a unix:PATH, in octal: accounts need the right to write to it\n"
+          "to connect.");
+ABSL_FLAG(
+    std::string, max_connections, "auto",
+    "Connections at the same time; more are closed at once. auto: as many as file descriptors\n"
+    "(two each) and an eighth of the memory (32KiB each) suffice for, at most 10000. The\n"
+    "start-up log says how many that is.");
+ABSL_FLAG(
+    std::string, max_connections_per_peer, "auto",
+    "Connections of one peer at the same time: of an IPv4 address, an IPv6 network (/64), or\n"
+    "an account at a Unix socket. auto: half of --max_connections. Behind one proxy, name as\n"
+    "many as --max_connections.");
+ABSL_FLAG(std::int32_t, handshake_seconds, 20,
+          "Seconds that a client may take from connecting to its first HTTP/2 frame.");
+ABSL_FLAG(std::int32_t, idle_connection_seconds, 1800,
+          "Seconds after which a connection without a call is closed; clients connect again with\n"
+          "their next call. 0: never.");
 ABSL_FLAG(
     std::string, weights, "auto",
     "The weights' type in memory: auto (as they are stored), f32, bf16, f16, int8 or int4. Half\n"
@@ -104,6 +123,7 @@ constexpr std::int32_t kMaxRows = 16384;  // of a step: its scratch is 100 KiB a
 constexpr std::int32_t kMaxQueued = 1'000'000;
 constexpr std::int32_t kMaxQueuedTokens = 1'000'000'000;
 constexpr std::int32_t kMaxPriority = 1000;
+constexpr std::int32_t kMaxConnections = 1'000'000;
 
 std::string NameOfFolder(const std::string& path) {
   std::filesystem::path folder = std::filesystem::absolute(path).lexically_normal();
@@ -111,11 +131,16 @@ std::string NameOfFolder(const std::string& path) {
   return folder.filename().string();
 }
 
-absl::Status SetListen(const std::string& address, std::string& out) {
-  out = address;
-  absl::Status status = CheckListenAddress(address);
-  if (status.ok()) return status;
-  return absl::InvalidArgumentError(absl::StrCat("--listen: ", status.message()));
+absl::Status SetListen(std::vector<std::string> addresses, std::vector<std::string>& out) {
+  if (addresses.empty()) addresses.emplace_back();  // --listen= names no address
+  for (const std::string& address : addresses) {
+    const absl::Status status = ParseListenAddress(address).status();
+    if (!status.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat("--listen: ", status.message()));
+    }
+  }
+  out = std::move(addresses);
+  return absl::OkStatus();
 }
 
 // Every type, under its name.
@@ -153,7 +178,31 @@ using Flag = absl::string_view;
 constexpr FlagRow kFlags[] = {
     {"model", [](Flag, Options& o) { return Set(FLAGS_model, o.model); }},
     {"model_name", [](Flag, Options& o) { return Set(FLAGS_model_name, o.model_name); }},
-    {"listen", [](Flag, Options& o) { return SetListen(absl::GetFlag(FLAGS_listen), o.listen); }},
+    {"listen",
+     [](Flag, Options& o) { return SetListen(absl::GetFlag(FLAGS_listen), o.listen.addresses); }},
+    {"unix_socket_mode",
+     [](Flag f, Options& o) {
+       return SetFileMode(f, absl::GetFlag(FLAGS_unix_socket_mode), o.listen.unix_socket_mode);
+     }},
+    {"max_connections",
+     [](Flag f, Options& o) {
+       return SetCountOrAuto(f, absl::GetFlag(FLAGS_max_connections), {1, kMaxConnections},
+                             o.listen.max_connections);
+     }},
+    {"max_connections_per_peer",
+     [](Flag f, Options& o) {
+       return SetCountOrAuto(f, absl::GetFlag(FLAGS_max_connections_per_peer), {1, kMaxConnections},
+                             o.listen.max_connections_per_peer);
+     }},
+    {"handshake_seconds",
+     [](Flag f, Options& o) {
+       return SetSeconds(f, absl::GetFlag(FLAGS_handshake_seconds), 1, o.listen.handshake);
+     }},
+    {"idle_connection_seconds",
+     [](Flag f, Options& o) {
+       return SetSeconds(f, absl::GetFlag(FLAGS_idle_connection_seconds), 0,
+                         o.listen.idle_connection);
+     }},
     {"weights",
      [](Flag f, Options& o) { return SetWeights(f, absl::GetFlag(FLAGS_weights), o.weights); }},
     {"threads",

@@ -11,15 +11,16 @@
 #include "absl/time/time.h"
 #include "model/kernels/element_types.h"
 #include "server/engine/worker_options.h"
+#include "server/listener/listen_options.h"
 #include "server/observability/logs.h"
 
 namespace cascade::server {
 
 // All values are set and valid: ParseOptions refuses a command line with others.
 struct Options {
-  std::string model;                                  // path of the model's folder
-  std::string model_name;                             // the model's name in GetModel and in logs
-  std::string listen = "localhost:50051";             // HOST:PORT or unix:PATH
+  std::string model;       // path of the model's folder
+  std::string model_name;  // the model's name in GetModel and in logs
+  ListenOptions listen;
   std::optional<model::kernels::WeightType> weights;  // absent: as stored
   model::kernels::KvType kv_cache_type = model::kernels::KvType::kF32;
   bool pin_threads = false;

@@ -9,7 +9,10 @@
 #include "absl/time/clock.h"
 #include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server_builder.h"
-#include "server/listen_address.h"
+#include "server/cgroup.h"
+#include "server/listener/accept_loop.h"
+#include "server/listener/connection_limits.h"
+#include "server/listener/listening_socket.h"
 #include "server/observability/logs.h"
 
 namespace cascade::server {
@@ -34,15 +37,16 @@ constexpr absl::Duration kDrainPeriod = absl::Milliseconds(100);
 // Streams of one connection for short calls, beside one for each generation that there can be.
 constexpr std::size_t kShortCallStreams = 1024;
 
+int Milliseconds(absl::Duration duration) {
+  return static_cast<int>(absl::ToInt64Milliseconds(duration));
+}
+
 void SetConnectionOptions(const Options& options, grpc::ServerBuilder& builder) {
   // Without a limit, calls whose clients never send the request would gather.
   const std::size_t generations = 2 * (options.worker.max_running + options.worker.max_queued);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
                              static_cast<int>(generations + kShortCallStreams));
   builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
-  // A taken port is an error. gRPC's default would let two servers share the port, and the kernel
-  // would give each of them some of the clients.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   // A client that vanished without closing its connection is noticed within 80 seconds; then its
   // calls are cancelled and their KV blocks freed.
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
@@ -50,6 +54,37 @@ void SetConnectionOptions(const Options& options, grpc::ServerBuilder& builder) 
   // Clients may ping every ten seconds, between calls too, without being disconnected for it.
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
+                             Milliseconds(options.listen.handshake));
+  if (options.listen.idle_connection > absl::ZeroDuration()) {
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS,
+                               Milliseconds(options.listen.idle_connection));
+  }
+}
+
+using Acceptor = grpc::experimental::ExternalConnectionAcceptor;
+
+// Gives connections that were accepted here to a server. gRPC could accept them itself, but does
+// so without limits, and never again once it lacked a descriptor.
+std::shared_ptr<Acceptor> AddAcceptor(grpc::ServerBuilder& builder) {
+  return builder.experimental().AddExternalConnectionAcceptor(
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+      grpc::InsecureServerCredentials());
+}
+
+void LogLimits(const ListenOptions& options, ConnectionLimits limits, std::size_t descriptors) {
+  const bool too_few = options.max_connections.value_or(0) > limits.total;
+  Log(too_few ? LogLevel::kWarning : LogLevel::kInfo,
+      too_few ? "--max_connections is more than the file descriptors suffice for" : "connections",
+      {{"file_descriptors", descriptors},
+       {"max_connections", limits.total},
+       {"max_connections_per_peer", limits.per_peer}});
+}
+
+void HandOver(Acceptor& acceptor, FileDescriptor connection) {
+  Acceptor::NewConnectionParameters parameters;
+  parameters.fd = connection.Release();
+  acceptor.HandleNewConnection(&parameters);
 }
 
 }  // namespace
@@ -63,19 +98,36 @@ Server::Server(Options options)
 Server::~Server() { Shutdown(); }
 
 absl::Status Server::Listen() {
-  if (absl::Status status = CheckCanListen(options_.listen); !status.ok()) return status;
+  std::vector<ListeningSockets> listening;
+  for (const std::string& address : options_.listen.addresses) {
+    absl::StatusOr<ListeningSockets> sockets = ListenOn(address, options_.listen.unix_socket_mode);
+    if (!sockets.ok()) return sockets.status();
+    addresses_.push_back(sockets->dial_address);
+    listening.push_back(*std::move(sockets));
+  }
+  if (absl::Status status = StartAccepting(std::move(listening)); !status.ok()) return status;
+  for (const std::string& address : addresses_) {
+    Log(LogLevel::kInfo, "listening", {{"address", address}, {"model", options_.model_name}});
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Server::StartAccepting(std::vector<ListeningSockets> listening) {
   grpc::ServerBuilder builder;
-  int port = 0;
-  builder.AddListeningPort(BindAddress(options_.listen), grpc::InsecureServerCredentials(), &port);
+  const std::shared_ptr<Acceptor> acceptor = AddAcceptor(builder);
   builder.RegisterService(&health_);
   for (const Service& service : services_) builder.RegisterService(service.service.get());
   SetConnectionOptions(options_, builder);
   server_ = builder.BuildAndStart();
-  if (server_ == nullptr) {
-    return absl::UnavailableError(absl::StrCat("cannot listen on ", options_.listen));
-  }
-  address_ = DialAddress(options_.listen, port);
-  Log(LogLevel::kInfo, "listening", {{"address", address_}, {"model", options_.model_name}});
+  if (server_ == nullptr) return absl::InternalError("gRPC cannot start its server");
+  const std::size_t descriptors = DescriptorLimit();
+  const ConnectionLimits limits = LimitsFor(options_.listen, descriptors, MemoryLimit());
+  absl::StatusOr<std::unique_ptr<AcceptLoop>> accept_loop = AcceptLoop::Start(
+      std::move(listening), limits,
+      [acceptor](FileDescriptor connection) { HandOver(*acceptor, std::move(connection)); });
+  if (!accept_loop.ok()) return accept_loop.status();
+  accept_loop_ = *std::move(accept_loop);
+  LogLimits(options_.listen, limits, descriptors);
   return absl::OkStatus();
 }
 
@@ -92,7 +144,7 @@ void Server::StartServing() {
   health_.SetReady(true);
   Log(LogLevel::kInfo,
       absl::StrCat("serving; try: grpcurl -plaintext -d '{\"text\": \"Once upon a time\"}' ",
-                   address_, " cascade.v1.TextGeneration/GenerateStream"));
+                   address(), " cascade.v1.TextGeneration/GenerateStream"));
 }
 
 void Server::StartWatching() {
@@ -132,10 +184,12 @@ void Server::Shutdown() {
   health_.EndWatches();
   calls_.EndIdle();
   calls_.WaitUntilNone(absl::Now() + kFlushTime);
+  if (accept_loop_ != nullptr) accept_loop_->Stop();
   server_->Shutdown(absl::ToChronoTime(absl::Now() + kCloseConnectionsTime));
   server_->Wait();
   ticker_.reset();
   server_.reset();
+  accept_loop_.reset();
   model_.reset();
 }
 

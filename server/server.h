@@ -22,6 +22,9 @@
 
 namespace cascade::server {
 
+class AcceptLoop;
+struct ListeningSockets;
+
 // Call in this order: Listen, LoadModel, StartServing, Drain, Shutdown. Drain may be called from a
 // second thread at the same time.
 //
@@ -38,7 +41,7 @@ class Server {
   ~Server();  // Shutdown
 
   // Listens: health checks and reflection work from now on. UNAVAILABLE, with the reason, if the
-  // server cannot listen on the address.
+  // server cannot listen on one of the addresses.
   absl::Status Listen();
 
   // Loads the model; requests are still refused.
@@ -57,25 +60,33 @@ class Server {
   // Idempotent. Waits for a worker that hangs.
   void Shutdown();
 
-  // The address for clients, such as "localhost:50051": --listen, but with the port that was chosen
-  // if it says 0, and with localhost if it says every interface. Valid after Listen.
-  const std::string& address() const { return address_; }
+  // The addresses for clients, such as "localhost:50051": those of --listen, but with the port that
+  // was chosen where it says 0, and with localhost where it says every interface. At least one,
+  // after Listen.
+  const std::vector<std::string>& addresses() const { return addresses_; }
+
+  // The first of them.
+  const std::string& address() const { return addresses_.front(); }
 
   // REQUIRES: LoadModel was OK. Valid until Shutdown.
   const Backend& backend() const { return model_->backend(); }
 
  private:
+  // Builds the gRPC server and starts to accept connections for it.
+  absl::Status StartAccepting(std::vector<ListeningSockets> listening);
+
   // Starts the ticker, which looks for a worker that hangs and for answers that clients leave
   // unread.
   void StartWatching();
 
   const Options options_;
-  std::string address_;
+  std::vector<std::string> addresses_;
   OpenCalls calls_;
   Serving serving_;
   const std::vector<Service> services_;
   HealthService health_;
-  std::unique_ptr<ServedModel> model_;  // outlives the calls that use it
+  std::unique_ptr<ServedModel> model_;       // outlives the calls that use it
+  std::unique_ptr<AcceptLoop> accept_loop_;  // outlives the connections that it accepted
   std::unique_ptr<grpc::Server> server_;
   std::optional<WorkerWatch> watch_;  // used by the ticker's thread alone
   std::atomic<bool> worker_hangs_ = false;

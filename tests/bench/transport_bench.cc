@@ -258,7 +258,7 @@ class WholeServer {
     Options options;
     options.model = testing::BundledModelFolder();
     options.model_name = "tales-7m";
-    options.listen = "127.0.0.1:0";
+    options.listen.addresses = {"127.0.0.1:0"};
     return options;
   }
 

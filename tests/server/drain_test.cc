@@ -152,7 +152,7 @@ TEST(StartUpTest, APortIsNotShared) {
   const ModelFolder folder;
   Served served(folder.path());
   Options options = TestOptions(folder.path());
-  options.listen = served.server().address();
+  options.listen.addresses = {served.server().address()};
   Server second(options);
   EXPECT_EQ(second.Listen().code(), absl::StatusCode::kUnavailable);
 }

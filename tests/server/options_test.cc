@@ -19,6 +19,7 @@ namespace {
 
 using ::cascade::testing::IsInvalid;
 using ::cascade::testing::IsOk;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 // Parses a command line; the flags are as before afterwards.
@@ -35,7 +36,6 @@ TEST(OptionsTest, AModelIsAWholeCommandLine) {
   ASSERT_THAT(options, IsOk());
   EXPECT_EQ(options->model, "/models/tales");
   EXPECT_EQ(options->model_name, "tales");
-  EXPECT_EQ(options->listen, "localhost:50051");
   EXPECT_EQ(options->weights, std::nullopt);
   EXPECT_EQ(options->threads, 1U);
   EXPECT_FALSE(options->pin_threads);
@@ -55,6 +55,12 @@ TEST(OptionsTest, AModelIsAWholeCommandLine) {
   EXPECT_EQ(options->worker_hang, absl::Seconds(60));
   EXPECT_TRUE(options->use_generation_config);
   EXPECT_EQ(options->simd, "auto");
+  EXPECT_THAT(options->listen.addresses, ElementsAre("localhost:50051"));
+  EXPECT_EQ(options->listen.unix_socket_mode, 0600U);
+  EXPECT_EQ(options->listen.max_connections, std::nullopt);
+  EXPECT_EQ(options->listen.max_connections_per_peer, std::nullopt);
+  EXPECT_EQ(options->listen.handshake, absl::Seconds(20));
+  EXPECT_EQ(options->listen.idle_connection, absl::Minutes(30));
   EXPECT_EQ(options->drain, absl::Seconds(20));
   EXPECT_EQ(options->log.level, LogLevel::kInfo);
   EXPECT_EQ(options->log.format, LogFormat::kText);
@@ -63,7 +69,12 @@ TEST(OptionsTest, AModelIsAWholeCommandLine) {
 TEST(OptionsTest, TakesEveryFlag) {
   const absl::StatusOr<Options> options = Parse({"--model=m",
                                                  "--model_name=n",
-                                                 "--listen=[::]:80",
+                                                 "--listen=[::]:80,unix:/run/s",
+                                                 "--unix_socket_mode=0660",
+                                                 "--max_connections=40",
+                                                 "--max_connections_per_peer=30",
+                                                 "--handshake_seconds=2",
+                                                 "--idle_connection_seconds=0",
                                                  "--weights=bf16",
                                                  "--threads=4",
                                                  "--pin_threads",
@@ -88,7 +99,12 @@ TEST(OptionsTest, TakesEveryFlag) {
                                                  "--log_format=json"});
   ASSERT_THAT(options, IsOk());
   EXPECT_EQ(options->model_name, "n");
-  EXPECT_EQ(options->listen, "[::]:80");
+  EXPECT_THAT(options->listen.addresses, ElementsAre("[::]:80", "unix:/run/s"));
+  EXPECT_EQ(options->listen.unix_socket_mode, 0660U);
+  EXPECT_EQ(options->listen.max_connections, 40U);
+  EXPECT_EQ(options->listen.max_connections_per_peer, 30U);
+  EXPECT_EQ(options->listen.handshake, absl::Seconds(2));
+  EXPECT_EQ(options->listen.idle_connection, absl::ZeroDuration());
   EXPECT_EQ(options->weights, model::kernels::WeightType::kBf16);
   EXPECT_EQ(options->threads, 4U);
   EXPECT_TRUE(options->pin_threads);
@@ -145,6 +161,14 @@ TEST(OptionsTest, SaysWhichFlagIsWrongAndWhatIsAllowed) {
     std::vector<std::string> message;
   } cases[] = {
       {"--listen=50051", {"--listen", "'50051'", "HOST:PORT"}},
+      {"--listen=", {"--listen", "''", "HOST:PORT"}},
+      {"--listen=localhost:1,nowhere", {"--listen", "'nowhere'", "HOST:PORT"}},
+      {"--unix_socket_mode=rw", {"--unix_socket_mode=rw", "octal", "0777"}},
+      {"--unix_socket_mode=1777", {"--unix_socket_mode=1777", "octal", "0777"}},
+      {"--max_connections=0", {"--max_connections=0", "auto", "from 1 to 1000000"}},
+      {"--max_connections_per_peer=x", {"--max_connections_per_peer=x", "from 1 to 1000000"}},
+      {"--handshake_seconds=0", {"--handshake_seconds=0", "from 1 to 86400"}},
+      {"--idle_connection_seconds=-1", {"--idle_connection_seconds=-1", "from 0 to 86400"}},
       {"--weights=int9", {"--weights=int9", "one of auto, f32, bf16, f16, int8, int4"}},
       {"--threads=0", {"--threads=0", "1 to 1024"}},
       {"--threads=many", {"--threads=many", "auto"}},

@@ -27,7 +27,7 @@ server::Options TestOptions(const std::string& folder) {
   server::Options options;
   options.model = folder;
   options.model_name = "test";
-  options.listen = "127.0.0.1:0";
+  options.listen.addresses = {"127.0.0.1:0"};
   options.kv_cache_bytes = 64 << 20;  // eight of the longest sequences
   options.log.level = server::LogLevel::kOff;
   return options;

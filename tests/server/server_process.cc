@@ -10,15 +10,19 @@
 #include <csignal>
 #include <fstream>
 #include <sstream>
+#include <utility>
 
 #include "gtest/gtest.h"
 
 namespace cascade::testing {
 
-ServerProcess::ServerProcess(std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), CASCADE_SERVER_BINARY);
+ServerProcess::ServerProcess(const std::vector<std::string>& arguments,
+                             std::vector<std::string> wrapper) {
+  std::vector<std::string> command = std::move(wrapper);
+  command.emplace_back(CASCADE_SERVER_BINARY);
+  command.insert(command.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
-  for (std::string& argument : arguments) argv.push_back(argument.data());
+  for (std::string& argument : command) argv.push_back(argument.data());
   argv.push_back(nullptr);
 
   int pipe[2] = {-1, -1};
@@ -28,7 +32,7 @@ ServerProcess::ServerProcess(std::vector<std::string> arguments) {
   posix_spawn_file_actions_adddup2(&actions, pipe[1], STDOUT_FILENO);
   posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, folder_.PathOf("stderr").c_str(),
                                    O_WRONLY | O_CREAT | O_TRUNC, 0600);
-  EXPECT_EQ(posix_spawn(&pid_, argv[0], &actions, nullptr, argv.data(), environ), 0) << argv[0];
+  EXPECT_EQ(posix_spawnp(&pid_, argv[0], &actions, nullptr, argv.data(), environ), 0) << argv[0];
   posix_spawn_file_actions_destroy(&actions);
   close(pipe[1]);
   stdout_ = pipe[0];

@@ -15,7 +15,9 @@ namespace cascade::testing {
 class ServerProcess {
  public:
   // Runs it with these arguments. Its stdout is read by Address, its stderr goes to a file.
-  explicit ServerProcess(std::vector<std::string> arguments);
+  // `wrapper` is a command that runs it, such as {"prlimit", "--nofile=64"}; empty: none.
+  explicit ServerProcess(const std::vector<std::string>& arguments,
+                         std::vector<std::string> wrapper = {});
   ~ServerProcess();  // kills it if it still runs
   ServerProcess(const ServerProcess&) = delete;
   ServerProcess& operator=(const ServerProcess&) = delete;

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/listener/accept_loop.h"
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <span>
+#include <utility>
+
+#include "server/listener/peer.h"
+
+namespace cascade::server {
+namespace {
+
+// Connections of one socket that are accepted before others have their turn.
+constexpr int kAcceptsAtOnce = 64;
+
+// How often a paused loop looks whether there are descriptors again; it also does when a connection
+// ends.
+constexpr absl::Duration kRetryPeriod = absl::Milliseconds(100);
+
+absl::Duration Now() {
+  return absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());
+}
+
+FileDescriptor OpenReserve() { return FileDescriptor(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
+
+FileDescriptor Accept(int listening, sockaddr_storage& address) {
+  socklen_t size = sizeof(address);
+  return FileDescriptor(accept4(listening, reinterpret_cast<sockaddr*>(&address), &size,
+                                SOCK_NONBLOCK | SOCK_CLOEXEC));
+}
+
+bool IsLackOfResources(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<AcceptLoop>> AcceptLoop::Start(
+    std::vector<ListeningSockets> listening, ConnectionLimits limits, HandOver hand_over) {
+  std::unique_ptr<AcceptLoop> loop(
+      new AcceptLoop(std::move(listening), limits, std::move(hand_over)));
+  if (!loop->IsComplete() || !loop->WatchAll()) {
+    return absl::ResourceExhaustedError("no file descriptors to accept connections with");
+  }
+  loop->thread_ = std::thread([self = loop.get()] { self->Run(); });
+  return loop;
+}
+
+AcceptLoop::AcceptLoop(std::vector<ListeningSockets> listening, ConnectionLimits limits,
+                       HandOver hand_over)
+    : listening_(std::move(listening)),
+      hand_over_(std::move(hand_over)),
+      epoll_(epoll_create1(EPOLL_CLOEXEC)),
+      stop_(eventfd(0, EFD_CLOEXEC)),
+      reserve_(OpenReserve()),
+      table_(limits) {}
+
+AcceptLoop::~AcceptLoop() { Stop(); }
+
+void AcceptLoop::Stop() {
+  if (!thread_.joinable()) return;
+  eventfd_write(stop_.get(), 1);
+  thread_.join();
+  listening_.clear();
+  refusals_.Flush(absl::InfiniteDuration());
+}
+
+bool AcceptLoop::IsComplete() const { return epoll_.valid() && stop_.valid() && reserve_.valid(); }
+
+bool AcceptLoop::WatchAll() {
+  bool watched = Register(EPOLL_CTL_ADD, stop_.get());
+  for (const ListeningSockets& address : listening_) {
+    for (const FileDescriptor& socket : address.sockets) {
+      watched = watched && Register(EPOLL_CTL_ADD, socket.get());
+    }
+  }
+  return watched;
+}
+
+void AcceptLoop::Run() {
+  while (RunOnce()) {
+  }
+}
+
+bool AcceptLoop::RunOnce() {
+  std::array<epoll_event, 64> room;
+  const int count =
+      epoll_wait(epoll_.get(), room.data(), static_cast<int>(room.size()), TimeoutMs());
+  const std::span events(room.data(), static_cast<std::size_t>(std::max(count, 0)));
+  // Ends come first. They free places for what is accepted after them, and a descriptor that is
+  // accepted may have the number of one that has ended.
+  for (const epoll_event& event : events) {
+    if ((event.events & EPOLLHUP) != 0) Forget(event.data.fd);
+  }
+  if (paused_) {
+    if (!reserve_.valid()) reserve_ = OpenReserve();
+    if (reserve_.valid()) SetPaused(false);
+  }
+  for (const epoll_event& event : events) {
+    if (event.data.fd == stop_.get()) return false;
+    if ((event.events & EPOLLIN) != 0) AcceptFrom(event.data.fd);
+  }
+  return true;
+}
+
+void AcceptLoop::AcceptFrom(int fd) {
+  for (int i = 0; i < kAcceptsAtOnce && !paused_; ++i) {
+    sockaddr_storage address = {};
+    FileDescriptor connection = Accept(fd, address);
+    if (connection.valid()) {
+      Serve(std::move(connection), address);
+    } else if (IsLackOfResources(errno)) {
+      RefuseWithReserve(fd);
+    } else if (errno == EAGAIN) {
+      return;
+    }  // else it was the connection's own error, which is the connection's end
+  }
+}
+
+void AcceptLoop::Serve(FileDescriptor connection, const sockaddr_storage& address) {
+  try {
+    std::string peer = PeerName(connection.get(), address);
+    const Refusal why = table_.WhyNot(peer);
+    if (why != Refusal::kNone) return refusals_.Add(why, peer, Now());
+    FileDescriptor watch(fcntl(connection.get(), F_DUPFD_CLOEXEC, 0));
+    const int fd = watch.get();
+    // Edges suffice, and an error that is no end would wake the thread without end.
+    epoll_event hang_up = {.events = EPOLLET, .data = {.fd = fd}};
+    if (watch.valid() &&
+        connections_.try_emplace(fd, Connection{std::move(watch), table_.Take(peer)}).second &&
+        epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &hang_up) == 0) {
+      return hand_over_(std::move(connection));
+    }
+    connections_.erase(fd);
+    refusals_.Add(Refusal::kResources, peer, Now());
+  } catch (const std::exception&) {  // no memory: the connection is closed, and there may be some
+  }                                  // for the next
+}
+
+void AcceptLoop::Forget(int watch) {
+  const auto ended = connections_.find(watch);
+  if (ended == connections_.end()) return;
+  // The transport may still have its descriptor open, and with it the registration would stay.
+  epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, watch, nullptr);
+  connections_.erase(ended);
+}
+
+void AcceptLoop::RefuseWithReserve(int listening) {
+  sockaddr_storage address = {};
+  reserve_.Close();
+  FileDescriptor refused = Accept(listening, address);
+  if (refused.valid()) {
+    refusals_.Add(Refusal::kResources, PeerName(refused.get(), address), Now());
+    refused.Close();
+  }
+  const bool still_short = !refused.valid() && IsLackOfResources(errno);
+  reserve_ = OpenReserve();
+  if (still_short || !reserve_.valid()) SetPaused(true);
+}
+
+void AcceptLoop::SetPaused(bool paused) {
+  paused_ = paused;
+  for (const ListeningSockets& address : listening_) {
+    for (const FileDescriptor& socket : address.sockets) Register(EPOLL_CTL_MOD, socket.get());
+  }
+}
+
+bool AcceptLoop::Register(int operation, int fd) {
+  epoll_event readable = {.events = paused_ ? 0U : EPOLLIN, .data = {.fd = fd}};
+  return epoll_ctl(epoll_.get(), operation, fd, &readable) == 0;
+}
+
+int AcceptLoop::TimeoutMs() {
+  const absl::Duration now = Now();
+  absl::Duration until = refusals_.Flush(now);
+  if (paused_) until = std::min(until, now + kRetryPeriod);
+  if (until == absl::InfiniteDuration()) return -1;
+  return static_cast<int>(
+      absl::ToInt64Milliseconds(absl::Ceil(until - now, absl::Milliseconds(1))));
+}
+
+}  // namespace cascade::server

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// Accepts connections within limits and hands them to the transport.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/listener/connection_limits.h"
+#include "server/listener/connection_table.h"
+#include "server/listener/file_descriptor.h"
+#include "server/listener/listening_socket.h"
+#include "server/listener/refusal_log.h"
+
+namespace cascade::server {
+
+// A thread that accepts the connections of several addresses. A connection beyond a limit is closed
+// at once, counted and logged (RefusalLog); so is one for which there is no descriptor. When
+// descriptors are free again, connections are accepted again.
+//
+// The transport owns what it is handed, and tells nobody when it closes it. Therefore this object
+// keeps a duplicate of each descriptor, which the kernel reports as hung up once both directions of
+// the connection are shut down, by either side, and closes the duplicate then. So a connection
+// counts until it has ended, and takes two descriptors.
+// REQUIRES of the transport: it shuts a connection down (shutdown(2)) before it closes it.
+class AcceptLoop {
+ public:
+  // Takes over a connection that does not block. Called on the loop's thread; does not throw.
+  using HandOver = std::function<void(FileDescriptor connection)>;
+
+  // RESOURCE_EXHAUSTED if there are no descriptors for the loop itself.
+  static absl::StatusOr<std::unique_ptr<AcceptLoop>> Start(std::vector<ListeningSockets> listening,
+                                                           ConnectionLimits limits,
+                                                           HandOver hand_over);
+
+  // Stop. The transport must have closed its connections: what it sends may stay unsent otherwise.
+  ~AcceptLoop();
+
+  // Ends the thread and stops listening: after it, no connection is handed over. Idempotent; not to
+  // be called by two threads at once.
+  void Stop();
+
+ private:
+  struct Connection {
+    FileDescriptor watch;
+    ConnectionTable::Place place;
+  };
+
+  AcceptLoop(std::vector<ListeningSockets> listening, ConnectionLimits limits, HandOver hand_over);
+
+  bool IsComplete() const;
+
+  // Registers the stop and all sockets that listen; false with errno.
+  bool WatchAll();
+
+  void Run();
+
+  // Waits for events and handles them. False when Stop was called.
+  bool RunOnce();
+
+  // Accepts what waits on the listening socket `fd`, up to a bound.
+  void AcceptFrom(int fd);
+
+  // Hands the connection over, or refuses it by closing it.
+  void Serve(FileDescriptor connection, const sockaddr_storage& address);
+
+  // Frees the place of a connection that has ended.
+  void Forget(int watch);
+
+  // Refuses one connection with the descriptor that is kept for it. Pauses if that fails.
+  void RefuseWithReserve(int listening);
+
+  // Stops, or starts again, to hear of new connections: without descriptors to accept and refuse
+  // them they would wake the thread without end.
+  void SetPaused(bool paused);
+
+  // EPOLL_CTL_ADD or EPOLL_CTL_MOD of a socket that listens; false with errno.
+  bool Register(int operation, int fd);
+
+  // How long the thread may sleep, in milliseconds; -1 for ever.
+  int TimeoutMs();
+
+  std::vector<ListeningSockets> listening_;
+  const HandOver hand_over_;
+  FileDescriptor epoll_;
+  FileDescriptor stop_;     // an eventfd
+  FileDescriptor reserve_;  // /dev/null, to be closed when a descriptor is needed to refuse with
+  bool paused_ = false;
+  RefusalLog refusals_;
+  ConnectionTable table_;
+  absl::flat_hash_map<int, Connection> connections_;  // by the number of `watch`
+  std::thread thread_;
+};
+
+}  // namespace cascade::server
