@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
@@ -13,7 +14,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <optional>
 #include <span>
+#include <string>
 #include <utility>
 
 #include "server/listener/peer.h"
@@ -34,10 +37,18 @@ absl::Duration Now() {
 
 FileDescriptor OpenReserve() { return FileDescriptor(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 
-FileDescriptor Accept(int listening, sockaddr_storage& address) {
+FileDescriptor Accept(int listening) {
+  return FileDescriptor(accept4(listening, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+}
+
+// The name of the peer, or none if the peer has reset the connection.
+std::optional<std::string> PeerOf(const FileDescriptor& connection) {
+  sockaddr_storage address = {};
   socklen_t size = sizeof(address);
-  return FileDescriptor(accept4(listening, reinterpret_cast<sockaddr*>(&address), &size,
-                                SOCK_NONBLOCK | SOCK_CLOEXEC));
+  if (getpeername(connection.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+    return std::nullopt;
+  }
+  return PeerName(connection.get(), address);
 }
 
 bool IsLackOfResources(int error) {
@@ -116,10 +127,9 @@ bool AcceptLoop::RunOnce() {
 
 void AcceptLoop::AcceptFrom(int fd) {
   for (int i = 0; i < kAcceptsAtOnce && !paused_; ++i) {
-    sockaddr_storage address = {};
-    FileDescriptor connection = Accept(fd, address);
+    FileDescriptor connection = Accept(fd);
     if (connection.valid()) {
-      Serve(std::move(connection), address);
+      Serve(std::move(connection));
     } else if (IsLackOfResources(errno)) {
       RefuseWithReserve(fd);
     } else if (errno == EAGAIN) {
@@ -128,22 +138,23 @@ void AcceptLoop::AcceptFrom(int fd) {
   }
 }
 
-void AcceptLoop::Serve(FileDescriptor connection, const sockaddr_storage& address) {
+void AcceptLoop::Serve(FileDescriptor connection) {
   try {
-    std::string peer = PeerName(connection.get(), address);
-    const Refusal why = table_.WhyNot(peer);
-    if (why != Refusal::kNone) return refusals_.Add(why, peer, Now());
+    const std::optional<std::string> peer = PeerOf(connection);
+    if (!peer.has_value()) return;  // gRPC would log an error for each of them
+    const Refusal why = table_.WhyNot(*peer);
+    if (why != Refusal::kNone) return refusals_.Add(why, *peer, Now());
     FileDescriptor watch(fcntl(connection.get(), F_DUPFD_CLOEXEC, 0));
     const int fd = watch.get();
     // Edges suffice, and an error that is no end would wake the thread without end.
     epoll_event hang_up = {.events = EPOLLET, .data = {.fd = fd}};
     if (watch.valid() &&
-        connections_.try_emplace(fd, Connection{std::move(watch), table_.Take(peer)}).second &&
+        connections_.try_emplace(fd, Connection{std::move(watch), table_.Take(*peer)}).second &&
         epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &hang_up) == 0) {
       return hand_over_(std::move(connection));
     }
     connections_.erase(fd);
-    refusals_.Add(Refusal::kResources, peer, Now());
+    refusals_.Add(Refusal::kResources, *peer, Now());
   } catch (const std::exception&) {  // no memory: the connection is closed, and there may be some
   }                                  // for the next
 }
@@ -157,14 +168,13 @@ void AcceptLoop::Forget(int watch) {
 }
 
 void AcceptLoop::RefuseWithReserve(int listening) {
-  sockaddr_storage address = {};
   reserve_.Close();
-  FileDescriptor refused = Accept(listening, address);
+  FileDescriptor refused = Accept(listening);
+  const bool still_short = !refused.valid() && IsLackOfResources(errno);
   if (refused.valid()) {
-    refusals_.Add(Refusal::kResources, PeerName(refused.get(), address), Now());
+    refusals_.Add(Refusal::kResources, PeerOf(refused).value_or(""), Now());
     refused.Close();
   }
-  const bool still_short = !refused.valid() && IsLackOfResources(errno);
   reserve_ = OpenReserve();
   if (still_short || !reserve_.valid()) SetPaused(true);
 }

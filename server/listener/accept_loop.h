@@ -2,11 +2,8 @@
 // Accepts connections within limits and hands them to the transport.
 #pragma once
 
-#include <sys/socket.h>
-
 #include <functional>
 #include <memory>
-#include <string>
 #include <thread>
 #include <vector>
 
@@ -69,7 +66,7 @@ class AcceptLoop {
   void AcceptFrom(int fd);
 
   // Hands the connection over, or refuses it by closing it.
-  void Serve(FileDescriptor connection, const sockaddr_storage& address);
+  void Serve(FileDescriptor connection);
 
   // Frees the place of a connection that has ended.
   void Forget(int watch);

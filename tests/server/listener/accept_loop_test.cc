@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -36,11 +37,15 @@ constexpr char kHello[] = "x";
 class Transport {
  public:
   void TakeOver(FileDescriptor connection) {
+    ++taken_over_;
     send(connection.get(), kHello, 1, MSG_NOSIGNAL);
     const MutexLock lock(mu_);
     connections_.push_back(std::move(connection));
     changed_.notify_all();
   }
+
+  // Of how many connections this has heard.
+  int taken_over() const { return taken_over_; }
 
   // Lets nothing be taken over while `run` runs.
   void Block(const std::function<void()>& run) {
@@ -64,6 +69,7 @@ class Transport {
   Mutex mu_;
   std::condition_variable_any changed_;
   std::deque<FileDescriptor> connections_ ABSL_GUARDED_BY(mu_);
+  std::atomic<int> taken_over_ = 0;
 };
 
 bool IsGreeted(const RawConnection& client) { return client.Read(1) == kHello; }
@@ -209,6 +215,22 @@ TEST_F(AcceptLoopTest, WithoutDescriptorsToRefuseWithItWaitsForThem) {
   while (OpenDescriptors() >= open) std::this_thread::yield();  // it gives its reserve up, in vain
   none.reset();
   EXPECT_TRUE(IsGreeted(*second));
+  // It takes the two of its connection, and its reserve again.
+  while (OpenDescriptors() != open + 2) std::this_thread::yield();
+}
+
+TEST_F(AcceptLoopTest, AConnectionThatItsPeerHasResetIsNotHandedOver) {
+  Start({.total = 100, .per_peer = 100});
+  std::optional<RawConnection> first;
+  transport_.Block([&] {
+    first.emplace(tcp());
+    EXPECT_TRUE(IsGreeted(*first));  // now the loop is blocked
+    RawConnection reset(tcp());
+    const linger at_once = {.l_onoff = 1, .l_linger = 0};
+    setsockopt(reset.fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+  });
+  EXPECT_TRUE(IsGreeted(RawConnection(tcp())));
+  EXPECT_EQ(transport_.taken_over(), 2);
 }
 
 TEST_F(AcceptLoopTest, OnceStoppedItListensNoMore) {
