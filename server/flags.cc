@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/flags.h"
+
+ABSL_FLAG(std::string, model, "",
+          "The model: a Hugging Face folder with config.json, model.safetensors (or its shards),\n"
+          "and vocab.json with merges.txt, or tokenizer.json. Required.");
+ABSL_FLAG(std::string, model_name, "",
+          "What GetModel and the logs call the model. Empty: the folder's name.");
+ABSL_FLAG(
+    std::vector<std::string>, listen, {"localhost:50051"},
+    "Where to listen: HOST:PORT or unix:PATH, or several with commas between them. 0.0.0.0:50051\n"
+    "is every interface: every client that reaches it may use it. Port 0 takes a free port and\n"
+    "prints it on stdout, one address a line.");
+ABSL_FLAG(std::string, unix_socket_mode, "0600",
+          "The mode of the file of a unix:PATH, in octal: accounts need the right to write to it\n"
+          "to connect.");
+ABSL_FLAG(
+    std::string, max_connections, "auto",
+    "Connections at the same time; more are closed at once. auto: as many as file descriptors\n"
+    "(two each) and an eighth of the memory (32KiB each) suffice for, at most 10000. The\n"
+    "start-up log says how many that is.");
+ABSL_FLAG(
+    std::string, max_connections_per_peer, "auto",
+    "Connections of one peer at the same time: of an IPv4 address, an IPv6 network (/64), or\n"
+    "an account at a Unix socket. auto: half of --max_connections. Behind one proxy, name as\n"
+    "many as --max_connections.");
+ABSL_FLAG(std::int32_t, handshake_seconds, 20,
+          "Seconds that a client may take from connecting to its first HTTP/2 frame.");
+ABSL_FLAG(std::int32_t, idle_connection_seconds, 1800,
+          "Seconds after which a connection without a call is closed; clients connect again with\n"
+          "their next call. 0: never.");
+ABSL_FLAG(
+    std::string, weights, "auto",
+    "The weights' type in memory: auto (as they are stored), f32, bf16, f16, int8 or int4. Half\n"
+    "the bytes make tokens nearly twice as fast. Arithmetic is always float32. int8 and int4\n"
+    "are approximations; int4 pays where memory is slow for its threads.");
+ABSL_FLAG(
+    std::string, threads, "1",
+    "Threads that run the model: a number, or auto for one for each CPU that this process may\n"
+    "use (its affinity and its container's quota counted). Never changes a result.");
+ABSL_FLAG(bool, pin_threads, false,
+          "Pins each of these threads to a CPU of its own: steadier times where no other process\n"
+          "uses these CPUs, worse times where one does.");
+ABSL_FLAG(
+    std::string, packed_weights_cache, "",
+    "A folder to keep packed weights in, or beside for the model's own folder: the next start\n"
+    "maps them from there, and processes on one machine share them. Empty: each start packs\n"
+    "the weights again. Never changes a result.");
+ABSL_FLAG(
+    std::string, kv_cache_bytes, "auto",
+    "Memory for keys and values, such as 256MiB or 2GiB. auto: what --max_running sequences\n"
+    "of full length need, but at most 1GiB and a quarter of the memory that this process may use\n"
+    "(its container's limit included); room for one at least. The start-up log says how many\n"
+    "tokens that holds.");
+ABSL_FLAG(
+    std::string, kv_cache_type, "f32",
+    "The type of keys and values in memory: f32, bf16 or f16. 16 bits hold twice the tokens in "
+    "the\n"
+    "same bytes and halve what attention costs at length, for results that differ a little: f16\n"
+    "less than bf16. Arithmetic is always float32.");
+ABSL_FLAG(std::int32_t, max_running, 64, "Sequences that are generated at the same time.");
+ABSL_FLAG(std::int32_t, max_queued, 256,
+          "Requests that may wait beyond those; more are refused with RESOURCE_EXHAUSTED.");
+ABSL_FLAG(
+    std::int32_t, step_tokens, 256,
+    "Tokens of one model step, at least --max_running. More speeds long prompts up; fewer let\n"
+    "running streams wait less for them.");
+ABSL_FLAG(std::int32_t, max_queued_tokens, 1 << 20,
+          "Prompt tokens that may wait; more are refused with RESOURCE_EXHAUSTED.");
+ABSL_FLAG(bool, prefix_cache, true,
+          "Keep keys and values of prompts for later prompts that begin alike. Never changes a\n"
+          "result.");
+ABSL_FLAG(bool, kv_overcommit, false,
+          "Start requests that the KV cache may be too small for; when it is full, the youngest\n"
+          "gives its blocks up, waits and is computed again. Never changes a result.");
+ABSL_FLAG(bool, speculate, true,
+          "Draft tokens ahead where a text repeats itself, and verify them in one step. Never\n"
+          "changes a result.");
+ABSL_FLAG(std::int32_t, max_priority, 0,
+          "Highest priority that a request may ask for, up to 1000.");
+ABSL_FLAG(std::int32_t, priority_ageing_seconds, 10,
+          "Seconds of waiting that raise a request by one priority, so that none starves.");
+ABSL_FLAG(std::int32_t, stalled_reader_seconds, 30,
+          "Seconds that a client may leave its answer unread; then the call ends with ABORTED.");
+ABSL_FLAG(std::int32_t, worker_hang_seconds, 60,
+          "While a model step takes longer than this, health is NOT_SERVING.");
+ABSL_FLAG(
+    std::string, generation_config, "auto",
+    "Defaults for fields that a request does not set: auto (the model's generation_config.json,\n"
+    "if it has one) or none (greedy).");
+ABSL_FLAG(
+    std::string, simd, "auto",
+    "Instructions of the kernels: auto, avx512, avx2, neon or scalar. Never changes a result.");
+ABSL_FLAG(std::int32_t, drain_seconds, 20,
+          "After SIGTERM or SIGINT, how long running streams may go on before they are ended with\n"
+          "UNAVAILABLE. A second signal ends them at once.");
+ABSL_FLAG(std::string, log_level, "info",
+          "Least important events to log: debug, info, warning, error or off.");
+ABSL_FLAG(std::string, log_format, "text", "Log lines on stderr: text or json.");

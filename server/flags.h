@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// The flags of the command line as Abseil sees them: their names, types, defaults and help. Only
+// options.cc reads them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/flags/declare.h"
+#include "absl/flags/flag.h"
+
+ABSL_DECLARE_FLAG(std::string, model);
+ABSL_DECLARE_FLAG(std::string, model_name);
+ABSL_DECLARE_FLAG(std::vector<std::string>, listen);
+ABSL_DECLARE_FLAG(std::string, unix_socket_mode);
+ABSL_DECLARE_FLAG(std::string, max_connections);
+ABSL_DECLARE_FLAG(std::string, max_connections_per_peer);
+ABSL_DECLARE_FLAG(std::int32_t, handshake_seconds);
+ABSL_DECLARE_FLAG(std::int32_t, idle_connection_seconds);
+ABSL_DECLARE_FLAG(std::string, weights);
+ABSL_DECLARE_FLAG(std::string, threads);
+ABSL_DECLARE_FLAG(bool, pin_threads);
+ABSL_DECLARE_FLAG(std::string, packed_weights_cache);
+ABSL_DECLARE_FLAG(std::string, kv_cache_bytes);
+ABSL_DECLARE_FLAG(std::string, kv_cache_type);
+ABSL_DECLARE_FLAG(std::int32_t, max_running);
+ABSL_DECLARE_FLAG(std::int32_t, max_queued);
+ABSL_DECLARE_FLAG(std::int32_t, step_tokens);
+ABSL_DECLARE_FLAG(std::int32_t, max_queued_tokens);
+ABSL_DECLARE_FLAG(bool, prefix_cache);
+ABSL_DECLARE_FLAG(bool, kv_overcommit);
+ABSL_DECLARE_FLAG(bool, speculate);
+ABSL_DECLARE_FLAG(std::int32_t, max_priority);
+ABSL_DECLARE_FLAG(std::int32_t, priority_ageing_seconds);
+ABSL_DECLARE_FLAG(std::int32_t, stalled_reader_seconds);
+ABSL_DECLARE_FLAG(std::int32_t, worker_hang_seconds);
+ABSL_DECLARE_FLAG(std::string, generation_config);
+ABSL_DECLARE_FLAG(std::string, simd);
+ABSL_DECLARE_FLAG(std::int32_t, drain_seconds);
+ABSL_DECLARE_FLAG(std::string, log_level);
+ABSL_DECLARE_FLAG(std::string, log_format);
