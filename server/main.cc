@@ -58,7 +58,7 @@ class ShutdownSignals {
 };
 
 int Fail(const absl::Status& status) {
-  std::fprintf(stderr, "cascade-server: %s\n", std::string(status.message()).c_str());
+  WriteLastLine(absl::StrCat("cascade-server: ", status.message()));
   return EXIT_FAILURE;
 }
 
@@ -77,6 +77,7 @@ class Loading {
   absl::Status AwaitOrExit() {
     if (state_.exchange(State::kInterrupted) == State::kLoading) {
       Log(LogLevel::kInfo, "shut down while loading");
+      FlushLogs();
       std::_Exit(EXIT_SUCCESS);
     }
     finished_.wait(false);

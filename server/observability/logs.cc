@@ -2,12 +2,17 @@
 
 #include "server/observability/logs.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <utility>
 
+#include "absl/time/time.h"
 #include "nlohmann/json.hpp"
-#include "spdlog/sinks/stdout_sinks.h"
+#include "server/observability/log_sink.h"
 #include "spdlog/spdlog.h"
 
 namespace cascade::server {
@@ -45,48 +50,91 @@ bool IsPlain(absl::string_view value) {
   });
 }
 
-std::string RenderText(absl::string_view message, std::initializer_list<LogField> fields) {
-  std::string line(message);
+void AppendText(const LogField& field, std::string& line) {
+  absl::StrAppend(&line, " ", field.name(), "=",
+                  IsPlain(field.value()) ? field.value() : Quoted(field.value()));
+}
+
+void AppendJson(const LogField& field, std::string& line) {
+  absl::StrAppend(&line, ",\"", field.name(),
+                  "\":", field.is_text() ? Quoted(field.value()) : field.value());
+}
+
+std::string RenderFields(LogFormat format, std::initializer_list<LogField> fields) {
+  std::string line;
   for (const LogField& field : fields) {
-    absl::StrAppend(&line, " ", field.name(), "=",
-                    IsPlain(field.value()) ? field.value() : Quoted(field.value()));
+    format == LogFormat::kJson ? AppendJson(field, line) : AppendText(field, line);
   }
   return line;
 }
 
-std::string RenderJson(absl::string_view message, std::initializer_list<LogField> fields) {
-  std::string line = absl::StrCat("\"message\":", Quoted(message));
-  for (const LogField& field : fields) {
-    absl::StrAppend(&line, ",\"", field.name(),
-                    "\":", field.is_text() ? Quoted(field.value()) : field.value());
-  }
-  return line;
+// The sink of the logger that StartLogging has made; null before its first call.
+LogSink* StartedSink() {
+  const spdlog::logger& logger = *spdlog::default_logger_raw();
+  if (logger.name() != kTextLogger && logger.name() != kJsonLogger) return nullptr;
+  return static_cast<LogSink*>(logger.sinks().front().get());
+}
+
+void Write(spdlog::logger& logger, LogLevel level, absl::string_view event) {
+  logger.log(ToSpdlog(level), spdlog::string_view_t(event.data(), event.size()));
+}
+
+LogFormat FormatOf(const spdlog::logger& logger) {
+  return logger.name() == kJsonLogger ? LogFormat::kJson : LogFormat::kText;
 }
 
 }  // namespace
 
 void StartLogging(const LogOptions& options) {
   const bool json = options.format == LogFormat::kJson;
-  auto logger = std::make_shared<spdlog::logger>(json ? kJsonLogger : kTextLogger,
-                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  auto logger = std::make_shared<spdlog::logger>(
+      json ? kJsonLogger : kTextLogger,
+      std::make_shared<LogSink>(STDERR_FILENO, options.format, LineWriter::Bounds()));
   logger->set_level(ToSpdlog(options.level));
   logger->set_pattern(
       json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})" : "%Y-%m-%dT%H:%M:%S.%eZ %l %v",
       spdlog::pattern_time_type::utc);
+  // spdlog's own handler would write to stderr, and wait for it.
+  logger->set_error_handler([](const std::string& /*error*/) {});
   spdlog::set_default_logger(std::move(logger));
 }
 
 void Log(LogLevel level, absl::string_view message, std::initializer_list<LogField> fields) {
   spdlog::logger& logger = *spdlog::default_logger_raw();
   if (!logger.should_log(ToSpdlog(level))) return;
-  const LogFormat format = logger.name() == kJsonLogger ? LogFormat::kJson : LogFormat::kText;
-  const std::string event = RenderEvent(format, message, fields);
-  logger.log(ToSpdlog(level), spdlog::string_view_t(event.data(), event.size()));
+  LogSink* const sink = StartedSink();
+  if (level == LogLevel::kDebug || sink == nullptr) return LogEach(level, message, fields);
+  const std::optional<std::uint64_t> left_out = sink->limiter().Admit(
+      message, absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch()));
+  if (!left_out.has_value()) return;
+  std::string event = RenderEvent(FormatOf(logger), message, fields);
+  if (*left_out > 0) event += RenderFields(FormatOf(logger), {{"left_out_before", *left_out}});
+  Write(logger, level, event);
+}
+
+void LogEach(LogLevel level, absl::string_view message, std::initializer_list<LogField> fields) {
+  spdlog::logger& logger = *spdlog::default_logger_raw();
+  if (!logger.should_log(ToSpdlog(level))) return;
+  Write(logger, level, RenderEvent(FormatOf(logger), message, fields));
+}
+
+void FlushLogs() {
+  if (LogSink* const sink = StartedSink()) sink->Flush();
+}
+
+void WriteLastLine(absl::string_view line) {
+  if (StartedSink() == nullptr) StartLogging({});
+  LogSink& sink = *StartedSink();
+  sink.Flush();  // makes room in the queue
+  sink.WritePlain(std::string(line));
+  sink.Flush();
 }
 
 std::string RenderEvent(LogFormat format, absl::string_view message,
                         std::initializer_list<LogField> fields) {
-  return format == LogFormat::kJson ? RenderJson(message, fields) : RenderText(message, fields);
+  return absl::StrCat(format == LogFormat::kJson ? absl::StrCat("\"message\":", Quoted(message))
+                                                 : std::string(message),
+                      RenderFields(format, fields));
 }
 
 }  // namespace cascade::server

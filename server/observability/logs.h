@@ -45,12 +45,29 @@ class LogField {
 
 // Sends all later events of this level and above to stderr, in this format. Call it once, before
 // other threads log. Times are UTC.
+//
+// A thread of its own writes to stderr; no function here but FlushLogs and WriteLastLine waits for
+// it. 8192 lines and 1 MiB of them may wait. Lines beyond are dropped, and the next line that finds
+// room comes after a warning with their number. The end of the process waits for a second at most.
 void StartLogging(const LogOptions& options);
 
-// Writes one event. Any thread; it may wait for stderr, so the worker's thread does not call it.
+// Logs one event. Any thread. `message` is a literal and names the kind of event: of each kind at
+// most five lines a second, or ten after a pause, are logged, so that no client can fill a disk;
+// the next line says how many were left out before it (left_out_before). `debug` has no such limit.
 // Bytes that are not UTF-8 become U+FFFD, and characters that would break the line are escaped,
-// except in the `message` of the text format, which callers write as a literal.
+// except in the `message` of the text format.
 void Log(LogLevel level, absl::string_view message, std::initializer_list<LogField> fields = {});
+
+// Log without the limit, for events that another limit bounds.
+void LogEach(LogLevel level, absl::string_view message,
+             std::initializer_list<LogField> fields = {});
+
+// Waits until stderr has what was logged before, for a second at most. Call it before std::_Exit.
+void FlushLogs();
+
+// Writes `line` as it is and a newline, whatever the level: why the process ends. Works without
+// StartLogging. Returns when stderr has it, after two seconds at most.
+void WriteLastLine(absl::string_view line);
 
 // What Log writes after time and level; for tests.
 std::string RenderEvent(LogFormat format, absl::string_view message,

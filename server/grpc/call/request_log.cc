@@ -44,7 +44,9 @@ std::string FinishReasons(const Answer& answer) {
 
 void WriteFinished(absl::string_view method, const Answer& answer, const absl::Status& status) {
   if (!status.ok()) {
-    Log(LogLevel::kInfo, "request failed",
+    // What the worker refused, or ended while it waited, has cost nothing: a flood of it is no
+    // news.
+    Log(answer.started() ? LogLevel::kInfo : LogLevel::kDebug, "request failed",
         {{"method", method},
          {"request_id", answer.request_id()},
          {"prompt_tokens", answer.prompt_tokens()},
@@ -53,16 +55,17 @@ void WriteFinished(absl::string_view method, const Answer& answer, const absl::S
          {"error", status.message()}});
     return;
   }
-  Log(LogLevel::kInfo, "request finished",
-      {{"method", method},
-       {"request_id", answer.request_id()},
-       {"prompt_tokens", answer.prompt_tokens()},
-       {"cached_tokens", answer.cached_tokens()},
-       {"generated_tokens", answer.generated_tokens()},
-       {"finish_reason", FinishReasons(answer)},
-       {"queue_ms", absl::ToDoubleMilliseconds(answer.timings().queue)},
-       {"prefill_ms", absl::ToDoubleMilliseconds(answer.timings().prefill)},
-       {"decode_ms", absl::ToDoubleMilliseconds(answer.timings().decode)}});
+  // Not limited: the log accounts for every answer, and computing one limits how many there are.
+  LogEach(LogLevel::kInfo, "request finished",
+          {{"method", method},
+           {"request_id", answer.request_id()},
+           {"prompt_tokens", answer.prompt_tokens()},
+           {"cached_tokens", answer.cached_tokens()},
+           {"generated_tokens", answer.generated_tokens()},
+           {"finish_reason", FinishReasons(answer)},
+           {"queue_ms", absl::ToDoubleMilliseconds(answer.timings().queue)},
+           {"prefill_ms", absl::ToDoubleMilliseconds(answer.timings().prefill)},
+           {"decode_ms", absl::ToDoubleMilliseconds(answer.timings().decode)}});
 }
 
 }  // namespace

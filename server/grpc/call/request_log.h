@@ -11,8 +11,9 @@ class Answer;
 
 // Neither function throws: a line that there is no memory for is left out.
 
-// One line at `info` for a request that the worker had: its id, its sizes and times, and `status`,
-// how its call ended. Never its text.
+// One line for a request that was handed to the worker: its id, its sizes and times, and `status`,
+// how its call ended. Never its text. At `info` for every request that finished; at `info` too, but
+// a few a second, for those that failed; at `debug` for those that the worker never started.
 void LogFinished(absl::string_view method, const Answer& answer,
                  const absl::Status& status) noexcept;
 

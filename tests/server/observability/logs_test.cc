@@ -2,6 +2,9 @@
 
 #include "server/observability/logs.h"
 
+#include <algorithm>
+#include <cstddef>
+#include <functional>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -69,6 +72,37 @@ TEST(LogsTest, AJsonLineIsAnObject) {
 TEST(LogsTest, WhatIsBelowTheLevelIsNotWritten) {
   EXPECT_EQ(Written({.level = LogLevel::kWarning}, LogLevel::kInfo, "m"), "");
   EXPECT_NE(Written({.level = LogLevel::kWarning}, LogLevel::kWarning, "m"), "");
+}
+
+// How many lines stderr gets of 1000 calls of `log`.
+std::ptrdiff_t LinesOfThousand(const std::function<void()>& log) {
+  ::testing::internal::CaptureStderr();
+  StartLogging({.level = LogLevel::kDebug});
+  for (int i = 0; i < 1000; ++i) log();
+  StartLogging({.level = LogLevel::kOff});
+  const std::string written = ::testing::internal::GetCapturedStderr();
+  return std::count(written.begin(), written.end(), '\n');
+}
+
+TEST(LogsTest, AFloodOfOneKindIsAFewLines) {
+  for (const LogLevel level : {LogLevel::kInfo, LogLevel::kWarning, LogLevel::kError}) {
+    const std::ptrdiff_t lines = LinesOfThousand([level] { Log(level, "m"); });
+    EXPECT_GE(lines, 10);
+    EXPECT_LT(lines, 1000);
+  }
+}
+
+TEST(LogsTest, DebugAndLogEachAreNotLimited) {
+  EXPECT_EQ(LinesOfThousand([] { Log(LogLevel::kDebug, "m"); }), 1000);
+  EXPECT_EQ(LinesOfThousand([] { LogEach(LogLevel::kInfo, "m"); }), 1000);
+}
+
+TEST(LogsTest, TheLastLineIsPlainAndComesAtEveryLevelAfterTheOthers) {
+  ::testing::internal::CaptureStderr();
+  StartLogging({.level = LogLevel::kOff});
+  Log(LogLevel::kError, "m");
+  WriteLastLine("the last words");
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "the last words\n");
 }
 
 }  // namespace
