@@ -100,7 +100,11 @@ bool AcceptLoop::WatchAll() {
 }
 
 void AcceptLoop::Run() {
-  while (RunOnce()) {
+  for (bool running = true; running;) {
+    try {
+      running = RunOnce();
+    } catch (const std::exception&) {  // no memory: the connection at hand is closed
+    }
   }
 }
 
@@ -129,7 +133,7 @@ void AcceptLoop::AcceptFrom(int fd) {
   for (int i = 0; i < kAcceptsAtOnce && !paused_; ++i) {
     FileDescriptor connection = Accept(fd);
     if (connection.valid()) {
-      Serve(std::move(connection));
+      LetIn(std::move(connection));
     } else if (IsLackOfResources(errno)) {
       RefuseWithReserve(fd);
     } else if (errno == EAGAIN) {
@@ -138,25 +142,25 @@ void AcceptLoop::AcceptFrom(int fd) {
   }
 }
 
-void AcceptLoop::Serve(FileDescriptor connection) {
-  try {
-    const std::optional<std::string> peer = PeerOf(connection);
-    if (!peer.has_value()) return;  // gRPC would log an error for each of them
-    const Refusal why = table_.WhyNot(*peer);
-    if (why != Refusal::kNone) return refusals_.Add(why, *peer, Now());
-    FileDescriptor watch(fcntl(connection.get(), F_DUPFD_CLOEXEC, 0));
-    const int fd = watch.get();
-    // Edges suffice, and an error that is no end would wake the thread without end.
-    epoll_event hang_up = {.events = EPOLLET, .data = {.fd = fd}};
-    if (watch.valid() &&
-        connections_.try_emplace(fd, Connection{std::move(watch), table_.Take(*peer)}).second &&
-        epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &hang_up) == 0) {
-      return hand_over_(std::move(connection));
-    }
-    connections_.erase(fd);
-    refusals_.Add(Refusal::kResources, *peer, Now());
-  } catch (const std::exception&) {  // no memory: the connection is closed, and there may be some
-  }                                  // for the next
+void AcceptLoop::LetIn(FileDescriptor connection) {
+  const std::optional<std::string> peer = PeerOf(connection);
+  if (!peer.has_value()) return;  // gRPC would log an error for each of them
+  const Refusal why = table_.WhyNot(*peer);
+  if (why != Refusal::kNone) return refusals_.Add(why, *peer, Now());
+  if (!Watch(connection, *peer)) return refusals_.Add(Refusal::kResources, *peer, Now());
+  hand_over_(std::move(connection));
+}
+
+bool AcceptLoop::Watch(const FileDescriptor& connection, const std::string& peer) {
+  FileDescriptor watch(fcntl(connection.get(), F_DUPFD_CLOEXEC, 0));
+  if (!watch.valid()) return false;
+  const int fd = watch.get();
+  connections_.try_emplace(fd, Connection{std::move(watch), table_.Take(peer)});
+  // Edges suffice, and an error that is no end would wake the thread without end.
+  epoll_event hang_up = {.events = EPOLLET, .data = {.fd = fd}};
+  const bool watched = epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &hang_up) == 0;
+  if (!watched) connections_.erase(fd);
+  return watched;
 }
 
 void AcceptLoop::Forget(int watch) {

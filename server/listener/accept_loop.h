@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -66,7 +67,10 @@ class AcceptLoop {
   void AcceptFrom(int fd);
 
   // Hands the connection over, or refuses it by closing it.
-  void Serve(FileDescriptor connection);
+  void LetIn(FileDescriptor connection);
+
+  // Takes a place for `connection` until it ends. False if resources are lacking.
+  bool Watch(const FileDescriptor& connection, const std::string& peer);
 
   // Frees the place of a connection that has ended.
   void Forget(int watch);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The connections of a whole server: how many it keeps, for how long, and that it is still itself
 // on connections that it did not accept through gRPC.
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -180,6 +181,14 @@ class ChildWithDescriptors {
 
   const std::string& address() const { return address_; }
 
+  // Changes its soft limit while it runs.
+  void SetSoftLimit(rlim_t soft) {
+    rlimit limit = {};
+    EXPECT_EQ(prlimit(process_.pid(), RLIMIT_NOFILE, nullptr, &limit), 0);
+    limit.rlim_cur = soft;
+    EXPECT_EQ(prlimit(process_.pid(), RLIMIT_NOFILE, &limit, nullptr), 0);
+  }
+
   // Ends it; returns what it logged.
   std::string End() {
     process_.Signal(SIGTERM);
@@ -220,6 +229,20 @@ TEST_F(ConnectionsTest, MoreIdleOnesThanDescriptorsAreNotTheEnd) {
   }
   EXPECT_THAT(child.End(), HasSubstr("warning connections refused used_up=--max_connections "
                                      "peer=127.0.0.1 refused="));
+}
+
+TEST_F(ConnectionsTest, WithoutDescriptorsTheyWaitAndTheOthersAreServed) {
+  ChildWithDescriptors child(folder_, "256:256");
+  const auto stub = v1::TextGeneration::NewStub(
+      grpc::CreateChannel(child.address(), grpc::InsecureChannelCredentials()));
+  EXPECT_TRUE(Answers(child.address()));
+  EXPECT_TRUE(GenerateStream(*stub, Request(1)).status.ok());
+  child.SetSoftLimit(0);
+  const RawConnection waits(child.address());
+  EXPECT_TRUE(GenerateStream(*stub, Request(1)).status.ok());
+  child.SetSoftLimit(256);
+  EXPECT_TRUE(waits.IsServed());
+  EXPECT_TRUE(Answers(child.address()));
 }
 
 TEST_F(ConnectionsTest, ASocketFileIsTheOwnersUnlessToldOtherwise) {
