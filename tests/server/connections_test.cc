@@ -144,6 +144,19 @@ TEST_F(ConnectionsTest, IdleOnesAreClosedAndThoseWithACallAreNot) {
   EXPECT_EQ(watch->Finish().error_code(), grpc::StatusCode::CANCELLED);  // by us
 }
 
+TEST_F(ConnectionsTest, AClientWhoseIdleConnectionWasClosedConnectsAgainWithItsNextCall) {
+  Served served(folder_.path(),
+                [](Options& options) { options.listen.idle_connection = absl::Milliseconds(50); });
+  const std::shared_ptr<grpc::Channel> channel = served.NewChannel();
+  const auto stub = v1::TextGeneration::NewStub(channel);
+  for (int call = 0; call < 3; ++call) {
+    EXPECT_TRUE(GenerateStream(*stub, Request(3)).status.ok());
+    while (channel->GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_READY) {
+      channel->WaitForStateChange(GRPC_CHANNEL_READY, gpr_inf_future(GPR_CLOCK_REALTIME));
+    }
+  }
+}
+
 // The value of `id` in the SETTINGS with which the server begins a connection; 0 if it is not
 // there.
 std::uint32_t Setting(const std::string& address, std::uint8_t id) {
