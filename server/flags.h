@@ -28,6 +28,7 @@ ABSL_DECLARE_FLAG(std::int32_t, max_running);
 ABSL_DECLARE_FLAG(std::int32_t, max_queued);
 ABSL_DECLARE_FLAG(std::int32_t, step_tokens);
 ABSL_DECLARE_FLAG(std::int32_t, max_queued_tokens);
+ABSL_DECLARE_FLAG(std::string, call_memory_bytes);
 ABSL_DECLARE_FLAG(bool, prefix_cache);
 ABSL_DECLARE_FLAG(bool, kv_overcommit);
 ABSL_DECLARE_FLAG(bool, speculate);

@@ -141,6 +141,10 @@ constexpr FlagRow kFlags[] = {
        return SetCount(f, absl::GetFlag(FLAGS_max_queued_tokens), {1, kMaxQueuedTokens},
                        o.worker.max_queued_tokens);
      }},
+    {"call_memory_bytes",
+     [](Flag f, Options& o) {
+       return SetByteSize(f, absl::GetFlag(FLAGS_call_memory_bytes), o.call_memory_bytes);
+     }},
     {"prefix_cache",
      [](Flag, Options& o) { return Set(FLAGS_prefix_cache, o.worker.prefix_cache); }},
     {"kv_overcommit",

@@ -24,9 +24,10 @@ struct Options {
   std::optional<model::kernels::WeightType> weights;  // absent: as stored
   model::kernels::KvType kv_cache_type = model::kernels::KvType::kF32;
   bool pin_threads = false;
-  std::string packed_weights_cache;             // a folder, or "beside"; empty: none
-  std::size_t threads = 1;                      // threads that run the model
-  std::optional<std::uint64_t> kv_cache_bytes;  // absent: enough for max_running, bounded
+  std::string packed_weights_cache;                // a folder, or "beside"; empty: none
+  std::size_t threads = 1;                         // threads that run the model
+  std::optional<std::uint64_t> kv_cache_bytes;     // absent: enough for max_running, bounded
+  std::optional<std::uint64_t> call_memory_bytes;  // of open calls; absent: a share of the memory
   WorkerOptions worker = {.max_queued = 256};
   int max_priority = 0;                            // the highest that a request may ask for
   absl::Duration worker_hang = absl::Seconds(60);  // of one step; a longer one is told by health

@@ -14,13 +14,10 @@
 #include "server/listener/connection_limits.h"
 #include "server/listener/listening_socket.h"
 #include "server/observability/logs.h"
+#include "server/transport_limits.h"
 
 namespace cascade::server {
 namespace {
-
-// gRPC itself refuses longer messages with RESOURCE_EXHAUSTED, before any service sees them. A text
-// of kMaxTextBytes and a prompt of a million token ids both fit.
-constexpr int kMaxRequestBytes = 4 << 20;
 
 // How long a client that reads slowly has to read its last messages once all work is done.
 constexpr absl::Duration kFlushTime = absl::Seconds(5);
@@ -33,34 +30,6 @@ constexpr absl::Duration kWatchPeriod = absl::Seconds(1);
 
 // How often a drain looks whether the worker hangs.
 constexpr absl::Duration kDrainPeriod = absl::Milliseconds(100);
-
-// Streams of one connection for short calls, beside one for each generation that there can be.
-constexpr std::size_t kShortCallStreams = 1024;
-
-int Milliseconds(absl::Duration duration) {
-  return static_cast<int>(absl::ToInt64Milliseconds(duration));
-}
-
-void SetConnectionOptions(const Options& options, grpc::ServerBuilder& builder) {
-  // Without a limit, calls whose clients never send the request would gather.
-  const std::size_t generations = 2 * (options.worker.max_running + options.worker.max_queued);
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
-                             static_cast<int>(generations + kShortCallStreams));
-  builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
-  // A client that vanished without closing its connection is noticed within 80 seconds; then its
-  // calls are cancelled and their KV blocks freed.
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
-  // Clients may ping every ten seconds, between calls too, without being disconnected for it.
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
-                             Milliseconds(options.listen.handshake));
-  if (options.listen.idle_connection > absl::ZeroDuration()) {
-    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS,
-                               Milliseconds(options.listen.idle_connection));
-  }
-}
 
 using Acceptor = grpc::experimental::ExternalConnectionAcceptor;
 
@@ -91,9 +60,9 @@ void HandOver(Acceptor& acceptor, FileDescriptor connection) {
 
 Server::Server(Options options)
     : options_(std::move(options)),
-      serving_(calls_),
+      serving_(calls_, ServingLimitsOf(options_)),
       services_(MakeServices(serving_, calls_)),
-      health_(NamesWithReadiness(services_), calls_) {}
+      health_(NamesWithReadiness(services_), calls_, serving_.memory()) {}
 
 Server::~Server() { Shutdown(); }
 
@@ -117,7 +86,7 @@ absl::Status Server::StartAccepting(std::vector<ListeningSockets> listening) {
   const std::shared_ptr<Acceptor> acceptor = AddAcceptor(builder);
   builder.RegisterService(&health_);
   for (const Service& service : services_) builder.RegisterService(service.service.get());
-  SetConnectionOptions(options_, builder);
+  SetTransportLimits(options_, builder);
   server_ = builder.BuildAndStart();
   if (server_ == nullptr) return absl::InternalError("gRPC cannot start its server");
   const std::size_t descriptors = DescriptorLimit();

@@ -6,6 +6,7 @@
 
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "server/grpc/reflection/reflection_service.h"
+#include "server/grpc/serving.h"
 #include "server/grpc/v1/text_generation_service.h"
 
 namespace cascade::server {
@@ -20,17 +21,17 @@ Service Make(bool needs_model, Args&&... args) {
 }
 
 // Reflection, which tells of the services that are in the list, of itself and of health.
-void AddReflection(std::vector<Service>& services, OpenCalls& calls) {
+void AddReflection(OpenCalls& calls, CallMemory& memory, std::vector<Service>& services) {
   std::vector<std::string> names = {grpc::health::v1::Health::service_full_name(),
                                     ReflectionV1::Service::service_full_name(),
                                     ReflectionV1Alpha::Service::service_full_name()};
   for (const Service& service : services) names.push_back(service.full_name);
   const auto descriptors = std::make_shared<const Descriptors>(
       std::move(names), *google::protobuf::DescriptorPool::generated_pool());
-  services.push_back(
-      Make<ReflectionV1::Service, ReflectionService<ReflectionV1>>(false, descriptors, calls));
+  services.push_back(Make<ReflectionV1::Service, ReflectionService<ReflectionV1>>(
+      false, descriptors, calls, memory));
   services.push_back(Make<ReflectionV1Alpha::Service, ReflectionService<ReflectionV1Alpha>>(
-      false, descriptors, calls));
+      false, descriptors, calls, memory));
 }
 
 }  // namespace
@@ -38,7 +39,7 @@ void AddReflection(std::vector<Service>& services, OpenCalls& calls) {
 std::vector<Service> MakeServices(const Serving& serving, OpenCalls& calls) {
   std::vector<Service> services;
   services.push_back(Make<v1::TextGeneration, TextGenerationService>(true, serving));
-  AddReflection(services, calls);
+  AddReflection(calls, serving.memory(), services);
   return services;
 }
 

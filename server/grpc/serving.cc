@@ -2,27 +2,48 @@
 
 #include "server/grpc/serving.h"
 
+#include <utility>
+
 #include "server/engine/worker.h"
-#include "server/grpc/model_info.h"
 
 namespace cascade::server {
+namespace {
 
-void Serving::Start(const Backend& backend) {
-  environment_.emplace(
-      CallEnvironment{.outbox = outbox_,
-                      .calls = calls_,
-                      .generations = generations_,
-                      .wake_worker = [&worker = backend.worker] { worker.Wake(); },
-                      .retry_after = [&worker = backend.worker] { return worker.RetryAfter(); },
-                      .stalled_reader_limit = backend.info.stalled_reader_limit});
-  backend_.store(&backend);
-}
+// To tokenize so much text takes at most two milliseconds.
+constexpr std::size_t kShortRequestBytes = 16 << 10;
+
+// Before there is a worker to ask.
+constexpr absl::Duration kRetryAfter = absl::Seconds(1);
+
+}  // namespace
+
+Serving::Serving(OpenCalls& calls, const Limits& limits)
+    : memory_(limits.call_memory_bytes),
+      environment_{.outbox = outbox_,
+                   .calls = calls,
+                   .generations = generations_,
+                   .wake_worker =
+                       [this] {
+                         if (const Backend* b = backend_.load()) b->worker.Wake();
+                       },
+                   .retry_after =
+                       [this] {
+                         const Backend* b = backend_.load();
+                         return b == nullptr ? kRetryAfter : b->worker.RetryAfter();
+                       },
+                   .stalled_reader_limit = limits.stalled_reader_limit},
+      long_work_(limits.long_work_threads) {}
 
 absl::StatusOr<const Backend*> Serving::Available() const {
   if (stopped_.load()) return absl::UnavailableError("the server is shutting down");
   const Backend* backend = backend_.load();
   if (backend == nullptr) return absl::UnavailableError("the model is still loading");
   return backend;
+}
+
+void Serving::Run(std::size_t request_bytes, std::function<void()> work) const {
+  if (request_bytes <= kShortRequestBytes) return work();
+  long_work_.Post(std::move(work));
 }
 
 }  // namespace cascade::server

@@ -16,6 +16,7 @@
 #include "server/engine/mutex.h"
 #include "server/grpc/call/answer.h"
 #include "server/grpc/call/call_environment.h"
+#include "server/grpc/call/call_memory.h"
 #include "server/grpc/call/generation.h"
 #include "server/grpc/call/open_calls.h"
 #include "server/grpc/call/outbox.h"
@@ -59,6 +60,9 @@ class GenerationCall : protected Outbox::Sender {
  public:
   GenerationCall(const GenerationCall&) = delete;
   GenerationCall& operator=(const GenerationCall&) = delete;
+
+  // What the call holds until it is over. For the service, before Accept.
+  CallMemory::Share& memory() { return memory_; }
 
  protected:
   // How the generations of one call depend on each other.
@@ -117,8 +121,8 @@ class GenerationCall : protected Outbox::Sender {
   // rest.
   void ExtendGrace() ABSL_EXCLUSIVE_LOCKS_REQUIRED(call_mu_);
 
-  // Adds retry advice to `status` if the worker refused the call for lack of a place, before any of
-  // its generations started. Before Finish.
+  // Adds retry advice to `status` if the call was refused for lack of a place or of memory, before
+  // any of its generations started. Before Finish.
   void AdviseRetry(absl::Status& status) noexcept ABSL_LOCKS_EXCLUDED(call_mu_);
 
   // One line of the log for each generation. For OnDone.
@@ -149,6 +153,7 @@ class GenerationCall : protected Outbox::Sender {
   const CallEnvironment& environment_;
   const Backlog max_unsent_;
   const Fate fate_;
+  CallMemory::Share memory_;
   OpenCalls::Ticket ticket_;
   bool posted_ ABSL_GUARDED_BY(call_mu_) = true;
   bool cancelled_ ABSL_GUARDED_BY(call_mu_) = false;

@@ -14,7 +14,6 @@
 #include "server/grpc/call/answer.h"
 #include "server/grpc/call/call_environment.h"
 #include "server/grpc/call/generation_stream.h"
-#include "server/grpc/status.h"
 
 namespace cascade::server {
 
@@ -49,14 +48,17 @@ class ServerStream final : public GenerationStream<Encoder, Reactor> {
     if (!refused) this->StartSendInitialMetadata();
     this->Send();
   }
-};
 
-// A stream that is refused before it has a generation: ends at once with `status`. Deletes itself.
-template <typename Event>
-class RefusedStream final : public grpc::ServerWriteReactor<Event> {
- public:
-  explicit RefusedStream(const absl::Status& status) { this->Finish(ToGrpcStatus(status)); }
-  void OnDone() override { delete this; }
+  // Instead of Accept, if there is no generation: ends the call with `status`, and no headers.
+  void Refuse(absl::Status status) noexcept ABSL_LOCKS_EXCLUDED(this->mu_) {
+    {
+      const MutexLock lock(this->mu_);
+      this->AssertLocked();
+      this->ExtendGrace();
+      this->Abandon(std::move(status));
+    }
+    this->Send();
+  }
 };
 
 }  // namespace cascade::server

@@ -57,6 +57,16 @@ class UnaryCall final : public Reactor, public GenerationCall {
   // call elsewhere.
   void Accept() { Send(); }
 
+  // Instead of Accept, if there is no generation: ends the call with `status`.
+  void Refuse(absl::Status status) noexcept ABSL_LOCKS_EXCLUDED(mu_) {
+    {
+      const MutexLock lock(mu_);
+      AssertLocked();
+      ExtendGrace();
+    }
+    End(std::move(status));
+  }
+
   void OnCancel() override { CancelByClient(); }
 
   void OnDone() override {
@@ -67,23 +77,22 @@ class UnaryCall final : public Reactor, public GenerationCall {
  private:
   // Outbox::Sender.
   void Send() noexcept override ABSL_LOCKS_EXCLUDED(mu_) {
-    bool over = false;
+    absl::Status status;
     {
       const MutexLock lock(mu_);
-      over = TakeEnd();
+      AssertLocked();
+      Release();
+      if (!ended()) return;
+      status = Encode();  // which fills in the response
     }
-    if (!over) return;
-    AdviseRetry(status_);
-    this->Finish(ToGrpcStatus(status_));  // last: `this` may be gone afterwards
+    End(std::move(status));
   }
 
-  // Fills in response and status, if this is the end.
-  bool TakeEnd() noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    AssertLocked();
-    Release();
-    if (!ended()) return false;
-    status_ = Encode();
-    return true;
+  // The last thing that a function does: `this` may be gone afterwards.
+  void End(absl::Status status) noexcept ABSL_LOCKS_EXCLUDED(mu_) {
+    status_ = std::move(status);
+    AdviseRetry(status_);
+    this->Finish(ToGrpcStatus(status_));
   }
 
   bool CanSend() const override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "server/grpc/call/answer_at_once.h"
+#include "server/grpc/call/call_memory.h"
 #include "server/grpc/call/open_calls.h"
 #include "server/grpc/call/write_loop.h"
 
@@ -41,7 +42,10 @@ class HealthService::Watcher final : public WriteLoop<HealthCheckResponse>,
                                      public std::enable_shared_from_this<Watcher> {
  public:
   Watcher(HealthService& health, std::string service)
-      : ticket_(health.calls_), health_(health), service_(std::move(service)) {}
+      : ticket_(health.calls_),
+        memory_(health.memory_.TryTake(CallBytes(service.size()))),
+        health_(health),
+        service_(std::move(service)) {}
 
   // The health may have changed. Any thread.
   void Wake() { Advance(); }
@@ -51,6 +55,10 @@ class HealthService::Watcher final : public WriteLoop<HealthCheckResponse>,
  private:
   Next TakeNext(HealthCheckResponse& event, absl::Status& status) noexcept override
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    if (!memory_) {
+      status = health_.memory_.Full();
+      return Next::kFinish;
+    }
     const View view = health_.Look(service_);
     if (!broken() && sent_ != view.status) {
       sent_ = view.status;
@@ -63,13 +71,14 @@ class HealthService::Watcher final : public WriteLoop<HealthCheckResponse>,
   }
 
   const OpenCalls::Ticket ticket_;
+  const CallMemory::Share memory_;
   HealthService& health_;
   const std::string service_;
   std::optional<Status> sent_ ABSL_GUARDED_BY(mu_);
 };
 
-HealthService::HealthService(std::set<std::string> services, OpenCalls& calls)
-    : services_(std::move(services)), calls_(calls) {}
+HealthService::HealthService(std::set<std::string> services, OpenCalls& calls, CallMemory& memory)
+    : services_(std::move(services)), calls_(calls), memory_(memory) {}
 
 HealthService::~HealthService() = default;
 

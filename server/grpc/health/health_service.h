@@ -15,6 +15,7 @@
 
 namespace cascade::server {
 
+class CallMemory;
 class OpenCalls;
 
 // Answers for "" and for the names of services. "" is liveness: whether the process can answer;
@@ -30,8 +31,10 @@ class HealthService final : public grpc::health::v1::Health::CallbackService {
  public:
   using Status = grpc::health::v1::HealthCheckResponse::ServingStatus;
 
-  // `services` are full names. Borrows `calls`, which watches are registered with.
-  HealthService(std::set<std::string> services, OpenCalls& calls);
+  // `services` are full names. Borrows `calls`, which watches are registered with, and `memory`,
+  // which they share: a watch for which there is none ends with RESOURCE_EXHAUSTED. Check and List
+  // are always answered.
+  HealthService(std::set<std::string> services, OpenCalls& calls, CallMemory& memory);
   ~HealthService() override;
 
   // Both tell the watchers of what they change. A watcher that has not yet taken a status when it
@@ -73,6 +76,7 @@ class HealthService final : public grpc::health::v1::Health::CallbackService {
 
   const std::set<std::string> services_;
   OpenCalls& calls_;
+  CallMemory& memory_;
   mutable Mutex mu_;
   bool ready_ ABSL_GUARDED_BY(mu_) = false;
   bool hanging_ ABSL_GUARDED_BY(mu_) = false;

@@ -19,6 +19,7 @@
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/server_callback.h"
 #include "server/engine/mutex.h"
+#include "server/grpc/call/call_memory.h"
 #include "server/grpc/call/open_calls.h"
 #include "server/grpc/call/write_loop.h"
 #include "server/grpc/reflection/descriptors.h"
@@ -60,12 +61,21 @@ class ReflectionStream final
           typename Version::Response,
           grpc::ServerBidiReactor<typename Version::Request, typename Version::Response>> {
  public:
-  // Borrows `descriptors` and `calls`.
-  ReflectionStream(const Descriptors& descriptors, OpenCalls& calls,
+  // Borrows `descriptors`, `calls` and `memory`. Without a share of the memory the stream ends at
+  // once.
+  ReflectionStream(const Descriptors& descriptors, OpenCalls& calls, CallMemory& memory,
                    grpc::CallbackServerContext& context)
-      : ticket_(calls, &context), descriptors_(descriptors) {
+      : ticket_(calls, &context),
+        memory_(memory),
+        share_(memory.TryTake(CallBytes(kMaxReflectionRequestBytes))),
+        descriptors_(descriptors),
+        reading_(share_) {
     ticket_.IsIdle();
-    this->StartRead(&request_);
+    if (share_) {
+      this->StartRead(&request_);
+    } else {
+      this->Advance();
+    }
   }
 
   // `ok` is false when the client has said that no more requests come, or is gone.
@@ -99,6 +109,10 @@ class ReflectionStream final
   Next TakeNext(typename Version::Response& response, absl::Status& status) noexcept override
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(this->mu_) {
     if (reading_) return Next::kNothing;
+    if (!share_) {
+      status = memory_.Full();
+      return Next::kFinish;
+    }
     if (ended_ || this->broken()) return Next::kFinish;
     if (request_.ByteSizeLong() > kMaxReflectionRequestBytes) {
       status = StatusOrItsCode(absl::StatusCode::kInvalidArgument,
@@ -117,28 +131,33 @@ class ReflectionStream final
   }
 
   OpenCalls::Ticket ticket_;
+  const CallMemory& memory_;
+  const CallMemory::Share share_;
   const Descriptors& descriptors_;
-  typename Version::Request request_;               // gRPC's while `reading_`
-  bool reading_ ABSL_GUARDED_BY(this->mu_) = true;  // OnReadDone will come
-  bool ended_ ABSL_GUARDED_BY(this->mu_) = false;   // no more requests come
+  typename Version::Request request_;              // gRPC's while `reading_`
+  bool reading_ ABSL_GUARDED_BY(this->mu_);        // OnReadDone will come
+  bool ended_ ABSL_GUARDED_BY(this->mu_) = false;  // no more requests come
   SentFiles sent_ ABSL_GUARDED_BY(this->mu_);
 };
 
 template <typename Version>
 class ReflectionService final : public Version::Service::CallbackService {
  public:
-  // Borrows `calls`, which streams are registered with.
-  ReflectionService(std::shared_ptr<const Descriptors> descriptors, OpenCalls& calls)
-      : descriptors_(std::move(descriptors)), calls_(calls) {}
+  // Borrows `calls`, which streams are registered with, and `memory`, which they share.
+  ReflectionService(std::shared_ptr<const Descriptors> descriptors, OpenCalls& calls,
+                    CallMemory& memory)
+      : descriptors_(std::move(descriptors)), calls_(calls), memory_(memory) {}
 
   grpc::ServerBidiReactor<typename Version::Request, typename Version::Response>*
   ServerReflectionInfo(grpc::CallbackServerContext* context) override {
-    return new ReflectionStream<Version>(*descriptors_, calls_, *context);  // deletes itself
+    return new ReflectionStream<Version>(*descriptors_, calls_, memory_,
+                                         *context);  // deletes itself
   }
 
  private:
   const std::shared_ptr<const Descriptors> descriptors_;
   OpenCalls& calls_;
+  CallMemory& memory_;
 };
 
 // --- Implementation

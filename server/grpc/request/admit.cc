@@ -10,14 +10,12 @@
 #include "absl/time/time.h"
 #include "model/tokenizer/tokenizer.h"
 #include "server/engine/admission.h"
-#include "server/engine/worker.h"
 #include "server/grpc/backend.h"
 #include "server/grpc/call/request_log.h"
 #include "server/grpc/model_info.h"
 #include "server/grpc/request/text_request.h"
 #include "server/grpc/request/validation.h"
 #include "server/grpc/serving.h"
-#include "server/grpc/status.h"
 
 namespace cascade::server {
 namespace {
@@ -26,10 +24,6 @@ absl::Time Deadline(const grpc::CallbackServerContext& context) {
   const std::chrono::system_clock::time_point deadline = context.deadline();
   if (deadline == std::chrono::system_clock::time_point::max()) return absl::InfiniteFuture();
   return absl::FromChrono(deadline);
-}
-
-absl::Status Busy(const Worker& worker, const std::string& message) {
-  return WithRetryDelay(absl::ResourceExhaustedError(message), worker.RetryAfter());
 }
 
 absl::StatusOr<PreparedRequest> TryAdmit(const Serving& serving, absl::Time deadline,
@@ -41,17 +35,16 @@ absl::StatusOr<PreparedRequest> TryAdmit(const Serving& serving, absl::Time dead
   if (absl::Status status = violations.ToStatus(); !status.ok()) return status;
   Admission::Permit open = backend.open_generations.TryEnter();
   if (!open) {
-    return Busy(backend.worker,
-                absl::StrCat("the server is full: ", backend.open_generations.limit(),
-                             " answers are being made or have not been read to their ends, twice "
-                             "what --max_running and --max_queued allow together"));
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the server is full: ", backend.open_generations.limit(),
+                     " answers are being made or have not been read to their ends, twice what "
+                     "--max_running and --max_queued allow together"));
   }
   Admission::Permit permit = backend.admission.TryEnter();
   if (!permit) {
-    return Busy(backend.worker,
-                absl::StrCat("the server is full: ", backend.admission.limit(),
-                             " requests run or wait, --max_running=", backend.info.max_running,
-                             " and --max_queued=", backend.info.max_queued, " together"));
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "the server is full: ", backend.admission.limit(), " requests run or wait, --max_running=",
+        backend.info.max_running, " and --max_queued=", backend.info.max_queued, " together"));
   }
   absl::StatusOr<PreparedRequest> prepared =
       Prepare(request, deadline, backend.info, backend.tokenizer);
@@ -64,14 +57,11 @@ absl::StatusOr<PreparedRequest> TryAdmit(const Serving& serving, absl::Time dead
 }  // namespace
 
 absl::StatusOr<PreparedRequest> Admit(const Serving& serving, absl::string_view method,
-                                      grpc::CallbackServerContext& context,
+                                      const grpc::CallbackServerContext& context,
                                       const TextRequest& request, Violations violations) {
   absl::StatusOr<PreparedRequest> prepared =
       TryAdmit(serving, Deadline(context), request, std::move(violations));
-  if (!prepared.ok()) {
-    LogRefused(method, request.request_id, prepared.status());
-    AddRetryPushback(prepared.status(), context);
-  }
+  if (!prepared.ok()) LogRefused(method, request.request_id, prepared.status());
   return prepared;
 }
 

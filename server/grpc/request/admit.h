@@ -17,10 +17,10 @@ class Serving;
 // wrong when it made `request` from its message.
 //
 // UNAVAILABLE if requests are not welcome; INVALID_ARGUMENT with all violations;
-// RESOURCE_EXHAUSTED with RetryInfo if there is no place; or what Prepare says. A refusal is
-// already in the log, under `method`, and its retry advice among `context`'s trailers.
+// RESOURCE_EXHAUSTED if there is no place; or what Prepare says. A refusal is already in the log,
+// under `method`.
 absl::StatusOr<PreparedRequest> Admit(const Serving& serving, absl::string_view method,
-                                      grpc::CallbackServerContext& context,
+                                      const grpc::CallbackServerContext& context,
                                       const TextRequest& request, Violations violations);
 
 }  // namespace cascade::server

@@ -96,6 +96,22 @@ void SetSchedule(const TextRequest& request, absl::Time arrival, GenerationReque
   generation.speculate = request.speculation;
 }
 
+// What the longest answer to `generation` would have as one message: every token the vocabulary's
+// longest, each with its id, and with its log-probabilities and candidates if they are asked for.
+std::size_t AnswerBytes(const GenerationRequest& generation, const ModelInfo& info) {
+  constexpr std::size_t kIdBytes = 8;
+  constexpr std::size_t kLogProbBytes = 32;
+  const model::GenerationParams& params = generation.params;
+  const std::size_t tokens = std::min<std::size_t>(
+      params.stopping.max_new_tokens, info.MaxTotalTokens() - generation.prompt.size());
+  std::size_t bytes_per_token = info.max_token_bytes + kIdBytes;
+  if (params.output.logprobs) {
+    bytes_per_token +=
+        (1 + params.output.candidates) * (info.max_token_bytes + kIdBytes + kLogProbBytes);
+  }
+  return generation.choices * tokens * bytes_per_token;
+}
+
 // Whether the tokenized prompt leaves room for a token, and fits the KV cache together with
 // max_new_tokens.
 absl::Status CheckFits(const TextRequest& request, const GenerationRequest& generation,
@@ -139,6 +155,7 @@ absl::StatusOr<PreparedRequest> Prepare(const TextRequest& request, absl::Time d
   generation.id = request.request_id.empty() ? MakeRequestId() : std::string(request.request_id);
   generation.deadline = deadline;
   SetSchedule(request, arrival, generation);
+  prepared.answer_bytes = AnswerBytes(generation, info);
   return prepared;
 }
 

@@ -22,6 +22,7 @@ struct PreparedRequest {
   GenerationRequest generation;  // complete but for sink and permit
   Admission::Permit open;        // a place among unread answers, for as long as the call is open
   std::size_t truncated_tokens = 0;
+  std::size_t answer_bytes = 0;  // that the whole answer may have, as one message
 };
 
 // Tokenizes, truncates, fills in the defaults, and makes a seed and a request id if there is none.

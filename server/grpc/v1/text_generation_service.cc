@@ -2,20 +2,24 @@
 
 #include "server/grpc/v1/text_generation_service.h"
 
-#include <memory>
+#include <algorithm>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "grpcpp/server_context.h"
+#include "grpcpp/support/server_callback.h"
 #include "model/tokenizer/tokenizer.h"
 #include "model/tokenizer/utf8_stream.h"
 #include "server/engine/exception_status.h"
 #include "server/grpc/backend.h"
-#include "server/grpc/call/answer_at_once.h"
 #include "server/grpc/call/server_stream.h"
+#include "server/grpc/call/short_call.h"
 #include "server/grpc/call/unary_call.h"
 #include "server/grpc/model_info.h"
 #include "server/grpc/request/admit.h"
+#include "server/grpc/request/parse.h"
 #include "server/grpc/serving.h"
 #include "server/grpc/v1/model.h"
 #include "server/grpc/v1/request.h"
@@ -24,114 +28,209 @@
 namespace cascade::server {
 namespace {
 
-// Admits the request of `message` and starts it as the one generation of `call`, or says why not.
-// Streams and unary calls differ in `make_call` alone, which makes the reactor.
-template <typename MakeCall>
-auto Start(const Serving& serving, absl::string_view method, grpc::CallbackServerContext& context,
-           const v1::GenerateRequest& message, MakeCall make_call)
-    -> absl::StatusOr<decltype(make_call().release())> {
+using Context = grpc::CallbackServerContext;
+
+using Stream = ServerStream<V1Encoder>;
+using Unary = UnaryCall<V1Encoder>;
+
+// The most that a call holds of its answer: a stream's is gathered and in flight, a unary call's is
+// all there at the end.
+std::size_t HeldAnswerBytes(const Stream& /*call*/, std::size_t answer_bytes) {
+  return 2 * std::min(answer_bytes, kMaxUnsent.bytes);
+}
+std::size_t HeldAnswerBytes(const Unary& /*call*/, std::size_t answer_bytes) {
+  return ResponseBytes(answer_bytes);
+}
+
+// Admits the request of `bytes` and starts it as the one generation of `call`, or says why not.
+template <typename Call>
+absl::Status TryStart(const Serving& serving, absl::string_view method, const Context& context,
+                      const grpc::ByteBuffer& bytes, Call& call) {
   try {
+    v1::GenerateRequest message;
+    if (absl::Status status = Parse(bytes, message); !status.ok()) return status;
     Violations violations(V1FieldName);
     const TextRequest request = ToTextRequest(message, violations);
     absl::StatusOr<PreparedRequest> prepared =
         Admit(serving, method, context, request, std::move(violations));
     if (!prepared.ok()) return prepared.status();
+    if (!call.memory().TryGrow(HeldAnswerBytes(call, prepared->answer_bytes))) {
+      return serving.memory().Full();
+    }
     const Backend& backend = serving.backend();
-    auto call = make_call();
     const v1::ResponseOptions& report = message.response();
-    prepared->generation.sink = &call->Add(
+    prepared->generation.sink = &call.Add(
         Answer(prepared->generation, prepared->truncated_tokens,
                /*keep_tokens=*/report.token_ids() || report.logprobs()),
         std::move(prepared->open), V1Encoder(backend.tokenizer, backend.info, report.token_ids()));
     SubmitOrFail(backend.worker, std::move(prepared->generation));
-    call->Accept();
-    return call.release();  // deletes itself
+    call.Accept();
+    return absl::OkStatus();
   } catch (...) {
     return StatusOfException("the request was read");
   }
 }
 
-absl::StatusOr<std::vector<model::TokenId>> Encode(const v1::TokenizeRequest& request,
-                                                   const model::Tokenizer& tokenizer) {
-  return tokenizer.Encode(request.text(), request.parse_special_tokens()
-                                              ? model::SpecialTokens::kAsToken
-                                              : model::SpecialTokens::kAsText);
+// What all methods that generate do with a call that was just created.
+template <typename Call>
+Call* Start(const Serving& serving, absl::string_view method, const Context& context,
+            const grpc::ByteBuffer& bytes, Call* call) noexcept {
+  const auto start = [&serving, method, &context, &bytes, call] {
+    absl::Status status = TryStart(serving, method, context, bytes, *call);
+    if (!status.ok()) call->Refuse(std::move(status));
+  };
+  call->memory() = serving.memory().TryTake(CallBytes(bytes.Length()));
+  if (!call->memory()) {
+    call->Refuse(serving.memory().Full());
+    return call;
+  }
+  try {
+    serving.Run(bytes.Length(), start);
+  } catch (...) {
+    call->Refuse(StatusOfException("the request was read"));
+  }
+  return call;
 }
 
-void FillResponse(const std::vector<model::TokenId>& ids, bool pieces,
-                  const model::Tokenizer& tokenizer, v1::TokenizeResponse& response) {
-  response.mutable_token_ids()->Assign(ids.begin(), ids.end());
-  if (!pieces) return;
-  for (const model::TokenId id : ids) response.add_pieces(std::string(tokenizer.Bytes(id)));
+Stream* BeginStream(const Serving& serving, Context& context, const grpc::ByteBuffer& bytes) {
+  static constexpr absl::string_view kMethod = "GenerateStream";
+  return Start(serving, kMethod, context, bytes,
+               new Stream(kMethod, context, serving.environment()));
 }
 
-void FillResponse(const v1::DetokenizeRequest& request, const model::Tokenizer& tokenizer,
-                  v1::DetokenizeResponse& response) {
+Unary* BeginUnary(const Serving& serving, Context& context, const grpc::ByteBuffer& bytes,
+                  v1::GenerateResponse& response) {
+  static constexpr absl::string_view kMethod = "Generate";
+  return Start(serving, kMethod, context, bytes,
+               new Unary(kMethod, response, context, serving.environment()));
+}
+
+// Fills in the answer to `request`. What a method that does not generate is, beside Answer.
+template <typename Request, typename Response>
+using AnswerFunction = absl::Status (*)(const Backend& backend, const Request& request,
+                                        Response& response);
+
+template <typename Request, typename Response>
+absl::Status TryAnswer(const Serving& serving, const grpc::ByteBuffer& bytes,
+                       AnswerFunction<Request, Response> answer, CallMemory::Share& memory,
+                       Response& response) {
+  try {
+    const absl::StatusOr<const Backend*> backend = serving.Available();
+    if (!backend.ok()) return backend.status();
+    Request request;
+    if (absl::Status status = Parse(bytes, request); !status.ok()) return status;
+    if (absl::Status status = answer(**backend, request, response); !status.ok()) return status;
+    if (memory.TryGrow(ResponseBytes(response.ByteSizeLong()))) return absl::OkStatus();
+    response.Clear();
+    return serving.memory().Full();
+  } catch (...) {
+    return StatusOfException("the request was read");
+  }
+}
+
+template <typename Request, typename Response>
+grpc::ServerUnaryReactor* AnswerShortly(const Serving& serving, Context& context,
+                                        const grpc::ByteBuffer& bytes, Response& response,
+                                        AnswerFunction<Request, Response> answer) {
+  auto* call = new ShortCall(context, serving.environment(),
+                             serving.memory().TryTake(CallBytes(bytes.Length())));
+  if (!call->memory()) {
+    call->End(serving.memory().Full());
+    return call;
+  }
+  try {
+    serving.Run(bytes.Length(), [&serving, &context, &bytes, &response, answer, call] {
+      call->End(context.IsCancelled()
+                    ? absl::CancelledError("the client went away")
+                    : TryAnswer(serving, bytes, answer, call->memory(), response));
+    });
+  } catch (...) {
+    call->End(StatusOfException("the request was read"));
+  }
+  return call;
+}
+
+absl::Status AnswerTokenize(const Backend& backend, const v1::TokenizeRequest& request,
+                            v1::TokenizeResponse& response) {
+  if (absl::Status status = Validate(request); !status.ok()) return status;
+  const model::Tokenizer& tokenizer = backend.tokenizer;
+  const absl::StatusOr<std::vector<model::TokenId>> ids = tokenizer.Encode(
+      request.text(), request.parse_special_tokens() ? model::SpecialTokens::kAsToken
+                                                     : model::SpecialTokens::kAsText);
+  if (!ids.ok()) return ids.status();
+  response.mutable_token_ids()->Assign(ids->begin(), ids->end());
+  if (!request.pieces()) return absl::OkStatus();
+  for (const model::TokenId id : *ids) response.add_pieces(std::string(tokenizer.Bytes(id)));
+  return absl::OkStatus();
+}
+
+absl::Status AnswerDetokenize(const Backend& backend, const v1::DetokenizeRequest& request,
+                              v1::DetokenizeResponse& response) {
+  if (absl::Status status = Validate(request, backend.info, backend.tokenizer); !status.ok()) {
+    return status;
+  }
   const std::vector<model::TokenId> ids(request.token_ids().begin(), request.token_ids().end());
-  response.set_raw(tokenizer.Decode(ids));
+  response.set_raw(backend.tokenizer.Decode(ids));
   model::Utf8Stream utf8;
   response.set_text(utf8.Push(response.raw()));
   response.mutable_text()->append(utf8.Flush());
+  return absl::OkStatus();
+}
+
+absl::Status AnswerGetModel(const Backend& backend, const v1::GetModelRequest& /*request*/,
+                            v1::GetModelResponse& response) {
+  response = ToProto(backend.info);
+  return absl::OkStatus();
+}
+
+// The place of a method in the generated service.
+int MethodIndex(const std::string& name) {
+  return v1::GenerateRequest::descriptor()
+      ->file()
+      ->FindServiceByName("TextGeneration")
+      ->FindMethodByName(name)
+      ->index();
+}
+
+// gRPC's handler of a unary method that takes bytes.
+template <typename Response, typename Method>
+grpc::internal::MethodHandler* UnaryHandler(Method method) {
+  return new grpc::internal::CallbackUnaryHandler<grpc::ByteBuffer, Response>(
+      [method](Context* context, const grpc::ByteBuffer* bytes,
+               Response* response) -> grpc::ServerUnaryReactor* {
+        return method(*context, *bytes, *response);
+      });
+}
+
+template <typename Request, typename Response>
+grpc::internal::MethodHandler* ShortHandler(const Serving& serving,
+                                            AnswerFunction<Request, Response> answer) {
+  return UnaryHandler<Response>(
+      [&serving, answer](Context& context, const grpc::ByteBuffer& bytes, Response& response) {
+        return AnswerShortly(serving, context, bytes, response, answer);
+      });
 }
 
 }  // namespace
 
-grpc::ServerWriteReactor<v1::GenerateEvent>* TextGenerationService::GenerateStream(
-    grpc::CallbackServerContext* context, const v1::GenerateRequest* request) {
-  static constexpr absl::string_view kMethod = "GenerateStream";
-  const auto call = Start(serving_, kMethod, *context, *request, [this, context] {
-    return std::make_unique<ServerStream<V1Encoder>>(kMethod, *context, serving_.environment());
-  });
-  if (!call.ok()) return new RefusedStream<v1::GenerateEvent>(call.status());  // deletes itself
-  return *call;
-}
-
-grpc::ServerUnaryReactor* TextGenerationService::Generate(grpc::CallbackServerContext* context,
-                                                          const v1::GenerateRequest* request,
-                                                          v1::GenerateResponse* response) {
-  static constexpr absl::string_view kMethod = "Generate";
-  const auto call = Start(serving_, kMethod, *context, *request, [this, context, response] {
-    return std::make_unique<UnaryCall<V1Encoder>>(kMethod, *response, *context,
-                                                  serving_.environment());
-  });
-  if (!call.ok()) return AnswerAtOnce(*context, [&call] { return call.status(); });
-  return *call;
-}
-
-grpc::ServerUnaryReactor* TextGenerationService::Tokenize(grpc::CallbackServerContext* context,
-                                                          const v1::TokenizeRequest* request,
-                                                          v1::TokenizeResponse* response) {
-  return AnswerAtOnce(*context, [&]() -> absl::Status {
-    const absl::StatusOr<const Backend*> backend = serving_.Available();
-    if (!backend.ok()) return backend.status();
-    if (absl::Status status = Validate(*request); !status.ok()) return status;
-    const model::Tokenizer& tokenizer = (*backend)->tokenizer;
-    const absl::StatusOr<std::vector<model::TokenId>> ids = Encode(*request, tokenizer);
-    if (ids.ok()) FillResponse(*ids, request->pieces(), tokenizer, *response);
-    return ids.status();
-  });
-}
-
-grpc::ServerUnaryReactor* TextGenerationService::Detokenize(grpc::CallbackServerContext* context,
-                                                            const v1::DetokenizeRequest* request,
-                                                            v1::DetokenizeResponse* response) {
-  return AnswerAtOnce(*context, [&]() -> absl::Status {
-    const absl::StatusOr<const Backend*> backend = serving_.Available();
-    if (!backend.ok()) return backend.status();
-    absl::Status status = Validate(*request, (*backend)->info, (*backend)->tokenizer);
-    if (status.ok()) FillResponse(*request, (*backend)->tokenizer, *response);
-    return status;
-  });
-}
-
-grpc::ServerUnaryReactor* TextGenerationService::GetModel(grpc::CallbackServerContext* context,
-                                                          const v1::GetModelRequest* /*request*/,
-                                                          v1::GetModelResponse* response) {
-  return AnswerAtOnce(*context, [&]() -> absl::Status {
-    const absl::StatusOr<const Backend*> backend = serving_.Available();
-    if (backend.ok()) *response = ToProto((*backend)->info);
-    return backend.status();
-  });
+TextGenerationService::TextGenerationService(const Serving& serving) {
+  // The service owns its handlers. This is what the generated CallbackService does, with its
+  // message in the place of the bytes.
+  MarkMethodCallback(
+      MethodIndex("GenerateStream"),
+      new grpc::internal::CallbackServerStreamingHandler<grpc::ByteBuffer, v1::GenerateEvent>(
+          [&serving](Context* context, const grpc::ByteBuffer* bytes) {
+            return BeginStream(serving, *context, *bytes);
+          }));
+  MarkMethodCallback(
+      MethodIndex("Generate"),
+      UnaryHandler<v1::GenerateResponse>([&serving](Context& context, const grpc::ByteBuffer& bytes,
+                                                    v1::GenerateResponse& response) {
+        return BeginUnary(serving, context, bytes, response);
+      }));
+  MarkMethodCallback(MethodIndex("Tokenize"), ShortHandler(serving, AnswerTokenize));
+  MarkMethodCallback(MethodIndex("Detokenize"), ShortHandler(serving, AnswerDetokenize));
+  MarkMethodCallback(MethodIndex("GetModel"), ShortHandler(serving, AnswerGetModel));
 }
 
 }  // namespace cascade::server

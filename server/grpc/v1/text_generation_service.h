@@ -3,6 +3,7 @@
 #pragma once
 
 #include "cascade/v1/text_generation.grpc.pb.h"
+#include "grpcpp/support/byte_buffer.h"
 
 namespace cascade::server {
 
@@ -11,34 +12,16 @@ class Serving;
 // Transport only: translates a request, has it admitted, hands it to the worker. No method waits
 // for anything.
 //
-// Every method says UNAVAILABLE unless `serving` is available. None throws: when memory runs out
-// the call ends with RESOURCE_EXHAUSTED. (gRPC would make UNIMPLEMENTED of an exception.)
-class TextGenerationService final : public v1::TextGeneration::CallbackService {
+// Every method says UNAVAILABLE unless `serving` is available, and RESOURCE_EXHAUSTED if the calls
+// of the process hold all the memory that they may. None throws: when memory runs out the call ends
+// with RESOURCE_EXHAUSTED. (gRPC would make UNIMPLEMENTED of an exception.)
+//
+// Methods take a request's bytes, not its message (request/parse.h says why). So this is not the
+// generated CallbackService, but the generated names with handlers of our own.
+class TextGenerationService final : public v1::TextGeneration::Service {
  public:
   // Borrows `serving`.
-  explicit TextGenerationService(const Serving& serving) : serving_(serving) {}
-
-  grpc::ServerWriteReactor<v1::GenerateEvent>* GenerateStream(
-      grpc::CallbackServerContext* context, const v1::GenerateRequest* request) override;
-
-  grpc::ServerUnaryReactor* Generate(grpc::CallbackServerContext* context,
-                                     const v1::GenerateRequest* request,
-                                     v1::GenerateResponse* response) override;
-
-  grpc::ServerUnaryReactor* Tokenize(grpc::CallbackServerContext* context,
-                                     const v1::TokenizeRequest* request,
-                                     v1::TokenizeResponse* response) override;
-
-  grpc::ServerUnaryReactor* Detokenize(grpc::CallbackServerContext* context,
-                                       const v1::DetokenizeRequest* request,
-                                       v1::DetokenizeResponse* response) override;
-
-  grpc::ServerUnaryReactor* GetModel(grpc::CallbackServerContext* context,
-                                     const v1::GetModelRequest* request,
-                                     v1::GetModelResponse* response) override;
-
- private:
-  const Serving& serving_;
+  explicit TextGenerationService(const Serving& serving);
 };
 
 }  // namespace cascade::server

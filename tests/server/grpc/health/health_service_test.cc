@@ -15,6 +15,7 @@
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
 #include "gtest/gtest.h"
+#include "server/grpc/call/call_memory.h"
 #include "server/grpc/call/open_calls.h"
 
 namespace cascade::server {
@@ -67,7 +68,7 @@ class Watch {
 
 class HealthServiceTest : public ::testing::Test {
  protected:
-  HealthServiceTest() : service_({kService, kSecond}, calls_) {
+  HealthServiceTest() : service_({kService, kSecond}, calls_, memory_) {
     int port = 0;
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
@@ -89,6 +90,7 @@ class HealthServiceTest : public ::testing::Test {
   }
 
   OpenCalls calls_;
+  CallMemory memory_{std::size_t{64} << 20};
   HealthService service_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<Health::Stub> stub_;

@@ -95,7 +95,7 @@ class ReflectionServiceTest : public ::testing::Test {
   ReflectionServiceTest()
       : service_(std::make_shared<const Descriptors>(
                      std::vector<std::string>{"test.Painter", "test.Other"}, files_.pool()),
-                 calls_) {
+                 calls_, memory_) {
     int port = 0;
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
@@ -149,6 +149,7 @@ class ReflectionServiceTest : public ::testing::Test {
 
   TestFiles files_;
   OpenCalls calls_;
+  CallMemory memory_{2 * CallBytes(kMaxReflectionRequestBytes)};
   ReflectionService<Version> service_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<typename Version::Service::Stub> stub_;
@@ -281,6 +282,17 @@ TYPED_TEST(ReflectionServiceTest, AnOpenStreamDoesNotHoldTheServersEnd) {
   EXPECT_TRUE(this->AskForSymbol("test.Base").has_file_descriptor_response());
   this->server_->Shutdown(std::chrono::system_clock::now());
   EXPECT_FALSE(this->End().ok());
+}
+
+TYPED_TEST(ReflectionServiceTest, AStreamWithoutAShareOfTheMemoryIsRefused) {
+  this->AskForSymbol("test.Painter");  // the fixture's stream has its share
+  const CallMemory::Share rest = this->memory_.TryTake(CallBytes(kMaxReflectionRequestBytes));
+  ASSERT_TRUE(rest);
+  grpc::ClientContext context;
+  const auto stream = this->stub_->ServerReflectionInfo(&context);
+  typename TestFixture::Response response;
+  EXPECT_FALSE(stream->Read(&response));
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
 }
 
 TYPED_TEST(ReflectionServiceTest, AnOpenStreamIsToldThatTheServerShutsDown) {

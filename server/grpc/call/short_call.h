@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// A unary call that is answered without the worker.
+#pragma once
+
+#include <utility>
+
+#include "absl/status/status.h"
+#include "grpcpp/server_context.h"
+#include "grpcpp/support/server_callback.h"
+#include "server/grpc/call/call_environment.h"
+#include "server/grpc/call/call_memory.h"
+#include "server/grpc/call/open_calls.h"
+
+namespace cascade::server {
+
+// Holds its share of the memory until the client has read the answer, and gives the client
+// `stalled_reader_limit` to do so. Create it with `new`; it deletes itself in OnDone.
+class ShortCall final : public grpc::ServerUnaryReactor {
+ public:
+  // Borrows `context`, which is gRPC's, and `environment`. An empty share is a call that is to be
+  // refused.
+  ShortCall(grpc::CallbackServerContext& context, const CallEnvironment& environment,
+            CallMemory::Share memory);
+
+  CallMemory::Share& memory() { return memory_; }
+
+  // Ends the call, with the response if `status` is OK. Once; the call may be gone afterwards.
+  void End(absl::Status status) noexcept;
+
+  void OnDone() override { delete this; }
+
+ private:
+  grpc::CallbackServerContext& context_;
+  const CallEnvironment& environment_;
+  CallMemory::Share memory_;
+  OpenCalls::Ticket ticket_;
+};
+
+}  // namespace cascade::server

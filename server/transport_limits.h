@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// What clients together may make the transport spend, beside what admission counts.
+#pragma once
+
+#include <cstddef>
+
+#include "grpcpp/server_builder.h"
+#include "server/grpc/serving.h"
+#include "server/options.h"
+
+namespace cascade::server {
+
+// The budget of all open calls and who works on them.
+Serving::Limits ServingLimitsOf(const Options& options);
+
+// Sets what gRPC itself is to bound, for each connection and for all of them: streams, the lengths
+// of messages and metadata, the memory of its buffers, compression, pings.
+void SetTransportLimits(const Options& options, grpc::ServerBuilder& builder);
+
+}  // namespace cascade::server
