@@ -76,6 +76,10 @@ ABSL_FLAG(
 ABSL_FLAG(bool, prefix_cache, true,
           "Keep keys and values of prompts for later prompts that begin alike. Never changes a\n"
           "result.");
+ABSL_FLAG(
+    bool, report_cached_tokens, true,
+    "Tell in each answer how many tokens of its prompt the prefix cache had, which tells the\n"
+    "client what others have sent. false: cached_tokens is always 0.");
 ABSL_FLAG(bool, kv_overcommit, false,
           "Start requests that the KV cache may be too small for; when it is full, the youngest\n"
           "gives its blocks up, waits and is computed again. Never changes a result.");

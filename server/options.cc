@@ -147,6 +147,8 @@ constexpr FlagRow kFlags[] = {
      }},
     {"prefix_cache",
      [](Flag, Options& o) { return Set(FLAGS_prefix_cache, o.worker.prefix_cache); }},
+    {"report_cached_tokens",
+     [](Flag, Options& o) { return Set(FLAGS_report_cached_tokens, o.report_cached_tokens); }},
     {"kv_overcommit",
      [](Flag, Options& o) { return Set(FLAGS_kv_overcommit, o.worker.kv_overcommit); }},
     {"speculate", [](Flag, Options& o) { return Set(FLAGS_speculate, o.worker.speculate); }},

@@ -29,6 +29,7 @@ struct Options {
   std::optional<std::uint64_t> kv_cache_bytes;     // absent: enough for max_running, bounded
   std::optional<std::uint64_t> call_memory_bytes;  // of open calls; absent: a share of the memory
   WorkerOptions worker = {.max_queued = 256};
+  bool report_cached_tokens = true;                // false: answers say 0
   int max_priority = 0;                            // the highest that a request may ask for
   absl::Duration worker_hang = absl::Seconds(60);  // of one step; a longer one is told by health
   bool use_generation_config = true;

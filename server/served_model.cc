@@ -140,6 +140,7 @@ absl::StatusOr<ModelInfo> DescribeModel(const Options& options, const model::Mod
   info.max_running = options.worker.max_running;
   info.max_queued = options.worker.max_queued;
   info.max_priority = options.max_priority;
+  info.report_cached_tokens = options.report_cached_tokens;
   info.stalled_reader_limit = options.worker.stalled_reader_limit;
   return info;
 }

@@ -25,8 +25,9 @@ struct ModelInfo {
   std::size_t cache_positions = 0;  // that the whole KV cache holds
   std::size_t max_running = 0;
   std::size_t max_queued = 0;
-  int max_priority = 0;             // that a request may ask for
-  std::size_t max_token_bytes = 0;  // of the vocabulary's longest token; 0: not known
+  int max_priority = 0;              // that a request may ask for
+  bool report_cached_tokens = true;  // false: answers say 0
+  std::size_t max_token_bytes = 0;   // of the vocabulary's longest token; 0: not known
   absl::Duration stalled_reader_limit = absl::Seconds(30);  // for a client to read what is left
 
   // Longest prompt and answer together. The last token is never run, so it needs no place.

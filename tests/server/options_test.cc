@@ -47,6 +47,7 @@ TEST(OptionsTest, AModelIsAWholeCommandLine) {
   EXPECT_EQ(options->worker.step_tokens, 256U);
   EXPECT_EQ(options->worker.max_queued_tokens, std::size_t{1} << 20);
   EXPECT_TRUE(options->worker.prefix_cache);
+  EXPECT_TRUE(options->report_cached_tokens);
   EXPECT_FALSE(options->worker.kv_overcommit);
   EXPECT_TRUE(options->worker.speculate);
   EXPECT_EQ(options->worker.priority_ageing, absl::Seconds(10));
@@ -86,6 +87,7 @@ TEST(OptionsTest, TakesEveryFlag) {
                                                  "--step_tokens=3",
                                                  "--max_queued_tokens=9",
                                                  "--prefix_cache=false",
+                                                 "--report_cached_tokens=false",
                                                  "--kv_overcommit",
                                                  "--nospeculate",
                                                  "--max_priority=7",
@@ -116,6 +118,7 @@ TEST(OptionsTest, TakesEveryFlag) {
   EXPECT_EQ(options->worker.step_tokens, 3U);
   EXPECT_EQ(options->worker.max_queued_tokens, 9U);
   EXPECT_FALSE(options->worker.prefix_cache);
+  EXPECT_FALSE(options->report_cached_tokens);
   EXPECT_TRUE(options->worker.kv_overcommit);
   EXPECT_FALSE(options->worker.speculate);
   EXPECT_EQ(options->worker.priority_ageing, absl::Seconds(5));

@@ -32,11 +32,16 @@ v1::FinishReason ToReason(model::FinishReason reason) {
   return v1::FINISH_REASON_UNSPECIFIED;
 }
 
-void FillPrompt(const Answer& answer, v1::PromptInfo& prompt) {
+// What the client is told. The log has the true number.
+std::uint32_t CachedTokens(const Answer& answer, const ModelInfo& info) {
+  return info.report_cached_tokens ? ToUint32(answer.cached_tokens()) : 0;
+}
+
+void FillPrompt(const Answer& answer, const ModelInfo& info, v1::PromptInfo& prompt) {
   prompt.set_request_id(answer.request_id());
   prompt.set_prompt_tokens(ToUint32(answer.prompt_tokens()));
   prompt.set_truncated_tokens(ToUint32(answer.truncated_tokens()));
-  prompt.set_cached_tokens(ToUint32(answer.cached_tokens()));
+  prompt.set_cached_tokens(CachedTokens(answer, info));
 }
 
 // REQUIRES: the choice has finished.
@@ -54,7 +59,7 @@ void FillSummary(const Answer& answer, const ModelInfo& info, v1::Summary& summa
   v1::Usage& usage = *summary.mutable_usage();
   usage.set_prompt_tokens(ToUint32(answer.prompt_tokens()));
   usage.set_generated_tokens(ToUint32(answer.generated_tokens()));
-  usage.set_cached_tokens(ToUint32(answer.cached_tokens()));
+  usage.set_cached_tokens(CachedTokens(answer, info));
   ToProto(answer.timings().queue, *summary.mutable_timings()->mutable_queue());
   ToProto(answer.timings().prefill, *summary.mutable_timings()->mutable_prefill());
   ToProto(answer.timings().decode, *summary.mutable_timings()->mutable_decode());
@@ -92,7 +97,7 @@ bool V1Encoder::Encode(Answer& answer, v1::GenerateEvent& event) {
   switch (next_) {
     case Next::kPrompt:
       if (!answer.started()) return false;
-      FillPrompt(answer, *event.mutable_prompt());
+      FillPrompt(answer, *info_, *event.mutable_prompt());
       finished_.resize(answer.choices());
       next_ = Next::kChoices;
       return true;
@@ -129,7 +134,7 @@ bool V1Encoder::EncodeChoice(Answer& answer, v1::GenerateEvent& event) {
 }
 
 void V1Encoder::Append(Answer& answer, v1::GenerateResponse& response) {
-  FillPrompt(answer, *response.mutable_prompt());
+  FillPrompt(answer, *info_, *response.mutable_prompt());
   for (std::size_t choice = 0; choice < answer.choices(); ++choice) {
     v1::Choice& message = *response.add_choices();
     TakeDelta(answer, choice, message);
