@@ -5,13 +5,20 @@
 #include <gmock/gmock.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <sstream>
+#include <streambuf>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "server/grpc/request/limits.h"
+#include "tools/cascade/text.h"
 
 namespace cascade::cli {
 namespace {
@@ -26,6 +33,7 @@ class FakeService : public v1::TextGeneration::Service {
   grpc::Status GenerateStream(grpc::ServerContext* context, const v1::GenerateRequest* request,
                               grpc::ServerWriter<v1::GenerateEvent>* writer) override {
     generate_request = *request;
+    deadline = context->deadline();
     if (request->text() == "refuse") return {grpc::StatusCode::RESOURCE_EXHAUSTED, "full"};
     v1::GenerateEvent event;
     event.mutable_prompt();
@@ -39,10 +47,14 @@ class FakeService : public v1::TextGeneration::Service {
       while (!context->IsCancelled()) writer->Write(event);
       return {grpc::StatusCode::CANCELLED, "cancelled"};
     }
+    if (request->text() == "silence") {
+      while (!context->IsCancelled()) std::this_thread::yield();
+      return {grpc::StatusCode::CANCELLED, "cancelled"};
+    }
     event.mutable_finish();
-    writer->Write(event);
+    if (request->text() != "no finish") writer->Write(event);
     event.mutable_summary();
-    writer->Write(event);
+    if (request->text() != "no summary") writer->Write(event);
     return grpc::Status::OK;
   }
 
@@ -73,6 +85,7 @@ class FakeService : public v1::TextGeneration::Service {
   }
 
   v1::GenerateRequest generate_request;
+  std::chrono::system_clock::time_point deadline;  // of the last GenerateStream
   v1::DetokenizeRequest detokenize_request;
 };
 
@@ -179,6 +192,100 @@ TEST_F(CommandsTest, GenerateReadsThePromptFromStandardInput) {
   StartServer();
   Run(MakeGenerateCommand(), {"-"});
   EXPECT_EQ(service_.generate_request.text(), "from standard input");
+}
+
+TEST_F(CommandsTest, GenerateReadsNoMoreThanAServerTakes) {
+  StartServer();
+  EXPECT_EQ(kMaxTextBytes, server::kMaxTextBytes);
+  in_.str(std::string(kMaxTextBytes, 'x'));
+  EXPECT_EQ(Run(MakeGenerateCommand(), {"-"}), ExitCode::kOk);
+  EXPECT_EQ(service_.generate_request.text().size(), kMaxTextBytes);
+  service_.generate_request.Clear();
+  in_.clear();  // it is at its end
+  in_.str(std::string(kMaxTextBytes + 1, 'x'));
+  EXPECT_EQ(Run(MakeGenerateCommand(), {"-"}), ExitCode::kUsage);
+  EXPECT_THAT(err_.str(), HasSubstr("standard input has more than 524288 bytes"));
+  EXPECT_EQ(service_.generate_request.text(), "");
+}
+
+TEST_F(CommandsTest, GenerateDoesNotReadStandardInputToAnEndThatNeverComes) {
+  // An endless stream, as /dev/zero is.
+  class Endless : public std::streambuf {
+    int_type underflow() override {
+      setg(block_, block_, block_ + sizeof(block_));
+      return traits_type::to_int_type(*block_);
+    }
+    char block_[512] = {};
+  } endless;
+  std::istream in(&endless);
+  Console console{in, out_, err_, false};
+  EXPECT_EQ(RunCommand(*MakeGenerateCommand(), std::vector<std::string>{"-"}, console),
+            ExitCode::kUsage);
+  EXPECT_THAT(err_.str(), HasSubstr("standard input has more than"));
+}
+
+TEST_F(CommandsTest, AStreamThatEndsEarlyIsAFailure) {
+  StartServer();
+  for (const std::string prompt : {"no finish", "no summary"}) {
+    for (const std::string format : {"--json=false", "--json"}) {
+      err_.str("");
+      EXPECT_EQ(Run(MakeGenerateCommand(), {prompt, format}), ExitCode::kFailed) << prompt;
+      EXPECT_THAT(err_.str(), HasSubstr("cascade: DATA_LOSS: the stream ended early"));
+    }
+  }
+}
+
+TEST_F(CommandsTest, EveryCallHasADeadlineUnlessTheUserWantsNone) {
+  using std::chrono::system_clock;
+  StartServer();
+  const auto before = system_clock::now();
+  EXPECT_EQ(Run(MakeGenerateCommand(), {"Once"}), ExitCode::kOk);
+  EXPECT_GT(service_.deadline, before + std::chrono::minutes(9));  // gRPC rounds it
+  EXPECT_LT(service_.deadline, system_clock::now() + std::chrono::minutes(11));
+  EXPECT_EQ(Run(MakeGenerateCommand(), {"Once", "--timeout=0"}), ExitCode::kOk);
+  EXPECT_EQ(service_.deadline, system_clock::time_point::max());
+  EXPECT_EQ(Run(MakeGenerateCommand(), {"Once", "--timeout=-1s"}), ExitCode::kUsage);
+}
+
+TEST_F(CommandsTest, ASilentServerIsGivenUp) {
+  StartServer();
+  EXPECT_EQ(Run(MakeGenerateCommand(), {"silence", "--timeout=50ms"}), ExitCode::kFailed);
+  EXPECT_THAT(err_.str(), HasSubstr("DEADLINE_EXCEEDED"));
+  EXPECT_THAT(err_.str(), HasSubstr("--timeout is 50ms; --timeout=0 waits for ever."));
+}
+
+// A server that takes connections and never says a word: not even HTTP/2's first.
+TEST_F(CommandsTest, NoCommandWaitsForAServerThatSaysNothing) {
+  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  auto* const generic = reinterpret_cast<sockaddr*>(&address);
+  ASSERT_EQ(bind(listener, generic, size), 0);
+  ASSERT_EQ(listen(listener, 16), 0);
+  ASSERT_EQ(getsockname(listener, generic, &size), 0);
+  port_ = ntohs(address.sin_port);
+  const std::string timeout = "--timeout=50ms";
+  EXPECT_EQ(Run(MakeGenerateCommand(), {"Once", timeout}), ExitCode::kFailed);
+  EXPECT_EQ(Run(MakeTokenizeCommand(), {"Once", timeout}), ExitCode::kFailed);
+  EXPECT_EQ(Run(MakeDetokenizeCommand(), {"1", timeout}), ExitCode::kFailed);
+  EXPECT_EQ(Run(MakeModelCommand(), {timeout}), ExitCode::kFailed);
+  EXPECT_EQ(Run(MakeHealthCommand(), {timeout}), ExitCode::kFailed);
+  close(listener);
+}
+
+TEST_F(CommandsTest, HelpTellsTheTimeThatACallHas) {
+  const auto help = [this](const std::unique_ptr<Command>& command) {
+    out_.str("");
+    EXPECT_EQ(Run(command, {"--help"}), ExitCode::kOk);
+    return out_.str();
+  };
+  EXPECT_THAT(help(MakeGenerateCommand()), HasSubstr("0 is never (10m)"));
+  for (const auto& make :
+       {MakeTokenizeCommand, MakeDetokenizeCommand, MakeModelCommand, MakeHealthCommand}) {
+    EXPECT_THAT(help(make()), HasSubstr("0 is never (30s)"));
+  }
 }
 
 TEST_F(CommandsTest, GeneratePrintsJsonLines) {

@@ -35,7 +35,10 @@ ExitCode RunCommand(Command& command, std::span<const std::string> args, Console
   if (command.description().calls_server) {
     flags.Add("server", "HOST:PORT", "where the server is ($CASCADE_SERVER, else localhost:50051)",
               &options.server);
-    flags.Add("timeout", "TIME", "give up after this long, such as 30s or 2m (never)",
+    options.timeout = command.description().timeout;
+    flags.Add("timeout", "TIME",
+              absl::StrCat("give up a call after this long, such as 30s or 2m; 0 is never (",
+                           absl::FormatDuration(options.timeout), ")"),
               &options.timeout);
   }
   flags.Add("json", "", "print the answer as JSON, one object a line", &options.json);
@@ -43,6 +46,10 @@ ExitCode RunCommand(Command& command, std::span<const std::string> args, Console
 
   const absl::StatusOr<std::vector<std::string>> arguments = flags.Parse(args);
   if (!arguments.ok()) return command.UsageError(arguments.status().message(), console);
+  if (options.timeout < absl::ZeroDuration()) {
+    return command.UsageError("--timeout: must not be negative", console);
+  }
+  if (options.timeout == absl::ZeroDuration()) options.timeout = absl::InfiniteDuration();
   if (help) {
     console.out << HelpText(command.description(), flags);
     return ExitCode::kOk;

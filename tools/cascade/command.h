@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "tools/cascade/connection.h"
 #include "tools/cascade/console.h"
 #include "tools/cascade/exit_code.h"
@@ -23,6 +24,7 @@ class Command {
     absl::string_view summary;    // one line
     absl::string_view details;    // the rest of the help text; examples come last
     bool calls_server = true;     // false: the subcommand has no --server and no --timeout
+    absl::Duration timeout = absl::Seconds(30);  // default of --timeout
   };
 
   virtual ~Command() = default;

@@ -4,9 +4,13 @@
 
 #include <memory>
 
+#include "absl/time/time.h"
 #include "tools/cascade/command.h"
 
 namespace cascade::cli {
+
+// Default of --timeout where a call generates: it may wait in the server's queue for minutes.
+inline constexpr absl::Duration kGenerationTimeout = absl::Minutes(10);
 
 std::unique_ptr<Command> MakeGenerateCommand();
 std::unique_ptr<Command> MakeTokenizeCommand();

@@ -16,12 +16,14 @@ namespace cascade::cli {
 // The values of the flags that every subcommand which calls a server has.
 struct CallOptions {
   std::string server = "localhost:50051";
-  absl::Duration timeout = absl::InfiniteDuration();
+  absl::Duration timeout = absl::InfiniteDuration();  // of each call
   bool json = false;
 };
 
 // Makes a channel to `server`, a gRPC target, without TLS and without an HTTP proxy. Channels to
-// the same server share one connection unless `own_connection` is true.
+// the same server share one connection unless `own_connection` is true. Whatever the deadline, a
+// call fails if no connection is made within 10 seconds, or if the server's process or machine does
+// not answer pings for 50.
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& server, bool own_connection = false);
 
 // The first call opens the connection.
@@ -35,8 +37,8 @@ class Connection {
   v1::TextGeneration::Stub& text_generation() { return *text_generation_; }
   grpc::health::v1::Health::Stub& health() { return *health_; }
 
-  // Explains to the user why a call failed: StatusText() or, if no server can be reached, how to
-  // start one.
+  // Explains to the user why a call failed: StatusText(), with the flag that allows more time if
+  // there was too little; or, if no server can be reached, how to start one.
   std::string Explain(const grpc::Status& status) const;
 
  private:

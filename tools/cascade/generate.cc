@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -21,7 +20,8 @@ out is the model's own default (`cascade model` tells it). Ctrl-C cancels.
 
 To a terminal, the prompt comes first and control characters are shown as U+FFFD; a file or a pipe
 gets the generated text alone, byte for byte, and a newline. One line on the error stream tells how
-it ended; its seed, sent again, gives the same text again.
+it ended; its seed, sent again, gives the same text again. --timeout counts from the call, the wait
+in the server's queue included.
 
   cascade generate "Once upon a time"
   cascade generate --temperature=0 --max_new_tokens=40 "The old king"
@@ -32,7 +32,11 @@ it ended; its seed, sent again, gives the same text again.
 class GenerateCommand : public Command {
  public:
   Description description() const override {
-    return {"generate", "TEXT", "Goes on from a prompt.", kDetails};
+    return {.name = "generate",
+            .arguments = "TEXT",
+            .summary = "Goes on from a prompt.",
+            .details = kDetails,
+            .timeout = kGenerationTimeout};
   }
 
   void AddFlags(Flags& flags) override {
@@ -76,19 +80,22 @@ class GenerateCommand : public Command {
     if (arguments.size() + (has_ids ? 1 : 0) != 1) {
       return UsageError("needs either a TEXT or --token_ids", console);
     }
-    std::string prompt;
-    if (!has_ids) prompt = arguments[0] == "-" ? ReadAll(console.in) : arguments[0];
-    if (!IsUtf8(prompt)) return UsageError("the prompt is not UTF-8", console);
+    std::optional<std::string> prompt = "";
+    if (!has_ids) {
+      prompt = arguments[0] == "-" ? ReadAtMost(console.in, kMaxTextBytes) : arguments[0];
+    }
+    if (!prompt) {
+      return UsageError(absl::StrCat("standard input has more than ", kMaxTextBytes,
+                                     " bytes, the longest prompt that a server takes"),
+                        console);
+    }
+    if (!IsUtf8(*prompt)) return UsageError("the prompt is not UTF-8", console);
     const std::unique_ptr<EventPrinter> printer =
-        options.json ? MakeJsonPrinter(console) : MakeTextPrinter(prompt, console);
-    return Stream(MakeRequest(prompt), options, *printer, console);
+        options.json ? MakeJsonPrinter(console) : MakeTextPrinter(*prompt, console);
+    return Stream(MakeRequest(*prompt), options, *printer, console);
   }
 
  private:
-  static std::string ReadAll(std::istream& in) {
-    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-  }
-
   static ExitCode Stream(const v1::GenerateRequest& request, const CallOptions& options,
                          EventPrinter& printer, Console& console) {
     grpc::ClientContext context;
@@ -97,8 +104,17 @@ class GenerateCommand : public Command {
     connection.SetDeadline(context);
     const auto stream = connection.text_generation().GenerateStream(&context, request);
     v1::GenerateEvent event;
-    while (stream->Read(&event)) printer.Print(event);
-    const grpc::Status status = stream->Finish();
+    bool has_finish = false;
+    bool has_summary = false;
+    while (stream->Read(&event)) {
+      has_finish |= event.has_finish();
+      has_summary |= event.has_summary();
+      printer.Print(event);
+    }
+    grpc::Status status = stream->Finish();
+    if (status.ok() && !(has_finish && has_summary)) {
+      status = {grpc::StatusCode::DATA_LOSS, "the stream ended early: the answer is not whole"};
+    }
     printer.End();
     if (interrupt.raised()) {
       console.Complain("interrupted");

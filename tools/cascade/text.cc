@@ -56,6 +56,15 @@ bool HasControls(absl::string_view text) {
 
 }  // namespace
 
+std::optional<std::string> ReadAtMost(std::istream& in, std::size_t bytes) {
+  std::string text(bytes + 1, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  const auto got = static_cast<std::size_t>(in.gcount());
+  if (got > bytes) return std::nullopt;
+  text.resize(got);
+  return text;
+}
+
 bool IsUtf8(absl::string_view bytes) {
   for (std::size_t i = 0; i < bytes.size();) {
     const std::size_t length = CharacterLength(bytes, i);

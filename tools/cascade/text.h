@@ -1,12 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes text from a model or a user safe to show on a terminal.
+// Reads text from a user, and makes text from a model or a user safe to show on a terminal.
 #pragma once
 
+#include <cstddef>
+#include <istream>
+#include <optional>
 #include <string>
 
 #include "absl/strings/string_view.h"
 
 namespace cascade::cli {
+
+// The longest text that a server takes (GetModel: max_text_bytes).
+inline constexpr std::size_t kMaxTextBytes = 1 << 19;
+
+// Reads `in` to its end. nullopt, as soon as it is seen, if there are more than `bytes` bytes.
+std::optional<std::string> ReadAtMost(std::istream& in, std::size_t bytes);
 
 bool IsUtf8(absl::string_view bytes);
 

@@ -73,7 +73,11 @@ bool HasOtherErrors(const Counts& counts) {
 class BenchCommand : public Command {
  public:
   Description description() const override {
-    return {"bench", "", "Loads the server and measures it.", kDetails};
+    return {.name = "bench",
+            .arguments = "",
+            .summary = "Loads the server and measures it.",
+            .details = kDetails,
+            .timeout = kGenerationTimeout};
   }
 
   void AddFlags(Flags& flags) override {
