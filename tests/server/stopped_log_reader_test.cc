@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "grpcpp/create_channel.h"
@@ -47,6 +48,14 @@ class Fifo {
 
   const std::string& path() const { return path_; }
 
+  // Makes a write to it wait.
+  void Fill() const {
+    const int writer = open(path_.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    while (write(writer, "\n", 1) == 1) {
+    }
+    close(writer);
+  }
+
   // What has come since the last call; waits for it. Empty once every writer has gone.
   std::string Read() const {
     char buffer[4096];
@@ -59,6 +68,11 @@ class Fifo {
   const std::string path_ = folder_.PathOf("stderr");
   int fd_ = -1;
 };
+
+// A command that runs another, whose stderr is `fifo`.
+std::vector<std::string> WithStandardError(const Fifo& fifo) {
+  return {"sh", "-c", absl::StrCat("exec \"$@\" 2> '", fifo.path(), "'"), "sh"};
+}
 
 class StoppedLogReaderTest : public ::testing::Test {
  protected:
@@ -100,7 +114,7 @@ class StoppedLogReaderTest : public ::testing::Test {
   const ModelFolder folder_;
   ServerProcess process_{{"--model=" + folder_.path(), "--listen=127.0.0.1:0",
                           "--kv_cache_bytes=64MiB", "--log_level=debug"},
-                         {"sh", "-c", absl::StrCat("exec \"$@\" 2> '", fifo_.path(), "'"), "sh"}};
+                         WithStandardError(fifo_)};
   const std::shared_ptr<grpc::Channel> channel_ =
       grpc::CreateChannel(process_.Address(), grpc::InsecureChannelCredentials());
   const std::unique_ptr<v1::TextGeneration::Stub> stub_ = v1::TextGeneration::NewStub(channel_);
@@ -114,6 +128,16 @@ TEST_F(StoppedLogReaderTest, NeitherServingNorTheEndWaitsForIt) {
   ExpectItServes();
   process_.Signal(SIGTERM);
   EXPECT_EQ(process_.Wait(), 0);
+}
+
+TEST(StoppedLogReaderAtStartTest, AServerThatCannotStartEnds) {
+  const Fifo fifo;
+  fifo.Fill();
+  ServerProcess wrong_flag({"--model=m", "--threads=0"}, WithStandardError(fifo));
+  EXPECT_EQ(wrong_flag.Wait(), 1);
+  ServerProcess no_model({"--model=/does/not/exist", "--listen=127.0.0.1:0"},
+                         WithStandardError(fifo));
+  EXPECT_EQ(no_model.Wait(), 1);
 }
 
 TEST_F(StoppedLogReaderTest, ReadsHowManyLinesItMissedWhenItGoesOn) {
