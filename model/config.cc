@@ -96,11 +96,11 @@ std::size_t ModelConfig::ParameterCount() const {
 }
 
 absl::StatusOr<ModelConfig> ParseModelConfig(absl::string_view json, absl::string_view file) {
-  const absl::StatusOr<nlohmann::json> document = ParseJsonObject(json, file);
+  const absl::StatusOr<JsonDocument> document = ParseJsonObject(json, file);
   if (!document.ok()) return document.status();
-  JsonReader reader(*document, file);
+  JsonReader reader(**document, file);
   ModelConfig config;
-  CheckModelType(*document, reader);
+  CheckModelType(**document, reader);
   ReadSizes(reader, config);
   config.layer_norm_epsilon =
       static_cast<float>(reader.Number("layer_norm_epsilon", 1e-12, 1.0).value_or(1e-5));
@@ -109,7 +109,7 @@ absl::StatusOr<ModelConfig> ParseModelConfig(absl::string_view json, absl::strin
   config.scale_attn_by_inverse_layer_idx =
       reader.Boolean("scale_attn_by_inverse_layer_idx").value_or(false);
   config.tie_word_embeddings = reader.Boolean("tie_word_embeddings").value_or(true);
-  config.eos_token_ids = ReadEosTokenIds(*document, config.vocab_size, reader);
+  config.eos_token_ids = ReadEosTokenIds(**document, config.vocab_size, reader);
   if (reader.Boolean("add_cross_attention").value_or(false)) {
     reader.Refuse("add_cross_attention", "false: there is no encoder to attend to");
   }

@@ -23,7 +23,8 @@ class Executor {
 
   // Calls `body` on disjoint ranges that cover [0, count), possibly at once, and returns when all
   // are done. Range limits are multiples of `grain` (at least 1), except the last. `body` must not
-  // throw and must not call the executor. Which ranges are made never changes a result: outputs are
+  // call the executor. If it throws, one of its exceptions leaves this call, once all ranges have
+  // ended. Which ranges are made never changes a result: outputs are
   // split, sums are not.
   virtual void ForRanges(std::size_t count, std::size_t grain, Body body) = 0;
 };

@@ -33,9 +33,9 @@ float ReadTopP(JsonReader& reader) {
 
 absl::StatusOr<GenerationConfig> ParseGenerationConfig(absl::string_view json,
                                                        absl::string_view file) {
-  const absl::StatusOr<nlohmann::json> document = ParseJsonObject(json, file);
+  const absl::StatusOr<JsonDocument> document = ParseJsonObject(json, file);
   if (!document.ok()) return document.status();
-  JsonReader reader(*document, file);
+  JsonReader reader(**document, file);
   GenerationConfig config;
   config.temperature = ReadTemperature(reader);
   config.top_k = static_cast<std::uint32_t>(reader.Integer("top_k", 0, kMaxCount).value_or(0));

@@ -25,7 +25,7 @@ using nlohmann::json;
 class Builder final : public nlohmann::json_sax<json> {
  public:
   const std::string& complaint() const { return complaint_; }
-  json Take() { return std::move(document_); }
+  JsonDocument Take() { return std::move(document_); }
 
   bool null() override { return Place(nullptr); }
   bool boolean(bool value) override { return Place(value); }
@@ -61,7 +61,7 @@ class Builder final : public nlohmann::json_sax<json> {
   // Stores a value where the parser is: as the value of the last key, at the end of the innermost
   // array, or as the whole document.
   bool Place(json value) {
-    last_ = &document_;
+    last_ = &*document_;
     if (!open_.empty()) {
       auto* const elements = open_.back()->get_ptr<json::array_t*>();
       last_ = elements == nullptr ? member_ : &elements->emplace_back();
@@ -85,33 +85,54 @@ class Builder final : public nlohmann::json_sax<json> {
     return true;
   }
 
-  json document_;
+  JsonDocument document_{nullptr};
   std::vector<json*> open_;  // objects and arrays that were entered and not left, outermost first
   json* member_ = nullptr;   // the value of the last key
   json* last_ = nullptr;     // the value that was stored last
   std::string complaint_;
 };
 
-absl::StatusOr<json> Parse(absl::string_view text, absl::string_view file, json::value_t kind) {
+absl::StatusOr<JsonDocument> Parse(absl::string_view text, absl::string_view file,
+                                   json::value_t kind) {
   Builder builder;
   if (!json::sax_parse(text.begin(), text.end(), &builder)) {
     return absl::InvalidArgumentError(absl::StrCat(file, ": ", builder.complaint()));
   }
-  json document = builder.Take();
-  if (document.type() != kind) {
+  JsonDocument document = builder.Take();
+  if (document->type() != kind) {
     return absl::InvalidArgumentError(absl::StrCat(
-        file, ": expected a JSON ", json(kind).type_name(), ", found ", Shown(document)));
+        file, ": expected a JSON ", json(kind).type_name(), ", found ", Shown(*document)));
   }
   return document;
 }
 
+// Empties an array or object from the inside out: one without elements is destroyed without an
+// allocation. As deep a recursion as Parse lets a document nest.
+void Empty(json& value) {
+  if (!value.is_structured()) return;
+  for (json& element : value) Empty(element);
+  value.clear();
+}
+
 }  // namespace
 
-absl::StatusOr<json> ParseJsonObject(absl::string_view text, absl::string_view file) {
+JsonDocument::JsonDocument(json value) : value_(std::make_unique<json>(std::move(value))) {}
+JsonDocument::JsonDocument(JsonDocument&& other) noexcept = default;
+
+JsonDocument& JsonDocument::operator=(JsonDocument&& other) noexcept {
+  std::swap(value_, other.value_);
+  return *this;
+}
+
+JsonDocument::~JsonDocument() {
+  if (value_ != nullptr) Empty(*value_);
+}
+
+absl::StatusOr<JsonDocument> ParseJsonObject(absl::string_view text, absl::string_view file) {
   return Parse(text, file, json::value_t::object);
 }
 
-absl::StatusOr<json> ParseJsonArray(absl::string_view text, absl::string_view file) {
+absl::StatusOr<JsonDocument> ParseJsonArray(absl::string_view text, absl::string_view file) {
   return Parse(text, file, json::value_t::array);
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -14,13 +15,33 @@ namespace cascade::model {
 // How deep objects and arrays may nest. config.json needs 3.
 inline constexpr std::size_t kMaxJsonDepth = 32;
 
+// Owns a parsed document. Its destructor allocates nothing; nlohmann::json's own collects an
+// object's members in a list first, and ends the process if there is no memory for the list.
+class JsonDocument {
+ public:
+  explicit JsonDocument(nlohmann::json value);
+  JsonDocument(JsonDocument&& other) noexcept;
+  JsonDocument& operator=(JsonDocument&& other) noexcept;
+  ~JsonDocument();
+
+  // Not after it was moved from.
+  nlohmann::json& operator*() { return *value_; }
+  const nlohmann::json& operator*() const { return *value_; }
+  nlohmann::json* operator->() { return value_.get(); }
+  const nlohmann::json* operator->() const { return value_.get(); }
+
+ private:
+  std::unique_ptr<nlohmann::json> value_;
+};
+
 // Parses a text that must be one JSON object; `file` is its name, for messages. INVALID_ARGUMENT,
 // naming the file and the byte, if it is not JSON, nests deeper than kMaxJsonDepth, or has a key
-// twice in one object (readers differ in which one they would take). No exception leaves.
-absl::StatusOr<nlohmann::json> ParseJsonObject(absl::string_view text, absl::string_view file);
+// twice in one object (readers differ in which one they would take). Throws nothing but
+// std::bad_alloc.
+absl::StatusOr<JsonDocument> ParseJsonObject(absl::string_view text, absl::string_view file);
 
 // As ParseJsonObject, for a text that must be one JSON array.
-absl::StatusOr<nlohmann::json> ParseJsonArray(absl::string_view text, absl::string_view file);
+absl::StatusOr<JsonDocument> ParseJsonArray(absl::string_view text, absl::string_view file);
 
 // The contents of a regular file of at most `max_bytes`. NOT_FOUND if there is none;
 // INVALID_ARGUMENT if it is something else or longer.

@@ -15,14 +15,13 @@
 #include <cstdlib>
 #include <exception>
 #include <future>
-#include <new>
-#include <string>
 #include <thread>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "server/listener/connection_limits.h"
 #include "server/observability/grpc_log.h"
@@ -58,7 +57,9 @@ class ShutdownSignals {
 };
 
 int Fail(const absl::Status& status) {
-  WriteLastLine(absl::StrCat("cascade-server: ", status.message()));
+  const absl::string_view message =
+      status.message().empty() ? "memory ran out" : status.message();
+  WriteLastLine(absl::StrCat("cascade-server: ", message));
   return EXIT_FAILURE;
 }
 
@@ -88,23 +89,21 @@ class Loading {
   enum class State : std::uint8_t { kLoading, kLoaded, kInterrupted };
 
   void Run(Server& server) {
-    status_ = LoadModel(server);
+    status_ = server.LoadModel();
     const bool interrupted = state_.exchange(State::kLoaded) == State::kInterrupted;
-    if (status_.ok() && !interrupted) server.StartServing();
+    if (status_.ok() && !interrupted) status_ = StartServing(server);
     finished_.store(true);
     finished_.notify_all();
     if (!status_.ok()) pthread_kill(starter_, SIGTERM);  // ends the starter's wait for a signal
   }
 
-  static absl::Status LoadModel(Server& server) {
+  static absl::Status StartServing(Server& server) {
     try {
-      return server.LoadModel();
-    } catch (const std::bad_alloc&) {
-      return absl::ResourceExhaustedError(
-          "memory ran out while the model was loaded: smaller weights (--weights) and a smaller "
-          "KV cache (--kv_cache_bytes) need less");
+      server.StartServing();
+      return absl::OkStatus();
     } catch (const std::exception& error) {
-      return absl::InternalError(error.what());
+      return absl::ResourceExhaustedError(
+          absl::StrCat("no memory or no thread to begin serving: ", error.what()));
     }
   }
 
@@ -182,8 +181,9 @@ int Main(int argc, char** argv) {
   if (!options.ok()) return Fail(options.status());
   try {
     return Serve(*options);
-  } catch (const std::exception& error) {  // memory, above all: a model that does not fit
-    return Fail(absl::InternalError(error.what()));
+  } catch (const std::exception& error) {  // the server itself: loading returns its errors
+    return Fail(absl::ResourceExhaustedError(
+        absl::StrCat("no memory or no thread to start the server: ", error.what())));
   }
 }
 

@@ -3,10 +3,15 @@
 #include "server/served_model.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <exception>
+#include <filesystem>
 #include <limits>
+#include <new>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -145,6 +150,33 @@ absl::StatusOr<ModelInfo> DescribeModel(const Options& options, const model::Mod
   return info;
 }
 
+// What the exception that is being handled, thrown while the model was loaded, says to the operator.
+// RESOURCE_EXHAUSTED without a message if there is no memory for one.
+absl::Status LoadError(absl::string_view doing, std::size_t threads) noexcept {
+  try {
+    try {
+      throw;
+    } catch (const std::bad_alloc&) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat("memory ran out while ", doing,
+                       ": smaller weights (--weights) and a smaller KV cache (--kv_cache_bytes) "
+                       "need less"));
+    } catch (const std::filesystem::filesystem_error& error) {  // is a std::system_error, too
+      return absl::InternalError(error.what());
+    } catch (const std::system_error& error) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat("a thread could not be started while ", doing, ": ", error.code().message(),
+                       ": memory, or the limit on threads (ulimit -u, the control group's "
+                       "pids.max), is too low for --threads=",
+                       threads));
+    } catch (const std::exception& error) {
+      return absl::InternalError(error.what());
+    }
+  } catch (...) {
+    return absl::Status(absl::StatusCode::kResourceExhausted, "");
+  }
+}
+
 }  // namespace
 
 ServedModel::ServedModel(ModelInfo info, model::Tokenizer tokenizer,
@@ -160,6 +192,17 @@ ServedModel::ServedModel(ModelInfo info, model::Tokenizer tokenizer,
       backend_{info_, tokenizer_, admission_, open_generations_, worker_} {}
 
 absl::StatusOr<std::unique_ptr<ServedModel>> ServedModel::Load(const Options& options) {
+  absl::string_view doing;
+  try {
+    return LoadOrThrow(options, doing);
+  } catch (...) {
+    return LoadError(doing, options.threads);
+  }
+}
+
+absl::StatusOr<std::unique_ptr<ServedModel>> ServedModel::LoadOrThrow(const Options& options,
+                                                                      absl::string_view& doing) {
+  doing = "the model's small files were read";
   const absl::Time begin = absl::Now();
   if (absl::Status status = ApplyFlags(options); !status.ok()) return status;
   // The small files first, so that an error in one of them is reported at once.
@@ -167,15 +210,19 @@ absl::StatusOr<std::unique_ptr<ServedModel>> ServedModel::Load(const Options& op
   absl::StatusOr<ModelInfo> info = DescribeModel(options, *source);
   if (!info.ok()) return info.status();
 
+  doing = "the model's threads were started";
   ModelThreads threads = StartModelThreads(options);
   model::Executor& executor = *threads.executor;
+  doing = "weights and tokenizer were read";
   absl::StatusOr<ModelFiles> files = LoadModelFiles(*source, info->config, options, executor);
   if (!files.ok()) return files.status();
+  doing = "the KV cache was made";
   absl::StatusOr<model::KvCache> cache =
       model::KvCache::Create(info->config, info->cache_positions / model::kernels::kBlockPositions,
                              options.kv_cache_type, executor);
   if (!cache.ok()) return cache.status();
 
+  doing = "the worker was made";
   info->weights = files->weights.report;
   info->fingerprint = Fingerprint(info->weights, options.kv_cache_type);
   info->max_token_bytes = MaxTokenBytes(files->tokenizer);

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "model/executor.h"
 #include "model/tokenizer/tokenizer.h"
 #include "server/engine/admission.h"
@@ -24,7 +25,8 @@ inline constexpr int kNumericsVersion = 1;
 class ServedModel {
  public:
   // Loads the model that options.model names, starts the worker, and logs what was loaded. An error
-  // names the file or the flag that is wrong.
+  // names the file or the flag that is wrong. RESOURCE_EXHAUSTED, naming what was being made, if
+  // memory or threads run out.
   static absl::StatusOr<std::unique_ptr<ServedModel>> Load(const Options& options);
 
   ServedModel(const ServedModel&) = delete;
@@ -34,6 +36,10 @@ class ServedModel {
   const Backend& backend() const { return backend_; }
 
  private:
+  // As Load, but throws what the standard library throws. `doing` is the part that is being made.
+  static absl::StatusOr<std::unique_ptr<ServedModel>> LoadOrThrow(const Options& options,
+                                                                  absl::string_view& doing);
+
   // Starts the worker.
   ServedModel(ModelInfo info, model::Tokenizer tokenizer, std::unique_ptr<model::Executor> executor,
               std::unique_ptr<model::LanguageModel> language_model, model::KvCache cache,

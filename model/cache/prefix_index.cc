@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "model/reserve.h"
 #include "xxhash.h"
 
 namespace cascade::model {
@@ -29,7 +30,7 @@ PrefixIndex::PrefixIndex(std::size_t num_blocks, std::uint64_t secret)
     : secret_(secret), prefix_of_(num_blocks) {
   // Twice what is ever in it: erased places are then always reclaimed in place, so Insert never
   // allocates.
-  entries_.reserve(2 * num_blocks);
+  Reserve(2 * num_blocks, entries_);
 }
 
 PrefixHash PrefixIndex::Root(absl::string_view salt) const {

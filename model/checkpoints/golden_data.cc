@@ -110,13 +110,13 @@ absl::Status GoldenData::CheckMadeFor(const std::string& model_folder) const {
   const std::string file = absl::StrCat(folder_, kProvenance);
   const absl::StatusOr<std::string> text = ReadTextFile(file, kLargestProvenance);
   if (!text.ok()) return text.status();
-  const absl::StatusOr<nlohmann::json> provenance = ParseJsonObject(*text, file);
+  const absl::StatusOr<JsonDocument> provenance = ParseJsonObject(*text, file);
   if (!provenance.ok()) return provenance.status();
-  JsonReader reader(*provenance, file);
+  JsonReader reader(**provenance, file);
   const std::optional<std::string> config_hash = reader.String("config_sha256");
-  const auto weights = provenance->find("weights_sha256");
+  const auto weights = (*provenance)->find("weights_sha256");
   if (!config_hash) reader.Refuse("config_sha256", "the hash of config.json");
-  if (weights == provenance->end() || !weights->is_object() || weights->empty()) {
+  if (weights == (*provenance)->end() || !weights->is_object() || weights->empty()) {
     reader.Refuse("weights_sha256", "an object with the hash of each weight file");
   }
   if (!reader.status().ok()) return reader.status();

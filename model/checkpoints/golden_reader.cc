@@ -99,14 +99,14 @@ std::vector<nlohmann::json> GoldenReader::Objects(absl::string_view name) {
   const std::string path = absl::StrCat(folder_, "/", name, ".json");
   const std::string text = Text(path);
   if (!status_.ok()) return {};
-  const absl::StatusOr<nlohmann::json> array = ParseJsonArray(text, path);
+  const absl::StatusOr<JsonDocument> array = ParseJsonArray(text, path);
   Keep(array.status());
   if (!array.ok()) return {};
-  Require(
-      !array->empty() && std::ranges::all_of(*array, [](const auto& e) { return e.is_object(); }),
-      absl::StrCat(name, ".json"), "at least one element, all of them objects");
+  Require(!(*array)->empty() &&
+              std::ranges::all_of(**array, [](const auto& e) { return e.is_object(); }),
+          absl::StrCat(name, ".json"), "at least one element, all of them objects");
   if (!status_.ok()) return {};
-  return {array->begin(), array->end()};
+  return {(*array)->begin(), (*array)->end()};
 }
 
 }  // namespace cascade::model

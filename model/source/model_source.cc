@@ -2,8 +2,10 @@
 
 #include "model/source/model_source.h"
 
+#include <new>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "model/config.h"
 #include "model/executor.h"
 #include "model/source/hugging_face_folder.h"
@@ -20,7 +22,11 @@ absl::StatusOr<LoadedWeights> LoadWeights(const ModelSource& source, const Model
                                           const LoadOptions& options, Executor& executor) {
   absl::StatusOr<WeightFiles> files = source.OpenWeights();
   if (!files.ok()) return files.status();
-  return LoadGpt2Weights(*std::move(files), config, options, executor);
+  try {
+    return LoadGpt2Weights(*std::move(files), config, options, executor);
+  } catch (const std::bad_alloc&) {  // of something small: large tensors are named by their loader
+    return absl::ResourceExhaustedError("memory ran out while the weights were read");
+  }
 }
 
 }  // namespace cascade::model

@@ -20,7 +20,7 @@ struct ModelConfig;
 // The four parts of a model. Each call reads one of them from the disk, and may be made from any
 // thread. Errors name the file that is wrong, the place in it and what was expected there:
 // NOT_FOUND if the part is missing, INVALID_ARGUMENT if it is malformed or of a model that is no
-// GPT-2.
+// GPT-2, RESOURCE_EXHAUSTED if there is no memory for it.
 class ModelSource {
  public:
   virtual ~ModelSource() = default;

@@ -7,6 +7,8 @@
 #include <cassert>
 #include <functional>
 
+#include "model/reserve.h"
+
 namespace cascade::model {
 namespace {
 
@@ -56,7 +58,7 @@ BytePairEncoder::BytePairEncoder(const Vocabulary& vocabulary)
   }
   // In a vocabulary made by BPE training every token is what its own bytes merge to. A file need
   // not be one, so each token is tried; those that pass need no merging when they occur as words.
-  words_.reserve(vocabulary.tokens.size());
+  Reserve(vocabulary.tokens.size(), words_);
   Scratch scratch;
   std::vector<TokenId> ids;
   for (std::size_t id = 0; id < vocabulary.tokens.size(); ++id) {

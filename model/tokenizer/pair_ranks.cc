@@ -4,11 +4,13 @@
 
 #include <bit>
 
+#include "model/reserve.h"
+
 namespace cascade::model {
 
 PairRanks::PairRanks(std::size_t pairs)
     : bitmap_(std::bit_ceil(pairs / 8 + 1)), shift_(64 - std::countr_zero(64 * bitmap_.size())) {
-  ranks_.reserve(pairs);
+  Reserve(pairs, ranks_);
 }
 
 void PairRanks::Set(TokenId left, TokenId right, std::uint32_t rank) {

@@ -6,9 +6,9 @@
 #include <cassert>
 #include <filesystem>
 #include <limits>
+#include <unordered_set>
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "model/json_document.h"
 #include "model/tokenizer/added_tokens.h"
@@ -61,8 +61,8 @@ absl::StatusOr<Vocabulary> ReadVocabulary(const std::filesystem::path& folder) {
 }
 
 // The special tokens that no text merges to.
-absl::flat_hash_set<TokenId> SpecialIds(const Vocabulary& vocabulary) {
-  absl::flat_hash_set<TokenId> ids;
+std::unordered_set<TokenId> SpecialIds(const Vocabulary& vocabulary) {
+  std::unordered_set<TokenId> ids;
   for (const AddedToken& added : vocabulary.added) {
     if (added.special) ids.insert(added.id);
   }
@@ -91,7 +91,7 @@ struct Tokenizer::Impl {
   Vocabulary vocabulary;
   WordPattern pattern;
   BytePairEncoder encoder;  // borrows the vocabulary
-  absl::flat_hash_set<TokenId> special_ids;
+  std::unordered_set<TokenId> special_ids;
   std::optional<TokenId> end_of_text;
 };
 

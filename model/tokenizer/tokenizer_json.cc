@@ -159,12 +159,12 @@ absl::Status AddMerges(absl::string_view name, const json& model, VocabularyBuil
 
 absl::StatusOr<Vocabulary> ParseTokenizerJson(NamedText tokenizer_json) {
   const absl::string_view name = tokenizer_json.name;
-  const absl::StatusOr<json> document = ParseJsonObject(tokenizer_json.text, name);
+  const absl::StatusOr<JsonDocument> document = ParseJsonObject(tokenizer_json.text, name);
   if (!document.ok()) return document.status();
-  if (absl::Status checked = CheckRules(name, *document); !checked.ok()) return checked;
-  const json& model = Member(*document, "model");
+  if (absl::Status checked = CheckRules(name, **document); !checked.ok()) return checked;
+  const json& model = Member(**document, "model");
   VocabularyBuilder builder;
-  if (absl::Status added = AddAddedTokens(name, *document, builder); !added.ok()) return added;
+  if (absl::Status added = AddAddedTokens(name, **document, builder); !added.ok()) return added;
   if (absl::Status added = AddTokens(name, model, builder); !added.ok()) return added;
   if (absl::Status added = AddMerges(name, model, builder); !added.ok()) return added;
   return builder.Finish(absl::StrCat(name, ": model.vocab"));

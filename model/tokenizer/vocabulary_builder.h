@@ -3,10 +3,13 @@
 // final checks.
 #pragma once
 
+#include <cstddef>
+#include <functional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/hash/hash.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -42,12 +45,19 @@ class VocabularyBuilder {
   absl::StatusOr<Vocabulary> Finish(absl::string_view where);
 
  private:
+  struct TextHash {
+    using is_transparent = void;
+    std::size_t operator()(absl::string_view text) const { return absl::HashOf(text); }
+  };
+  // The standard map, whose state is good after an insertion that found no memory; Abseil's is not.
+  using Ids = std::unordered_map<std::string, TokenId, TextHash, std::equal_to<>>;
+
   absl::Status Place(absl::string_view where, TokenId id, std::string bytes);
 
   Vocabulary vocabulary_;
-  std::vector<bool> taken_;                              // [vocab_size]
-  absl::flat_hash_map<std::string, TokenId> ids_;        // by the token in the byte alphabet
-  absl::flat_hash_map<std::string, TokenId> added_ids_;  // by the token's text
+  std::vector<bool> taken_;  // [vocab_size]
+  Ids ids_;                  // by the token in the byte alphabet
+  Ids added_ids_;            // by the token's text
 };
 
 }  // namespace cascade::model

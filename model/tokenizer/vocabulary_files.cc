@@ -17,9 +17,9 @@ namespace {
 absl::Status ForEachId(
     NamedText file,
     absl::FunctionRef<absl::Status(const std::string&, TokenId, absl::string_view)> take) {
-  const absl::StatusOr<nlohmann::json> document = ParseJsonObject(file.text, file.name);
+  const absl::StatusOr<JsonDocument> document = ParseJsonObject(file.text, file.name);
   if (!document.ok()) return document.status();
-  for (const auto& [key, value] : document->items()) {
+  for (const auto& [key, value] : (*document)->items()) {
     const std::string where = absl::StrCat(file.name, ": key ", Quoted(key));
     const absl::StatusOr<TokenId> id = ParseTokenId(where, value);
     if (!id.ok()) return id.status();

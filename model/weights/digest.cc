@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <new>
 #include <span>
 
 #include "absl/strings/escaping.h"
@@ -20,7 +21,10 @@ constexpr std::size_t kPieceBytes = std::size_t{1} << 18;
 
 }  // namespace
 
-WeightsDigest::WeightsDigest() : state_(XXH3_createState()) { XXH3_128bits_reset(state_.get()); }
+WeightsDigest::WeightsDigest() : state_(XXH3_createState()) {
+  if (state_ == nullptr) throw std::bad_alloc();
+  XXH3_128bits_reset(state_.get());
+}
 
 void WeightsDigest::Free::operator()(XXH3_state_s* state) const { XXH3_freeState(state); }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdint>
+#include <new>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -108,6 +109,25 @@ absl::Status CheckQuantized(const Gpt2Tensor& row, const WeightFiles& files,
       "; f32, bf16 and f16 can hold them"));
 }
 
+// Fills the matrix or vector that `row` points to.
+absl::Status Convert(const Gpt2Tensor& row, const WeightFiles& files,
+                     const WeightFiles::Entry& entry, WeightType type, Executor& executor) {
+  const StoredType& stored = TypeOf(entry);
+  try {
+    if (row.matrix == nullptr) {
+      *row.values = stored.widen(entry.tensor.bytes);
+      return absl::OkStatus();
+    }
+    *row.matrix = kernels::PackedMatrix::Pack(row.Source(entry.tensor.bytes, stored.type),
+                                              row.TypeInMemory(type), executor);
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError(absl::StrCat(files.PathOf(entry), ": tensor \"", row.name,
+                                                     "\": no memory for its ",
+                                                     row.BytesInMemory(type), " bytes"));
+  }
+  return CheckQuantized(row, files, entry);
+}
+
 // A few bytes from the middle of a tensor, as text.
 absl::string_view Sample(const StoredTensor& tensor) {
   constexpr std::size_t kSampleBytes = 64;
@@ -164,20 +184,12 @@ absl::Status Gpt2Source::Read(const ReadOptions& options, Executor& executor, We
   std::size_t done = 0;
   for (const Gpt2Tensor& row : table_) {
     const WeightFiles::Entry& entry = *files_.Find(row.name);
-    const StoredTensor& tensor = entry.tensor;
-    const StoredType& stored = TypeOf(entry);
-    digest.Add(row.name, tensor, stored);
-    if (row.matrix != nullptr) {
-      *row.matrix = kernels::PackedMatrix::Pack(row.Source(tensor.bytes, stored.type),
-                                                row.TypeInMemory(options.type), executor);
-      absl::Status quantized = CheckQuantized(row, files_, entry);
-      if (!quantized.ok()) return quantized;
-    } else {
-      *row.values = stored.widen(tensor.bytes);
-    }
+    digest.Add(row.name, entry.tensor, TypeOf(entry));
+    absl::Status converted = Convert(row, files_, entry, options.type, executor);
+    if (!converted.ok()) return converted;
     files_.Release(entry);
     if (absl::Status status = on_tensor(row); !status.ok()) return status;
-    done += tensor.bytes.size();
+    done += entry.tensor.bytes.size();
     if (!options.on_progress) continue;
     if (absl::Status status = options.on_progress(done, bytes()); !status.ok()) return status;
   }

@@ -169,13 +169,13 @@ absl::StatusOr<StoredTensors> ParseSafetensors(std::span<const std::byte> bytes,
                                                absl::string_view file, Metadata* metadata) {
   const absl::StatusOr<absl::string_view> header = Header(bytes, file);
   if (!header.ok()) return header.status();
-  const absl::StatusOr<json> entries = ParseJsonObject(*header, absl::StrCat(file, ": header"));
+  const absl::StatusOr<JsonDocument> entries = ParseJsonObject(*header, absl::StrCat(file, ": header"));
   if (!entries.ok()) return entries.status();
 
   const std::span<const std::byte> data = bytes.subspan(kLengthBytes + header->size());
   StoredTensors tensors;
   std::vector<Extent> extents;
-  for (const auto& [name, entry] : entries->items()) {
+  for (const auto& [name, entry] : (*entries)->items()) {
     if (name == "__metadata__") {
       if (absl::Status read = ReadMetadata(entry, file, metadata); !read.ok()) return read;
       continue;

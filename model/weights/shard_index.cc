@@ -19,10 +19,10 @@ bool IsPlainFileName(absl::string_view name) {
 }  // namespace
 
 absl::StatusOr<ShardIndex> ParseShardIndex(absl::string_view json, absl::string_view file) {
-  const absl::StatusOr<nlohmann::json> document = ParseJsonObject(json, file);
+  const absl::StatusOr<JsonDocument> document = ParseJsonObject(json, file);
   if (!document.ok()) return document.status();
-  const auto weight_map = document->find("weight_map");
-  if (weight_map == document->end() || !weight_map->is_object() || weight_map->empty()) {
+  const auto weight_map = (*document)->find("weight_map");
+  if (weight_map == (*document)->end() || !weight_map->is_object() || weight_map->empty()) {
     return absl::InvalidArgumentError(
         absl::StrCat(file, ": expected weight_map, an object that names each tensor's shard"));
   }

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cassert>
 #include <chrono>
+#include <exception>
+#include <utility>
 
 #include "server/engine/affinity.h"
 
@@ -52,10 +54,17 @@ void EpochCounter::WaitFor(std::uint32_t wanted, WaitStrategy strategy) const {
 ThreadPool::ThreadPool(std::size_t threads, WaitStrategy strategy) : strategy_(strategy) {
   assert(threads >= 1);
   threads_.reserve(threads - 1);
-  for (std::size_t i = 1; i < threads; ++i) threads_.emplace_back([this, i] { Serve(i); });
+  try {
+    for (std::size_t i = 1; i < threads; ++i) threads_.emplace_back([this, i] { Serve(i); });
+  } catch (...) {
+    EndThreads();
+    throw;
+  }
 }
 
-ThreadPool::~ThreadPool() {
+ThreadPool::~ThreadPool() { EndThreads(); }
+
+void ThreadPool::EndThreads() {
   Announce({});
   for (std::thread& thread : threads_) thread.join();
 }
@@ -82,6 +91,9 @@ void ThreadPool::ForRanges(std::size_t count, std::size_t grain, Body body) {
   Announce(job);
   RunRange(job, 0);
   finished_.WaitFor(all_finished_, strategy_);
+  if (!has_failed_.load(std::memory_order_relaxed)) return;
+  has_failed_.store(false, std::memory_order_relaxed);
+  std::rethrow_exception(std::exchange(failure_, nullptr));
 }
 
 void ThreadPool::Announce(const Job& job) {
@@ -102,12 +114,16 @@ void ThreadPool::Serve(std::size_t index) {
   }
 }
 
-void ThreadPool::RunRange(const Job& job, std::size_t index) {
+void ThreadPool::RunRange(const Job& job, std::size_t index) noexcept {
   if (index >= job.ranges) return;
   const std::size_t units = (job.count + job.grain - 1) / job.grain;
   const std::size_t begin = units * index / job.ranges * job.grain;
   const std::size_t end = units * (index + 1) / job.ranges * job.grain;
-  (*job.body)({begin, std::min(end, job.count)});
+  try {
+    (*job.body)({begin, std::min(end, job.count)});
+  } catch (...) {
+    if (!has_failed_.exchange(true)) failure_ = std::current_exception();
+  }
 }
 
 }  // namespace cascade::server

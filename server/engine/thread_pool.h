@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <span>
 #include <thread>
 #include <vector>
@@ -48,7 +49,7 @@ class alignas(64) EpochCounter {
 // Cost: about a microsecond a call for four threads. tests/bench/thread_pool_bench.cc
 class ThreadPool final : public model::Executor {
  public:
-  // REQUIRES: threads >= 1.
+  // REQUIRES: threads >= 1. Throws std::system_error if a thread cannot be started.
   explicit ThreadPool(std::size_t threads, WaitStrategy strategy = WaitStrategy::kSpin);
   ~ThreadPool() override;
   ThreadPool(const ThreadPool&) = delete;
@@ -75,13 +76,19 @@ class ThreadPool final : public model::Executor {
 
   void Serve(std::size_t index);
   void Announce(const Job& job);
-  static void RunRange(const Job& job, std::size_t index);
+  void EndThreads();
+
+  // Keeps the first exception of a round for its caller: one that left here on a thread of the pool
+  // would end the process.
+  void RunRange(const Job& job, std::size_t index) noexcept;
 
   const WaitStrategy strategy_;
   Job job_;
   EpochCounter round_;              // jobs so far
   EpochCounter finished_;           // threads that have finished a job, summed over all rounds
   std::uint32_t all_finished_ = 0;  // what finished_ becomes in this round
+  std::atomic<bool> has_failed_ = false;
+  std::exception_ptr failure_;  // of the thread that set has_failed_; then the caller's
   std::vector<std::thread> threads_;
 };
 

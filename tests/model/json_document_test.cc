@@ -24,7 +24,7 @@ using Parts = std::vector<std::string>;
 TEST(JsonDocumentTest, ReadsAnObject) {
   const auto document = ParseJsonObject(R"({"a": [1, {"b": null}]})", "f.json");
   ASSERT_THAT(document, IsOk());
-  EXPECT_EQ(document->at("a").at(0), 1);
+  EXPECT_EQ((*document)->at("a").at(0), 1);
 }
 
 TEST(JsonDocumentTest, NamesTheByteThatIsWrong) {

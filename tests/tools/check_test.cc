@@ -75,13 +75,13 @@ TEST_F(CheckTest, PrintsJsonLines) {
   const std::vector<std::string> lines = absl::StrSplit(out_.str(), '\n', absl::SkipEmpty());
   ASSERT_EQ(lines.size(), 13U);
   const auto ffn = testing::ValueOrDie(model::ParseJsonObject(lines[6], "line 6"));
-  EXPECT_EQ(ffn["checkpoint"], 6);
-  EXPECT_EQ(ffn["tolerance"], 1e-4);
-  EXPECT_EQ(ffn["verdict"], "FAIL");
-  EXPECT_EQ(ffn["mismatch"]["element"], "element [0, 7]");
+  EXPECT_EQ((*ffn)["checkpoint"], 6);
+  EXPECT_EQ((*ffn)["tolerance"], 1e-4);
+  EXPECT_EQ((*ffn)["verdict"], "FAIL");
+  EXPECT_EQ((*ffn)["mismatch"]["element"], "element [0, 7]");
   const auto block = testing::ValueOrDie(model::ParseJsonObject(lines[7], "line 7"));
-  EXPECT_EQ(block["verdict"], "not measured");
-  EXPECT_EQ(block["note"], "checkpoint 6 failed");
+  EXPECT_EQ((*block)["verdict"], "not measured");
+  EXPECT_EQ((*block)["note"], "checkpoint 6 failed");
 }
 
 TEST_F(CheckTest, DrawsThePageWhetherItPassesOrFails) {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <new>
 #include <random>
 #include <set>
 #include <string>
@@ -93,6 +94,23 @@ TEST_P(ThreadPoolTest, EveryThreadTakesItsRangeAtTheSameTime) {
   });
   EXPECT_EQ(here.size(), Threads());
   EXPECT_TRUE(here.contains(std::this_thread::get_id()));
+}
+
+TEST_P(ThreadPoolTest, AnExceptionReachesTheCallerOnceAllRangesHaveEnded) {
+  for (std::size_t thrower = 0; thrower < Threads(); ++thrower) {
+    std::atomic<std::size_t> ended = 0;
+    const auto body = [&](IndexRange range) {
+      ++ended;
+      if (range.begin == thrower) throw std::bad_alloc();
+    };
+    EXPECT_THROW(pool_.ForRanges(Threads(), 1, body), std::bad_alloc) << "range " << thrower;
+    EXPECT_EQ(ended, Threads());
+  }
+  const auto all_throw = [](IndexRange) { throw std::bad_alloc(); };
+  EXPECT_THROW(pool_.ForRanges(Threads(), 1, all_throw), std::bad_alloc);
+  std::atomic<std::size_t> visited = 0;
+  pool_.ForRanges(Threads(), 1, [&](IndexRange) { ++visited; });  // the failure is forgotten
+  EXPECT_EQ(visited, Threads());
 }
 
 TEST_P(ThreadPoolTest, WhatABodyWroteIsSeenByTheCallerAndTheNextRound) {

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <new>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -93,6 +94,16 @@ class CheckCommand : public Command {
  private:
   // Climbs, and shows each rung as soon as its verdict is known.
   absl::StatusOr<Results> Check(const CheckSubject& subject, bool json, Console& console) const {
+    try {
+      return CheckOrThrow(subject, json, console);
+    } catch (const std::bad_alloc&) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat(subject.model, ": memory ran out while the model was checked"));
+    }
+  }
+
+  absl::StatusOr<Results> CheckOrThrow(const CheckSubject& subject, bool json,
+                                       Console& console) const {
     const auto checked = model::CheckedModel::Open({subject.model, subject.golden, tokenizer_});
     if (!checked.ok()) return checked.status();
     model::CheckedModel& model = **checked;
