@@ -23,6 +23,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
+#include "server/bus_error.h"
 #include "server/listener/connection_limits.h"
 #include "server/observability/grpc_log.h"
 #include "server/observability/logs.h"
@@ -57,8 +58,7 @@ class ShutdownSignals {
 };
 
 int Fail(const absl::Status& status) {
-  const absl::string_view message =
-      status.message().empty() ? "memory ran out" : status.message();
+  const absl::string_view message = status.message().empty() ? "memory ran out" : status.message();
   WriteLastLine(absl::StrCat("cascade-server: ", message));
   return EXIT_FAILURE;
 }
@@ -153,6 +153,7 @@ void PrintChosenPorts(const std::vector<std::string>& listen,
 int Serve(const Options& options) {
   const ShutdownSignals signals;
   std::signal(SIGPIPE, SIG_IGN);  // a reader of stderr that goes away does not end the server
+  ExplainBusErrors();
   StartLogging(options.log);
   RouteGrpcLogs();
   RaiseDescriptorLimit();

@@ -78,14 +78,18 @@ class ProgressLines {
 };
 
 void LogPackedFile(const std::string& path, const model::PackedFileOutcome& outcome) {
+  const bool is_shared = outcome.reason_not_shared.empty();
+  const LogField shared("shared",
+                        is_shared ? "yes" : absl::StrCat("no: ", outcome.reason_not_shared));
   switch (outcome.use) {
     case model::PackedFileUse::kNone:
       break;
     case model::PackedFileUse::kRead:
-      Log(LogLevel::kInfo, "packed weights read", {{"path", path}});
+      Log(LogLevel::kInfo, "packed weights read", {{"path", path}, shared});
       break;
     case model::PackedFileUse::kMade:
-      Log(LogLevel::kInfo, "packed weights made", {{"path", path}, {"reason", outcome.reason}});
+      Log(LogLevel::kInfo, "packed weights made",
+          {{"path", path}, {"reason", outcome.reason}, shared});
       break;
     case model::PackedFileUse::kFailed:
       Log(LogLevel::kWarning,
@@ -118,6 +122,7 @@ absl::StatusOr<ModelFiles> LoadModelFiles(const model::ModelSource& source,
   model::LoadOptions load;
   load.type = options.weights;
   load.packed_file = PackedWeightsPath(options);
+  load.share_packed_file = true;
   load.on_progress = [&](std::size_t done, std::size_t total) {
     lines.OnProgress(done, total);
     return reader.Poll();  // a broken tokenizer need not wait for the last of the weights

@@ -24,6 +24,7 @@
 #include "model/gpt2.h"
 #include "model/kernels/simd_target.h"
 #include "model/source/model_source.h"
+#include "model/weights/file_memory.h"
 #include "model/weights/gpt2_weights.h"
 #include "server/cgroup.h"
 #include "server/engine/affinity.h"
@@ -150,8 +151,8 @@ absl::StatusOr<ModelInfo> DescribeModel(const Options& options, const model::Mod
   return info;
 }
 
-// What the exception that is being handled, thrown while the model was loaded, says to the operator.
-// RESOURCE_EXHAUSTED without a message if there is no memory for one.
+// What the exception that is being handled, thrown while the model was loaded, says to the
+// operator. RESOURCE_EXHAUSTED without a message if there is no memory for one.
 absl::Status LoadError(absl::string_view doing, std::size_t threads) noexcept {
   try {
     try {
@@ -182,10 +183,12 @@ absl::Status LoadError(absl::string_view doing, std::size_t threads) noexcept {
 ServedModel::ServedModel(ModelInfo info, model::Tokenizer tokenizer,
                          std::unique_ptr<model::Executor> executor,
                          std::unique_ptr<model::LanguageModel> language_model, model::KvCache cache,
+                         std::shared_ptr<model::FileMemory> packed_file,
                          const WorkerOptions& worker)
     : info_(std::move(info)),
       tokenizer_(std::move(tokenizer)),
       executor_(std::move(executor)),
+      packed_file_(std::move(packed_file)),
       admission_(info_.max_running + info_.max_queued),
       open_generations_(2 * admission_.limit()),
       worker_(std::move(language_model), std::move(cache), tokenizer_, worker),
@@ -226,14 +229,25 @@ absl::StatusOr<std::unique_ptr<ServedModel>> ServedModel::LoadOrThrow(const Opti
   info->weights = files->weights.report;
   info->fingerprint = Fingerprint(info->weights, options.kv_cache_type);
   info->max_token_bytes = MaxTokenBytes(files->tokenizer);
+  std::shared_ptr<model::FileMemory> packed_file = files->weights.weights.packed_file;
   auto gpt2 = std::make_unique<model::Gpt2>(info->config, std::move(files->weights.weights),
                                             options.worker.step_tokens, executor);
   LogLoaded(*info, options, absl::Now() - begin);
   std::optional<AffinityScope> tied;  // the worker's thread inherits this thread's CPU
   if (threads.worker_cpu) tied.emplace(*threads.worker_cpu);
-  return std::unique_ptr<ServedModel>(new ServedModel(*std::move(info), std::move(files->tokenizer),
-                                                      std::move(threads.executor), std::move(gpt2),
-                                                      *std::move(cache), options.worker));
+  return std::unique_ptr<ServedModel>(
+      new ServedModel(*std::move(info), std::move(files->tokenizer), std::move(threads.executor),
+                      std::move(gpt2), *std::move(cache), std::move(packed_file), options.worker));
+}
+
+absl::Status ServedModel::YieldPackedFile() {
+  if (packed_file_ == nullptr || !packed_file_->WriterWaits()) return absl::OkStatus();
+  if (absl::Status status = packed_file_->MakePrivate(); !status.ok()) return status;
+  Log(LogLevel::kWarning,
+      "a process opened the packed weights' file for writing: this process now has the weights in "
+      "its own memory",
+      {{"name", info_.name}});
+  return absl::OkStatus();
 }
 
 }  // namespace cascade::server

@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "model/executor.h"
@@ -13,6 +14,10 @@
 #include "server/grpc/backend.h"
 #include "server/grpc/model_info.h"
 #include "server/options.h"
+
+namespace cascade::model {
+class FileMemory;
+}  // namespace cascade::model
 
 namespace cascade::server {
 
@@ -35,6 +40,12 @@ class ServedModel {
   // Valid as long as this object.
   const Backend& backend() const { return backend_; }
 
+  // Lets a process that waits to write the packed weights' file go on, after copying the weights to
+  // this process's own memory, and logs it. To be called every few seconds, by one thread. An error
+  // if there is no memory for the copy or the file has changed: then results may be wrong, and the
+  // process must end at once.
+  absl::Status YieldPackedFile();
+
  private:
   // As Load, but throws what the standard library throws. `doing` is the part that is being made.
   static absl::StatusOr<std::unique_ptr<ServedModel>> LoadOrThrow(const Options& options,
@@ -43,11 +54,12 @@ class ServedModel {
   // Starts the worker.
   ServedModel(ModelInfo info, model::Tokenizer tokenizer, std::unique_ptr<model::Executor> executor,
               std::unique_ptr<model::LanguageModel> language_model, model::KvCache cache,
-              const WorkerOptions& worker);
+              std::shared_ptr<model::FileMemory> packed_file, const WorkerOptions& worker);
 
   const ModelInfo info_;
   const model::Tokenizer tokenizer_;
   const std::unique_ptr<model::Executor> executor_;
+  const std::shared_ptr<model::FileMemory> packed_file_;  // the model's; null: it has none
   Admission admission_;
   Admission open_generations_;
   Worker worker_;  // destroyed before the tokenizer that it borrows, and before the admission that

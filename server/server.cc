@@ -3,6 +3,7 @@
 #include "server/server.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -54,6 +55,12 @@ void HandOver(Acceptor& acceptor, FileDescriptor connection) {
   Acceptor::NewConnectionParameters parameters;
   parameters.fd = connection.Release();
   acceptor.HandleNewConnection(&parameters);
+}
+
+// Ends the process before an answer is sent that may be wrong.
+void EndNow(const absl::Status& status) {
+  WriteLastLine(absl::StrCat("cascade-server: ", status.message()));
+  std::_Exit(EXIT_FAILURE);
 }
 
 }  // namespace
@@ -124,6 +131,7 @@ void Server::StartWatching() {
   const absl::Duration period =
       std::min({kWatchPeriod, options_.worker_hang / 4, options_.worker.stalled_reader_limit / 4});
   ticker_.emplace(period, [this](absl::Duration passed) {
+    if (absl::Status status = model_->YieldPackedFile(); !status.ok()) EndNow(status);
     worker_hangs_ = watch_->Look(passed);
     health_.SetHanging(worker_hangs_);
     calls_.Advance(passed);

@@ -2,13 +2,14 @@
 
 #include "model/checkpoints/sha256.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
-#include "model/weights/mapped_file.h"
+#include "model/weights/file_memory.h"
 
 namespace cascade::model {
 namespace {
@@ -67,27 +68,28 @@ void Compress(const std::byte* block, State& state) {
   for (std::size_t i = 0; i < state.size(); ++i) state[i] += added[i];
 }
 
-}  // namespace
+constexpr State kInitial = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                            0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
 
-std::string Sha256(std::span<const std::byte> message) {
-  State state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-                 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-  const std::size_t whole = message.size() / kBlockBytes * kBlockBytes;
-  for (std::size_t at = 0; at < whole; at += kBlockBytes) Compress(message.data() + at, state);
+// Adds whole blocks.
+void AddBlocks(std::span<const std::byte> blocks, State& state) {
+  for (std::size_t at = 0; at < blocks.size(); at += kBlockBytes) {
+    Compress(blocks.data() + at, state);
+  }
+}
 
-  // The end: a bit 1, zeros, and the message's length in bits. It takes a second block where the
-  // first has no room for the length.
+// Adds what is left after the last whole block, and the end: a bit 1, zeros, and the message's
+// length in bits. It takes a second block where the first has no room for the length.
+std::string Finish(std::span<const std::byte> rest, std::size_t message_bytes, State state) {
   std::array<std::byte, 2 * kBlockBytes> tail{};
-  const std::size_t rest = message.size() - whole;
-  if (rest > 0) std::memcpy(tail.data(), message.data() + whole, rest);
-  tail[rest] = std::byte{0x80};
-  const std::size_t tail_bytes = rest + 9 <= kBlockBytes ? kBlockBytes : 2 * kBlockBytes;
-  std::uint64_t bits = std::uint64_t{message.size()} * 8;
+  if (!rest.empty()) std::memcpy(tail.data(), rest.data(), rest.size());
+  tail[rest.size()] = std::byte{0x80};
+  const std::size_t tail_bytes = rest.size() + 9 <= kBlockBytes ? kBlockBytes : 2 * kBlockBytes;
+  std::uint64_t bits = std::uint64_t{message_bytes} * 8;
   for (std::size_t i = 1; i <= 8; ++i, bits >>= 8) {
     tail[tail_bytes - i] = static_cast<std::byte>(bits & 0xFF);
   }
-  for (std::size_t at = 0; at < tail_bytes; at += kBlockBytes) Compress(tail.data() + at, state);
-
+  AddBlocks(std::span(tail).first(tail_bytes), state);
   std::string hex;
   for (const std::uint32_t word : state) {
     absl::StrAppend(&hex, absl::Hex(word, absl::kZeroPad8));
@@ -95,11 +97,33 @@ std::string Sha256(std::span<const std::byte> message) {
   return hex;
 }
 
+}  // namespace
+
+std::string Sha256(std::span<const std::byte> message) {
+  State state = kInitial;
+  const std::size_t whole = message.size() / kBlockBytes * kBlockBytes;
+  AddBlocks(message.first(whole), state);
+  return Finish(message.subspan(whole), message.size(), state);
+}
+
 absl::StatusOr<std::string> Sha256OfFile(const std::string& path) {
-  const absl::StatusOr<MappedFile> file = MappedFile::Open(path);
+  const absl::StatusOr<FileMemory> file = FileMemory::Open(path);
   if (!file.ok()) return file.status();
-  file->WillBeReadOnce();
-  return Sha256(file->bytes());
+  file->WillBeRead();
+  constexpr std::size_t kPieceBytes = std::size_t{4} << 20;  // whole blocks
+  State state = kInitial;
+  std::span<const std::byte> left = file->bytes();
+  while (true) {
+    const std::span<const std::byte> piece = left.first(std::min(kPieceBytes, left.size()));
+    if (absl::Status read = file->Read(piece); !read.ok()) return read;
+    if (piece.size() < kPieceBytes) break;
+    AddBlocks(piece, state);
+    file->Release(piece);
+    left = left.subspan(piece.size());
+  }
+  const std::size_t whole = left.size() / kBlockBytes * kBlockBytes;
+  AddBlocks(left.first(whole), state);
+  return Finish(left.subspan(whole), file->bytes().size(), state);
 }
 
 }  // namespace cascade::model

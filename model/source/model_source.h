@@ -33,7 +33,7 @@ class ModelSource {
 
   virtual absl::StatusOr<Tokenizer> ReadTokenizer() const = 0;
 
-  // Maps the files with the weights and parses what they say of their tensors; reads no tensor.
+  // Opens the files with the weights and parses what they say of their tensors; reads no tensor.
   virtual absl::StatusOr<WeightFiles> OpenWeights() const = 0;
 };
 

@@ -128,12 +128,11 @@ absl::Status Convert(const Gpt2Tensor& row, const WeightFiles& files,
   return CheckQuantized(row, files, entry);
 }
 
-// A few bytes from the middle of a tensor, as text.
-absl::string_view Sample(const StoredTensor& tensor) {
+// A few bytes from the middle of a tensor.
+std::span<const std::byte> Sample(const StoredTensor& tensor) {
   constexpr std::size_t kSampleBytes = 64;
   const std::size_t size = std::min(kSampleBytes, tensor.bytes.size());
-  const std::byte* const begin = tensor.bytes.data() + (tensor.bytes.size() - size) / 2;
-  return {reinterpret_cast<const char*>(begin), size};
+  return tensor.bytes.subspan((tensor.bytes.size() - size) / 2, size);
 }
 
 }  // namespace
@@ -147,7 +146,7 @@ absl::StatusOr<Gpt2Source> Gpt2Source::Open(WeightFiles files, const ModelConfig
   return source;
 }
 
-std::string Gpt2Source::Identity(WeightType type) const {
+absl::StatusOr<std::string> Gpt2Source::Identity(WeightType type) const {
   WeightsDigest digest;
   digest.AddText(absl::StrCat("layout ", kernels::kPackedLayoutVersion));
   digest.AddText(config_text_);
@@ -157,7 +156,9 @@ std::string Gpt2Source::Identity(WeightType type) const {
     const WeightType in_memory = row.matrix != nullptr ? row.TypeInMemory(type) : WeightType::kF32;
     digest.AddText(absl::StrCat(row.name, " ", entry.tensor.dtype, " ", ShapeText(row.shape),
                                 " as ", std::string(Name(in_memory))));
-    digest.AddText(Sample(entry.tensor));
+    const std::span<const std::byte> sample = Sample(entry.tensor);
+    if (absl::Status read = files_.Read(entry, sample); !read.ok()) return read;
+    digest.AddText({reinterpret_cast<const char*>(sample.data()), sample.size()});
     files_.Release(entry);
   }
   return digest.Hex();
@@ -184,6 +185,7 @@ absl::Status Gpt2Source::Read(const ReadOptions& options, Executor& executor, We
   std::size_t done = 0;
   for (const Gpt2Tensor& row : table_) {
     const WeightFiles::Entry& entry = *files_.Find(row.name);
+    if (absl::Status read_bytes = files_.Read(entry); !read_bytes.ok()) return read_bytes;
     digest.Add(row.name, entry.tensor, TypeOf(entry));
     absl::Status converted = Convert(row, files_, entry, options.type, executor);
     if (!converted.ok()) return converted;
@@ -195,7 +197,7 @@ absl::Status Gpt2Source::Read(const ReadOptions& options, Executor& executor, We
   }
   report.nan_count = digest.nan_count();
   report.fingerprint = digest.Hex();
-  return absl::OkStatus();
+  return files_.CheckUnchanged();
 }
 
 }  // namespace cascade::model

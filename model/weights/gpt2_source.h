@@ -18,7 +18,7 @@
 
 namespace cascade::model {
 
-// Keeps the files mapped while it lives.
+// Keeps the files open while it lives.
 class Gpt2Source {
  public:
   // Checks that `files` hold every tensor of `table` as the configuration describes it. Borrows the
@@ -34,7 +34,8 @@ class Gpt2Source {
   // Cache key of the packed file: changes whenever packing as `type` could give different bytes.
   // Covers file names, sizes and modification times, 64 bytes of every tensor, the type and the
   // configuration. A hash of all bytes would take as long as loading.
-  std::string Identity(kernels::WeightType type) const;
+  // Errors as FileMemory::Read.
+  absl::StatusOr<std::string> Identity(kernels::WeightType type) const;
 
   // The report of the weights as `type`, but for what only reading them tells: nan_count and
   // fingerprint.
@@ -48,7 +49,8 @@ class Gpt2Source {
   // Reads, hashes and converts tensor after tensor, in the table's order, into the matrices and
   // vectors that the table points to, and calls `on_tensor` after each, which may empty that matrix
   // or vector again. Beside those, memory holds one stored tensor at a time. An error that
-  // `on_tensor` or `on_progress` returns ends the reading. Fills in all of `report`.
+  // `on_tensor` or `on_progress` returns ends the reading. Fills in all of `report`. DATA_LOSS,
+  // naming the file, if a weight file was written or truncated meanwhile.
   absl::Status Read(const ReadOptions& options, Executor& executor, WeightsReport& report,
                     absl::FunctionRef<absl::Status(const Gpt2Tensor&)> on_tensor) const;
 

@@ -37,7 +37,10 @@ absl::StatusOr<LoadedWeights> LoadGpt2Weights(WeightFiles files, const ModelConf
   const Gpt2Source::ReadOptions read = {.type = type, .on_progress = options.on_progress};
   if (!options.packed_file.empty()) {
     PackedWeights packed(options.packed_file, *source, table);
-    loaded.packed_file = packed.ReadOrMake(read, executor, loaded);
+    absl::StatusOr<PackedFileOutcome> outcome =
+        packed.ReadOrMake(read, options.share_packed_file, executor, loaded);
+    if (!outcome.ok()) return outcome.status();
+    loaded.packed_file = *std::move(outcome);
     if (loaded.packed_file.use != PackedFileUse::kFailed) return loaded;
   }
   absl::Status status = ReadSource(*source, read, executor, loaded.report);

@@ -40,20 +40,18 @@ bool IsHash(std::span<const std::byte> hashes, std::size_t i, const Hash& hash) 
 
 }  // namespace
 
-std::size_t PackedHashesBytes(std::size_t data_bytes) {
-  return (PieceCount(data_bytes) + 2) * kHashBytes;
+void PackedHashes::Add(std::span<const std::byte> piece) {
+  const Hash hash = HashOf(piece);
+  hashes_.insert(hashes_.end(), hash.begin(), hash.end());
 }
 
-std::vector<std::byte> PackedHashesOf(std::span<const std::byte> header,
-                                      std::span<const std::byte> data) {
-  std::vector<std::byte> hashes;
-  const auto add = [&hashes](const Hash& hash) {
-    hashes.insert(hashes.end(), hash.begin(), hash.end());
-  };
-  add(HashOf(header));
-  for (std::size_t i = 0; i < PieceCount(data.size()); ++i) add(HashOf(Piece(data, i)));
-  add(HashOf(hashes));
-  return hashes;
+std::vector<std::byte> PackedHashes::Finish() {
+  Add(hashes_);
+  return std::move(hashes_);
+}
+
+std::size_t PackedHashes::BytesFor(std::size_t data_bytes) {
+  return (PieceCount(data_bytes) + 2) * kHashBytes;
 }
 
 absl::StatusOr<PackedFile> PackedFile::Parse(std::span<const std::byte> bytes,
@@ -88,7 +86,7 @@ absl::StatusOr<PackedFile> PackedFile::Parse(std::span<const std::byte> bytes,
   packed.data_ =
       bytes.subspan(header_bytes, static_cast<std::size_t>(packed.hashes_.data() - begin));
   if (packed.hashes_.data() + packed.hashes_.size() != bytes.data() + bytes.size() ||
-      packed.hashes_.size() != PackedHashesBytes(packed.data_.size())) {
+      packed.hashes_.size() != PackedHashes::BytesFor(packed.data_.size())) {
     return malformed(absl::StrCat(kPackedHashes, " of all pieces at the end"));
   }
   return packed;

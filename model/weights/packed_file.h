@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A file of packed weights, in the layout that the kernels read: the file is mapped and used
+// A file of packed weights, in the layout that the kernels read: the file's bytes are used
 // without conversion.
 //
 // It is a safetensors file, so that the usual tools can show its contents:
@@ -35,10 +35,22 @@ constexpr std::size_t Aligned(std::size_t bytes) {
   return (bytes + kPackedAlignment - 1) / kPackedAlignment * kPackedAlignment;
 }
 
-// The contents of the tensor kPackedHashes for a file's header and data, and their size.
-std::vector<std::byte> PackedHashesOf(std::span<const std::byte> header,
-                                      std::span<const std::byte> data);
-std::size_t PackedHashesBytes(std::size_t data_bytes);
+// Makes the contents of the tensor kPackedHashes, piece by piece.
+class PackedHashes {
+ public:
+  // Adds the hash of all bytes before the first tensor; then of each kPackedPiece bytes of the
+  // tensors, and of what is left at their end.
+  void Add(std::span<const std::byte> piece);
+
+  // The hashes, and the hash of them all.
+  std::vector<std::byte> Finish();
+
+  // How many bytes that are, for so many bytes of tensors.
+  static std::size_t BytesFor(std::size_t data_bytes);
+
+ private:
+  std::vector<std::byte> hashes_;
+};
 
 // A packed file that was parsed. Borrows the file's bytes.
 class PackedFile {

@@ -16,8 +16,9 @@
 #include <filesystem>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "model/weights/mapped_file.h"
+#include "model/weights/file_memory.h"
 #include "model/weights/packed_file.h"
 
 namespace cascade::model {
@@ -39,6 +40,24 @@ bool IsAt(int fd, const std::string& path) {
          mine.st_ino == named.st_ino;
 }
 
+// False, with errno, if the lock cannot be had.
+bool Flock(int fd, int operation) {
+  int locked = -1;
+  do {
+    locked = flock(fd, operation);
+  } while (locked != 0 && errno == EINTR);
+  return locked == 0;
+}
+
+// Waits until no process holds the lock on the file that `path` names. Waits with the file open for
+// reading only: open for writing it could not be shared by the process that makes it.
+void AwaitUnlocked(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  if (fd < 0) return;  // it has just been renamed or removed
+  (void)Flock(fd, LOCK_SH);
+  close(fd);
+}
+
 nlohmann::json Entry(std::size_t begin, std::size_t bytes) {
   return {{"dtype", "U8"}, {"shape", {bytes}}, {"data_offsets", {begin, begin + bytes}}};
 }
@@ -51,18 +70,16 @@ absl::StatusOr<PackedFileWriter> PackedFileWriter::Lock(const std::string& path)
     writer.fd_ =
         open(writer.TemporaryPath().c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
     if (writer.fd_ < 0) return writer.Error("open");
-    int locked = -1;
-    do {
-      locked = flock(writer.fd_, LOCK_EX);
-    } while (locked != 0 && errno == EINTR);
-    if (locked != 0) {
-      const absl::Status error = writer.Error("lock");
-      close(std::exchange(writer.fd_, -1));  // not removed: another process may be writing it
-      return error;
+    if (Flock(writer.fd_, LOCK_EX | LOCK_NB)) {
+      // The process that held the lock may have renamed or removed the file: then lock the new one.
+      if (IsAt(writer.fd_, writer.TemporaryPath())) return writer;
+      close(std::exchange(writer.fd_, -1));
+      continue;
     }
-    // The process that held the lock may have renamed or removed the file: then lock the new one.
-    if (IsAt(writer.fd_, writer.TemporaryPath())) return writer;
-    close(std::exchange(writer.fd_, -1));
+    const absl::Status error = writer.Error("lock");
+    close(std::exchange(writer.fd_, -1));  // not removed: another process may be writing it
+    if (!absl::IsUnavailable(error)) return error;
+    AwaitUnlocked(writer.TemporaryPath());
   }
 }
 
@@ -71,12 +88,11 @@ PackedFileWriter::PackedFileWriter(PackedFileWriter&& other) noexcept
       fd_(std::exchange(other.fd_, -1)),
       header_bytes_(other.header_bytes_),
       data_bytes_(other.data_bytes_),
-      entries_(std::move(other.entries_)),
-      published_(other.published_) {}
+      entries_(std::move(other.entries_)) {}
 
 PackedFileWriter::~PackedFileWriter() {
   if (fd_ < 0) return;
-  if (!published_) unlink(TemporaryPath().c_str());  // still locked: no other process writes it
+  unlink(TemporaryPath().c_str());  // still locked: no other process writes it
   close(fd_);
 }
 
@@ -125,7 +141,7 @@ absl::StatusOr<std::string> PackedFileWriter::Header(
     const std::map<std::string, std::string>& metadata) {
   entries_["__metadata__"] = metadata;
   entries_["__metadata__"][std::string(kPackedFormatKey)] = std::string(kPackedFormat);
-  entries_[std::string(kPackedHashes)] = Entry(data_bytes_, PackedHashesBytes(data_bytes_));
+  entries_[std::string(kPackedHashes)] = Entry(data_bytes_, PackedHashes::BytesFor(data_bytes_));
   const std::string json = entries_.dump();
   if (kLengthBytes + json.size() > header_bytes_) {
     return absl::InternalError(absl::StrCat(TemporaryPath(), ": its header is too large"));
@@ -142,17 +158,23 @@ absl::Status PackedFileWriter::WriteHeaderAndHashes(const std::string& header) c
   const std::size_t end = header_bytes_ + data_bytes_;
   if (absl::Status written = WriteAt(0, BytesOf(header)); !written.ok()) return written;
   if (ftruncate(fd_, static_cast<off_t>(end)) != 0) return Error("extend");
-  const absl::StatusOr<MappedFile> mapped = MappedFile::Open(TemporaryPath());
-  if (!mapped.ok()) return mapped.status();
-  const std::vector<std::byte> hashes =
-      PackedHashesOf(mapped->bytes().first(header_bytes_), mapped->bytes().subspan(header_bytes_));
-  return WriteAt(end, hashes);
+  const absl::StatusOr<FileMemory> file = FileMemory::Open(TemporaryPath());
+  if (!file.ok()) return file.status();
+  PackedHashes hashes;
+  for (std::size_t at = 0, size = header_bytes_; at < end; at += size) {
+    if (at > 0) size = std::min(kPackedPiece, end - at);
+    const std::span<const std::byte> piece = file->bytes().subspan(at, size);
+    if (absl::Status read = file->Read(piece); !read.ok()) return read;
+    hashes.Add(piece);
+    file->Release(piece);
+  }
+  return WriteAt(end, hashes.Finish());
 }
 
 absl::Status PackedFileWriter::Publish() {
   if (fsync(fd_) != 0) return Error("write to the disk");
   if (std::rename(TemporaryPath().c_str(), path_.c_str()) != 0) return Error("rename");
-  published_ = true;
+  close(std::exchange(fd_, -1));  // a file that is open for writing cannot be shared
   // The new name is on the disk once the folder is. A file that is lost in a power cut is made
   // again by the next start.
   const int folder =

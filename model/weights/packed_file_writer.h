@@ -36,7 +36,7 @@ class PackedFileWriter {
   absl::Status Append(absl::string_view name, std::span<const std::byte> bytes);
 
   // Writes the header with this metadata, waits until all of the file is on the disk, and renames
-  // it: readers find the old file or the new one, never a part.
+  // it: readers find the old file or the new one, never a part. Gives the lock back.
   absl::Status Finish(const std::map<std::string, std::string>& metadata);
 
  private:
@@ -53,7 +53,6 @@ class PackedFileWriter {
   std::size_t header_bytes_ = 0;  // reserved at the beginning of the file
   std::size_t data_bytes_ = 0;    // of tensors, so far
   nlohmann::json entries_;        // of the header
-  bool published_ = false;
 };
 
 }  // namespace cascade::model

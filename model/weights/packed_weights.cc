@@ -2,17 +2,21 @@
 
 #include "model/weights/packed_weights.h"
 
+#include <algorithm>
 #include <cstring>
 #include <map>
+#include <memory>
 #include <span>
 #include <utility>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "model/weights/file_memory.h"
 #include "model/weights/gpt2_weights.h"
 #include "model/weights/packed_file.h"
 #include "model/weights/packed_file_writer.h"
+#include "model/weights/safetensors.h"
 
 namespace cascade::model {
 namespace {
@@ -67,58 +71,100 @@ absl::Status Fill(const Gpt2Tensor& row, WeightType type, const PackedFile& file
   return absl::OkStatus();
 }
 
-}  // namespace
-
-PackedFileOutcome PackedWeights::ReadOrMake(const Gpt2Source::ReadOptions& options,
-                                            Executor& executor, LoadedWeights& loaded) {
-  absl::Status read = Read(options, executor, loaded);
-  if (read.ok()) return {.use = PackedFileUse::kRead, .reason = ""};
-  absl::Status made = MakeAndRead(options, executor, loaded);
-  if (made.ok()) return {.use = PackedFileUse::kMade, .reason = std::string(read.message())};
-  return {.use = PackedFileUse::kFailed, .reason = std::string(made.message())};
+// Reads all of the file, on all threads.
+absl::Status ReadAll(const FileMemory& file, Executor& executor) {
+  constexpr std::size_t kPieceBytes = std::size_t{16} << 20;
+  const std::span<const std::byte> bytes = file.bytes();
+  std::vector<absl::Status> statuses((bytes.size() + kPieceBytes - 1) / kPieceBytes);
+  executor.ForRanges(statuses.size(), 1, [&](IndexRange range) {
+    for (std::size_t i = range.begin; i < range.end; ++i) {
+      const std::size_t at = i * kPieceBytes;
+      statuses[i] = file.Read(bytes.subspan(at, std::min(kPieceBytes, bytes.size() - at)));
+    }
+  });
+  absl::Status status;
+  for (const absl::Status& piece : statuses) status.Update(piece);
+  return status;
 }
 
-absl::Status PackedWeights::Read(const Gpt2Source::ReadOptions& options, Executor& executor,
-                                 LoadedWeights& loaded) const {
-  absl::StatusOr<MappedFile> mapped = MappedFile::Open(path_);
-  if (!mapped.ok()) return mapped.status();
-  const absl::StatusOr<PackedFile> file = PackedFile::Parse(mapped->bytes(), path_);
+// Brings all of the file into memory: shared, if that is wanted and possible, or as a copy.
+absl::Status Fetch(FileMemory& file, bool share, Executor& executor, PackedFileOutcome& outcome) {
+  absl::Status shared = share ? file.Share() : absl::CancelledError("sharing was not asked for");
+  outcome.reason_not_shared = std::string(shared.message());
+  if (shared.ok()) return absl::OkStatus();
+  file.WillBeRead();
+  return ReadAll(file, executor);
+}
+
+}  // namespace
+
+absl::StatusOr<PackedFileOutcome> PackedWeights::ReadOrMake(const Gpt2Source::ReadOptions& options,
+                                                            bool share, Executor& executor,
+                                                            LoadedWeights& loaded) {
+  PackedFileOutcome outcome{.use = PackedFileUse::kRead};
+  const absl::Status read = Read(options.type, share, executor, loaded, outcome);
+  if (read.ok()) return outcome;
+  outcome.use = PackedFileUse::kMade;
+  outcome.reason = std::string(read.message());
+  const auto failed = [](const absl::Status& why) {
+    return PackedFileOutcome{.use = PackedFileUse::kFailed, .reason = std::string(why.message())};
+  };
+
+  absl::StatusOr<PackedFileWriter> writer = PackedFileWriter::Lock(path_);
+  if (!writer.ok()) return failed(writer.status());
+  // Another process may have made the file while this one waited for the lock.
+  if (Read(options.type, share, executor, loaded, outcome).ok()) return outcome;
+  const Ended made = Make(options, executor, *writer);
+  if (!made.loading.ok()) return made.loading;
+  if (!made.file.ok()) return failed(made.file);
+  const absl::Status read_back = Read(options.type, share, executor, loaded, outcome);
+  if (!read_back.ok()) return failed(read_back);
+  return outcome;
+}
+
+absl::Status PackedWeights::Read(WeightType type, bool share, Executor& executor,
+                                 LoadedWeights& loaded, PackedFileOutcome& outcome) const {
+  absl::StatusOr<FileMemory> memory = FileMemory::Open(path_);
+  if (!memory.ok()) return memory.status();
+  if (absl::Status read = ReadSafetensorsHeader(*memory); !read.ok()) return read;
+  const absl::StatusOr<PackedFile> file = PackedFile::Parse(memory->bytes(), path_);
   if (!file.ok()) return file.status();
-  if (file->MetadataOf(kIdentity) != source_.Identity(options.type)) {
+  const absl::StatusOr<std::string> identity = source_.Identity(type);
+  if (!identity.ok()) return identity.status();
+  if (file->MetadataOf(kIdentity) != *identity) {
     return absl::FailedPreconditionError(
         absl::StrCat(path_, ": made of other weight files, or for other settings"));
   }
-  mapped->WillBeReadOften();
+  absl::Status fetched = Fetch(*memory, share, executor, outcome);
+  if (!fetched.ok()) return fetched;
   if (absl::Status verified = file->Verify(executor); !verified.ok()) return verified;
   for (const Gpt2Tensor& row : table_) {
-    if (absl::Status filled = Fill(row, options.type, *file); !filled.ok()) return filled;
+    if (absl::Status filled = Fill(row, type, *file); !filled.ok()) return filled;
   }
-  loaded.report = source_.ReportFor(options.type);
+  loaded.report = source_.ReportFor(type);
   AddMetadata(*file, loaded.report);
-  loaded.weights.packed_file = *std::move(mapped);
+  loaded.weights.packed_file = std::make_shared<FileMemory>(*std::move(memory));
   return absl::OkStatus();
 }
 
-absl::Status PackedWeights::MakeAndRead(const Gpt2Source::ReadOptions& options, Executor& executor,
-                                        LoadedWeights& loaded) const {
-  absl::StatusOr<PackedFileWriter> writer = PackedFileWriter::Lock(path_);
-  if (!writer.ok()) return writer.status();
-  // Another process may have made the file while this one waited for the lock.
-  if (Read(options, executor, loaded).ok()) return absl::OkStatus();
-
+PackedWeights::Ended PackedWeights::Make(const Gpt2Source::ReadOptions& options, Executor& executor,
+                                         PackedFileWriter& writer) const {
   std::vector<std::string> names;
   for (const Gpt2Tensor& row : table_) names.push_back(row.name);
-  if (absl::Status begun = writer->Begin(names); !begun.ok()) return begun;
+  Ended ended{.loading = absl::OkStatus(), .file = writer.Begin(names)};
+  if (!ended.ok()) return ended;
   WeightsReport report;
-  absl::Status read = source_.Read(options, executor, report, [&](const Gpt2Tensor& row) {
-    absl::Status written = writer->Append(row.name, Contents(row));
+  ended.loading = source_.Read(options, executor, report, [&](const Gpt2Tensor& row) {
+    ended.file = writer.Append(row.name, Contents(row));
     Empty(row);
-    return written;
+    return ended.file;
   });
-  if (!read.ok()) return read;
-  absl::Status finished = writer->Finish(MetadataFor(source_.Identity(options.type), report));
-  if (!finished.ok()) return finished;
-  return Read(options, executor, loaded);
+  if (!ended.file.ok()) ended.loading = absl::OkStatus();  // it is the same error
+  if (!ended.ok()) return ended;
+  const absl::StatusOr<std::string> identity = source_.Identity(options.type);
+  ended.loading = identity.status();
+  if (ended.ok()) ended.file = writer.Finish(MetadataFor(*identity, report));
+  return ended;
 }
 
 }  // namespace cascade::model

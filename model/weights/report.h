@@ -36,7 +36,8 @@ enum class PackedFileUse : std::uint8_t {
 
 struct PackedFileOutcome {
   PackedFileUse use = PackedFileUse::kNone;
-  std::string reason;  // why the file was made, or could not be
+  std::string reason = {};             // why the file was made, or could not be
+  std::string reason_not_shared = {};  // of a file that is used; empty: other processes share it
 };
 
 }  // namespace cascade::model

@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "model/json_document.h"
+#include "model/weights/file_memory.h"
 #include "nlohmann/json.hpp"
 
 namespace cascade::model {
@@ -165,11 +166,22 @@ absl::StatusOr<absl::string_view> Header(std::span<const std::byte> bytes, absl:
 
 }  // namespace
 
+absl::Status ReadSafetensorsHeader(const FileMemory& file) {
+  const std::span<const std::byte> bytes = file.bytes();
+  const auto length_bytes = bytes.first(std::min(kLengthBytes, bytes.size()));
+  if (absl::Status read = file.Read(length_bytes); !read.ok()) return read;
+  // A length that is wrong is ParseSafetensors' matter: then there is no header to read.
+  const absl::StatusOr<absl::string_view> header = Header(bytes, "");
+  if (!header.ok()) return absl::OkStatus();
+  return file.Read(bytes.subspan(kLengthBytes, header->size()));
+}
+
 absl::StatusOr<StoredTensors> ParseSafetensors(std::span<const std::byte> bytes,
                                                absl::string_view file, Metadata* metadata) {
   const absl::StatusOr<absl::string_view> header = Header(bytes, file);
   if (!header.ok()) return header.status();
-  const absl::StatusOr<JsonDocument> entries = ParseJsonObject(*header, absl::StrCat(file, ": header"));
+  const absl::StatusOr<JsonDocument> entries =
+      ParseJsonObject(*header, absl::StrCat(file, ": header"));
   if (!entries.ok()) return entries.status();
 
   const std::span<const std::byte> data = bytes.subspan(kLengthBytes + header->size());

@@ -3,7 +3,6 @@
 #include "model/weights/safetensors_folder.h"
 
 #include <filesystem>
-#include <span>
 #include <system_error>
 #include <utility>
 
@@ -26,13 +25,14 @@ bool Exists(const std::string& path) {
   return std::filesystem::exists(path, error);
 }
 
-absl::StatusOr<StoredTensors> Map(const std::string& path, WeightFiles& files) {
-  const absl::StatusOr<std::span<const std::byte>> bytes = files.Map(path);
-  if (!bytes.ok()) return bytes.status();
-  return ParseSafetensors(*bytes, path);
+absl::StatusOr<StoredTensors> Open(const std::string& path, WeightFiles& files) {
+  const absl::StatusOr<const FileMemory*> file = files.Open(path);
+  if (!file.ok()) return file.status();
+  if (absl::Status read = ReadSafetensorsHeader(**file); !read.ok()) return read;
+  return ParseSafetensors((*file)->bytes(), path);
 }
 
-// Adds a tensor of the file `path`, which was mapped last.
+// Adds a tensor of the file `path`, which was opened last.
 absl::Status Add(const std::string& path, absl::string_view name, StoredTensor tensor,
                  WeightFiles& files) {
   const absl::string_view canonical = absl::StripPrefix(name, "transformer.");
@@ -43,7 +43,7 @@ absl::Status Add(const std::string& path, absl::string_view name, StoredTensor t
 }
 
 absl::Status AddSingle(const std::string& path, WeightFiles& files) {
-  absl::StatusOr<StoredTensors> tensors = Map(path, files);
+  absl::StatusOr<StoredTensors> tensors = Open(path, files);
   if (!tensors.ok()) return tensors.status();
   for (auto& [name, tensor] : *tensors) {
     if (absl::Status added = Add(path, name, std::move(tensor), files); !added.ok()) return added;
@@ -58,7 +58,7 @@ absl::Status AddShard(const std::string& index_path, const std::string& path,
     return absl::InvalidArgumentError(absl::StrCat(index_path, ": tensor ", Quoted(names.front()),
                                                    ": expected in ", path, ": no such file"));
   }
-  absl::StatusOr<StoredTensors> tensors = Map(path, files);
+  absl::StatusOr<StoredTensors> tensors = Open(path, files);
   if (!tensors.ok()) return tensors.status();
   for (const std::string& name : names) {
     const auto found = tensors->find(name);

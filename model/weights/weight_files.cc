@@ -8,11 +8,11 @@
 
 namespace cascade::model {
 
-absl::StatusOr<std::span<const std::byte>> WeightFiles::Map(const std::string& path) {
-  absl::StatusOr<MappedFile> mapped = MappedFile::Open(path);
-  if (!mapped.ok()) return mapped.status();
-  files_.push_back({path, *std::move(mapped)});
-  return files_.back().mapped.bytes();
+absl::StatusOr<const FileMemory*> WeightFiles::Open(const std::string& path) {
+  absl::StatusOr<FileMemory> file = FileMemory::Open(path);
+  if (!file.ok()) return file.status();
+  files_.push_back({path, *std::move(file)});
+  return &files_.back().memory;
 }
 
 bool WeightFiles::TryAdd(absl::string_view name, StoredTensor tensor) {
@@ -26,7 +26,7 @@ const WeightFiles::Entry* WeightFiles::Find(absl::string_view name) const {
 
 std::size_t WeightFiles::bytes() const {
   std::size_t sum = 0;
-  for (const File& file : files_) sum += file.mapped.bytes().size();
+  for (const File& file : files_) sum += file.memory.bytes().size();
   return sum;
 }
 
@@ -34,17 +34,28 @@ std::string WeightFiles::Stamp() const {
   std::string stamp;
   for (const File& file : files_) {
     absl::StrAppend(&stamp, std::filesystem::path(file.path).filename().string(), " ",
-                    file.mapped.bytes().size(), " ", file.mapped.modified_ns(), "\n");
+                    file.memory.bytes().size(), " ", file.memory.modified_ns(), "\n");
   }
   return stamp;
 }
 
 void WeightFiles::WillBeRead() const {
-  for (const File& file : files_) file.mapped.WillBeReadOnce();
+  for (const File& file : files_) file.memory.WillBeRead();
+}
+
+absl::Status WeightFiles::Read(const Entry& entry, std::span<const std::byte> range) const {
+  return files_[entry.file].memory.Read(range);
+}
+
+absl::Status WeightFiles::CheckUnchanged() const {
+  for (const File& file : files_) {
+    if (absl::Status unchanged = file.memory.CheckUnchanged(); !unchanged.ok()) return unchanged;
+  }
+  return absl::OkStatus();
 }
 
 void WeightFiles::Release(const Entry& entry) const {
-  files_[entry.file].mapped.Release(entry.tensor.bytes);
+  files_[entry.file].memory.Release(entry.tensor.bytes);
 }
 
 }  // namespace cascade::model

@@ -3,20 +3,23 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/container/btree_map.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "model/weights/mapped_file.h"
+#include "model/weights/file_memory.h"
 #include "model/weights/stored_tensor.h"
 
 namespace cascade::model {
 
-// Keeps the files mapped while it lives. The reader of a format maps them and adds their tensors.
+// Keeps the files open while it lives. The reader of a format opens them and adds their tensors.
+// The bytes of a tensor are in memory between Read and Release.
 class WeightFiles {
  public:
   struct Entry {
@@ -25,16 +28,15 @@ class WeightFiles {
   };
 
   // By canonical name: Hugging Face's, without the prefix "transformer." that GPT2LMHeadModel adds.
-  using Entries = absl::btree_map<std::string, Entry>;
+  using Entries = std::map<std::string, Entry, std::less<>>;
 
   // `name` names them all together in messages: the path of their folder.
   explicit WeightFiles(std::string name) : name_(std::move(name)) {}
 
-  // Maps a file. Its bytes are valid as long as this object, or the one that it was moved to.
-  // Errors as MappedFile::Open.
-  absl::StatusOr<std::span<const std::byte>> Map(const std::string& path);
+  // Opens a file. The result is valid until the next call. Errors as FileMemory::Open.
+  absl::StatusOr<const FileMemory*> Open(const std::string& path);
 
-  // Adds a tensor of the file that was mapped last. False if there is one of that name.
+  // Adds a tensor of the file that was opened last. False if there is one of that name.
   bool TryAdd(absl::string_view name, StoredTensor tensor);
 
   const std::string& name() const { return name_; }
@@ -53,18 +55,24 @@ class WeightFiles {
   // Tells the system that all tensors will be read now.
   void WillBeRead() const;
 
-  // Gives back the memory that a tensor's bytes took when they were read.
+  // Reads a tensor's bytes, or `range`, a part of them, to where entry.tensor.bytes lies. Errors as
+  // FileMemory::Read. Release gives their memory back.
+  absl::Status Read(const Entry& entry) const { return Read(entry, entry.tensor.bytes); }
+  absl::Status Read(const Entry& entry, std::span<const std::byte> range) const;
   void Release(const Entry& entry) const;
+
+  // DATA_LOSS, naming the file, if one was written or truncated since it was opened.
+  absl::Status CheckUnchanged() const;
 
  private:
   struct File {
     std::string path;
-    MappedFile mapped;
+    FileMemory memory;
   };
 
   std::string name_;
   std::vector<File> files_;
-  Entries entries_;  // borrow the files
+  Entries entries_;  // borrow the addresses of the files' memory
 };
 
 }  // namespace cascade::model

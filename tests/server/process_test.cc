@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <csignal>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <thread>
@@ -37,6 +38,7 @@ using ::cascade::testing::TempDir;
 using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
 using ::testing::AllOf;
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 using ::testing::Not;
@@ -333,6 +335,26 @@ TEST_F(ProcessTest, PackedWeightsAreMadeOnceAndReadFromThenOn) {
   }
   const std::size_t half = answers.size() / 2;
   EXPECT_EQ(answers.substr(0, half), answers.substr(half));
+}
+
+TEST_F(ProcessTest, NothingThatIsDoneToThePackedWeightsChangesAnAnswer) {
+  for (const bool truncate : {false, true}) {
+    const TempDir cache;
+    Child child(folder_.path(), {"--packed_weights_cache=" + cache.path(), "--model_name=tiny"});
+    child.WaitFor(HealthCheckResponse::SERVING);
+    const std::string before = GenerateStream(child.stub(), Request(50)).Answer().text();
+    const std::string path = cache.PathOf("tiny.auto.packed");
+    const std::size_t size = std::filesystem::file_size(path);
+    cache.WriteFile("tiny.auto.packed", std::string(truncate ? 0 : size, 'x'));
+    const Stream after = GenerateStream(child.stub(), Request(50));
+    EXPECT_TRUE(after.status.ok()) << after.status.error_message();
+    EXPECT_EQ(after.Answer().text(), before);
+    child.process().Signal(SIGTERM);
+    EXPECT_EQ(child.process().Wait(), 0);
+    EXPECT_THAT(child.process().StandardError(),
+                AnyOf(HasSubstr("opened the packed weights' file for writing"),
+                      HasSubstr("the system gives no lease")));
+  }
 }
 
 TEST_F(ProcessTest, PackedWeightsThatCannotBeKeptAreAWarning) {

@@ -9,15 +9,19 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <sstream>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "model/weights/file_memory.h"
 #include "model/weights/packed_file.h"
 #include "tests/model/weights/weights_folder.h"
 #include "tests/support/status_matchers.h"
@@ -27,6 +31,7 @@ namespace {
 
 using cascade::testing::IsInvalid;
 using cascade::testing::IsOk;
+using cascade::testing::Refuses;
 using cascade::testing::StoredBytes;
 using kernels::WeightType;
 using ::testing::HasSubstr;
@@ -104,7 +109,7 @@ TEST_F(PackedWeightsTest, HoldsTheSameBitsAndTheSameReportForEveryType) {
   }
 }
 
-TEST_F(PackedWeightsTest, TheMatricesLieInTheMappedFile) {
+TEST_F(PackedWeightsTest, TheMatricesLieInTheFilesMemory) {
   Outcome();
   const auto loaded = Load();
   ASSERT_THAT(loaded, IsOk());
@@ -230,7 +235,7 @@ TEST_F(PackedWeightsTest, AFolderThatCannotBeWrittenIsNoReasonNotToLoad) {
   ASSERT_THAT(loaded, IsOk());
   EXPECT_EQ(loaded->packed_file.use, PackedFileUse::kFailed);
   EXPECT_THAT(loaded->packed_file.reason, HasSubstr("/does/not/exist/f.packed"));
-  EXPECT_FALSE(loaded->weights.packed_file.has_value());
+  EXPECT_EQ(loaded->weights.packed_file, nullptr);
   EXPECT_EQ(loaded->report.fingerprint, folder_.LoadAsIs()->report.fingerprint);
 }
 
@@ -268,18 +273,96 @@ TEST_F(PackedWeightsTest, EndsWithTheErrorOfWhoHearsOfItsProgress) {
   InlineExecutor executor;
   for (const std::string& packed_file : {std::string(), path_}) {
     int calls = 0;
-    const LoadOptions options = {.type = std::nullopt,
-                                 .packed_file = packed_file,
-                                 .on_progress = [&](std::size_t /*done*/, std::size_t /*total*/) {
-                                   ++calls;
-                                   return absl::InvalidArgumentError("enough");
-                                 }};
+    LoadOptions options = {.packed_file = packed_file};
+    options.on_progress = [&](std::size_t /*done*/, std::size_t /*total*/) {
+      ++calls;
+      return absl::InvalidArgumentError("enough");
+    };
     EXPECT_THAT(
         LoadWeights(HuggingFaceFolder(folder_.dir().path()), SmallConfig(), options, executor),
         IsInvalid({"enough"}));
-    EXPECT_LE(calls, 2);  // the file that was not made, and the weights themselves
+    EXPECT_EQ(calls, 1);  // the weights are not read again without the file
   }
   EXPECT_TRUE(std::filesystem::is_empty(cache_.path()));
+}
+
+// Loads while another process does `change` to the weight file, once a tensor was read.
+absl::Status LoadWhile(const WeightsFolder& folder, const std::string& packed_file,
+                       const std::function<void()>& change) {
+  InlineExecutor executor;
+  LoadOptions options = {.packed_file = packed_file};
+  bool is_first = true;
+  options.on_progress = [&](std::size_t /*done*/, std::size_t /*total*/) {
+    if (std::exchange(is_first, false)) change();
+    return absl::OkStatus();
+  };
+  return LoadWeights(HuggingFaceFolder(folder.dir().path()), SmallConfig(), options, executor)
+      .status();
+}
+
+TEST_F(PackedWeightsTest, AWeightFileThatIsTruncatedMeanwhileIsAnError) {
+  for (const std::string& packed_file : {std::string(), path_}) {
+    WriteModel();
+    EXPECT_THAT(LoadWhile(folder_, packed_file,
+                          [&] { std::filesystem::resize_file(folder_.path(), 4096); }),
+                Refuses(absl::StatusCode::kDataLoss,
+                        std::vector<std::string>{folder_.path(), "truncated"}));
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(cache_.path()));
+}
+
+TEST_F(PackedWeightsTest, AWeightFileThatIsOverwrittenMeanwhileIsAnError) {
+  for (const std::string& packed_file : {std::string(), path_}) {
+    WriteModel();
+    EXPECT_THAT(LoadWhile(folder_, packed_file,
+                          [&] {
+                            std::fstream file(folder_.path(), std::ios::in | std::ios::out);
+                            file.seekp(-100, std::ios::end);
+                            file << "others";
+                          }),
+                Refuses(absl::StatusCode::kDataLoss,
+                        std::vector<std::string>{folder_.path(), "was written"}));
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(cache_.path()));
+}
+
+TEST_F(PackedWeightsTest, NothingThatIsDoneToTheFileChangesLoadedWeights) {
+  LoadedWeights plain = folder_.LoadAsIs().value();
+  const std::string expected = AllBytes(SmallConfig(), plain);
+  for (const bool share : {false, true}) {
+    for (const bool truncate : {false, true}) {
+      InlineExecutor executor;
+      LoadOptions options = {.packed_file = path_};
+      options.share_packed_file = share;
+      auto loaded =
+          LoadWeights(HuggingFaceFolder(folder_.dir().path()), SmallConfig(), options, executor);
+      ASSERT_THAT(loaded, IsOk());
+      std::thread writer([&] {
+        const std::size_t size = std::filesystem::file_size(path_);
+        SetBytes(std::string(truncate ? 0 : size, 'x'));
+      });
+      FileMemory& memory = *loaded->weights.packed_file;
+      const bool shared = loaded->packed_file.reason_not_shared.empty();
+      while (shared && !memory.WriterWaits()) std::this_thread::yield();
+      if (shared) {
+        EXPECT_THAT(memory.MakePrivate(), IsOk());
+      }
+      writer.join();
+      EXPECT_EQ(AllBytes(SmallConfig(), *loaded), expected);
+    }
+  }
+}
+
+TEST_F(PackedWeightsTest, IsSharedByTheProcessThatMakesIt) {
+  InlineExecutor executor;
+  LoadOptions options = {.packed_file = path_};
+  options.share_packed_file = true;
+  const auto made =
+      LoadWeights(HuggingFaceFolder(folder_.dir().path()), SmallConfig(), options, executor);
+  ASSERT_THAT(made, IsOk());
+  EXPECT_EQ(made->packed_file.use, PackedFileUse::kMade);
+  if (!FileMemory::Open(path_)->Share().ok()) GTEST_SKIP() << "no leases here";
+  EXPECT_EQ(made->packed_file.reason_not_shared, "");
 }
 
 }  // namespace
