@@ -11,6 +11,7 @@
 #include "model/generation/generation_params.h"
 #include "model/token.h"
 #include "server/engine/admission.h"
+#include "server/engine/caller.h"
 #include "server/engine/token_sink.h"
 
 namespace cascade::server {
@@ -30,6 +31,7 @@ struct GenerationRequest {
   absl::Time deadline = absl::InfiniteFuture();   // fails with DEADLINE_EXCEEDED at this time
   absl::Time finish_by = absl::InfiniteFuture();  // at this time, unfinished choices finish with
                                                   // kTimeLimit and the tokens that they have
+  Caller caller = 0;                              // requests of equal priority take turns by caller
   int priority = 0;                               // requests of a higher priority start first
   bool use_prefix_cache = true;                   // false: neither reads it nor adds to it
   std::string cache_salt;                         // only requests of equal salts share prefixes

@@ -2,6 +2,8 @@
 
 #include "server/engine/request_queue.h"
 
+#include <algorithm>
+#include <array>
 #include <cassert>
 #include <chrono>
 #include <cstdint>
@@ -16,11 +18,12 @@ namespace {
 
 constexpr std::chrono::milliseconds kBriefWait{20};
 
-// The priority that a request has come to.
-std::int64_t PriorityNow(const QueuedRequest& queued, absl::Time now, absl::Duration ageing) {
+// The priority that a request has come to that waits since `since`.
+std::int64_t PriorityNow(const QueuedRequest& queued, absl::Time since, absl::Time now,
+                         absl::Duration ageing) {
   if (ageing == absl::InfiniteDuration()) return queued.request.priority;
   absl::Duration rest;
-  return queued.request.priority + absl::IDivDuration(now - queued.submitted, ageing, &rest);
+  return queued.request.priority + absl::IDivDuration(now - since, ageing, &rest);
 }
 
 }  // namespace
@@ -82,23 +85,47 @@ bool RequestQueue::Receive(Wait wait) {
 }
 
 QueuedRequest* RequestQueue::Next(absl::Time now) {
-  next_ = waiting_.begin();
-  std::int64_t highest = std::numeric_limits<std::int64_t>::min();
+  // The best of each caller, and then the best of those.
+  std::array<std::list<QueuedRequest>::iterator, kCallers> best;
+  best.fill(waiting_.end());
+  std::array<std::int64_t, kCallers> highest;
   for (auto it = waiting_.begin(); it != waiting_.end(); ++it) {
-    const std::int64_t priority = PriorityNow(*it, now, options_.ageing);
-    if (priority <= highest) continue;
-    highest = priority;
-    next_ = it;
+    const Caller caller = it->request.caller;
+    const std::int64_t priority = PriorityNow(*it, it->submitted, now, options_.ageing);
+    if (best[caller] != waiting_.end() && priority <= highest[caller]) continue;
+    highest[caller] = priority;
+    best[caller] = it;
+  }
+  next_ = waiting_.end();
+  for (const auto it : best) {
+    if (it == waiting_.end()) continue;
+    if (next_ == waiting_.end() || GoesBefore(*it, *next_, now)) next_ = it;
   }
   if (next_ == waiting_.end()) return nullptr;
   next_tokens_ = next_->request.prompt.size();
+  next_caller_ = next_->request.caller;
+  next_time_ = now;
   return &*next_;
+}
+
+bool RequestQueue::GoesBefore(const QueuedRequest& a, const QueuedRequest& b,
+                              absl::Time now) const {
+  const Turn& turn_of_a = turns_[a.request.caller];
+  const Turn& turn_of_b = turns_[b.request.caller];
+  const std::int64_t priority_of_a =
+      PriorityNow(a, std::max(a.submitted, turn_of_a.taken), now, options_.ageing);
+  const std::int64_t priority_of_b =
+      PriorityNow(b, std::max(b.submitted, turn_of_b.taken), now, options_.ageing);
+  if (priority_of_a != priority_of_b) return priority_of_a > priority_of_b;
+  if (turn_of_a.number != turn_of_b.number) return turn_of_a.number < turn_of_b.number;
+  return a.submitted < b.submitted;
 }
 
 void RequestQueue::Pop() {
   assert(next_ != waiting_.end());
   waiting_.erase(next_);
   next_ = waiting_.end();
+  turns_[next_caller_] = {.number = ++turns_taken_, .taken = next_time_};
   Left({.requests = 1, .prompt_tokens = next_tokens_});
 }
 

@@ -2,14 +2,17 @@
 // The queue between the transport's threads and the worker.
 #pragma once
 
+#include <array>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <list>
 #include <optional>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "server/engine/caller.h"
 #include "server/engine/generation_request.h"
 #include "server/engine/mutex.h"
 
@@ -25,8 +28,13 @@ struct QueuedRequest {
 // Receive moves the arrivals to the end of the waiting line. Both are lists, so that a request is
 // moved once, and nothing is allocated under the lock or on the worker's thread.
 //
-// The next in line is the request of the highest priority; among equals, the first to arrive.
-// Each `ageing` of waiting raises a request's priority by one, so that none waits for ever.
+// The next in line, for each caller, is its request of the highest priority; among equals, the
+// first to arrive. Each `ageing` of waiting raises a request's priority by one, so that none waits
+// for ever.
+//
+// Between callers the next in line is again that of the highest priority, but raised only by the
+// time since its caller was last served: else who fills the queue would be ahead of all who come
+// later. Among equals the callers take turns.
 class RequestQueue {
  public:
   struct Options {
@@ -76,12 +84,25 @@ class RequestQueue {
   void RemoveIf(absl::FunctionRef<bool(const QueuedRequest&)> gone) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
+  // What the worker's thread knows of one caller.
+  struct Turn {
+    std::uint64_t number = 0;  // of its last turn; 0: it had none
+    absl::Time taken = absl::InfinitePast();
+  };
+
+  // Whether `a` goes before `b`, which is of another caller.
+  bool GoesBefore(const QueuedRequest& a, const QueuedRequest& b, absl::Time now) const;
+
   void Left(const Size& left) ABSL_LOCKS_EXCLUDED(mu_);
 
   const Options options_;
   std::list<QueuedRequest> waiting_;  // the worker's, in order of arrival
   std::list<QueuedRequest>::iterator next_ = waiting_.end();
   std::size_t next_tokens_ = 0;  // the length of its prompt
+  Caller next_caller_ = 0;
+  absl::Time next_time_;  // when Next chose it
+  std::array<Turn, kCallers> turns_;
+  std::uint64_t turns_taken_ = 0;
 
   mutable Mutex mu_;
   std::condition_variable_any changed_;

@@ -10,9 +10,11 @@
 #include "absl/time/time.h"
 #include "model/tokenizer/tokenizer.h"
 #include "server/engine/admission.h"
+#include "server/engine/caller.h"
 #include "server/grpc/backend.h"
 #include "server/grpc/call/request_log.h"
 #include "server/grpc/model_info.h"
+#include "server/grpc/request/caller_of.h"
 #include "server/grpc/request/text_request.h"
 #include "server/grpc/request/validation.h"
 #include "server/grpc/serving.h"
@@ -26,29 +28,33 @@ absl::Time Deadline(const grpc::CallbackServerContext& context) {
   return absl::FromChrono(deadline);
 }
 
-absl::StatusOr<PreparedRequest> TryAdmit(const Serving& serving, absl::Time deadline,
+absl::StatusOr<PreparedRequest> TryAdmit(const Serving& serving, absl::Time deadline, Caller caller,
                                          const TextRequest& request, Violations violations) {
   const absl::StatusOr<const Backend*> available = serving.Available();
   if (!available.ok()) return available.status();
   const Backend& backend = **available;
   Validate(request, backend.info, violations);
   if (absl::Status status = violations.ToStatus(); !status.ok()) return status;
-  Admission::Permit open = backend.open_generations.TryEnter();
+  Admission::Permit open = backend.open_generations.TryEnter(caller);
   if (!open) {
     return absl::ResourceExhaustedError(
-        absl::StrCat("the server is full: ", backend.open_generations.limit(),
-                     " answers are being made or have not been read to their ends, twice what "
-                     "--max_running and --max_queued allow together"));
+        absl::StrCat("the server is full: ", backend.open_generations.held(),
+                     " answers are being made or have not been read to their ends, of at most ",
+                     backend.open_generations.limit(), ", twice --max_running and --max_queued, ",
+                     backend.open_generations.limit_for_one(), " of them for one caller"));
   }
-  Admission::Permit permit = backend.admission.TryEnter();
+  Admission::Permit permit = backend.admission.TryEnter(caller);
   if (!permit) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        "the server is full: ", backend.admission.limit(), " requests run or wait, --max_running=",
-        backend.info.max_running, " and --max_queued=", backend.info.max_queued, " together"));
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the server is full: ", backend.admission.held(),
+                     " requests run or wait, of at most --max_running=", backend.info.max_running,
+                     " and --max_queued=", backend.info.max_queued, " together, ",
+                     backend.admission.limit_for_one(), " of them for one caller"));
   }
   absl::StatusOr<PreparedRequest> prepared =
       Prepare(request, deadline, backend.info, backend.tokenizer);
   if (!prepared.ok()) return prepared;
+  prepared->generation.caller = caller;
   prepared->generation.permit = std::move(permit);
   prepared->open = std::move(open);
   return prepared;
@@ -59,8 +65,8 @@ absl::StatusOr<PreparedRequest> TryAdmit(const Serving& serving, absl::Time dead
 absl::StatusOr<PreparedRequest> Admit(const Serving& serving, absl::string_view method,
                                       const grpc::CallbackServerContext& context,
                                       const TextRequest& request, Violations violations) {
-  absl::StatusOr<PreparedRequest> prepared =
-      TryAdmit(serving, Deadline(context), request, std::move(violations));
+  absl::StatusOr<PreparedRequest> prepared = TryAdmit(
+      serving, Deadline(context), CallerOf(context.peer()), request, std::move(violations));
   if (!prepared.ok()) LogRefused(method, request.request_id, prepared.status());
   return prepared;
 }

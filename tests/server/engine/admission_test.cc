@@ -52,6 +52,25 @@ TEST(AdmissionTest, AnEmptyPermitHoldsNothing) {
   EXPECT_EQ(admission.held(), 0U);
 }
 
+TEST(AdmissionTest, OneCallerLeavesPlacesForOthers) {
+  Admission admission(32);
+  std::vector<Admission::Permit> permits;
+  while (Admission::Permit permit = admission.TryEnter(/*caller=*/7)) {
+    permits.push_back(std::move(permit));
+  }
+  EXPECT_EQ(permits.size(), 30U);
+  EXPECT_EQ(admission.limit_for_one(), 30U);
+  const Admission::Permit other = admission.TryEnter(/*caller=*/8);
+  EXPECT_TRUE(other);
+  permits.pop_back();
+  EXPECT_TRUE(admission.TryEnter(/*caller=*/7));
+}
+
+TEST(AdmissionTest, OneCallerMayHaveAllOfAFewPlaces) {
+  EXPECT_EQ(Admission(15).limit_for_one(), 15U);
+  EXPECT_EQ(Admission(1).limit_for_one(), 1U);
+}
+
 TEST(AdmissionTest, HoldsItsLimitAgainstManyThreads) {
   constexpr std::size_t kLimit = 3;
   Admission admission(kLimit);

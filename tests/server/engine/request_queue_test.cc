@@ -55,6 +55,84 @@ TEST(RequestQueueTest, KeepsTheOrderOfArrival) {
   EXPECT_EQ(queue.size().requests, 0U);
 }
 
+void PushFor(RequestQueue& queue, Caller caller, const std::string& id, absl::Time submitted,
+             int priority = 0) {
+  QueuedRequest queued = Named(id);
+  queued.submitted = submitted;
+  queued.request.caller = caller;
+  queued.request.priority = priority;
+  ASSERT_TRUE(queue.TryPush(queued).ok());
+}
+
+TEST(RequestQueueTest, CallersTakeTurns) {
+  RequestQueue queue(Holding(8));
+  const absl::Time now = absl::UnixEpoch();
+  for (const char* id : {"a1", "a2", "a3"}) PushFor(queue, 1, id, now);
+  for (const char* id : {"b1", "b2"}) PushFor(queue, 2, id, now);
+  PushFor(queue, 3, "c1", now);
+  queue.Receive(Wait::kNo);
+  EXPECT_THAT(PopAll(queue), ElementsAre("a1", "b1", "c1", "a2", "b2", "a3"));
+}
+
+TEST(RequestQueueTest, WhoFilledTheQueueLongAgoIsNotAheadOfWhoComesNow) {
+  RequestQueue queue(Holding(8));
+  const absl::Time begin = absl::UnixEpoch();
+  for (const char* id : {"a1", "a2", "a3"}) PushFor(queue, 1, id, begin);
+  queue.Receive(Wait::kNo);
+  const absl::Time later = begin + absl::Minutes(10);
+  ASSERT_EQ(queue.Next(later)->request.id, "a1");
+  queue.Pop();
+  PushFor(queue, 2, "b1", later);
+  queue.Receive(Wait::kNo);
+  EXPECT_EQ(queue.Next(later)->request.id, "b1");
+  queue.Pop();
+  EXPECT_EQ(queue.Next(later)->request.id, "a2");
+}
+
+TEST(RequestQueueTest, PriorityGoesBeforeTurnsAndWaitingRaisesIt) {
+  RequestQueue queue(Holding(8));
+  const absl::Time begin = absl::UnixEpoch();
+  PushFor(queue, 1, "low", begin, -2);
+  PushFor(queue, 2, "b1", begin);
+  PushFor(queue, 2, "b2", begin);
+  queue.Receive(Wait::kNo);
+  ASSERT_EQ(queue.Next(begin)->request.id, "b1");
+  queue.Pop();
+  EXPECT_EQ(queue.Next(begin)->request.id, "b2");  // though it is the other's turn
+  // Later the first caller has waited for three priorities, the second, which was served, for two.
+  PushFor(queue, 2, "b3", begin + absl::Seconds(25));
+  queue.Receive(Wait::kNo);
+  EXPECT_EQ(queue.Next(begin + absl::Seconds(25))->request.id, "b2");
+  queue.Pop();
+  EXPECT_EQ(queue.Next(begin + absl::Seconds(25))->request.id, "low");
+}
+
+// However many requests one caller has in line, another's wait is that for as many turns as there
+// are callers.
+TEST(RequestQueueTest, ANeighborOfOneWhoFillsTheQueueWaitsForOneTurn) {
+  RequestQueue queue(Holding(1000));
+  absl::Time now = absl::UnixEpoch();
+  int pushed = 0;
+  int turns_until_served = 0;
+  int served_neighbor = 0;
+  for (int step = 0; step < 2000; ++step) {
+    now += absl::Seconds(1);
+    while (queue.size().requests < 900) PushFor(queue, 1, absl::StrCat("hog", pushed++), now);
+    if (step % 10 == 0) {
+      PushFor(queue, 2, "neighbor", now);
+      turns_until_served = 0;
+    }
+    queue.Receive(Wait::kNo);
+    const std::string served = queue.Next(now)->request.id;
+    queue.Pop();
+    ++turns_until_served;
+    if (served != "neighbor") continue;
+    ++served_neighbor;
+    EXPECT_LE(turns_until_served, 2);
+  }
+  EXPECT_EQ(served_neighbor, 200);
+}
+
 TEST(RequestQueueTest, BothHalvesCountAgainstTheCapacity) {
   RequestQueue queue(Holding(2));
   ASSERT_TRUE(Push(queue, "a").ok());

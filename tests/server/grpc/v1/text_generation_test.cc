@@ -254,7 +254,7 @@ TEST(TextGenerationOverloadTest, RefusesWhatDoesNotFitTheQueueAndSaysWhenToTryAg
       absl::Seconds(retry.retry_delay().seconds()) + absl::Nanoseconds(retry.retry_delay().nanos());
   EXPECT_GT(delay, absl::ZeroDuration());
   EXPECT_THAT(refused.status.error_message(),
-              HasSubstr("2 requests run or wait, --max_running=1 and --max_queued=1 together"));
+              HasSubstr("2 requests run or wait, of at most --max_running=1 and --max_queued=1"));
   EXPECT_EQ(DetailsMessage(refused.status), refused.status.error_message());
   const auto& trailers = context.GetServerTrailingMetadata();
   const auto pushback = trailers.find("grpc-retry-pushback-ms");
