@@ -36,7 +36,7 @@ void CompletionList::Finish(Sequence& choice, model::DecodingStep last_step, abs
   Completion completion = {.sink = group.request().sink, .timings = group.timings(now)};
   completion.last_steps.push_back({.choice = choice.choice(), .step = std::move(last_step)});
   group.Release();
-  ++counts_.finished;
+  CountFinished(group);
   completions_.push_back(std::move(completion));
 }
 
@@ -49,11 +49,17 @@ void CompletionList::FinishAtTimeLimit(RequestGroup& group, absl::Time now) {
           {.choice = choice->choice(), .step = choice->Stop(model::FinishReason::kTimeLimit)});
     }
     group.Release();
-    ++counts_.finished;
+    CountFinished(group);
     completions_.push_back(std::move(completion));
   } catch (...) {
     Fail(group, StatusOfException(kWhileRunning));
   }
+}
+
+void CompletionList::CountFinished(const RequestGroup& group) {
+  ++counts_.finished;
+  counts_.finished_choices += group.choices().size();
+  for (const auto& choice : group.choices()) counts_.finished_tokens += choice->generated_tokens();
 }
 
 void CompletionList::TakeInto(std::vector<Completion>& into) {

@@ -43,6 +43,8 @@ class CompletionList {
   void TakeInto(std::vector<Completion>& into);
 
  private:
+  void CountFinished(const RequestGroup& group);
+
   std::vector<Completion> completions_;
   Counts& counts_;
 };

@@ -26,10 +26,10 @@ std::size_t TokensToRun(const Counts& counts, std::size_t prompt_tokens) {
 
 }  // namespace
 
-void LoadMonitor::Publish(const WorkerStats& stats, std::size_t pending_tokens) {
+void LoadMonitor::Publish(const WorkerStats& stats, const Work& work) {
   const MutexLock lock(mu_);
   stats_ = stats;
-  pending_tokens_ = pending_tokens;
+  work_ = work;
 }
 
 void LoadMonitor::Describe(std::string running) {
@@ -37,7 +37,8 @@ void LoadMonitor::Describe(std::string running) {
   description_ = std::move(running);
 }
 
-void LoadMonitor::AddStep(std::size_t rows, absl::Duration took, std::size_t finished) {
+void LoadMonitor::AddStep(std::size_t rows, absl::Duration took,
+                          const ServiceRate::Finished& finished) {
   const MutexLock lock(mu_);
   rate_.AddStep(rows, took, finished);
 }
@@ -69,18 +70,30 @@ absl::Duration LoadMonitor::TimeToFirstToken(const GenerationRequest& request,
   const MutexLock lock(mu_);
   // A request that would be alone is always let in: a wrong estimate (the process was stopped for a
   // minute, say) is corrected by the next step, and refusing everybody would keep it for ever.
-  if (queued.requests + stats_.running == 0) return absl::ZeroDuration();
-  // Ahead of the request are the prompts of the others, and, if the batch is full, one finished
-  // request for each that waits for a place.
-  const std::size_t places_taken = stats_.running - stats_.stalled;
-  const bool full = places_taken + request.choices > limits_.max_running;
+  // Sequences whose reader is stalled take part in no step and correct nothing.
+  if (queued.requests + stats_.running == stats_.stalled) return absl::ZeroDuration();
   const std::size_t to_run =
       TokensToRun(stats_.counts, queued.prompt_tokens + request.prompt.size());
-  const absl::Duration prompts = rate_.TimeFor(pending_tokens_ + to_run, limits_.step_tokens);
-  const absl::Duration places =
-      full ? rate_.TimePerRequest() * static_cast<double>(queued.requests + 1)
-           : absl::ZeroDuration();
-  return std::max(prompts, places);
+  const absl::Duration prompts = rate_.TimeFor(work_.pending_tokens + to_run, limits_.step_tokens);
+  return std::max(prompts, TimeToPlaces(request.choices, queued));
+}
+
+// While places are short, each step gives a token to each of max_running sequences. So the tokens
+// that come before the newcomer's turn, divided by max_running, are the steps until then. Each
+// sequence ahead counts with an average answer, but all together with no more than their
+// max_new_tokens leave.
+absl::Duration LoadMonitor::TimeToPlaces(std::size_t choices,
+                                         const RequestQueue::Size& queued) const {
+  const std::size_t running = stats_.running - stats_.stalled;
+  if (running + queued.choices + choices <= limits_.max_running) return absl::ZeroDuration();
+  const double average = rate_.TokensPerChoice();
+  const auto tokens_of = [average](std::size_t sequences, std::size_t most) {
+    return std::min(average * static_cast<double>(sequences), static_cast<double>(most));
+  };
+  const double tokens =
+      tokens_of(running, work_.tokens_to_come) + tokens_of(queued.choices, queued.new_tokens);
+  const absl::Duration step = rate_.TimeFor(limits_.max_running, limits_.step_tokens);
+  return step * (tokens / static_cast<double>(limits_.max_running));
 }
 
 absl::Status LoadMonitor::CheckDeadline(const GenerationRequest& request, absl::Duration left,

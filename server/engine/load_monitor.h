@@ -26,15 +26,20 @@ class LoadMonitor {
 
   // ---- The worker's thread.
 
-  // `stats`: all but the queue's part. `pending_tokens`: rows to run before every running sequence
-  // has its next token.
-  void Publish(const WorkerStats& stats, std::size_t pending_tokens) ABSL_LOCKS_EXCLUDED(mu_);
+  // The work that the running sequences have ahead of them, without those whose reader is stalled.
+  struct Work {
+    std::size_t pending_tokens = 0;  // rows to run before every sequence has its next token
+    std::size_t tokens_to_come = 0;  // the most tokens that all of them can still generate
+  };
+
+  // `stats`: all but the queue's part.
+  void Publish(const WorkerStats& stats, const Work& work) ABSL_LOCKS_EXCLUDED(mu_);
 
   // What runs, for a log.
   void Describe(std::string running) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // A step of `rows` rows took `took`, and `finished` requests finished in it.
-  void AddStep(std::size_t rows, absl::Duration took, std::size_t finished)
+  // A step of `rows` rows took `took`.
+  void AddStep(std::size_t rows, absl::Duration took, const ServiceRate::Finished& finished)
       ABSL_LOCKS_EXCLUDED(mu_);
 
   // ---- Any thread. `queued` is the queue's size, which must be read before the call: a request
@@ -56,10 +61,15 @@ class LoadMonitor {
   absl::Duration TimeToFirstToken(const GenerationRequest& request,
                                   const RequestQueue::Size& queued) const ABSL_LOCKS_EXCLUDED(mu_);
 
+  // When the last of `choices` more sequences has a place in the batch. Zero if there are places
+  // now, or as long as no answer has finished: how long answers are would be a guess.
+  absl::Duration TimeToPlaces(std::size_t choices, const RequestQueue::Size& queued) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
   const Limits limits_;
   mutable Mutex mu_;
   WorkerStats stats_ ABSL_GUARDED_BY(mu_);
-  std::size_t pending_tokens_ ABSL_GUARDED_BY(mu_) = 0;
+  Work work_ ABSL_GUARDED_BY(mu_);
   std::string description_ ABSL_GUARDED_BY(mu_);
   ServiceRate rate_ ABSL_GUARDED_BY(mu_);
 };

@@ -53,6 +53,15 @@ std::size_t RequestGroup::PendingTokens() const {
   return pending;
 }
 
+std::size_t RequestGroup::MostTokensToCome() const {
+  const std::size_t most = request().params.stopping.max_new_tokens;
+  std::size_t tokens = 0;
+  for (const auto& choice : choices_) {
+    if (!choice->finished()) tokens += most - std::min(most, choice->generated_tokens());
+  }
+  return tokens;
+}
+
 void RequestGroup::Release() {
   for (const auto& choice : choices_) choice->ReleaseBlocks();
   queued_.request.permit = {};

@@ -55,6 +55,9 @@ class RequestGroup {
   // Rows to run before every unfinished choice has its next token.
   std::size_t PendingTokens() const;
 
+  // The most tokens that its unfinished choices can still generate.
+  std::size_t MostTokensToCome() const;
+
   // Ends the group: gives back the blocks of all choices and the permit.
   void Release();
   bool released() const { return released_; }

@@ -26,6 +26,20 @@ std::int64_t PriorityNow(const QueuedRequest& queued, absl::Time since, absl::Ti
   return queued.request.priority + absl::IDivDuration(now - since, ageing, &rest);
 }
 
+RequestQueue::Size SizeOf(const GenerationRequest& request) {
+  return {.requests = 1,
+          .prompt_tokens = request.prompt.size(),
+          .choices = request.choices,
+          .new_tokens = request.choices * request.params.stopping.max_new_tokens};
+}
+
+void Add(const RequestQueue::Size& size, RequestQueue::Size& sum) {
+  sum.requests += size.requests;
+  sum.prompt_tokens += size.prompt_tokens;
+  sum.choices += size.choices;
+  sum.new_tokens += size.new_tokens;
+}
+
 }  // namespace
 
 absl::Status RequestQueue::TryPush(QueuedRequest& request) {
@@ -35,22 +49,21 @@ absl::Status RequestQueue::TryPush(QueuedRequest& request) {
   } catch (const std::bad_alloc&) {
     return absl::ResourceExhaustedError("there is no memory for one more request");
   }
-  const std::size_t tokens = request.request.prompt.size();
+  const Size size = SizeOf(request.request);
   const MutexLock lock(mu_);
   if (!closed_.ok()) return closed_;
   if (size_.requests >= options_.max_requests) {
     return absl::ResourceExhaustedError(
         absl::StrCat("the queue is full: ", size_.requests, " requests wait"));
   }
-  if (size_.prompt_tokens > 0 && size_.prompt_tokens + tokens > options_.max_tokens) {
+  if (size_.prompt_tokens > 0 && size_.prompt_tokens + size.prompt_tokens > options_.max_tokens) {
     return absl::ResourceExhaustedError(
         absl::StrCat("the queue is full: ", size_.prompt_tokens, " prompt tokens wait, of at most ",
-                     options_.max_tokens, "; the prompt has ", tokens));
+                     options_.max_tokens, "; the prompt has ", size.prompt_tokens));
   }
   node.front() = std::move(request);
   arrivals_.splice(arrivals_.end(), node);
-  ++size_.requests;
-  size_.prompt_tokens += tokens;
+  Add(size, size_);
   changed_.notify_one();
   return absl::OkStatus();
 }
@@ -102,7 +115,7 @@ QueuedRequest* RequestQueue::Next(absl::Time now) {
     if (next_ == waiting_.end() || GoesBefore(*it, *next_, now)) next_ = it;
   }
   if (next_ == waiting_.end()) return nullptr;
-  next_tokens_ = next_->request.prompt.size();
+  next_size_ = SizeOf(next_->request);
   next_caller_ = next_->request.caller;
   next_time_ = now;
   return &*next_;
@@ -126,7 +139,7 @@ void RequestQueue::Pop() {
   waiting_.erase(next_);
   next_ = waiting_.end();
   turns_[next_caller_] = {.number = ++turns_taken_, .taken = next_time_};
-  Left({.requests = 1, .prompt_tokens = next_tokens_});
+  Left(next_size_);
 }
 
 void RequestQueue::RemoveIf(absl::FunctionRef<bool(const QueuedRequest&)> gone) {
@@ -136,8 +149,7 @@ void RequestQueue::RemoveIf(absl::FunctionRef<bool(const QueuedRequest&)> gone) 
       ++it;
       continue;
     }
-    ++left.requests;
-    left.prompt_tokens += it->request.prompt.size();
+    Add(SizeOf(it->request), left);
     it = waiting_.erase(it);
   }
   next_ = waiting_.end();
@@ -148,6 +160,8 @@ void RequestQueue::Left(const Size& left) {
   const MutexLock lock(mu_);
   size_.requests -= left.requests;
   size_.prompt_tokens -= left.prompt_tokens;
+  size_.choices -= left.choices;
+  size_.new_tokens -= left.new_tokens;
 }
 
 }  // namespace cascade::server

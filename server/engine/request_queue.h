@@ -62,6 +62,8 @@ class RequestQueue {
   struct Size {
     std::size_t requests = 0;
     std::size_t prompt_tokens = 0;
+    std::size_t choices = 0;
+    std::size_t new_tokens = 0;  // the most that these choices can generate
   };
   Size size() const ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -98,7 +100,7 @@ class RequestQueue {
   const Options options_;
   std::list<QueuedRequest> waiting_;  // the worker's, in order of arrival
   std::list<QueuedRequest>::iterator next_ = waiting_.end();
-  std::size_t next_tokens_ = 0;  // the length of its prompt
+  Size next_size_;  // of it alone
   Caller next_caller_ = 0;
   absl::Time next_time_;  // when Next chose it
   std::array<Turn, kCallers> turns_;

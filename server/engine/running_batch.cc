@@ -61,6 +61,12 @@ std::size_t RunningBatch::PendingTokens() const {
   return pending;
 }
 
+std::size_t RunningBatch::MostTokensToCome() const {
+  std::size_t tokens = 0;
+  for (const auto& group : groups_) tokens += group->stalled() ? 0 : group->MostTokensToCome();
+  return tokens;
+}
+
 // --- Between steps
 
 void RunningBatch::Reap(absl::FunctionRef<absl::Status(const GenerationRequest&)> reason,

@@ -69,6 +69,9 @@ class RunningBatch {
   // Stalled sequences count as zero.
   std::size_t PendingTokens() const;
 
+  // The most tokens that the sequences that are not stalled can still generate.
+  std::size_t MostTokensToCome() const;
+
   // Moves the completions of the requests that have ended since the last call to the end of `into`.
   void TakeCompletions(std::vector<Completion>& into) { completions_.TakeInto(into); }
 

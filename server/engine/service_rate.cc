@@ -13,11 +13,12 @@ constexpr double kMemorySeconds = 10;
 
 }  // namespace
 
-void ServiceRate::AddStep(std::size_t rows, absl::Duration took, std::size_t finished) {
+void ServiceRate::AddStep(std::size_t rows, absl::Duration took, const Finished& finished) {
   const double seconds = std::max(0.0, absl::ToDoubleSeconds(took));
   const double n = static_cast<double>(rows);
   const double decay = std::exp(-seconds / kMemorySeconds);
-  for (double* sum : {&weight_, &rows_, &rows_squared_, &seconds_, &rows_seconds_, &finished_}) {
+  for (double* sum : {&weight_, &rows_, &rows_squared_, &seconds_, &rows_seconds_, &finished_,
+                      &finished_choices_, &finished_tokens_}) {
     *sum *= decay;
   }
   weight_ += 1;
@@ -25,7 +26,9 @@ void ServiceRate::AddStep(std::size_t rows, absl::Duration took, std::size_t fin
   rows_squared_ += n * n;
   seconds_ += seconds;
   rows_seconds_ += n * seconds;
-  finished_ += static_cast<double>(finished);
+  finished_ += static_cast<double>(finished.requests);
+  finished_choices_ += static_cast<double>(finished.choices);
+  finished_tokens_ += static_cast<double>(finished.tokens);
 }
 
 absl::Duration ServiceRate::TimeFor(std::size_t rows, std::size_t step_rows) const {
@@ -45,6 +48,10 @@ absl::Duration ServiceRate::TimeFor(std::size_t rows, std::size_t step_rows) con
 absl::Duration ServiceRate::TimePerRequest() const {
   if (finished_ <= 0) return absl::ZeroDuration();
   return absl::Seconds(seconds_ / finished_);
+}
+
+double ServiceRate::TokensPerChoice() const {
+  return finished_choices_ <= 0 ? 0 : finished_tokens_ / finished_choices_;
 }
 
 }  // namespace cascade::server

@@ -133,11 +133,14 @@ void WorkerLoop::StartWhatFits(absl::Time now) {
 
 void WorkerLoop::Step() {
   const absl::Time begin = shared_.options.clock();
-  const std::uint64_t finished = batch_.counts().finished;
+  const Counts before = batch_.counts();
   const std::size_t rows = batch_.Step();
   if (rows > 0) {
+    const Counts& after = batch_.counts();
     shared_.monitor.AddStep(rows, shared_.options.clock() - begin,
-                            batch_.counts().finished - finished);
+                            {.requests = after.finished - before.finished,
+                             .choices = after.finished_choices - before.finished_choices,
+                             .tokens = after.finished_tokens - before.finished_tokens});
   }
   DeliverCompletions();
 }
@@ -154,14 +157,15 @@ void WorkerLoop::DeliverCompletions() {
 void WorkerLoop::PublishStats() {
   if (described_ != batch_.size() || !completions_.empty()) PublishDescription();
   const model::BlockAllocator& blocks = batch_.blocks();
-  shared_.monitor.Publish({.running = batch_.size(),
-                           .stalled = batch_.CountStalled(),
-                           .preempted = batch_.CountPreempted(),
-                           .free_blocks = blocks.free_blocks(),
-                           .cached_blocks = blocks.cached_blocks(),
-                           .total_blocks = blocks.num_blocks(),
-                           .counts = batch_.counts()},
-                          batch_.PendingTokens());
+  shared_.monitor.Publish(
+      {.running = batch_.size(),
+       .stalled = batch_.CountStalled(),
+       .preempted = batch_.CountPreempted(),
+       .free_blocks = blocks.free_blocks(),
+       .cached_blocks = blocks.cached_blocks(),
+       .total_blocks = blocks.num_blocks(),
+       .counts = batch_.counts()},
+      {.pending_tokens = batch_.PendingTokens(), .tokens_to_come = batch_.MostTokensToCome()});
 }
 
 void WorkerLoop::PublishDescription() {

@@ -29,7 +29,7 @@ TEST(ServiceRateTest, FindsTheCostOfAStepAndOfARow) {
   std::mt19937 rng(3);
   for (int step = 0; step < 500; ++step) {
     const std::size_t rows = 1 + rng() % 64;
-    rate.AddStep(rows, StepOf(rows), 0);
+    rate.AddStep(rows, StepOf(rows), {});
   }
   EXPECT_NEAR(Milliseconds(rate.TimeFor(1, 64)), 4.5, 0.01);
   EXPECT_NEAR(Milliseconds(rate.TimeFor(64, 64)), 36, 0.01);
@@ -39,24 +39,24 @@ TEST(ServiceRateTest, FindsTheCostOfAStepAndOfARow) {
 
 TEST(ServiceRateTest, StepsOfOneSizeAreCountedWhole) {
   ServiceRate rate;
-  for (int step = 0; step < 100; ++step) rate.AddStep(8, absl::Milliseconds(10), 0);
+  for (int step = 0; step < 100; ++step) rate.AddStep(8, absl::Milliseconds(10), {});
   EXPECT_NEAR(Milliseconds(rate.TimeFor(1, 8)), 10, 0.01);
   EXPECT_NEAR(Milliseconds(rate.TimeFor(24, 8)), 30, 0.01);
 }
 
 TEST(ServiceRateTest, NeverSaysLessThanNothing) {
   ServiceRate rate;  // as if larger steps were faster
-  rate.AddStep(1, absl::Milliseconds(20), 0);
-  rate.AddStep(50, absl::Milliseconds(1), 0);
-  rate.AddStep(3, -absl::Milliseconds(1), 0);  // the clock was set back
+  rate.AddStep(1, absl::Milliseconds(20), {});
+  rate.AddStep(50, absl::Milliseconds(1), {});
+  rate.AddStep(3, -absl::Milliseconds(1), {});  // the clock was set back
   EXPECT_GE(rate.TimeFor(1, 8), absl::ZeroDuration());
   EXPECT_GE(rate.TimeFor(1000, 8), rate.TimeFor(1, 8));
 }
 
 TEST(ServiceRateTest, ForgetsHowItWas) {
   ServiceRate rate;
-  for (int step = 0; step < 100; ++step) rate.AddStep(8, absl::Seconds(1), 1);
-  for (int step = 0; step < 10000; ++step) rate.AddStep(8, absl::Milliseconds(10), 1);
+  for (int step = 0; step < 100; ++step) rate.AddStep(8, absl::Seconds(1), {.requests = 1});
+  for (int step = 0; step < 10000; ++step) rate.AddStep(8, absl::Milliseconds(10), {.requests = 1});
   EXPECT_NEAR(Milliseconds(rate.TimeFor(8, 8)), 10, 0.5);
   EXPECT_NEAR(Milliseconds(rate.TimePerRequest()), 10, 0.5);
 }
@@ -64,9 +64,18 @@ TEST(ServiceRateTest, ForgetsHowItWas) {
 TEST(ServiceRateTest, CountsTheTimeFromFinishToFinish) {
   ServiceRate rate;
   for (int step = 0; step < 1000; ++step) {
-    rate.AddStep(8, absl::Milliseconds(10), step % 5 == 4 ? 2 : 0);
+    rate.AddStep(8, absl::Milliseconds(10), {.requests = step % 5 == 4 ? 2U : 0U});
   }
   EXPECT_NEAR(Milliseconds(rate.TimePerRequest()), 25, 0.5);
+}
+
+TEST(ServiceRateTest, CountsTheTokensOfAFinishedChoice) {
+  ServiceRate rate;
+  EXPECT_EQ(rate.TokensPerChoice(), 0);
+  for (int step = 0; step < 1000; ++step) {
+    rate.AddStep(8, absl::Milliseconds(10), {.requests = 1, .choices = 2, .tokens = 60});
+  }
+  EXPECT_NEAR(rate.TokensPerChoice(), 30, 1e-6);
 }
 
 }  // namespace
