@@ -10,11 +10,11 @@ namespace cascade::server {
 
 // Names the peer of the connected `socket`, whose address is `address`, for counts and logs:
 //
-//   IPv4          the address; an IPv4 address that IPv6 carries (::ffff:192.0.2.1) is the same
-//   peer IPv6          the network of 64 bits, "2001:db8:1:2::/64": a host has as many addresses of
-//   it as
-//                 it likes. Addresses of the link and of the machine itself stand alone.
-//   Unix sockets  the account, "uid:1000"
+// - IPv4: the address. An IPv4 address that IPv6 carries (::ffff:192.0.2.1) is the same peer.
+// - IPv6: the network of 64 bits, "2001:db8:1:2::/64", because a host has as many addresses of it
+// as
+//   it likes. Addresses of the link and of the machine itself stand alone.
+// - Unix sockets: the account, "uid:1000".
 std::string PeerName(int socket, const sockaddr_storage& address);
 
 }  // namespace cascade::server
