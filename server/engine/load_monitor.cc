@@ -66,16 +66,16 @@ absl::Duration LoadMonitor::RetryAfter(const RequestQueue::Size& queued) const {
 }
 
 absl::Duration LoadMonitor::TimeToFirstToken(const GenerationRequest& request,
-                                             const RequestQueue::Size& queued) const {
+                                             const RequestQueue::Size& ahead) const {
   const MutexLock lock(mu_);
   // A request that would be alone is always let in: a wrong estimate (the process was stopped for a
   // minute, say) is corrected by the next step, and refusing everybody would keep it for ever.
   // Sequences whose reader is stalled take part in no step and correct nothing.
-  if (queued.requests + stats_.running == stats_.stalled) return absl::ZeroDuration();
+  if (ahead.requests + stats_.running == stats_.stalled) return absl::ZeroDuration();
   const std::size_t to_run =
-      TokensToRun(stats_.counts, queued.prompt_tokens + request.prompt.size());
+      TokensToRun(stats_.counts, ahead.prompt_tokens + request.prompt.size());
   const absl::Duration prompts = rate_.TimeFor(work_.pending_tokens + to_run, limits_.step_tokens);
-  return std::max(prompts, TimeToPlaces(request.choices, queued));
+  return std::max(prompts, TimeToPlaces(request.choices, ahead));
 }
 
 // While places are short, each step gives a token to each of max_running sequences. So the tokens
@@ -83,26 +83,26 @@ absl::Duration LoadMonitor::TimeToFirstToken(const GenerationRequest& request,
 // sequence ahead counts with an average answer, but all together with no more than their
 // max_new_tokens leave.
 absl::Duration LoadMonitor::TimeToPlaces(std::size_t choices,
-                                         const RequestQueue::Size& queued) const {
+                                         const RequestQueue::Size& ahead) const {
   const std::size_t running = stats_.running - stats_.stalled;
-  if (running + queued.choices + choices <= limits_.max_running) return absl::ZeroDuration();
+  if (running + ahead.choices + choices <= limits_.max_running) return absl::ZeroDuration();
   const double average = rate_.TokensPerChoice();
   const auto tokens_of = [average](std::size_t sequences, std::size_t most) {
     return std::min(average * static_cast<double>(sequences), static_cast<double>(most));
   };
   const double tokens =
-      tokens_of(running, work_.tokens_to_come) + tokens_of(queued.choices, queued.new_tokens);
+      tokens_of(running, work_.tokens_to_come) + tokens_of(ahead.choices, ahead.new_tokens);
   const absl::Duration step = rate_.TimeFor(limits_.max_running, limits_.step_tokens);
   return step * (tokens / static_cast<double>(limits_.max_running));
 }
 
 absl::Status LoadMonitor::CheckDeadline(const GenerationRequest& request, absl::Duration left,
-                                        const RequestQueue::Size& queued) const {
-  const absl::Duration estimate = TimeToFirstToken(request, queued);
+                                        const RequestQueue::Size& ahead) const {
+  const absl::Duration estimate = TimeToFirstToken(request, ahead);
   if (estimate / 2 <= left) return absl::OkStatus();
   return absl::DeadlineExceededError(
-      absl::StrCat("the deadline is in ", absl::FormatDuration(left), ", but with ",
-                   queued.requests, " requests waiting the first token is to be expected in about ",
+      absl::StrCat("the deadline is in ", absl::FormatDuration(left), ", but with ", ahead.requests,
+                   " requests before it the first token is to be expected in about ",
                    absl::FormatDuration(estimate)));
 }
 

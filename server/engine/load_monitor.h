@@ -52,18 +52,19 @@ class LoadMonitor {
   absl::Duration RetryAfter(const RequestQueue::Size& queued) const ABSL_LOCKS_EXCLUDED(mu_);
 
   // DEADLINE_EXCEEDED, with the estimate, if the first token of `request`, whose deadline is in
-  // `left`, would come too late even if it took half of the estimated time.
+  // `left`, would come too late even if it took half of the estimated time. `ahead` is the queue's
+  // SizeAhead for the request's caller.
   absl::Status CheckDeadline(const GenerationRequest& request, absl::Duration left,
-                             const RequestQueue::Size& queued) const ABSL_LOCKS_EXCLUDED(mu_);
+                             const RequestQueue::Size& ahead) const ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   // When the first token of `request` is to be expected. Zero: at once, or nothing is known.
   absl::Duration TimeToFirstToken(const GenerationRequest& request,
-                                  const RequestQueue::Size& queued) const ABSL_LOCKS_EXCLUDED(mu_);
+                                  const RequestQueue::Size& ahead) const ABSL_LOCKS_EXCLUDED(mu_);
 
   // When the last of `choices` more sequences has a place in the batch. Zero if there are places
   // now, or as long as no answer has finished: how long answers are would be a guess.
-  absl::Duration TimeToPlaces(std::size_t choices, const RequestQueue::Size& queued) const
+  absl::Duration TimeToPlaces(std::size_t choices, const RequestQueue::Size& ahead) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const Limits limits_;

@@ -40,6 +40,25 @@ void Add(const RequestQueue::Size& size, RequestQueue::Size& sum) {
   sum.new_tokens += size.new_tokens;
 }
 
+void Subtract(const RequestQueue::Size& size, RequestQueue::Size& sum) {
+  sum.requests -= size.requests;
+  sum.prompt_tokens -= size.prompt_tokens;
+  sum.choices -= size.choices;
+  sum.new_tokens -= size.new_tokens;
+}
+
+// What `requests` of those that `all` counts have on average.
+RequestQueue::Size Share(const RequestQueue::Size& all, std::size_t requests) {
+  if (requests >= all.requests) return all;
+  const auto part = [&all, requests](std::size_t of_all) {
+    return of_all * requests / all.requests;
+  };
+  return {.requests = requests,
+          .prompt_tokens = part(all.prompt_tokens),
+          .choices = part(all.choices),
+          .new_tokens = part(all.new_tokens)};
+}
+
 }  // namespace
 
 absl::Status RequestQueue::TryPush(QueuedRequest& request) {
@@ -50,6 +69,7 @@ absl::Status RequestQueue::TryPush(QueuedRequest& request) {
     return absl::ResourceExhaustedError("there is no memory for one more request");
   }
   const Size size = SizeOf(request.request);
+  const Caller caller = request.request.caller;
   const MutexLock lock(mu_);
   if (!closed_.ok()) return closed_;
   if (size_.requests >= options_.max_requests) {
@@ -64,6 +84,7 @@ absl::Status RequestQueue::TryPush(QueuedRequest& request) {
   node.front() = std::move(request);
   arrivals_.splice(arrivals_.end(), node);
   Add(size, size_);
+  Add(size, sizes_[caller]);
   changed_.notify_one();
   return absl::OkStatus();
 }
@@ -83,6 +104,14 @@ void RequestQueue::Wake() {
 RequestQueue::Size RequestQueue::size() const {
   const MutexLock lock(mu_);
   return size_;
+}
+
+RequestQueue::Size RequestQueue::SizeAhead(Caller caller) const {
+  const MutexLock lock(mu_);
+  Size ahead;
+  const std::size_t turns = sizes_[caller].requests + 1;
+  for (const Size& size : sizes_) Add(Share(size, turns), ahead);
+  return ahead;
 }
 
 bool RequestQueue::Receive(Wait wait) {
@@ -139,29 +168,27 @@ void RequestQueue::Pop() {
   waiting_.erase(next_);
   next_ = waiting_.end();
   turns_[next_caller_] = {.number = ++turns_taken_, .taken = next_time_};
-  Left(next_size_);
+  Left(next_caller_, next_size_);
 }
 
 void RequestQueue::RemoveIf(absl::FunctionRef<bool(const QueuedRequest&)> gone) {
-  Size left;
   for (auto it = waiting_.begin(); it != waiting_.end();) {
     if (!gone(*it)) {
       ++it;
       continue;
     }
-    Add(SizeOf(it->request), left);
+    const Size size = SizeOf(it->request);
+    const Caller caller = it->request.caller;
     it = waiting_.erase(it);
+    Left(caller, size);
   }
   next_ = waiting_.end();
-  if (left.requests > 0) Left(left);
 }
 
-void RequestQueue::Left(const Size& left) {
+void RequestQueue::Left(Caller caller, const Size& left) {
   const MutexLock lock(mu_);
-  size_.requests -= left.requests;
-  size_.prompt_tokens -= left.prompt_tokens;
-  size_.choices -= left.choices;
-  size_.new_tokens -= left.new_tokens;
+  Subtract(left, size_);
+  Subtract(left, sizes_[caller]);
 }
 
 }  // namespace cascade::server

@@ -67,6 +67,11 @@ class RequestQueue {
   };
   Size size() const ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Of what would be served before a new request of `caller`, if all have the same priority: all
+  // that the caller has in line, and of each other caller as many requests, at most, as that makes
+  // turns.
+  Size SizeAhead(Caller caller) const ABSL_LOCKS_EXCLUDED(mu_);
+
   // ---- The worker's thread.
 
   // How long Receive may sleep while the queue is empty. kBriefly, some ten milliseconds, is for a
@@ -95,7 +100,7 @@ class RequestQueue {
   // Whether `a` goes before `b`, which is of another caller.
   bool GoesBefore(const QueuedRequest& a, const QueuedRequest& b, absl::Time now) const;
 
-  void Left(const Size& left) ABSL_LOCKS_EXCLUDED(mu_);
+  void Left(Caller caller, const Size& left) ABSL_LOCKS_EXCLUDED(mu_);
 
   const Options options_;
   std::list<QueuedRequest> waiting_;  // the worker's, in order of arrival
@@ -110,7 +115,8 @@ class RequestQueue {
   std::condition_variable_any changed_;
   std::list<QueuedRequest> arrivals_ ABSL_GUARDED_BY(mu_);
   Size size_ ABSL_GUARDED_BY(mu_);
-  absl::Status closed_ ABSL_GUARDED_BY(mu_);  // OK: open
+  std::array<Size, kCallers> sizes_ ABSL_GUARDED_BY(mu_);  // of each caller's; size_ is their sum
+  absl::Status closed_ ABSL_GUARDED_BY(mu_);               // OK: open
   bool woken_ ABSL_GUARDED_BY(mu_) = false;
 };
 

@@ -68,7 +68,7 @@ absl::Status Worker::CheckDeadline(const GenerationRequest& request, absl::Time 
   if (request.deadline == absl::InfiniteFuture()) return absl::OkStatus();
   const absl::Duration left = request.deadline - now;
   if (left < absl::ZeroDuration()) return parts_->end_reasons.deadline_passed;
-  return parts_->monitor.CheckDeadline(request, left, parts_->queue.size());
+  return parts_->monitor.CheckDeadline(request, left, parts_->queue.SizeAhead(request.caller));
 }
 
 void Worker::Drain(absl::Time deadline) {

@@ -107,6 +107,22 @@ TEST(RequestQueueTest, PriorityGoesBeforeTurnsAndWaitingRaisesIt) {
   EXPECT_EQ(queue.Next(begin + absl::Seconds(25))->request.id, "low");
 }
 
+TEST(RequestQueueTest, WhatIsAheadOfANewcomerDependsOnItsCallersTurns) {
+  RequestQueue queue(Holding(100));
+  const absl::Time now = absl::UnixEpoch();
+  for (int i = 0; i < 40; ++i) PushFor(queue, 1, "a", now);
+  for (int i = 0; i < 3; ++i) PushFor(queue, 2, "b", now);
+  EXPECT_EQ(queue.SizeAhead(1).requests, 43U);
+  EXPECT_EQ(queue.SizeAhead(2).requests, 3U + 4U);
+  EXPECT_EQ(queue.SizeAhead(3).requests, 2U);
+  EXPECT_EQ(queue.SizeAhead(2).choices, 7U);
+  queue.Receive(Wait::kNo);
+  queue.RemoveIf([](const QueuedRequest& queued) { return queued.request.caller == 2; });
+  EXPECT_EQ(queue.SizeAhead(3).requests, 1U);
+  PopAll(queue);
+  EXPECT_EQ(queue.SizeAhead(1).requests, 0U);
+}
+
 // However many requests one caller has in line, another's wait is that for as many turns as there
 // are callers.
 TEST(RequestQueueTest, ANeighborOfOneWhoFillsTheQueueWaitsForOneTurn) {
