@@ -18,7 +18,8 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help build run install deb test checkpoints asan tsan aarch64 soak bench bench-peers \
-        bench-load format lint ci readme-test image-test deb-test manifests-test fresh-test clean
+        bench-load format lint ci readme-test image-test deb-test manifests-test fresh-test \
+        modern-test clean
 
 help:  ## Show this
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -112,6 +113,9 @@ manifests-test:  ## Check the Kubernetes manifests against the API's types (need
 
 fresh-test:  ## make run and make test from a clone in a bare Debian 12 (needs root and mmdebstrap)
 	scripts/fresh_test.sh
+
+modern-test:  ## Build and test on the gRPC of Debian's experimental suite (needs root and mmdebstrap)
+	JOBS=$(JOBS) scripts/modern_test.sh
 
 clean:  ## Remove everything that was built
 	rm -rf build

@@ -1,0 +1,65 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Builds a clone against the gRPC, Protobuf and Abseil of Debian's experimental suite, with unstable's
+# compiler, and runs tests there. As root, with mmdebstrap; needs the network and 5 GB of disk.
+#
+#   modern_test.sh [FOLDER...]    folders of tests/, server and tools if none is named; JOBS bounds it
+set -eu
+cd "$(dirname "$0")/.."
+[ $# -gt 0 ] || set -- server tools
+jobs=${JOBS:-$(nproc)}
+
+step() { printf '== %s\n' "$*"; }
+die() { printf 'modern_test: %s\n' "$*" >&2; exit 1; }
+
+[ "$(id -u)" -eq 0 ] || die 'not root: mmdebstrap and chroot need it'
+command -v mmdebstrap > /dev/null || die 'no mmdebstrap: apt-get install mmdebstrap'
+for folder in "$@"; do [ -e "tests/$folder/CMakeLists.txt" ] || die "there is no folder tests/$folder"; done
+
+root=$(mktemp -d /var/tmp/cascade-modern.XXXXXX)
+cleanup() {
+  umount "$root/dev" "$root/proc" 2> /dev/null || true
+  # Never through a mount that is still there.
+  rm -rf --one-file-system "$root"
+}
+trap cleanup EXIT
+trap 'exit 1' INT TERM
+
+# inside COMMAND...: in the chroot, its output only if it fails.
+inside() {
+  chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root DEBIAN_FRONTEND=noninteractive \
+    "$@" > "$root/log" 2>&1 || { tail -n 100 "$root/log"; exit 1; }
+}
+
+step 'a bare Debian unstable'
+# Of its own default mirror: with an input that is empty, mmdebstrap would read no sources from it.
+mmdebstrap --quiet --variant=apt --mode=root \
+  --aptopt='Acquire::Check-Valid-Until "false"' --aptopt='Acquire::Languages "none"' \
+  unstable "$root" < /dev/null
+sed 's/ unstable / experimental /' "$root/etc/apt/sources.list" > "$root/etc/apt/sources.list.d/experimental.list"
+cp /etc/resolv.conf "$root/etc/resolv.conf"
+mount -t proc proc "$root/proc"
+mount --bind /dev "$root/dev"
+
+step 'gRPC, Protobuf and Abseil from experimental, what else is needed from unstable'
+inside apt-get -qq update
+inside apt-get -qq install --no-install-recommends -y -t experimental \
+  libabsl-dev libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
+inside apt-get -qq install --no-install-recommends -y cmake g++ libeigen3-dev libgmock-dev libgtest-dev \
+  libhwy-dev libpcre2-dev libspdlog-dev libxxhash-dev ninja-build nlohmann-json3-dev pkg-config
+inside dpkg-query -W libabsl-dev libgrpc++-dev libprotobuf-dev g++
+cat "$root/log"
+
+git clone --quiet . "$root/cascade"
+step "build: server, client, $*"
+inside cmake --preset release -S /cascade
+inside cmake --build /cascade/build --parallel "$jobs" --target cascade-server cascade
+for folder in "$@"; do
+  inside cmake --build /cascade/build --parallel "$jobs" --target "tests/$folder/all"
+done
+for folder in "$@"; do
+  step "test $folder"
+  inside ctest --test-dir "/cascade/build/tests/$folder" --parallel "$jobs" --output-on-failure
+  tail -n 3 "$root/log"
+done
+step 'modern_test: all well'
