@@ -17,7 +17,7 @@ export CCACHE_SLOPPINESS ?= pch_defines,time_macros
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help build run install deb test checkpoints asan tsan aarch64 soak bench bench-peers \
+.PHONY: help build run install deb test checkpoints asan tsan aarch64 soak hostile bench bench-peers \
         bench-load format lint ci readme-test image-test deb-test manifests-test fresh-test \
         modern-test clean
 
@@ -68,6 +68,13 @@ soak:  ## Attack a server for SOAK_SECONDS (30 minutes); fails if anything is lo
 	@test -f build/build.ninja || cmake --preset release
 	cmake --build --preset release --parallel $(JOBS) --target soak_test
 	build/tests/soak_test
+
+hostile: export HOSTILE_SECONDS ?= 10
+hostile:  ## Attack a server in every way we know, HOSTILE_SECONDS each; print a table; fail if a bound breaks
+	@$(INSTALL) build test
+	@test -f build/build.ninja || cmake --preset release
+	cmake --build --preset release --parallel $(JOBS) --target hostile_test
+	build/tests/hostile_test
 
 bench:  ## Measure kernels and whole models, in about ten minutes (MODELS, WEIGHTS, THREADS)
 	@$(INSTALL) build test bench

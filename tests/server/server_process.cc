@@ -3,7 +3,9 @@
 #include "tests/server/server_process.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <spawn.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -67,6 +69,17 @@ int ServerProcess::Wait() {
     status_ = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
   }
   return *status_;
+}
+
+std::optional<int> ServerProcess::WaitFor(std::chrono::milliseconds limit) {
+  if (!status_.has_value()) {
+    pollfd process = {
+        .fd = static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)), .events = POLLIN, .revents = 0};
+    const int ended = poll(&process, 1, static_cast<int>(limit.count()));
+    close(process.fd);
+    if (ended != 1) return std::nullopt;
+  }
+  return Wait();
 }
 
 std::string ServerProcess::StandardError() const {

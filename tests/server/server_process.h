@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -34,6 +35,9 @@ class ServerProcess {
 
   // Its exit status, or minus the signal that killed it.
   int Wait();
+
+  // The same, but waits for at most `limit`; absent if the process still runs then.
+  std::optional<int> WaitFor(std::chrono::milliseconds limit);
 
   // What it wrote to stderr so far: all of it after Wait.
   std::string StandardError() const;

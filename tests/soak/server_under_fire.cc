@@ -2,17 +2,15 @@
 
 #include "tests/soak/server_under_fire.h"
 
-#include <unistd.h>
-
 #include <chrono>
 #include <csignal>
-#include <fstream>
 #include <thread>
 #include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
+#include "tests/server/process_usage.h"
 
 namespace cascade::testing {
 
@@ -53,11 +51,7 @@ int ServerUnderFire::End() {
 }
 
 std::size_t ServerUnderFire::ResidentBytes() const {
-  std::ifstream statm(absl::StrCat("/proc/", process_->pid(), "/statm"));
-  std::size_t total = 0;
-  std::size_t resident = 0;
-  statm >> total >> resident;
-  return resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  return MeasureUsage(process_->pid()).resident_bytes;
 }
 
 std::string ServerUnderFire::LogTail() const {
