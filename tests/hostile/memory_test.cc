@@ -2,9 +2,11 @@
 // Bytes in flight: long requests, requests that never end, answers that nobody reads.
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "cascade/v1/text_generation.grpc.pb.h"
@@ -41,9 +43,9 @@ class HostileMemory : public Hostile {
   void TokenizeAtOnce(std::size_t count, Time until) {
     v1::TokenizeRequest request;
     request.set_text(LongText());
-    const auto stub = v1::TextGeneration::NewStub(OpenChannel(address()));
+    const auto next = OpenStubs();
     RepeatAtOnce<v1::TokenizeResponse>(count, until, [&](auto* context, auto* response, auto end) {
-      stub->async()->Tokenize(context, &request, response, std::move(end));
+      next()->async()->Tokenize(context, &request, response, std::move(end));
     });
   }
 
@@ -53,9 +55,9 @@ class HostileMemory : public Hostile {
     request.set_text(LongText());
     request.mutable_truncation();
     request.mutable_stopping()->set_max_new_tokens(2);
-    const auto stub = v1::TextGeneration::NewStub(OpenChannel(address()));
+    const auto next = OpenStubs();
     RepeatAtOnce<v1::GenerateResponse>(count, until, [&](auto* context, auto* response, auto end) {
-      stub->async()->Generate(context, &request, response, std::move(end));
+      next()->async()->Generate(context, &request, response, std::move(end));
     });
   }
 
@@ -97,6 +99,16 @@ class HostileMemory : public Hostile {
   }
 
  private:
+  // A function that gives the stubs of eight connections by turns.
+  std::function<v1::TextGeneration::Stub*()> OpenStubs() const {
+    constexpr std::size_t kConnections = 8;
+    auto stubs = std::make_shared<std::vector<std::unique_ptr<v1::TextGeneration::Stub>>>();
+    for (std::size_t i = 0; i < kConnections; ++i) {
+      stubs->push_back(v1::TextGeneration::NewStub(OpenChannel(address())));
+    }
+    return [stubs, i = std::size_t{0}]() mutable { return (*stubs)[i++ % kConnections].get(); };
+  }
+
   template <typename Response, typename Start>
   void RepeatAtOnce(std::size_t count, Time until, const Start& start) {
     StatusCounts counts;
