@@ -4,8 +4,10 @@
 // Exit status: 0 after SIGTERM or SIGINT, while the model loads too; 1 if it cannot start, or
 // cannot end because the model hangs: then the reason is one line on stderr.
 
+#include <malloc.h>
 #include <pthread.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -24,6 +26,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "server/bus_error.h"
+#include "server/cgroup.h"
 #include "server/listener/connection_limits.h"
 #include "server/observability/grpc_log.h"
 #include "server/observability/logs.h"
@@ -150,10 +153,19 @@ void PrintChosenPorts(const std::vector<std::string>& listen,
   std::fflush(stdout);
 }
 
+// The allocator keeps memory that was freed in pools, eight for each CPU unless told otherwise. A
+// burst of large requests fills as many of them as gRPC has threads, and its memory would stay with
+// the process: with one pool for each CPU the peak of 1,000 texts of 512 KiB is a fifth lower.
+void LimitAllocatorPools() {
+  constexpr std::size_t kFewest = 2;
+  mallopt(M_ARENA_MAX, static_cast<int>(std::max(kFewest, CpuLimit())));
+}
+
 int Serve(const Options& options) {
   const ShutdownSignals signals;
   std::signal(SIGPIPE, SIG_IGN);  // a reader of stderr that goes away does not end the server
   ExplainBusErrors();
+  LimitAllocatorPools();
   StartLogging(options.log);
   RouteGrpcLogs();
   RaiseDescriptorLimit();

@@ -131,7 +131,6 @@ class HostileTokenize : public HostileMemory, public ::testing::WithParamInterfa
 TEST_P(HostileTokenize, OfTheLongestTextAtOnce) {
   Serve();
   BystandersMayBeRefused();
-  if (GetParam() > 200) IsExposed("the allocator keeps freed memory");
   Attack([&](Time until) { TokenizeAtOnce(static_cast<std::size_t>(GetParam()), until); });
   End(absl::StrCat(GetParam(), " Tokenize of 512 KiB"));
 }
