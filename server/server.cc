@@ -54,6 +54,7 @@ void LogLimits(const ListenOptions& options, ConnectionLimits limits, std::size_
 void HandOver(Acceptor& acceptor, FileDescriptor connection) {
   Acceptor::NewConnectionParameters parameters;
   parameters.fd = connection.Release();
+  parameters.listener_fd = parameters.fd;  // tells gRPC nothing, but later ones refuse -1
   acceptor.HandleNewConnection(&parameters);
 }
 
