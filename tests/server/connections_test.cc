@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "gmock/gmock.h"
 #include "grpcpp/create_channel.h"
 #include "grpcpp/security/credentials.h"
@@ -100,7 +101,9 @@ TEST_F(ConnectionsTest, SeveralAddressesServeOneModel) {
     options.listen.addresses = {"127.0.0.1:0", "unix:" + folder.PathOf("socket"), "localhost:0"};
   });
   ASSERT_EQ(served.server().addresses().size(), 3U);
-  for (const std::string& address : served.server().addresses()) {
+  for (std::string address : served.server().addresses()) {
+    // Not by name: the client's resolver (c-ares) leaks it now and then.
+    absl::StrReplaceAll({{"localhost", "127.0.0.1"}}, &address);
     EXPECT_TRUE(Answers(address)) << address;
   }
 }

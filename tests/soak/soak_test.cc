@@ -28,8 +28,9 @@ using std::chrono::seconds;
 using std::chrono::steady_clock;
 
 constexpr std::size_t kContext = 1024;  // positions; the KV cache has as many
+// Fewer than sixteen places, so that one caller may hold all of them.
 constexpr std::size_t kMaxRunning = 8;
-constexpr std::size_t kMaxQueued = 8;
+constexpr std::size_t kMaxQueued = 7;
 constexpr std::size_t kClients = 20;
 constexpr seconds kRound{5};  // under fire, between two quiet moments
 
