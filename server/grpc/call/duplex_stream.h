@@ -81,8 +81,11 @@ class DuplexStream final : public GenerationStream<Encoder, Reactor> {
       read = TakeRead();
       if (!read) next = this->Decide();
     }
-    if (read) this->StartRead(&request_);
-    this->Do(next);
+    if (read) {
+      this->StartRead(&request_);
+    } else {
+      this->Do(next);
+    }
   }
 
   void OnWriteDone(bool ok) override ABSL_LOCKS_EXCLUDED(this->mu_) {

@@ -6,12 +6,8 @@
 
 namespace cascade::server {
 
-ShortCall::ShortCall(grpc::CallbackServerContext& context, const CallEnvironment& environment,
-                     CallMemory::Share memory)
-    : context_(context),
-      environment_(environment),
-      memory_(std::move(memory)),
-      ticket_(environment.calls, &context) {}
+ShortCall::ShortCall(grpc::CallbackServerContext& context, const CallEnvironment& environment)
+    : context_(context), environment_(environment), ticket_(environment.calls, &context) {}
 
 void ShortCall::End(absl::Status status) noexcept {
   ticket_.MustEndWithin(environment_.stalled_reader_limit);

@@ -17,19 +17,22 @@ namespace cascade::server {
 // `stalled_reader_limit` to do so. Create it with `new`; it deletes itself in OnDone.
 class ShortCall final : public grpc::ServerUnaryReactor {
  public:
-  // Borrows `context`, which is gRPC's, and `environment`. An empty share is a call that is to be
-  // refused.
-  ShortCall(grpc::CallbackServerContext& context, const CallEnvironment& environment,
-            CallMemory::Share memory);
+  // Borrows `context`, which is gRPC's, and `environment`.
+  ShortCall(grpc::CallbackServerContext& context, const CallEnvironment& environment);
 
+  // What the call holds until it is over.
   CallMemory::Share& memory() { return memory_; }
 
-  // Ends the call, with the response if `status` is OK. Once; the call may be gone afterwards.
-  void End(absl::Status status) noexcept;
+  // One of the two, once; the call may be gone afterwards. Accept sends the response, Refuse
+  // `status`, with retry advice if it is RESOURCE_EXHAUSTED.
+  void Accept() noexcept { End(absl::OkStatus()); }
+  void Refuse(absl::Status status) noexcept { End(std::move(status)); }
 
   void OnDone() override { delete this; }
 
  private:
+  void End(absl::Status status) noexcept;
+
   grpc::CallbackServerContext& context_;
   const CallEnvironment& environment_;
   CallMemory::Share memory_;

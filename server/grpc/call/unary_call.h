@@ -48,8 +48,10 @@ class UnaryCall final : public Reactor, public GenerationCall {
   Generation& Add(Answer answer, Admission::Permit open, Encoder encoder) ABSL_LOCKS_EXCLUDED(mu_) {
     const MutexLock lock(mu_);
     AssertLocked();
+    encoders_.reserve(encoders_.size() + 1);  // may throw, and then nothing was added
+    Generation& generation = AddGeneration(std::move(answer), std::move(open));
     encoders_.push_back(std::move(encoder));
-    return AddGeneration(std::move(answer), std::move(open));
+    return generation;
   }
 
   // Call it once, in the service's method, after the worker was given all requests. There are no

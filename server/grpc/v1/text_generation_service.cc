@@ -3,7 +3,6 @@
 #include "server/grpc/v1/text_generation_service.h"
 
 #include <algorithm>
-#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,13 +11,12 @@
 #include "grpcpp/support/server_callback.h"
 #include "model/tokenizer/tokenizer.h"
 #include "model/tokenizer/utf8_stream.h"
-#include "server/engine/exception_status.h"
 #include "server/grpc/backend.h"
 #include "server/grpc/call/server_stream.h"
-#include "server/grpc/call/short_call.h"
 #include "server/grpc/call/unary_call.h"
 #include "server/grpc/model_info.h"
 #include "server/grpc/request/admit.h"
+#include "server/grpc/request/method.h"
 #include "server/grpc/request/parse.h"
 #include "server/grpc/serving.h"
 #include "server/grpc/v1/model.h"
@@ -44,110 +42,49 @@ std::size_t HeldAnswerBytes(const Unary& /*call*/, std::size_t answer_bytes) {
 
 // Admits the request of `bytes` and starts it as the one generation of `call`, or says why not.
 template <typename Call>
-absl::Status TryStart(const Serving& serving, absl::string_view method, const Context& context,
-                      const grpc::ByteBuffer& bytes, Call& call) {
-  try {
-    v1::GenerateRequest message;
-    if (absl::Status status = Parse(bytes, message); !status.ok()) return status;
-    Violations violations(V1FieldName);
-    const TextRequest request = ToTextRequest(message, violations);
-    absl::StatusOr<PreparedRequest> prepared =
-        Admit(serving, method, context, request, std::move(violations));
-    if (!prepared.ok()) return prepared.status();
-    if (!call.memory().TryGrow(HeldAnswerBytes(call, prepared->answer_bytes))) {
-      return serving.memory().Full();
-    }
-    const Backend& backend = serving.backend();
-    const v1::ResponseOptions& report = message.response();
-    prepared->generation.sink = &call.Add(
-        Answer(prepared->generation, prepared->truncated_tokens,
-               /*keep_tokens=*/report.token_ids() || report.logprobs()),
-        std::move(prepared->open), V1Encoder(backend.tokenizer, backend.info, report.token_ids()));
-    SubmitOrFail(backend.worker, std::move(prepared->generation));
-    call.Accept();
-    return absl::OkStatus();
-  } catch (...) {
-    return StatusOfException("the request was read");
+absl::Status Start(const Serving& serving, absl::string_view method, const Context& context,
+                   const grpc::ByteBuffer& bytes, Call& call) {
+  v1::GenerateRequest message;
+  if (absl::Status status = Parse(bytes, message); !status.ok()) return status;
+  Violations violations(V1FieldName);
+  const TextRequest request = ToTextRequest(message, violations);
+  absl::StatusOr<PreparedRequest> prepared =
+      Admit(serving, method, context, request, std::move(violations));
+  if (!prepared.ok()) return prepared.status();
+  if (!call.memory().TryGrow(HeldAnswerBytes(call, prepared->answer_bytes))) {
+    return serving.memory().Full();
   }
+  const Backend& backend = serving.backend();
+  const v1::ResponseOptions& report = message.response();
+  prepared->generation.sink = &call.Add(
+      Answer(prepared->generation, prepared->truncated_tokens,
+             /*keep_tokens=*/report.token_ids() || report.logprobs()),
+      std::move(prepared->open), V1Encoder(backend.tokenizer, backend.info, report.token_ids()));
+  SubmitOrFail(backend.worker, std::move(prepared->generation));
+  call.Accept();
+  return absl::OkStatus();
 }
 
-// What all methods that generate do with a call that was just created.
+// What the methods that generate do with a call that was just created for them.
 template <typename Call>
-Call* Start(const Serving& serving, absl::string_view method, const Context& context,
-            const grpc::ByteBuffer& bytes, Call* call) noexcept {
-  const auto start = [&serving, method, &context, &bytes, call] {
-    absl::Status status = TryStart(serving, method, context, bytes, *call);
-    if (!status.ok()) call->Refuse(std::move(status));
-  };
-  call->memory() = serving.memory().TryTake(CallBytes(bytes.Length()));
-  if (!call->memory()) {
-    call->Refuse(serving.memory().Full());
-    return call;
-  }
-  try {
-    serving.Run(bytes.Length(), start);
-  } catch (...) {
-    call->Refuse(StatusOfException("the request was read"));
-  }
-  return call;
+Call* BeginGeneration(const Serving& serving, absl::string_view method, const Context& context,
+                      const grpc::ByteBuffer& bytes, Call* call) {
+  return Begin(serving, bytes, call, [&serving, method, &context, &bytes, call] {
+    return Start(serving, method, context, bytes, *call);
+  });
 }
 
 Stream* BeginStream(const Serving& serving, Context& context, const grpc::ByteBuffer& bytes) {
   static constexpr absl::string_view kMethod = "GenerateStream";
-  return Start(serving, kMethod, context, bytes,
-               new Stream(kMethod, context, serving.environment()));
+  return BeginGeneration(serving, kMethod, context, bytes,
+                         new Stream(kMethod, context, serving.environment()));
 }
 
 Unary* BeginUnary(const Serving& serving, Context& context, const grpc::ByteBuffer& bytes,
                   v1::GenerateResponse& response) {
   static constexpr absl::string_view kMethod = "Generate";
-  return Start(serving, kMethod, context, bytes,
-               new Unary(kMethod, response, context, serving.environment()));
-}
-
-// Fills in the answer to `request`. What a method that does not generate is, beside Answer.
-template <typename Request, typename Response>
-using AnswerFunction = absl::Status (*)(const Backend& backend, const Request& request,
-                                        Response& response);
-
-template <typename Request, typename Response>
-absl::Status TryAnswer(const Serving& serving, const grpc::ByteBuffer& bytes,
-                       AnswerFunction<Request, Response> answer, CallMemory::Share& memory,
-                       Response& response) {
-  try {
-    const absl::StatusOr<const Backend*> backend = serving.Available();
-    if (!backend.ok()) return backend.status();
-    Request request;
-    if (absl::Status status = Parse(bytes, request); !status.ok()) return status;
-    if (absl::Status status = answer(**backend, request, response); !status.ok()) return status;
-    if (memory.TryGrow(ResponseBytes(response.ByteSizeLong()))) return absl::OkStatus();
-    response.Clear();
-    return serving.memory().Full();
-  } catch (...) {
-    return StatusOfException("the request was read");
-  }
-}
-
-template <typename Request, typename Response>
-grpc::ServerUnaryReactor* AnswerShortly(const Serving& serving, Context& context,
-                                        const grpc::ByteBuffer& bytes, Response& response,
-                                        AnswerFunction<Request, Response> answer) {
-  auto* call = new ShortCall(context, serving.environment(),
-                             serving.memory().TryTake(CallBytes(bytes.Length())));
-  if (!call->memory()) {
-    call->End(serving.memory().Full());
-    return call;
-  }
-  try {
-    serving.Run(bytes.Length(), [&serving, &context, &bytes, &response, answer, call] {
-      call->End(context.IsCancelled()
-                    ? absl::CancelledError("the client went away")
-                    : TryAnswer(serving, bytes, answer, call->memory(), response));
-    });
-  } catch (...) {
-    call->End(StatusOfException("the request was read"));
-  }
-  return call;
+  return BeginGeneration(serving, kMethod, context, bytes,
+                         new Unary(kMethod, response, context, serving.environment()));
 }
 
 absl::Status AnswerTokenize(const Backend& backend, const v1::TokenizeRequest& request,
@@ -207,7 +144,7 @@ grpc::internal::MethodHandler* ShortHandler(const Serving& serving,
                                             AnswerFunction<Request, Response> answer) {
   return UnaryHandler<Response>(
       [&serving, answer](Context& context, const grpc::ByteBuffer& bytes, Response& response) {
-        return AnswerShortly(serving, context, bytes, response, answer);
+        return BeginShortCall(serving, context, bytes, response, answer);
       });
 }
 

@@ -13,8 +13,8 @@ class Serving;
 // for anything.
 //
 // Every method says UNAVAILABLE unless `serving` is available, and RESOURCE_EXHAUSTED if the calls
-// of the process hold all the memory that they may. None throws: when memory runs out the call ends
-// with RESOURCE_EXHAUSTED. (gRPC would make UNIMPLEMENTED of an exception.)
+// of the process hold all the memory that they may, or when memory runs out. (If there is none even
+// for the call's own object, gRPC makes UNIMPLEMENTED of that exception.)
 //
 // Methods take a request's bytes, not its message (request/parse.h says why). So this is not the
 // generated CallbackService, but the generated names with handlers of our own.

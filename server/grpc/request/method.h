@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the methods of every dialect have in common: bytes in, a share of the memory, then the work.
+#pragma once
+
+#include <functional>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "grpcpp/server_context.h"
+#include "grpcpp/support/byte_buffer.h"
+#include "grpcpp/support/server_callback.h"
+#include "server/engine/exception_status.h"
+#include "server/grpc/backend.h"
+#include "server/grpc/call/call_memory.h"
+#include "server/grpc/call/short_call.h"
+#include "server/grpc/request/parse.h"
+#include "server/grpc/serving.h"
+
+namespace cascade::server {
+
+// Begins `call`, which was just created for the request of `bytes`: takes its share of the memory
+// and has `work` done, here or on a thread for long work. `work` returns OK if it has accepted the
+// call; with every other status, and with what it throws, the call is refused. Returns `call`,
+// which deletes itself.
+template <typename Call>
+Call* Begin(const Serving& serving, const grpc::ByteBuffer& bytes, Call* call,
+            std::function<absl::Status()> work) noexcept {
+  const auto refuse = [call] { call->Refuse(StatusOfException("the request was read")); };
+  call->memory() = serving.memory().TryTake(CallBytes(bytes.Length()));
+  if (!call->memory()) {
+    call->Refuse(serving.memory().Full());
+    return call;
+  }
+  try {
+    serving.Run(bytes.Length(), [call, refuse, work = std::move(work)] {
+      try {
+        if (absl::Status status = work(); !status.ok()) call->Refuse(std::move(status));
+      } catch (...) {
+        refuse();
+      }
+    });
+  } catch (...) {
+    refuse();
+  }
+  return call;
+}
+
+// A method that does not generate: fills in the answer to `request`.
+template <typename Request, typename Response>
+using AnswerFunction = absl::Status (*)(const Backend& backend, const Request& request,
+                                        Response& response);
+
+// Parses the request of `bytes` and answers it, if the model is in service and there is memory for
+// the answer. Borrows `bytes` and `response`, which are gRPC's and live until the call's OnDone.
+template <typename Request, typename Response>
+grpc::ServerUnaryReactor* BeginShortCall(const Serving& serving,
+                                         grpc::CallbackServerContext& context,
+                                         const grpc::ByteBuffer& bytes, Response& response,
+                                         AnswerFunction<Request, Response> answer) {
+  auto* call = new ShortCall(context, serving.environment());
+  return Begin(serving, bytes, call, [=, &serving, &context, &bytes, &response]() -> absl::Status {
+    if (context.IsCancelled()) return absl::CancelledError("the client went away");
+    const absl::StatusOr<const Backend*> backend = serving.Available();
+    if (!backend.ok()) return backend.status();
+    Request request;
+    if (absl::Status status = Parse(bytes, request); !status.ok()) return status;
+    if (absl::Status status = answer(**backend, request, response); !status.ok()) return status;
+    if (!call->memory().TryGrow(ResponseBytes(response.ByteSizeLong()))) {
+      return serving.memory().Full();
+    }
+    call->Accept();
+    return absl::OkStatus();
+  });
+}
+
+}  // namespace cascade::server
