@@ -70,7 +70,7 @@ ABSL_FLAG(std::int32_t, max_queued_tokens, 1 << 20,
           "Prompt tokens that may wait; more are refused with RESOURCE_EXHAUSTED.");
 ABSL_FLAG(
     std::string, call_memory_bytes, "auto",
-    "Memory for requests and unread answers of all open calls, such as 64MiB; calls beyond it are\n"
+    "Memory for requests and unread answers of all open calls, 16MiB or more; calls beyond it are\n"
     "refused with RESOURCE_EXHAUSTED. auto: an eighth of the memory that this process may use,\n"
     "32MiB to 1GiB.");
 ABSL_FLAG(bool, prefix_cache, true,

@@ -27,6 +27,7 @@ constexpr std::int32_t kMaxRows = 16384;  // of a step: its scratch is 100 KiB a
 constexpr std::int32_t kMaxQueued = 1'000'000;
 constexpr std::int32_t kMaxQueuedTokens = 1'000'000'000;
 constexpr std::int32_t kMaxPriority = 1000;
+constexpr std::uint64_t kLeastCallMemory = std::uint64_t{16} << 20;
 constexpr std::int32_t kMaxConnections = 1'000'000;
 
 std::string NameOfFolder(const std::string& path) {
@@ -64,6 +65,14 @@ absl::Status SetWeights(absl::string_view flag, const std::string& text,
       NamedTypes<std::optional<model::kernels::WeightType>>(model::kernels::kWeightTypes);
   choices.insert(choices.begin(), {"auto", std::nullopt});
   return SetChoice(flag, text, choices, out);
+}
+
+absl::Status SetCallMemory(absl::string_view flag, const std::string& text,
+                           std::optional<std::uint64_t>& out) {
+  if (absl::Status status = SetByteSize(flag, text, out); !status.ok()) return status;
+  if (out.value_or(kLeastCallMemory) >= kLeastCallMemory) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--", flag, "=", text, ": must be auto or at least 16MiB, so that the longest request fits"));
 }
 
 template <typename Value>
@@ -143,7 +152,7 @@ constexpr FlagRow kFlags[] = {
      }},
     {"call_memory_bytes",
      [](Flag f, Options& o) {
-       return SetByteSize(f, absl::GetFlag(FLAGS_call_memory_bytes), o.call_memory_bytes);
+       return SetCallMemory(f, absl::GetFlag(FLAGS_call_memory_bytes), o.call_memory_bytes);
      }},
     {"prefix_cache",
      [](Flag, Options& o) { return Set(FLAGS_prefix_cache, o.worker.prefix_cache); }},

@@ -40,14 +40,19 @@ std::string NameOfAccount(int socket) {
 
 }  // namespace
 
+std::string AddressName(const sockaddr_storage& address) {
+  switch (address.ss_family) {
+    case AF_INET:
+      return Text(AF_INET, &reinterpret_cast<const sockaddr_in&>(address).sin_addr);
+    case AF_INET6:
+      return NameOfIpv6(reinterpret_cast<const sockaddr_in6&>(address).sin6_addr);
+    default:
+      return "?";
+  }
+}
+
 std::string PeerName(int socket, const sockaddr_storage& address) {
-  if (address.ss_family == AF_INET) {
-    return Text(AF_INET, &reinterpret_cast<const sockaddr_in&>(address).sin_addr);
-  }
-  if (address.ss_family == AF_INET6) {
-    return NameOfIpv6(reinterpret_cast<const sockaddr_in6&>(address).sin6_addr);
-  }
-  return NameOfAccount(socket);
+  return address.ss_family == AF_UNIX ? NameOfAccount(socket) : AddressName(address);
 }
 
 }  // namespace cascade::server

@@ -8,13 +8,16 @@
 
 namespace cascade::server {
 
-// Names the peer of the connected `socket`, whose address is `address`, for counts and logs:
-//
+// The peer's name from its IPv4 or IPv6 address, for counts, turns and logs; "?" for an address of
+// another family.
 // - IPv4: the address. An IPv4 address that IPv6 carries (::ffff:192.0.2.1) is the same peer.
 // - IPv6: the network of 64 bits, "2001:db8:1:2::/64", because a host has as many addresses of it
 // as
 //   it likes. Addresses of the link and of the machine itself stand alone.
-// - Unix sockets: the account, "uid:1000".
+std::string AddressName(const sockaddr_storage& address);
+
+// Names the peer of the connected `socket`, whose address is `address`: the AddressName, or the
+// account at a Unix socket, "uid:1000".
 std::string PeerName(int socket, const sockaddr_storage& address);
 
 }  // namespace cascade::server

@@ -9,9 +9,8 @@
 
 namespace cascade::server {
 
-// The caller's name, from `peer` as gRPC writes it: an IPv4 address ("ipv4:192.0.2.1:5000" and an
-// IPv6 address that carries it are the same); the network of 64 bits of another IPv6 address, since
-// a host has as many addresses of it as it likes; or "unix". Clients behind one proxy are one.
+// The caller's name, from `peer` as gRPC writes it: the AddressName of "ipv4:192.0.2.1:5000" or
+// "ipv6:[2001:db8::1]:5000" (listener/peer.h), or "unix". Clients behind one proxy are one.
 std::string CallerName(absl::string_view peer);
 
 // Its number. Not the same in another process, so that nobody can choose to share another's turns.

@@ -19,9 +19,9 @@ TEST(CallerOfTest, AnIpv4AddressIsTheSameWithinIpv6) {
 }
 
 TEST(CallerOfTest, AnIpv6NetworkIsOneCaller) {
-  EXPECT_EQ(CallerName("ipv6:[2001:db8:1:2:3:4:5:6]:5000"), "2001:db8:1:2::");
-  EXPECT_EQ(CallerName("ipv6:%5B2001:db8:1:2::9%5D:5000"), "2001:db8:1:2::");
-  EXPECT_EQ(CallerName("ipv6:[fe80::1%eth0]:5000"), "fe80::1%eth0");
+  EXPECT_EQ(CallerName("ipv6:[2001:db8:1:2:3:4:5:6]:5000"), "2001:db8:1:2::/64");
+  EXPECT_EQ(CallerName("ipv6:%5B2001:db8:1:2::9%5D:5000"), "2001:db8:1:2::/64");
+  EXPECT_EQ(CallerName("ipv6:[fe80::1%eth0]:5000"), "fe80::1");
 }
 
 TEST(CallerOfTest, TheUnixSocketsClientsAreOneCaller) {
