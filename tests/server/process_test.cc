@@ -6,7 +6,6 @@
 
 #include <atomic>
 #include <csignal>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <thread>
@@ -15,11 +14,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "gmock/gmock.h"
-#include "grpcpp/create_channel.h"
-#include "grpcpp/security/credentials.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "server/cgroup.h"
+#include "tests/server/child_server.h"
 #include "tests/server/model_folder.h"
 #include "tests/server/served.h"
 #include "tests/server/server_process.h"
@@ -27,7 +25,9 @@
 namespace cascade::server {
 namespace {
 
+using ::cascade::testing::Child;
 using ::cascade::testing::GenerateStream;
+using ::cascade::testing::HealthCheckResponse;
 using ::cascade::testing::kEndless;
 using ::cascade::testing::ModelFolder;
 using ::cascade::testing::ReadAll;
@@ -35,60 +35,9 @@ using ::cascade::testing::Request;
 using ::cascade::testing::ServerProcess;
 using ::cascade::testing::Stream;
 using ::cascade::testing::TempDir;
-using grpc::health::v1::HealthCheckRequest;
-using grpc::health::v1::HealthCheckResponse;
 using ::testing::AllOf;
-using ::testing::AnyOf;
 using ::testing::HasSubstr;
-using ::testing::MatchesRegex;
 using ::testing::Not;
-
-// A child that serves `folder` on a free port, and its client.
-class Child {
- public:
-  Child(const std::string& folder, const std::vector<std::string>& flags)
-      : process_(Arguments(folder, flags)),
-        address_(process_.Address()),
-        channel_(grpc::CreateChannel(address_, grpc::InsecureChannelCredentials())),
-        stub_(v1::TextGeneration::NewStub(channel_)),
-        health_(grpc::health::v1::Health::NewStub(channel_)),
-        watch_(health_->Watch(&watch_context_, Readiness())) {}
-
-  // Returns when health says `status`.
-  void WaitFor(HealthCheckResponse::ServingStatus status) {
-    HealthCheckResponse response;
-    while (response.status() != status && watch_->Read(&response)) {
-    }
-    EXPECT_EQ(response.status(), status) << process_.StandardError();
-  }
-
-  ServerProcess& process() { return process_; }
-  v1::TextGeneration::Stub& stub() { return *stub_; }
-  const std::string& address() const { return address_; }
-
- private:
-  static HealthCheckRequest Readiness() {
-    HealthCheckRequest request;
-    request.set_service(v1::TextGeneration::service_full_name());
-    return request;
-  }
-
-  static std::vector<std::string> Arguments(const std::string& folder,
-                                            const std::vector<std::string>& flags) {
-    std::vector<std::string> arguments = {"--model=" + folder, "--listen=127.0.0.1:0",
-                                          "--kv_cache_bytes=64MiB"};
-    arguments.insert(arguments.end(), flags.begin(), flags.end());
-    return arguments;
-  }
-
-  ServerProcess process_;
-  std::string address_;
-  std::shared_ptr<grpc::Channel> channel_;
-  std::unique_ptr<v1::TextGeneration::Stub> stub_;
-  std::unique_ptr<grpc::health::v1::Health::Stub> health_;
-  grpc::ClientContext watch_context_;
-  std::unique_ptr<grpc::ClientReader<HealthCheckResponse>> watch_;
-};
 
 // A call of which the first delta has been read.
 class RunningCall {
@@ -298,75 +247,6 @@ TEST_F(ProcessTest, ServesOnThreadsThatAreTied) {
   EXPECT_THAT(child.process().StandardError(), Not(HasSubstr("warning")));
 }
 
-TEST_F(ProcessTest, ServesInt8) {
-  Child child(folder_.path(), {"--weights=int8"});
-  child.WaitFor(HealthCheckResponse::SERVING);
-  grpc::ClientContext context;
-  v1::GetModelResponse model;
-  ASSERT_TRUE(child.stub().GetModel(&context, v1::GetModelRequest(), &model).ok());
-  EXPECT_EQ(model.weights().stored_type(), "f32");
-  EXPECT_EQ(model.weights().memory_type(), "int8");
-  EXPECT_THAT(model.fingerprint(), HasSubstr("-int8-n"));
-  const Stream first = GenerateStream(child.stub(), Request(8));
-  ASSERT_TRUE(first.status.ok());
-  EXPECT_EQ(first.Answer().text(), GenerateStream(child.stub(), Request(8)).Answer().text());
-}
-
-TEST_F(ProcessTest, Int8RefusesWeightsThatAreNotFinite) {
-  folder_.SpoilWeights();
-  ServerProcess process({"--model=" + folder_.path(), "--listen=127.0.0.1:0", "--weights=int8"});
-  EXPECT_EQ(process.Wait(), 1);
-  EXPECT_THAT(process.StandardError(), HasSubstr("int8 needs finite weights"));
-}
-
-TEST_F(ProcessTest, PackedWeightsAreMadeOnceAndReadFromThenOn) {
-  const TempDir cache;
-  const std::string path = cache.PathOf("tiny_.f16.packed");
-  std::string answers;
-  for (const std::string log :
-       {"info packed weights made path=", "info packed weights read path="}) {
-    Child child(folder_.path(),
-                {"--packed_weights_cache=" + cache.path(), "--model_name=tiny/", "--weights=f16"});
-    child.WaitFor(HealthCheckResponse::SERVING);
-    answers += GenerateStream(child.stub(), Request(20)).Answer().text() + "|";
-    child.process().Signal(SIGTERM);
-    EXPECT_EQ(child.process().Wait(), 0);
-    EXPECT_THAT(child.process().StandardError(), HasSubstr(log + path));
-  }
-  const std::size_t half = answers.size() / 2;
-  EXPECT_EQ(answers.substr(0, half), answers.substr(half));
-}
-
-TEST_F(ProcessTest, NothingThatIsDoneToThePackedWeightsChangesAnAnswer) {
-  for (const bool truncate : {false, true}) {
-    const TempDir cache;
-    Child child(folder_.path(), {"--packed_weights_cache=" + cache.path(), "--model_name=tiny"});
-    child.WaitFor(HealthCheckResponse::SERVING);
-    const std::string before = GenerateStream(child.stub(), Request(50)).Answer().text();
-    const std::string path = cache.PathOf("tiny.auto.packed");
-    const std::size_t size = std::filesystem::file_size(path);
-    cache.WriteFile("tiny.auto.packed", std::string(truncate ? 0 : size, 'x'));
-    const Stream after = GenerateStream(child.stub(), Request(50));
-    EXPECT_TRUE(after.status.ok()) << after.status.error_message();
-    EXPECT_EQ(after.Answer().text(), before);
-    child.process().Signal(SIGTERM);
-    EXPECT_EQ(child.process().Wait(), 0);
-    EXPECT_THAT(child.process().StandardError(),
-                AnyOf(HasSubstr("opened the packed weights' file for writing"),
-                      HasSubstr("the system gives no lease")));
-  }
-}
-
-TEST_F(ProcessTest, PackedWeightsThatCannotBeKeptAreAWarning) {
-  Child child(folder_.path(), {"--packed_weights_cache=/does/not/exist"});
-  child.WaitFor(HealthCheckResponse::SERVING);
-  child.process().Signal(SIGTERM);
-  EXPECT_EQ(child.process().Wait(), 0);
-  EXPECT_THAT(
-      child.process().StandardError(),
-      AllOf(HasSubstr("warning packed weights cannot be kept"), HasSubstr("/does/not/exist/")));
-}
-
 TEST_F(ProcessTest, ASignalEndsItAtOnceWhileTheModelLoads) {
   // It waits for who writes its packed weights: for us.
   const std::string path = absl::StrCat(folder_.path(), "/model.auto.packed.tmp");
@@ -406,81 +286,6 @@ TEST_F(ProcessTest, AFinishedRequestIsOneJsonLineWithoutItsText) {
   }
   EXPECT_EQ(finished, 1);
   EXPECT_THAT(log, Not(HasSubstr(answer)));
-}
-
-TEST_F(ProcessTest, WarnsOfWeightsThatAreNotNumbers) {
-  folder_.SpoilWeights();
-  Child child(folder_.path(), {});
-  child.WaitFor(HealthCheckResponse::SERVING);
-  EXPECT_EQ(GenerateStream(child.stub(), Request(3)).status.error_code(),
-            grpc::StatusCode::INTERNAL);
-  child.process().Signal(SIGTERM);
-  EXPECT_EQ(child.process().Wait(), 0);
-  EXPECT_THAT(child.process().StandardError(), HasSubstr("warning the weights contain NaN"));
-}
-
-TEST(CommandLineTest, HelpGoesToStdoutAndIsNoError) {
-  ServerProcess process({"--help"});
-  EXPECT_THAT(process.StandardOutput(), AllOf(HasSubstr("--model"), HasSubstr("--listen=")));
-  EXPECT_EQ(process.Wait(), 0);
-  EXPECT_EQ(process.StandardError(), "");
-}
-
-TEST(CommandLineTest, TellsItsVersion) {
-  ServerProcess process({"--version"});
-  EXPECT_THAT(process.StandardOutput(), MatchesRegex("cascade-server [0-9.]+\n"));
-  EXPECT_EQ(process.Wait(), 0);
-}
-
-TEST(CommandLineTest, WhatIsWrongIsOneLineAndOne) {
-  const TempDir empty;
-  const struct {
-    std::vector<std::string> arguments;
-    std::string message;
-  } cases[] = {
-      {{}, "--model is missing"},
-      {{"--model=m", "--threads=0"}, "--threads=0"},
-      {{"--model=m", "here"}, "unexpected argument 'here'"},
-      {{"--model=m", "--listen=nowhere"}, "'nowhere' is not HOST:PORT"},
-      {{"--model=/does/not/exist", "--listen=127.0.0.1:0", "--log_level=off"},
-       "/does/not/exist/config.json"},
-      {{"--model=" + empty.path(), "--listen=127.0.0.1:0", "--log_level=off"},
-       empty.path() + "/config.json"},
-  };
-  for (const auto& c : cases) {
-    ServerProcess process(c.arguments);
-    EXPECT_EQ(process.Wait(), 1);
-    EXPECT_THAT(process.StandardError(),
-                AllOf(HasSubstr(c.message), MatchesRegex("cascade-server: [^\n]+\n")));
-  }
-}
-
-TEST(CommandLineTest, UnknownFlagsAndNumbersThatAreNoneAreRefused) {
-  for (const std::string flag : {"--colour=red", "--max_running=many"}) {
-    ServerProcess process({"--model=m", flag});
-    EXPECT_EQ(process.Wait(), 1);
-    EXPECT_THAT(process.StandardError(), HasSubstr(flag.substr(2, flag.find('=') - 2)));
-  }
-}
-
-TEST_F(ProcessTest, ABrokenModelFolderIsNamed) {
-  const struct {
-    std::string file;
-    std::string contents;
-  } cases[] = {
-      {"config.json", "{"},
-      {"generation_config.json", "{\"temperature\": -1}"},
-      {"vocab.json", "[]"},
-      {"model.safetensors", "truncated"},
-  };
-  for (const auto& c : cases) {
-    const ModelFolder folder;
-    folder.Write(c.file, c.contents);
-    ServerProcess process({"--model=" + folder.path(), "--listen=127.0.0.1:0", "--log_level=off"});
-    EXPECT_EQ(process.Wait(), 1) << c.file;
-    EXPECT_THAT(process.StandardError(), AllOf(HasSubstr(absl::StrCat(folder.path(), "/", c.file)),
-                                               MatchesRegex("cascade-server: [^\n]+\n")));
-  }
 }
 
 }  // namespace
