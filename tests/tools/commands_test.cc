@@ -2,22 +2,13 @@
 // The subcommands against a server of the test's own, over TCP.
 #include "tools/cascade/commands.h"
 
-#include <gmock/gmock.h>
-#include <grpcpp/grpcpp.h>
-#include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <chrono>
-#include <csignal>
 #include <cstdlib>
-#include <sstream>
 #include <streambuf>
-#include <thread>
 
-#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
 #include "server/grpc/request/limits.h"
+#include "tests/tools/command_test.h"
 #include "tools/cascade/text.h"
 
 namespace cascade::cli {
@@ -26,113 +17,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-// Remembers what it was asked. Generates two deltas; with the prompt "wait", it then interrupts
-// this process and goes on only when the call is cancelled.
-class FakeService : public v1::TextGeneration::Service {
- public:
-  grpc::Status GenerateStream(grpc::ServerContext* context, const v1::GenerateRequest* request,
-                              grpc::ServerWriter<v1::GenerateEvent>* writer) override {
-    generate_request = *request;
-    deadline = context->deadline();
-    if (request->text() == "refuse") return {grpc::StatusCode::RESOURCE_EXHAUSTED, "full"};
-    v1::GenerateEvent event;
-    event.mutable_prompt();
-    writer->Write(event);
-    for (const char* text : {" a", " b"}) {
-      event.mutable_delta()->set_text(text);
-      writer->Write(event);
-    }
-    if (request->text() == "wait") {
-      kill(getpid(), SIGINT);
-      while (!context->IsCancelled()) writer->Write(event);
-      return {grpc::StatusCode::CANCELLED, "cancelled"};
-    }
-    if (request->text() == "silence") {
-      while (!context->IsCancelled()) std::this_thread::yield();
-      return {grpc::StatusCode::CANCELLED, "cancelled"};
-    }
-    event.mutable_finish();
-    if (request->text() != "no finish") writer->Write(event);
-    event.mutable_summary();
-    if (request->text() != "no summary") writer->Write(event);
-    return grpc::Status::OK;
-  }
-
-  grpc::Status Tokenize(grpc::ServerContext*, const v1::TokenizeRequest* request,
-                        v1::TokenizeResponse* response) override {
-    response->add_token_ids(306);
-    response->add_token_ids(7);
-    if (request->pieces()) {
-      response->add_pieces("Once");
-      response->add_pieces("\xC3");
-    }
-    return grpc::Status::OK;
-  }
-
-  grpc::Status Detokenize(grpc::ServerContext*, const v1::DetokenizeRequest* request,
-                          v1::DetokenizeResponse* response) override {
-    detokenize_request = *request;
-    response->set_text("\xEF\xBF\xBD");
-    response->set_raw("\xC3");
-    return grpc::Status::OK;
-  }
-
-  grpc::Status GetModel(grpc::ServerContext*, const v1::GetModelRequest*,
-                        v1::GetModelResponse* response) override {
-    response->set_name("tales");
-    response->mutable_architecture()->set_n_layer(8);
-    return grpc::Status::OK;
-  }
-
-  v1::GenerateRequest generate_request;
-  std::chrono::system_clock::time_point deadline;  // of the last GenerateStream
-  v1::DetokenizeRequest detokenize_request;
-};
-
-class FakeHealth : public grpc::health::v1::Health::Service {
- public:
-  grpc::Status Check(grpc::ServerContext*, const grpc::health::v1::HealthCheckRequest* request,
-                     grpc::health::v1::HealthCheckResponse* response) override {
-    response->set_status(request->service() == v1::TextGeneration::service_full_name()
-                             ? grpc::health::v1::HealthCheckResponse::SERVING
-                             : grpc::health::v1::HealthCheckResponse::NOT_SERVING);
-    return grpc::Status::OK;
-  }
-};
-
-class CommandsTest : public ::testing::Test {
- protected:
-  // The server's threads, which live here and not in another process, must not be ended by Ctrl-C.
-  CommandsTest() {
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  }
-
-  void StartServer() {
-    grpc::ServerBuilder builder;
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
-    builder.RegisterService(&service_);
-    builder.RegisterService(&health_);
-    server_ = builder.BuildAndStart();
-    ASSERT_NE(port_, 0);
-  }
-
-  ExitCode Run(const std::unique_ptr<Command>& command, std::vector<std::string> args) {
-    args.push_back(absl::StrCat("--server=127.0.0.1:", port_));
-    return RunCommand(*command, args, console_);
-  }
-
-  std::istringstream in_{"from standard input"};
-  std::ostringstream out_;
-  std::ostringstream err_;
-  Console console_{in_, out_, err_, false};
-  FakeService service_;
-  FakeHealth health_;
-  int port_ = 0;
-  std::unique_ptr<grpc::Server> server_;
-};
+using CommandsTest = CommandTest;
 
 TEST_F(CommandsTest, GenerateStreamsTheText) {
   StartServer();
@@ -232,59 +117,6 @@ TEST_F(CommandsTest, AStreamThatEndsEarlyIsAFailure) {
       EXPECT_EQ(Run(MakeGenerateCommand(), {prompt, format}), ExitCode::kFailed) << prompt;
       EXPECT_THAT(err_.str(), HasSubstr("cascade: DATA_LOSS: the stream ended early"));
     }
-  }
-}
-
-TEST_F(CommandsTest, EveryCallHasADeadlineUnlessTheUserWantsNone) {
-  using std::chrono::system_clock;
-  StartServer();
-  const auto before = system_clock::now();
-  EXPECT_EQ(Run(MakeGenerateCommand(), {"Once"}), ExitCode::kOk);
-  EXPECT_GT(service_.deadline, before + std::chrono::minutes(9));  // gRPC rounds it
-  EXPECT_LT(service_.deadline, system_clock::now() + std::chrono::minutes(11));
-  EXPECT_EQ(Run(MakeGenerateCommand(), {"Once", "--timeout=0"}), ExitCode::kOk);
-  EXPECT_EQ(service_.deadline, system_clock::time_point::max());
-  EXPECT_EQ(Run(MakeGenerateCommand(), {"Once", "--timeout=-1s"}), ExitCode::kUsage);
-}
-
-TEST_F(CommandsTest, ASilentServerIsGivenUp) {
-  StartServer();
-  EXPECT_EQ(Run(MakeGenerateCommand(), {"silence", "--timeout=50ms"}), ExitCode::kFailed);
-  EXPECT_THAT(err_.str(), HasSubstr("DEADLINE_EXCEEDED"));
-  EXPECT_THAT(err_.str(), HasSubstr("--timeout is 50ms; --timeout=0 waits for ever."));
-}
-
-// A server that takes connections and never says a word: not even HTTP/2's first.
-TEST_F(CommandsTest, NoCommandWaitsForAServerThatSaysNothing) {
-  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  auto* const generic = reinterpret_cast<sockaddr*>(&address);
-  ASSERT_EQ(bind(listener, generic, size), 0);
-  ASSERT_EQ(listen(listener, 16), 0);
-  ASSERT_EQ(getsockname(listener, generic, &size), 0);
-  port_ = ntohs(address.sin_port);
-  const std::string timeout = "--timeout=50ms";
-  EXPECT_EQ(Run(MakeGenerateCommand(), {"Once", timeout}), ExitCode::kFailed);
-  EXPECT_EQ(Run(MakeTokenizeCommand(), {"Once", timeout}), ExitCode::kFailed);
-  EXPECT_EQ(Run(MakeDetokenizeCommand(), {"1", timeout}), ExitCode::kFailed);
-  EXPECT_EQ(Run(MakeModelCommand(), {timeout}), ExitCode::kFailed);
-  EXPECT_EQ(Run(MakeHealthCommand(), {timeout}), ExitCode::kFailed);
-  close(listener);
-}
-
-TEST_F(CommandsTest, HelpTellsTheTimeThatACallHas) {
-  const auto help = [this](const std::unique_ptr<Command>& command) {
-    out_.str("");
-    EXPECT_EQ(Run(command, {"--help"}), ExitCode::kOk);
-    return out_.str();
-  };
-  EXPECT_THAT(help(MakeGenerateCommand()), HasSubstr("0 is never (10m)"));
-  for (const auto& make :
-       {MakeTokenizeCommand, MakeDetokenizeCommand, MakeModelCommand, MakeHealthCommand}) {
-    EXPECT_THAT(help(make()), HasSubstr("0 is never (30s)"));
   }
 }
 
