@@ -98,4 +98,13 @@ std::uint64_t MemoryLimit(const std::string& root) {
   return limit;
 }
 
+std::uint64_t PrivateMemory(const std::string& root) {
+  std::uint64_t size = 0;
+  std::uint64_t resident = 0;
+  std::uint64_t shared = 0;  // pages of files, and memory shared between processes
+  std::ifstream pages(absl::StrCat(root, "/proc/self/statm"));
+  if (!(pages >> size >> resident >> shared) || shared > resident) return 0;
+  return (resident - shared) * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
 }  // namespace cascade::server

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The CPUs and the memory that this process may use: limits of Linux's control groups, and so of
-// containers, included.
+// The CPUs and the memory that this process may use, limits of Linux's control groups, and so of
+// containers, included; and the memory that it uses.
 #pragma once
 
 #include <cstddef>
@@ -32,5 +32,9 @@ std::size_t CpuLimit(const std::string& root = "");
 // Bytes of memory that this process may use: the machine's, or fewer if a control group limits
 // them.
 std::uint64_t MemoryLimit(const std::string& root = "");
+
+// Bytes of memory that only this process has and that the system cannot get back by dropping them,
+// as it can with pages of a file that is mapped. 0 on a system that does not tell.
+std::uint64_t PrivateMemory(const std::string& root = "");
 
 }  // namespace cascade::server

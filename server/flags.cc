@@ -18,7 +18,7 @@ ABSL_FLAG(std::string, unix_socket_mode, "0600",
 ABSL_FLAG(
     std::string, max_connections, "auto",
     "Connections at the same time; more are closed at once. auto: as many as file descriptors\n"
-    "(two each) and an eighth of the memory (32KiB each) suffice for, at most 10000. The\n"
+    "(two each) and an eighth of --memory_bytes (32KiB each) suffice for, at most 10000. The\n"
     "start-up log says how many that is.");
 ABSL_FLAG(
     std::string, max_connections_per_peer, "auto",
@@ -48,11 +48,14 @@ ABSL_FLAG(
     "maps them from there, and processes on one machine share them. Empty: each start packs\n"
     "the weights again. Never changes a result.");
 ABSL_FLAG(
-    std::string, kv_cache_bytes, "auto",
-    "Memory for keys and values, such as 256MiB or 2GiB. auto: what --max_running sequences\n"
-    "of full length need, but at most 1GiB and a quarter of the memory that this process may use\n"
-    "(its container's limit included); room for one at least. The start-up log says how many\n"
-    "tokens that holds.");
+    std::string, memory_bytes, "auto",
+    "Memory that the process may use, such as 2GiB, at least 64MiB: where other flags are auto,\n"
+    "they are shares of it, and before the process holds more, it resets the connections that\n"
+    "send most. auto, and at most: all that there is (its container's limit included).");
+ABSL_FLAG(std::string, kv_cache_bytes, "auto",
+          "Memory for keys and values, such as 256MiB or 2GiB. auto: what --max_running sequences\n"
+          "of full length need, but at most 1GiB and a quarter of --memory_bytes; room for one at\n"
+          "least. The start-up log says how many tokens that holds.");
 ABSL_FLAG(
     std::string, kv_cache_type, "f32",
     "The type of keys and values in memory: f32, bf16 or f16. 16 bits hold twice the tokens in "
@@ -71,7 +74,7 @@ ABSL_FLAG(std::int32_t, max_queued_tokens, 1 << 20,
 ABSL_FLAG(
     std::string, call_memory_bytes, "auto",
     "Memory for requests and unread answers of all open calls, 16MiB or more; calls beyond it are\n"
-    "refused with RESOURCE_EXHAUSTED. auto: an eighth of the memory that this process may use,\n"
+    "refused with RESOURCE_EXHAUSTED. auto: an eighth of --memory_bytes,\n"
     "32MiB to 1GiB.");
 ABSL_FLAG(bool, prefix_cache, true,
           "Keep keys and values of prompts for later prompts that begin alike. Never changes a\n"

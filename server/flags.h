@@ -22,6 +22,7 @@ ABSL_DECLARE_FLAG(std::string, weights);
 ABSL_DECLARE_FLAG(std::string, threads);
 ABSL_DECLARE_FLAG(bool, pin_threads);
 ABSL_DECLARE_FLAG(std::string, packed_weights_cache);
+ABSL_DECLARE_FLAG(std::string, memory_bytes);
 ABSL_DECLARE_FLAG(std::string, kv_cache_bytes);
 ABSL_DECLARE_FLAG(std::string, kv_cache_type);
 ABSL_DECLARE_FLAG(std::int32_t, max_running);

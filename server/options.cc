@@ -2,6 +2,7 @@
 
 #include "server/options.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -27,8 +28,14 @@ constexpr std::int32_t kMaxRows = 16384;  // of a step: its scratch is 100 KiB a
 constexpr std::int32_t kMaxQueued = 1'000'000;
 constexpr std::int32_t kMaxQueuedTokens = 1'000'000'000;
 constexpr std::int32_t kMaxPriority = 1000;
-constexpr std::uint64_t kLeastCallMemory = std::uint64_t{16} << 20;
 constexpr std::int32_t kMaxConnections = 1'000'000;
+
+struct ByteSize {
+  std::uint64_t bytes;
+  absl::string_view text;
+};
+constexpr ByteSize kLeastMemory = {std::uint64_t{64} << 20, "64MiB"};
+constexpr ByteSize kLeastCallMemory = {std::uint64_t{16} << 20, "16MiB"};
 
 std::string NameOfFolder(const std::string& path) {
   std::filesystem::path folder = std::filesystem::absolute(path).lexically_normal();
@@ -67,12 +74,21 @@ absl::Status SetWeights(absl::string_view flag, const std::string& text,
   return SetChoice(flag, text, choices, out);
 }
 
-absl::Status SetCallMemory(absl::string_view flag, const std::string& text,
-                           std::optional<std::uint64_t>& out) {
+// "auto", or a size of at least `least`, because of `why`.
+absl::Status SetSizeAtLeast(absl::string_view flag, const std::string& text, ByteSize least,
+                            absl::string_view why, std::optional<std::uint64_t>& out) {
   if (absl::Status status = SetByteSize(flag, text, out); !status.ok()) return status;
-  if (out.value_or(kLeastCallMemory) >= kLeastCallMemory) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      "--", flag, "=", text, ": must be auto or at least 16MiB, so that the longest request fits"));
+  if (out.value_or(least.bytes) >= least.bytes) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("--", flag, "=", text, ": must be auto or at least ", least.text, ", ", why));
+}
+
+absl::Status SetMemory(absl::string_view flag, const std::string& text, std::uint64_t& out) {
+  std::optional<std::uint64_t> bytes;
+  absl::Status status =
+      SetSizeAtLeast(flag, text, kLeastMemory, "which the process itself needs", bytes);
+  out = std::min(bytes.value_or(out), out);
+  return status;
 }
 
 template <typename Value>
@@ -123,6 +139,10 @@ constexpr FlagRow kFlags[] = {
     {"pin_threads", [](Flag, Options& o) { return Set(FLAGS_pin_threads, o.pin_threads); }},
     {"packed_weights_cache",
      [](Flag, Options& o) { return Set(FLAGS_packed_weights_cache, o.packed_weights_cache); }},
+    {"memory_bytes",
+     [](Flag f, Options& o) {
+       return SetMemory(f, absl::GetFlag(FLAGS_memory_bytes), o.memory_bytes);
+     }},
     {"kv_cache_bytes",
      [](Flag f, Options& o) {
        return SetByteSize(f, absl::GetFlag(FLAGS_kv_cache_bytes), o.kv_cache_bytes);
@@ -152,7 +172,8 @@ constexpr FlagRow kFlags[] = {
      }},
     {"call_memory_bytes",
      [](Flag f, Options& o) {
-       return SetCallMemory(f, absl::GetFlag(FLAGS_call_memory_bytes), o.call_memory_bytes);
+       return SetSizeAtLeast(f, absl::GetFlag(FLAGS_call_memory_bytes), kLeastCallMemory,
+                             "so that the longest request fits", o.call_memory_bytes);
      }},
     {"prefix_cache",
      [](Flag, Options& o) { return Set(FLAGS_prefix_cache, o.worker.prefix_cache); }},

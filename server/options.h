@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "model/kernels/element_types.h"
+#include "server/cgroup.h"
 #include "server/engine/worker_options.h"
 #include "server/listener/listen_options.h"
 #include "server/observability/logs.h"
@@ -26,6 +27,7 @@ struct Options {
   bool pin_threads = false;
   std::string packed_weights_cache;                // a folder, or "beside"; empty: none
   std::size_t threads = 1;                         // threads that run the model
+  std::uint64_t memory_bytes = MemoryLimit();      // that the process may use
   std::optional<std::uint64_t> kv_cache_bytes;     // absent: enough for max_running, bounded
   std::optional<std::uint64_t> call_memory_bytes;  // of open calls; absent: a share of the memory
   WorkerOptions worker = {.max_queued = 256};

@@ -26,7 +26,6 @@
 #include "model/source/model_source.h"
 #include "model/weights/file_memory.h"
 #include "model/weights/gpt2_weights.h"
-#include "server/cgroup.h"
 #include "server/engine/affinity.h"
 #include "server/model_files.h"
 #include "server/model_threads.h"
@@ -80,7 +79,8 @@ absl::StatusOr<std::size_t> NumKvBlocks(const Options& options, const model::Mod
                      " times that"));
   }
   const std::uint64_t one_sequence = model::KvCache::BlocksFor(config.n_ctx);
-  const std::uint64_t most = std::min(kMostKvCacheBytes, MemoryLimit() / kKvCacheShareOfMemory);
+  const std::uint64_t most =
+      std::min(kMostKvCacheBytes, options.memory_bytes / kKvCacheShareOfMemory);
   return std::clamp(options.worker.max_running * one_sequence, one_sequence,
                     std::max(one_sequence, most / block_bytes));
 }

@@ -3,8 +3,10 @@
 #include "server/server.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -32,14 +34,22 @@ constexpr absl::Duration kWatchPeriod = absl::Seconds(1);
 // How often a drain looks whether the worker hangs.
 constexpr absl::Duration kDrainPeriod = absl::Milliseconds(100);
 
+// How many connections may be handed to gRPC at the same time: it may be long in a call that hands
+// one over (HandOverThreads), and holds the acceptor's lock meanwhile.
+constexpr int kAcceptors = 4;
+
 using Acceptor = grpc::experimental::ExternalConnectionAcceptor;
 
-// Gives connections that were accepted here to a server. gRPC could accept them itself, but does
-// so without limits, and never again once it lacked a descriptor.
-std::shared_ptr<Acceptor> AddAcceptor(grpc::ServerBuilder& builder) {
-  return builder.experimental().AddExternalConnectionAcceptor(
-      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
-      grpc::InsecureServerCredentials());
+// Ways to give connections that were accepted here to a server. gRPC could accept them itself, but
+// does so without limits, and never again once it lacked a descriptor.
+std::vector<std::shared_ptr<Acceptor>> AddAcceptors(grpc::ServerBuilder& builder) {
+  std::vector<std::shared_ptr<Acceptor>> acceptors;
+  for (int i = 0; i < kAcceptors; ++i) {
+    acceptors.push_back(builder.experimental().AddExternalConnectionAcceptor(
+        grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+        grpc::InsecureServerCredentials()));
+  }
+  return acceptors;
 }
 
 void LogLimits(const ListenOptions& options, ConnectionLimits limits, std::size_t descriptors) {
@@ -56,6 +66,16 @@ void HandOver(Acceptor& acceptor, FileDescriptor connection) {
   parameters.fd = connection.Release();
   parameters.listener_fd = parameters.fd;  // tells gRPC nothing, but later ones refuse -1
   acceptor.HandleNewConnection(&parameters);
+}
+
+std::vector<HandOverThreads::HandOver> WaysToHandOver(
+    const std::vector<std::shared_ptr<Acceptor>>& acceptors) {
+  std::vector<HandOverThreads::HandOver> ways;
+  for (const std::shared_ptr<Acceptor>& acceptor : acceptors) {
+    ways.emplace_back(
+        [acceptor](FileDescriptor connection) { HandOver(*acceptor, std::move(connection)); });
+  }
+  return ways;
 }
 
 // Ends the process before an answer is sent that may be wrong.
@@ -91,19 +111,19 @@ absl::Status Server::Listen() {
 
 absl::Status Server::StartAccepting(std::vector<ListeningSockets> listening) {
   grpc::ServerBuilder builder;
-  const std::shared_ptr<Acceptor> acceptor = AddAcceptor(builder);
+  const std::vector<std::shared_ptr<Acceptor>> acceptors = AddAcceptors(builder);
   builder.RegisterService(&health_);
   for (const Service& service : services_) builder.RegisterService(service.service.get());
   SetTransportLimits(options_, builder);
   server_ = builder.BuildAndStart();
   if (server_ == nullptr) return absl::InternalError("gRPC cannot start its server");
   const std::size_t descriptors = DescriptorLimit();
-  const ConnectionLimits limits = LimitsFor(options_.listen, descriptors, MemoryLimit());
+  const ConnectionLimits limits = LimitsFor(options_.listen, descriptors, options_.memory_bytes);
   absl::StatusOr<std::unique_ptr<AcceptLoop>> accept_loop = AcceptLoop::Start(
-      std::move(listening), limits,
-      [acceptor](FileDescriptor connection) { HandOver(*acceptor, std::move(connection)); });
+      std::move(listening), limits, [] { return PrivateMemory(); }, WaysToHandOver(acceptors));
   if (!accept_loop.ok()) return accept_loop.status();
   accept_loop_ = *std::move(accept_loop);
+  accept_loop_->BoundMemory(options_.memory_bytes);
   LogLimits(options_.listen, limits, descriptors);
   return absl::OkStatus();
 }
@@ -116,12 +136,20 @@ absl::Status Server::LoadModel() {
 }
 
 void Server::StartServing() {
+  BoundMemory();
   serving_.Start(model_->backend());
   StartWatching();
   health_.SetReady(true);
   Log(LogLevel::kInfo,
       absl::StrCat("serving; try: grpcurl -plaintext -d '{\"text\": \"Once upon a time\"}' ",
                    address(), " cascade.v1.TextGeneration/GenerateStream"));
+}
+
+void Server::BoundMemory() {
+  const std::uint64_t bound = MemoryBound(options_, PrivateMemory());
+  accept_loop_->BoundMemory(bound);
+  Log(LogLevel::kInfo, "memory",
+      {{"memory_bytes", options_.memory_bytes}, {"process_bytes_at_most", bound}});
 }
 
 void Server::StartWatching() {

@@ -75,6 +75,9 @@ class Server {
   // Builds the gRPC server and starts to accept connections for it.
   absl::Status StartAccepting(std::vector<ListeningSockets> listening);
 
+  // Bounds the memory of the process, of which the model has its part by now.
+  void BoundMemory();
+
   // Starts the ticker, which looks for a worker that hangs and for answers that clients leave
   // unread.
   void StartWatching();

@@ -35,6 +35,14 @@ constexpr std::uint64_t kLeastCallMemory = std::uint64_t{32} << 20;
 // by nobody whose calls are refused in time.
 constexpr std::size_t kTransportShareOfCallMemory = 2;
 
+// Calls hold more memory than they are counted with: gRPC's buffers, what tokenizing needs, what
+// the allocator keeps. 200 texts of 512 KiB at once hold twice their count.
+constexpr std::uint64_t kMemoryForEachByteOfCalls = 4;
+constexpr std::uint64_t kMemoryForConnections = std::uint64_t{256} << 20;
+
+// Of --memory_bytes, what remains for the kernel's buffers of sockets, which a container pays for.
+constexpr std::uint64_t kKernelShareOfMemory = 8;
+
 // How many CPUs there are for each thread that tokenizes long texts.
 constexpr std::size_t kCpusForEachLongWorkThread = 4;
 
@@ -44,7 +52,7 @@ int Milliseconds(absl::Duration duration) {
 
 std::size_t CallMemoryBytes(const Options& options) {
   return options.call_memory_bytes.value_or(
-      std::clamp(MemoryLimit() / kCallShareOfMemory, kLeastCallMemory, kMostCallMemory));
+      std::clamp(options.memory_bytes / kCallShareOfMemory, kLeastCallMemory, kMostCallMemory));
 }
 
 }  // namespace
@@ -53,6 +61,14 @@ Serving::Limits ServingLimitsOf(const Options& options) {
   return {.call_memory_bytes = CallMemoryBytes(options),
           .long_work_threads = std::max<std::size_t>(1, CpuLimit() / kCpusForEachLongWorkThread),
           .stalled_reader_limit = options.worker.stalled_reader_limit};
+}
+
+std::uint64_t MemoryBound(const Options& options, std::uint64_t when_loaded) {
+  const std::uint64_t calls = CallMemoryBytes(options);
+  const std::uint64_t wanted =
+      when_loaded + kMemoryForEachByteOfCalls * calls + kMemoryForConnections;
+  const std::uint64_t possible = options.memory_bytes - options.memory_bytes / kKernelShareOfMemory;
+  return std::max(when_loaded + calls, std::min(wanted, possible));
 }
 
 void SetTransportLimits(const Options& options, grpc::ServerBuilder& builder) {

@@ -3,6 +3,7 @@
 #include "server/listener/accept_loop.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -31,6 +32,13 @@ constexpr int kAcceptsAtOnce = 64;
 // ends.
 constexpr absl::Duration kRetryPeriod = absl::Milliseconds(100);
 
+// How many looks after a reset are for giving freed memory back to the system, which the allocator
+// would keep: the transport frees what it held for a connection a moment after it is reset.
+constexpr int kTrims = 10;
+
+// How often the loop notes what each connection received.
+constexpr absl::Duration kNotePeriod = absl::Seconds(1);
+
 absl::Duration Now() {
   return absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());
 }
@@ -41,16 +49,6 @@ FileDescriptor Accept(int listening) {
   return FileDescriptor(accept4(listening, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
 }
 
-// The name of the peer, or none if the peer has reset the connection.
-std::optional<std::string> PeerOf(const FileDescriptor& connection) {
-  sockaddr_storage address = {};
-  socklen_t size = sizeof(address);
-  if (getpeername(connection.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-    return std::nullopt;
-  }
-  return PeerName(connection.get(), address);
-}
-
 bool IsLackOfResources(int error) {
   return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
@@ -58,9 +56,10 @@ bool IsLackOfResources(int error) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<AcceptLoop>> AcceptLoop::Start(
-    std::vector<ListeningSockets> listening, ConnectionLimits limits, HandOver hand_over) {
+    std::vector<ListeningSockets> listening, ConnectionLimits limits,
+    MemoryGuard::HeldBytes held_bytes, std::vector<HandOverThreads::HandOver> ways) {
   std::unique_ptr<AcceptLoop> loop(
-      new AcceptLoop(std::move(listening), limits, std::move(hand_over)));
+      new AcceptLoop(std::move(listening), limits, std::move(held_bytes), std::move(ways)));
   if (!loop->IsComplete() || !loop->WatchAll()) {
     return absl::ResourceExhaustedError("no file descriptors to accept connections with");
   }
@@ -69,13 +68,15 @@ absl::StatusOr<std::unique_ptr<AcceptLoop>> AcceptLoop::Start(
 }
 
 AcceptLoop::AcceptLoop(std::vector<ListeningSockets> listening, ConnectionLimits limits,
-                       HandOver hand_over)
+                       MemoryGuard::HeldBytes held_bytes,
+                       std::vector<HandOverThreads::HandOver> ways)
     : listening_(std::move(listening)),
-      hand_over_(std::move(hand_over)),
+      hand_over_(std::move(ways)),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       stop_(eventfd(0, EFD_CLOEXEC)),
       reserve_(OpenReserve()),
-      table_(limits) {}
+      connections_(limits),
+      guard_(std::move(held_bytes)) {}
 
 AcceptLoop::~AcceptLoop() { Stop(); }
 
@@ -83,6 +84,7 @@ void AcceptLoop::Stop() {
   if (!thread_.joinable()) return;
   eventfd_write(stop_.get(), 1);
   thread_.join();
+  hand_over_.Stop();
   listening_.clear();
   refusals_.Flush(absl::InfiniteDuration());
 }
@@ -118,6 +120,7 @@ bool AcceptLoop::RunOnce() {
   for (const epoll_event& event : events) {
     if ((event.events & EPOLLHUP) != 0) Forget(event.data.fd);
   }
+  GuardMemory();
   if (paused_) {
     if (!reserve_.valid()) reserve_ = OpenReserve();
     if (reserve_.valid()) SetPaused(false);
@@ -143,32 +146,30 @@ void AcceptLoop::AcceptFrom(int fd) {
 }
 
 void AcceptLoop::LetIn(FileDescriptor connection) {
-  const std::optional<std::string> peer = PeerOf(connection);
+  const std::optional<std::string> peer = PeerOf(connection.get());
   if (!peer.has_value()) return;  // gRPC would log an error for each of them
-  const Refusal why = table_.WhyNot(*peer);
+  const Refusal why = connections_.WhyNot(*peer, Now());
   if (why != Refusal::kNone) return refusals_.Add(why, *peer, Now());
   if (!Watch(connection, *peer)) return refusals_.Add(Refusal::kResources, *peer, Now());
-  hand_over_(std::move(connection));
+  hand_over_.Add(std::move(connection));
 }
 
 bool AcceptLoop::Watch(const FileDescriptor& connection, const std::string& peer) {
   FileDescriptor watch(fcntl(connection.get(), F_DUPFD_CLOEXEC, 0));
   if (!watch.valid()) return false;
   const int fd = watch.get();
-  connections_.try_emplace(fd, Connection{std::move(watch), table_.Take(peer)});
+  connections_.Add(std::move(watch), peer);
   // Edges suffice, and an error that is no end would wake the thread without end.
   epoll_event hang_up = {.events = EPOLLET, .data = {.fd = fd}};
   const bool watched = epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &hang_up) == 0;
-  if (!watched) connections_.erase(fd);
+  if (!watched) connections_.Remove(fd);
   return watched;
 }
 
 void AcceptLoop::Forget(int watch) {
-  const auto ended = connections_.find(watch);
-  if (ended == connections_.end()) return;
+  const FileDescriptor ended = connections_.Remove(watch);
   // The transport may still have its descriptor open, and with it the registration would stay.
-  epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, watch, nullptr);
-  connections_.erase(ended);
+  if (ended.valid()) epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, watch, nullptr);
 }
 
 void AcceptLoop::RefuseWithReserve(int listening) {
@@ -176,7 +177,7 @@ void AcceptLoop::RefuseWithReserve(int listening) {
   FileDescriptor refused = Accept(listening);
   const bool still_short = !refused.valid() && IsLackOfResources(errno);
   if (refused.valid()) {
-    refusals_.Add(Refusal::kResources, PeerOf(refused).value_or(""), Now());
+    refusals_.Add(Refusal::kResources, PeerOf(refused.get()).value_or(""), Now());
     refused.Close();
   }
   reserve_ = OpenReserve();
@@ -195,9 +196,27 @@ bool AcceptLoop::Register(int operation, int fd) {
   return epoll_ctl(epoll_.get(), operation, fd, &readable) == 0;
 }
 
+void AcceptLoop::GuardMemory() {
+  const absl::Duration now = Now();
+  if (now >= next_note_) {
+    connections_.NoteReceived(now);
+    next_note_ = now + kNotePeriod;
+  }
+  if (now < next_look_) return;
+  if (guard_.GrowsBeyondBound()) {
+    connections_.ResetHeaviest(guard_.held_bytes(), now);
+    trims_due_ = kTrims;
+  } else if (trims_due_ > 0) {
+    --trims_due_;
+    malloc_trim(0);
+  }
+  next_look_ = now + guard_.UntilNextLook();
+}
+
 int AcceptLoop::TimeoutMs() {
   const absl::Duration now = Now();
-  absl::Duration until = refusals_.Flush(now);
+  absl::Duration until = std::min(refusals_.Flush(now), hand_over_.Attend(now));
+  if (!connections_.empty()) until = std::min(until, std::max(now, next_look_));
   if (paused_) until = std::min(until, now + kRetryPeriod);
   if (until == absl::InfiniteDuration()) return -1;
   return static_cast<int>(

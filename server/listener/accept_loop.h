@@ -2,56 +2,57 @@
 // Accepts connections within limits and hands them to the transport.
 #pragma once
 
-#include <functional>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/listener/connection_limits.h"
-#include "server/listener/connection_table.h"
 #include "server/listener/file_descriptor.h"
+#include "server/listener/hand_over_threads.h"
 #include "server/listener/listening_socket.h"
+#include "server/listener/memory_guard.h"
+#include "server/listener/open_connections.h"
 #include "server/listener/refusal_log.h"
 
 namespace cascade::server {
 
-// A thread that accepts the connections of several addresses. A connection beyond a limit is closed
-// at once, counted and logged (RefusalLog); so is one for which there is no descriptor. When
-// descriptors are free again, connections are accepted again.
+// A thread that accepts the connections of several addresses and has them handed over
+// (HandOverThreads). A connection beyond a limit is closed at once, counted and logged
+// (RefusalLog); so is one for which there is no descriptor. When descriptors are free again,
+// connections are accepted again.
 //
 // The transport owns what it is handed, and tells nobody when it closes it. Therefore this object
 // keeps a duplicate of each descriptor, which the kernel reports as hung up once both directions of
 // the connection are shut down, by either side, and closes the duplicate then. So a connection
-// counts until it has ended, and takes two descriptors.
+// counts until it has ended, and takes two descriptors. It is also how the loop ends a connection:
+// when the process's memory grows beyond its bound, it resets those that send most.
 // REQUIRES of the transport: it shuts a connection down (shutdown(2)) before it closes it.
 class AcceptLoop {
  public:
-  // Takes over a connection that does not block. Called on the loop's thread; does not throw.
-  using HandOver = std::function<void(FileDescriptor connection)>;
-
-  // RESOURCE_EXHAUSTED if there are no descriptors for the loop itself.
-  static absl::StatusOr<std::unique_ptr<AcceptLoop>> Start(std::vector<ListeningSockets> listening,
-                                                           ConnectionLimits limits,
-                                                           HandOver hand_over);
+  // `ways` are the transport's to take connections over. `held_bytes` tells how much memory the
+  // process holds. RESOURCE_EXHAUSTED if there are no descriptors for the loop itself.
+  static absl::StatusOr<std::unique_ptr<AcceptLoop>> Start(
+      std::vector<ListeningSockets> listening, ConnectionLimits limits,
+      MemoryGuard::HeldBytes held_bytes, std::vector<HandOverThreads::HandOver> ways);
 
   // Stop. The transport must have closed its connections: what it sends may stay unsent otherwise.
   ~AcceptLoop();
+
+  // From now on, connections are reset rather than that the process holds more memory than this.
+  // From any thread.
+  void BoundMemory(std::uint64_t bytes) { guard_.SetBound(bytes); }
 
   // Ends the thread and stops listening: after it, no connection is handed over. Idempotent; not to
   // be called by two threads at once.
   void Stop();
 
  private:
-  struct Connection {
-    FileDescriptor watch;
-    ConnectionTable::Place place;
-  };
-
-  AcceptLoop(std::vector<ListeningSockets> listening, ConnectionLimits limits, HandOver hand_over);
+  AcceptLoop(std::vector<ListeningSockets> listening, ConnectionLimits limits,
+             MemoryGuard::HeldBytes held_bytes, std::vector<HandOverThreads::HandOver> ways);
 
   bool IsComplete() const;
 
@@ -85,18 +86,24 @@ class AcceptLoop {
   // EPOLL_CTL_ADD or EPOLL_CTL_MOD of a socket that listens; false with errno.
   bool Register(int operation, int fd);
 
+  // Looks how much memory the process holds, if it is time to.
+  void GuardMemory();
+
   // How long the thread may sleep, in milliseconds; -1 for ever.
   int TimeoutMs();
 
   std::vector<ListeningSockets> listening_;
-  const HandOver hand_over_;
+  HandOverThreads hand_over_;
   FileDescriptor epoll_;
   FileDescriptor stop_;     // an eventfd
   FileDescriptor reserve_;  // /dev/null, to be closed when a descriptor is needed to refuse with
   bool paused_ = false;
   RefusalLog refusals_;
-  ConnectionTable table_;
-  absl::flat_hash_map<int, Connection> connections_;  // by the number of `watch`
+  OpenConnections connections_;
+  MemoryGuard guard_;
+  absl::Duration next_look_;  // at the memory; times of a clock that only runs forward
+  int trims_due_ = 0;         // of the allocator, at the next looks
+  absl::Duration next_note_;  // of what each connection received
   std::thread thread_;
 };
 

@@ -15,6 +15,7 @@ enum class Refusal : std::uint8_t {
   kNone,
   kTotal,      // all places are taken
   kPeer,       // this peer has as many as one may have
+  kMemory,     // the peer has just made the process's memory grow beyond its bound
   kResources,  // the process or the machine has no descriptor or no memory for it
 };
 
@@ -30,6 +31,8 @@ class ConnectionTable {
     Place(Place&& other) noexcept;
     Place& operator=(Place&&) = delete;
     ~Place();
+
+    const std::string& peer() const { return peer_; }
 
    private:
     friend class ConnectionTable;

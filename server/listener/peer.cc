@@ -51,7 +51,10 @@ std::string AddressName(const sockaddr_storage& address) {
   }
 }
 
-std::string PeerName(int socket, const sockaddr_storage& address) {
+std::optional<std::string> PeerOf(int socket) {
+  sockaddr_storage address = {};
+  socklen_t size = sizeof(address);
+  if (getpeername(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0) return std::nullopt;
   return address.ss_family == AF_UNIX ? NameOfAccount(socket) : AddressName(address);
 }
 

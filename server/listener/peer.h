@@ -4,6 +4,7 @@
 
 #include <sys/socket.h>
 
+#include <optional>
 #include <string>
 
 namespace cascade::server {
@@ -16,8 +17,8 @@ namespace cascade::server {
 //   it likes. Addresses of the link and of the machine itself stand alone.
 std::string AddressName(const sockaddr_storage& address);
 
-// Names the peer of the connected `socket`, whose address is `address`: the AddressName, or the
-// account at a Unix socket, "uid:1000".
-std::string PeerName(int socket, const sockaddr_storage& address);
+// Names the peer of the connected `socket`: the AddressName, or the account at a Unix socket,
+// "uid:1000". None if the connection has ended, because its peer has reset it for example.
+std::optional<std::string> PeerOf(int socket);
 
 }  // namespace cascade::server

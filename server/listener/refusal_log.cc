@@ -16,6 +16,8 @@ absl::string_view Text(Refusal why) {
       return "--max_connections";
     case Refusal::kPeer:
       return "--max_connections_per_peer";
+    case Refusal::kMemory:
+      return "memory";
     case Refusal::kResources:
       return "file descriptors or memory";
     case Refusal::kNone:

@@ -44,13 +44,6 @@ class Hostile : public ::testing::Test {
   // For attacks that fill the server up: bystanders may be refused as well.
   void BystandersMayBeRefused() { may_be_refused_ = true; }
 
-  // For attacks that the server does not withstand yet: a bound that does not hold is printed with
-  // `why`, and fails nothing. README.md lists these attacks.
-  void IsExposed(const std::string& why) { exposure_ = why; }
-
-  // The same, where the gRPC that is linked is older than this version.
-  void IsExposedBeforeGrpc(int major, int minor);
-
   // For attacks that fill gRPC's own buffers: its resource quota then ends calls and connections,
   // whosever they are. README.md lists these attacks.
   void BystandersMayBeCut() { may_be_cut_ = true; }
@@ -75,7 +68,6 @@ class Hostile : public ::testing::Test {
   std::unique_ptr<Bystanders> bystanders_;
   std::string address_;
   bool may_be_refused_ = false;
-  std::string exposure_;  // why bounds may break; empty: they may not
   bool may_be_cut_ = false;
   bool all_held_ = true;
   ProcessUsage before_;

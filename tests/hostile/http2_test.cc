@@ -59,7 +59,6 @@ std::string Continuation(const std::string& fields) {
 
 // One byte each for fields of 4 KB.
 TEST_F(HostileHttp2, ABombOfCompressedHeaders) {
-  IsExposedBeforeGrpc(1, 57);
   Serve();
   Attack([&](Time until) {
     Flood(until, OpenHeaders(http2::KeptField("x-bomb", std::string(3900, 'b'))),
@@ -70,7 +69,6 @@ TEST_F(HostileHttp2, ABombOfCompressedHeaders) {
 }
 
 TEST_F(HostileHttp2, HeadersThatNeverEnd) {
-  IsExposedBeforeGrpc(1, 57);
   Serve();
   Attack([&](Time until) {
     Flood(until, OpenHeaders(""), Continuation(http2::Field("x-more", std::string(16000, 'm'))));
@@ -86,7 +84,6 @@ TEST_F(HostileHttp2, EmptyContinuationsThatNeverEnd) {
 }
 
 TEST_F(HostileHttp2, AHeaderStringThatNeverEnds) {
-  IsExposedBeforeGrpc(1, 57);
   Serve();
   Attack([&](Time until) {
     Flood(until, OpenHeaders(http2::FieldWithoutValue("x-endless", std::uint64_t{1} << 31)),
@@ -96,7 +93,6 @@ TEST_F(HostileHttp2, AHeaderStringThatNeverEnds) {
 }
 
 TEST_F(HostileHttp2, CallsThatAreResetAtOnce) {
-  IsExposedBeforeGrpc(1, 60);
   Serve();
   BystandersMayBeRefused();
   v1::GenerateRequest request;
@@ -121,7 +117,6 @@ TEST_F(HostileHttp2, CallsThatAreResetAtOnce) {
 }
 
 TEST_F(HostileHttp2, PingsWhoseAnswersNobodyReads) {
-  IsExposedBeforeGrpc(1, 60);
   Serve();
   Attack([&](Time until) {
     Flood(until, "", Repeat(http2::Frame(FrameType::kPing, 0, 0, "12345678"), 1000));

@@ -2,6 +2,8 @@
 
 #include "server/cgroup.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -109,6 +111,13 @@ TEST_F(CgroupTest, WithoutGroupsTheMachineIsTheLimit) {
   Write("sys/fs/cgroup/a/memory.max", "max\n");
   EXPECT_EQ(MemoryLimit(root_.path()), machine);
   EXPECT_LE(MemoryLimit(), machine);
+}
+
+TEST_F(CgroupTest, PrivateMemoryIsWhatIsResidentButNotShared) {
+  EXPECT_EQ(PrivateMemory(root_.path()), 0U);  // nothing tells
+  Write("proc/self/statm", "5000 400 300 10 0 900 0\n");
+  EXPECT_EQ(PrivateMemory(root_.path()), 100U * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)));
+  EXPECT_GT(PrivateMemory(), 0U);
 }
 
 }  // namespace

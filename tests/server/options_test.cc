@@ -176,6 +176,8 @@ TEST(OptionsTest, SaysWhichFlagIsWrongAndWhatIsAllowed) {
       {"--threads=0", {"--threads=0", "1 to 1024"}},
       {"--threads=many", {"--threads=many", "auto"}},
       {"--kv_cache_type=int8", {"--kv_cache_type=int8", "one of f32, bf16, f16"}},
+      {"--memory_bytes=63MiB", {"--memory_bytes=63MiB", "64MiB"}},
+      {"--memory_bytes=half", {"--memory_bytes=half", "256MiB"}},
       {"--call_memory_bytes=5", {"--call_memory_bytes=5", "16MiB"}},
       {"--kv_cache_bytes=1GB", {"--kv_cache_bytes=1GB", "256MiB"}},
       {"--max_running=0", {"--max_running=0", "from 1 to 16384"}},

@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -46,12 +47,6 @@ class Transport {
 
   // Of how many connections this has heard.
   int taken_over() const { return taken_over_; }
-
-  // Lets nothing be taken over while `run` runs.
-  void Block(const std::function<void()>& run) {
-    const MutexLock lock(mu_);
-    run();
-  }
 
   // Ends the oldest connection, as a transport does it.
   void EndOne() {
@@ -93,7 +88,21 @@ class AcceptLoopTest : public ::testing::Test {
     }
     loop_ = ValueOrDie(AcceptLoop::Start(
         std::move(listening), limits,
-        [this](FileDescriptor connection) { transport_.TakeOver(std::move(connection)); }));
+        [this] {
+          ++looks_;
+          const MutexLock lock(loop_mu_);
+          return held_bytes_.load();
+        },
+        {[this](FileDescriptor connection) { transport_.TakeOver(std::move(connection)); }}));
+  }
+
+  // Runs `run` while the loop's thread waits to learn how much memory is held. REQUIRES: there is a
+  // connection.
+  void WithoutTheLoop(const std::function<void()>& run) {
+    const MutexLock lock(loop_mu_);
+    const int before = looks_;
+    while (looks_ == before) std::this_thread::yield();
+    run();
   }
 
   const std::string& tcp() const { return addresses_[0]; }
@@ -102,7 +111,10 @@ class AcceptLoopTest : public ::testing::Test {
   TempDir folder_;
   std::vector<std::string> addresses_;
   Transport transport_;
-  std::unique_ptr<AcceptLoop> loop_;  // last: it uses the transport
+  std::atomic<std::uint64_t> held_bytes_ = 0;
+  std::atomic<int> looks_ = 0;
+  Mutex loop_mu_;
+  std::unique_ptr<AcceptLoop> loop_;  // last: it uses the others
 };
 
 TEST_F(AcceptLoopTest, HandsTheConnectionsOfAllAddressesOver) {
@@ -201,13 +213,14 @@ int OpenDescriptors() {
 
 TEST_F(AcceptLoopTest, WithoutDescriptorsToRefuseWithItWaitsForThem) {
   Start({.total = 100, .per_peer = 100});
-  std::optional<RawConnection> first;
+  const int before = OpenDescriptors();
+  const RawConnection first(tcp());
+  EXPECT_TRUE(IsGreeted(first));
+  while (OpenDescriptors() != before + 3) std::this_thread::yield();  // both ends, and the loop's
   std::optional<RawConnection> second;
   std::optional<DescriptorLimitForNow> none;
   int open = 0;
-  transport_.Block([&] {
-    first.emplace(tcp());
-    EXPECT_TRUE(IsGreeted(*first));  // now the loop is blocked
+  WithoutTheLoop([&] {
     second.emplace(tcp());
     open = OpenDescriptors();
     none.emplace(0);
@@ -221,16 +234,31 @@ TEST_F(AcceptLoopTest, WithoutDescriptorsToRefuseWithItWaitsForThem) {
 
 TEST_F(AcceptLoopTest, AConnectionThatItsPeerHasResetIsNotHandedOver) {
   Start({.total = 100, .per_peer = 100});
-  std::optional<RawConnection> first;
-  transport_.Block([&] {
-    first.emplace(tcp());
-    EXPECT_TRUE(IsGreeted(*first));  // now the loop is blocked
+  const RawConnection first(tcp());
+  EXPECT_TRUE(IsGreeted(first));
+  WithoutTheLoop([&] {
     RawConnection reset(tcp());
     const linger at_once = {.l_onoff = 1, .l_linger = 0};
     setsockopt(reset.fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
   });
   EXPECT_TRUE(IsGreeted(RawConnection(tcp())));
   EXPECT_EQ(transport_.taken_over(), 2);
+}
+
+TEST_F(AcceptLoopTest, ResetsTheConnectionThatSendsMostWhenMemoryGrowsBeyondItsBound) {
+  Start({.total = 10, .per_peer = 10});
+  loop_->BoundMemory(1000);
+  const RawConnection quiet(tcp());
+  EXPECT_TRUE(IsGreeted(quiet));
+  const RawConnection heavy(tcp());
+  EXPECT_TRUE(IsGreeted(heavy));
+  quiet.Send(std::string(70 << 10, 'q'));
+  heavy.Send(std::string(80 << 10, 'h'));
+  held_bytes_ = 1001;
+  heavy.WaitForEnd();  // a hang is the failure
+  EXPECT_TRUE(IsGreeted(RawConnection(unix_socket())));
+  transport_.EndOne();  // the quiet one was still open: it reads an end, not a reset
+  EXPECT_EQ(quiet.Read(1), "");
 }
 
 TEST_F(AcceptLoopTest, OnceStoppedItListensNoMore) {

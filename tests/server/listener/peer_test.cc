@@ -15,14 +15,12 @@
 namespace cascade::server {
 namespace {
 
-constexpr int kNoSocket = -1;
-
 std::string Ipv4Peer(const char* text) {
   sockaddr_storage storage = {};
   auto& address = reinterpret_cast<sockaddr_in&>(storage);
   address.sin_family = AF_INET;
   EXPECT_EQ(inet_pton(AF_INET, text, &address.sin_addr), 1);
-  return PeerName(kNoSocket, storage);
+  return AddressName(storage);
 }
 
 std::string Ipv6Peer(const char* text) {
@@ -30,7 +28,7 @@ std::string Ipv6Peer(const char* text) {
   auto& address = reinterpret_cast<sockaddr_in6&>(storage);
   address.sin6_family = AF_INET6;
   EXPECT_EQ(inet_pton(AF_INET6, text, &address.sin6_addr), 1);
-  return PeerName(kNoSocket, storage);
+  return AddressName(storage);
 }
 
 TEST(PeerTest, AnIpv4AddressIsOnePeerHoweverItIsCarried) {
@@ -54,12 +52,12 @@ TEST(PeerTest, AddressesOfTheLinkAndOfThisMachineStandAlone) {
 TEST(PeerTest, AUnixSocketsPeerIsItsAccount) {
   int pair[2] = {-1, -1};
   ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-  sockaddr_storage address = {};
-  address.ss_family = AF_UNIX;
-  EXPECT_EQ(PeerName(pair[0], address), absl::StrCat("uid:", getuid()));
+  EXPECT_EQ(PeerOf(pair[0]), absl::StrCat("uid:", getuid()));
   close(pair[0]);
   close(pair[1]);
 }
+
+TEST(PeerTest, WhatIsNoConnectionHasNoPeer) { EXPECT_EQ(PeerOf(-1), std::nullopt); }
 
 }  // namespace
 }  // namespace cascade::server
