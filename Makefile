@@ -51,7 +51,7 @@ checkpoints: test  ## Climb the ladder of model checkpoints
 	ctest --preset release --label-regex checkpoint
 
 asan:  ## Build and test under AddressSanitizer and UBSan, the fuzzers included
-tsan:  ## Build and test model and engine under ThreadSanitizer
+tsan:  ## Build and test all that runs without gRPC under ThreadSanitizer
 asan tsan:
 	@$(INSTALL) build test sanitize
 	@test -f build/$@/build.ninja || cmake --preset $@

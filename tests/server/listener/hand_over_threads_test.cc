@@ -80,15 +80,21 @@ TEST_F(HandOverThreadsTest, AClientThatKeepsAThreadHoldsNobodyUpWhileThereAreOth
 
 TEST_F(HandOverThreadsTest, WhoKeepsAThreadLongestLosesItToWhoWaits) {
   Start(2);
-  std::vector<Connection> connections(3);
-  for (Connection& connection : connections) {
-    threads_->Add(std::move(connection.server));
-    AttendUntilGreeted(connection);
+  Connection first;
+  Connection second;
+  for (Connection* keeps : {&first, &second}) {
+    threads_->Add(std::move(keeps->server));
+    AttendUntilGreeted(*keeps);
   }
-  EXPECT_EQ(ended_, 1);
+  Connection waits;
+  threads_->Add(std::move(waits.server));
+  threads_->Attend(now_);
+  threads_->Attend(now_ + absl::Seconds(2));
   char read = 0;
-  EXPECT_EQ(recv(connections.front().client.get(), &read, 1, 0), 0);  // the connection has ended
-  EXPECT_LT(recv(connections.back().client.get(), &read, 1, MSG_DONTWAIT), 0);
+  EXPECT_EQ(recv(waits.client.get(), &read, 1, 0), 1);  // a hang is the failure
+  EXPECT_EQ(ended_, 1);
+  EXPECT_EQ(recv(first.client.get(), &read, 1, 0), 0);
+  EXPECT_LT(recv(second.client.get(), &read, 1, MSG_DONTWAIT), 0);
 }
 
 TEST_F(HandOverThreadsTest, AThreadThatIsFreeAgainTakesTheNext) {
