@@ -12,7 +12,9 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "model/file_kind.h"
 #include "nlohmann/json.hpp"
 
 namespace cascade::model {
@@ -92,10 +94,48 @@ class Builder final : public nlohmann::json_sax<json> {
   std::string complaint_;
 };
 
+// The number that JSON does not know and Python writes all the same, if `text` begins with one.
+absl::string_view NonFiniteAt(absl::string_view text) {
+  for (const absl::string_view number : {"NaN", "Infinity", "-Infinity"}) {
+    if (absl::StartsWith(text, number)) return number;
+  }
+  return "";
+}
+
+// The text with such numbers in quotes. As strings they are refused by name where a number matters,
+// and nowhere else.
+std::string QuoteNonFinite(absl::string_view text) {
+  std::string quoted;
+  bool in_string = false;
+  while (!text.empty()) {
+    const absl::string_view number = in_string ? "" : NonFiniteAt(text);
+    if (!number.empty()) {
+      absl::StrAppend(&quoted, "\"", number, "\"");
+      text.remove_prefix(number.size());
+      continue;
+    }
+    const bool is_escape = in_string && text.front() == '\\' && text.size() > 1;
+    if (text.front() == '"') in_string = !in_string;
+    absl::StrAppend(&quoted, text.substr(0, is_escape ? 2 : 1));
+    text.remove_prefix(is_escape ? 2 : 1);
+  }
+  return quoted;
+}
+
+bool HasNonFinite(absl::string_view text) {
+  return absl::StrContains(text, "NaN") || absl::StrContains(text, "Infinity");
+}
+
 absl::StatusOr<JsonDocument> Parse(absl::string_view text, absl::string_view file,
                                    json::value_t kind) {
+  std::string quoted;
+  if (HasNonFinite(text)) text = quoted = QuoteNonFinite(text);
   Builder builder;
   if (!json::sax_parse(text.begin(), text.end(), &builder)) {
+    const std::string found = DescribeForeignFile(text);
+    if (!found.empty()) {
+      return absl::InvalidArgumentError(absl::StrCat(file, ": expected JSON, found ", found));
+    }
     return absl::InvalidArgumentError(absl::StrCat(file, ": ", builder.complaint()));
   }
   JsonDocument document = builder.Take();

@@ -36,8 +36,9 @@ class JsonDocument {
 
 // Parses a text that must be one JSON object; `file` is its name, for messages. INVALID_ARGUMENT,
 // naming the file and the byte, if it is not JSON, nests deeper than kMaxJsonDepth, or has a key
-// twice in one object (readers differ in which one they would take). Throws nothing but
-// std::bad_alloc.
+// twice in one object (readers differ in which one they would take), or if it is a file of another
+// kind (file_kind.h). NaN and Infinity, which Python writes though JSON has no such, become
+// strings; a byte order mark before the text is skipped. Throws nothing but std::bad_alloc.
 absl::StatusOr<JsonDocument> ParseJsonObject(absl::string_view text, absl::string_view file);
 
 // As ParseJsonObject, for a text that must be one JSON array.

@@ -13,6 +13,7 @@
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -93,6 +94,14 @@ std::size_t MaxTokenBytes(const model::Tokenizer& tokenizer) {
   return most;
 }
 
+// One line for each: what the model's files say and the server does otherwise.
+void LogWarnings(const std::string& name, const std::vector<std::string>& warnings) {
+  for (const std::string& warning : warnings) {
+    Log(LogLevel::kWarning, "the model is served otherwise than its files say",
+        {{"name", name}, {"warning", warning}});
+  }
+}
+
 void LogLoaded(const ModelInfo& info, const Options& options, absl::Duration took) {
   const model::WeightsReport& weights = info.weights;
   const std::size_t blocks = info.cache_positions / model::kernels::kBlockPositions;
@@ -110,6 +119,7 @@ void LogLoaded(const ModelInfo& info, const Options& options, absl::Duration too
        {"kv_cache_bytes", blocks * model::KvCache::BytesPerBlock(info.config, info.cache_type)},
        {"kv_cache_tokens", info.cache_positions},
        {"n_ctx", info.config.n_ctx}});
+  LogWarnings(info.name, info.config.warnings);
   if (weights.nan_count == 0) return;
   Log(LogLevel::kWarning, "the weights contain NaN: the file is probably broken",
       {{"name", info.name}, {"nan_count", weights.nan_count}});

@@ -53,6 +53,12 @@ void ActivateAll(Activation activation, std::span<float> x) {
       return Transform(x, ActivationFunction<Activation::kGelu>());
     case Activation::kRelu:
       return Transform(x, ActivationFunction<Activation::kRelu>());
+    case Activation::kSilu:
+      return Transform(x, ActivationFunction<Activation::kSilu>());
+    case Activation::kQuickGelu:
+      return Transform(x, ActivationFunction<Activation::kQuickGelu>());
+    case Activation::kMish:
+      return Transform(x, ActivationFunction<Activation::kMish>());
   }
 }
 

@@ -87,6 +87,12 @@ inline void ApplyEpilogue(const Epilogue& epilogue, const OutputTile& tile, cons
       return FinishTile<Activation::kGelu>(epilogue, tile, sums, out);
     case Activation::kRelu:
       return FinishTile<Activation::kRelu>(epilogue, tile, sums, out);
+    case Activation::kSilu:
+      return FinishTile<Activation::kSilu>(epilogue, tile, sums, out);
+    case Activation::kQuickGelu:
+      return FinishTile<Activation::kQuickGelu>(epilogue, tile, sums, out);
+    case Activation::kMish:
+      return FinishTile<Activation::kMish>(epilogue, tile, sums, out);
   }
 }
 

@@ -3,7 +3,9 @@
 #include "model/config.h"
 
 #include <cmath>
+#include <map>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
@@ -21,6 +23,7 @@ using cascade::testing::IsOk;
 using cascade::testing::Refuses;
 using cascade::testing::TempDir;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using Parts = std::vector<std::string>;
 
@@ -97,16 +100,25 @@ TEST(ConfigTest, ReadsTheSwitches) {
 }
 
 TEST(ConfigTest, KnowsTheActivations) {
-  const auto activation = [](const char* name) {
-    return ParseWith({{"activation_function", name}}).value().activation;
-  };
-  EXPECT_EQ(activation("gelu_new"), kernels::Activation::kGeluNew);
-  EXPECT_EQ(activation("gelu_pytorch_tanh"), kernels::Activation::kGeluNew);
-  EXPECT_EQ(activation("gelu"), kernels::Activation::kGelu);
-  EXPECT_EQ(activation("relu"), kernels::Activation::kRelu);
-  for (const char* other : {"gelu_fast", "silu", "", "GELU"}) {
-    EXPECT_THAT(ParseWith({{"activation_function", other}}),
-                IsInvalid({"config.json: activation_function is", other, "\"gelu_new\""}));
+  using kernels::Activation;
+  const std::map<Activation, std::vector<const char*>> names = {
+      {Activation::kGeluNew,
+       {"gelu_new", "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_fast", "gelu_accurate"}},
+      {Activation::kGelu, {"gelu", "gelu_python"}},
+      {Activation::kRelu, {"relu"}},
+      {Activation::kSilu, {"silu", "swish"}},
+      {Activation::kQuickGelu, {"quick_gelu"}},
+      {Activation::kMish, {"mish"}},
+      {Activation::kNone, {"linear"}}};
+  for (const auto& [activation, all] : names) {
+    for (const char* name : all) {
+      EXPECT_EQ(ParseWith({{"activation_function", name}}).value().activation, activation) << name;
+    }
+  }
+  for (const char* other : {"gelu_10", "relu2", "tanh", "", "GELU"}) {
+    EXPECT_THAT(
+        ParseWith({{"activation_function", other}}),
+        IsInvalid({"config.json: activation_function is", other, "\"gelu_new\", ", "\"linear\""}));
   }
 }
 
@@ -123,7 +135,12 @@ TEST(ConfigTest, HasGpt2sEosWhereTheFileDoesNotSay) {
 
 TEST(ConfigTest, DropsAnEosBeyondTheVocabulary) {
   EXPECT_THAT(Parse(SmallestConfig())->eos_token_ids, IsEmpty());
-  EXPECT_THAT(ParseWith({{"eos_token_id", {99, 100}}})->eos_token_ids, ElementsAre(99));
+  EXPECT_THAT(Parse(SmallestConfig())->warnings, IsEmpty());
+  const auto config = ParseWith({{"eos_token_id", {99, 100}}});
+  EXPECT_THAT(config->eos_token_ids, ElementsAre(99));
+  EXPECT_THAT(config->warnings,
+              ElementsAre(HasSubstr("config.json: eos_token_id 100 is beyond the vocabulary of "
+                                    "100 tokens")));
 }
 
 TEST(ConfigTest, RefusesAnEosThatIsNoId) {
@@ -134,12 +151,82 @@ TEST(ConfigTest, RefusesAnEosThatIsNoId) {
   EXPECT_THAT(ParseWith({{"eos_token_id", {1, "b"}}}), IsInvalid({"eos_token_id is an array"}));
 }
 
-TEST(ConfigTest, AsksForEverySize) {
+TEST(ConfigTest, AsksForEverySizeWhereTheFileDoesNotSayThatItIsOfAGpt2) {
   for (const char* key : {"n_layer", "n_head", "n_embd", "n_positions", "vocab_size"}) {
-    EXPECT_THAT(ParseWithout(key),
+    nlohmann::json config = SmallestConfig();
+    config.erase("model_type");
+    config.erase(key);
+    EXPECT_THAT(Parse(config),
                 IsInvalid({absl::StrCat("config.json: ", key, " is missing"), "integer from "}));
     EXPECT_THAT(ParseWith({{key, nullptr}}), IsInvalid({absl::StrCat(key, " is missing")}));
   }
+  EXPECT_THAT(Parse(nlohmann::json::object()), IsInvalid({"n_layer is missing"}));
+}
+
+TEST(ConfigTest, HasGpt2sSizesWhereTheFileSaysThatItIsOfOne) {
+  for (const nlohmann::json& smallest : {nlohmann::json{{"model_type", "gpt2"}},
+                                         nlohmann::json{{"architectures", {"GPT2LMHeadModel"}}}}) {
+    const auto config = Parse(smallest);
+    ASSERT_THAT(config, IsOk());
+    EXPECT_EQ(config->ParameterCount(), 124'439'808U);
+    EXPECT_EQ(config->n_ctx, 1024U);
+    EXPECT_THAT(config->eos_token_ids, ElementsAre(50256));
+    EXPECT_THAT(config->warnings, IsEmpty());
+  }
+  EXPECT_EQ(ParseWithout("n_layer")->n_layer, 12U);
+}
+
+TEST(ConfigTest, ReadsTheSizesUnderTheirOtherNames) {
+  const auto config = Parse({{"model_type", "gpt2"},
+                             {"num_hidden_layers", 3},
+                             {"num_attention_heads", 2},
+                             {"hidden_size", 32},
+                             {"max_position_embeddings", 48},
+                             {"vocab_size", 100}});
+  ASSERT_THAT(config, IsOk());
+  EXPECT_EQ(config->n_layer, 3U);
+  EXPECT_EQ(config->n_head, 2U);
+  EXPECT_EQ(config->n_embd, 32U);
+  EXPECT_EQ(config->n_inner, 128U);
+  EXPECT_EQ(config->n_ctx, 48U);
+  EXPECT_THAT(ParseWith({{"hidden_size", 64}}), IsOk());
+  EXPECT_THAT(ParseWith({{"hidden_size", 0}, {"n_embd", nullptr}}),
+              IsInvalid({"config.json: hidden_size is 0: expected an integer from 1"}));
+}
+
+// transformers would take the other name, whatever the order.
+TEST(ConfigTest, RefusesTwoNamesOfASizeWithTwoValues) {
+  EXPECT_THAT(ParseWith({{"hidden_size", 128}}),
+              IsInvalid({"config.json: hidden_size is 128: expected the value of n_embd, which is "
+                         "64: they are two names of one size"}));
+  EXPECT_THAT(ParseWith({{"max_position_embeddings", 64}}), IsInvalid({"n_positions", "32"}));
+}
+
+TEST(ConfigTest, ReadsWhatPythonWritesForNumbersThatAreNotFinite) {
+  const auto parse = [](absl::string_view members) {
+    return ParseModelConfig(absl::StrCat("\xEF\xBB\xBF{\"model_type\": \"gpt2\", ", members, "}"),
+                            "config.json");
+  };
+  EXPECT_THAT(parse(R"("a": NaN, "b": [Infinity, -Infinity], "c": "a NaN \\")"), IsOk());
+  EXPECT_THAT(parse(R"("layer_norm_epsilon": NaN)"),
+              IsInvalid({"layer_norm_epsilon is \"NaN\": expected a number"}));
+  EXPECT_THAT(parse(R"("a": nan)"), IsInvalid({"config.json: not valid JSON at byte"}));
+}
+
+TEST(ConfigTest, RefusesQuantizedWeightsByName) {
+  EXPECT_THAT(ParseWith({{"quantization_config", nullptr}}), IsOk());
+  EXPECT_THAT(ParseWith({{"quantization_config", {{"quant_method", "gptq"}}}}),
+              IsInvalid({"config.json: quantization_config is an object: expected none", "gptq"}));
+}
+
+TEST(ConfigTest, WarnsOfOtherHeadsAndOfCode) {
+  const auto warnings = [](const nlohmann::json& changes) { return ParseWith(changes)->warnings; };
+  using nlohmann::json;
+  EXPECT_THAT(warnings({{"architectures", {"GPT2LMHeadModel"}}}), IsEmpty());
+  EXPECT_THAT(warnings({{"architectures", {"GPT2DoubleHeadsModel"}}}), IsEmpty());
+  EXPECT_THAT(warnings({{"architectures", {"GPT2ForSequenceClassification"}}}),
+              ElementsAre(HasSubstr("config.json: architectures has \"GPT2ForSequenceClass")));
+  EXPECT_THAT(warnings({{"auto_map", {{"AutoModel", "m.M"}}}}), ElementsAre(HasSubstr("auto_map")));
 }
 
 TEST(ConfigTest, AsksForRoomForAPromptAndAToken) {

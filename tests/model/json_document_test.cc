@@ -32,6 +32,18 @@ TEST(JsonDocumentTest, NamesTheByteThatIsWrong) {
               IsInvalid({"f.json: not valid JSON at byte 9"}));
 }
 
+TEST(JsonDocumentTest, SaysWhatAFileOfAnotherKindIs) {
+  EXPECT_THAT(
+      ParseJsonObject("version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "f.json"),
+      IsInvalid({"f.json: expected JSON, found a Git LFS pointer", "git lfs pull"}));
+  EXPECT_THAT(ParseJsonObject("\n <!DOCTYPE html><html>", "f.json"),
+              IsInvalid({"f.json: expected JSON, found an HTML page"}));
+  EXPECT_THAT(ParseJsonObject("Entry not found", "f.json"),
+              IsInvalid({"found a web server's error message"}));
+  EXPECT_THAT(ParseJsonObject(absl::string_view("\xFF\xFE{\0}\0", 6), "f.json"),
+              IsInvalid({"found text in UTF-16"}));
+}
+
 TEST(JsonDocumentTest, RefusesWhatIsNoObject) {
   EXPECT_THAT(ParseJsonObject("[1]", "f.json"), IsInvalid({"f.json", "object", "an array"}));
   EXPECT_THAT(ParseJsonObject("7", "f.json"), IsInvalid({"f.json", "object", "found 7"}));

@@ -19,13 +19,19 @@ std::string ToString(std::string_view text) { return std::string(text); }
 absl::string_view ActivationName(model::kernels::Activation activation) {
   switch (activation) {
     case model::kernels::Activation::kNone:
-      return "none";
+      return "linear";
     case model::kernels::Activation::kGeluNew:
       return "gelu_new";
     case model::kernels::Activation::kGelu:
       return "gelu";
     case model::kernels::Activation::kRelu:
       return "relu";
+    case model::kernels::Activation::kSilu:
+      return "silu";
+    case model::kernels::Activation::kQuickGelu:
+      return "quick_gelu";
+    case model::kernels::Activation::kMish:
+      return "mish";
   }
   return "";
 }

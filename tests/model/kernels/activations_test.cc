@@ -18,7 +18,8 @@ namespace {
 constexpr float kInf = std::numeric_limits<float>::infinity();
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 constexpr Activation kAll[] = {Activation::kNone, Activation::kGeluNew, Activation::kGelu,
-                               Activation::kRelu};
+                               Activation::kRelu, Activation::kSilu,    Activation::kQuickGelu,
+                               Activation::kMish};
 
 double Exact(Activation activation, double x) {
   switch (activation) {
@@ -30,6 +31,12 @@ double Exact(Activation activation, double x) {
       return 0.5 * x * std::erfc(-x / std::sqrt(2.0));
     case Activation::kRelu:
       return x > 0 ? x : 0;
+    case Activation::kSilu:
+      return x / (1 + std::exp(-x));
+    case Activation::kQuickGelu:
+      return x / (1 + std::exp(-1.702 * x));
+    case Activation::kMish:
+      return x * std::tanh(std::log1p(std::exp(x)));
   }
   return kNaN;
 }
@@ -94,10 +101,10 @@ TEST_P(ActivationsTest, ExpOfSpecialValues) {
 
 TEST_P(ActivationsTest, ActivationsStayWithinTheirStatedErrors) {
   // |error| <= stated |x|
-  const std::map<Activation, double> stated = {{Activation::kNone, 0},
-                                               {Activation::kGeluNew, 1.3e-7},
-                                               {Activation::kGelu, 1.0e-7},
-                                               {Activation::kRelu, 0}};
+  const std::map<Activation, double> stated = {
+      {Activation::kNone, 0},     {Activation::kGeluNew, 1.3e-7}, {Activation::kGelu, 1.0e-7},
+      {Activation::kRelu, 0},     {Activation::kSilu, 1.3e-7},    {Activation::kQuickGelu, 1.3e-7},
+      {Activation::kMish, 2.0e-7}};
   const std::vector<float> x = Sweep(Step());
   for (const Activation activation : kAll) {
     std::vector<float> y = x;
@@ -113,7 +120,8 @@ TEST_P(ActivationsTest, ActivationsStayWithinTheirStatedErrors) {
 }
 
 TEST_P(ActivationsTest, SpecialValuesGiveTheLimits) {
-  for (const Activation activation : {Activation::kGeluNew, Activation::kGelu, Activation::kRelu}) {
+  for (const Activation activation : kAll) {
+    if (activation == Activation::kNone) continue;
     std::vector<float> x = {kInf, -kInf, 1e30f, -1e30f, 0.0f, kNaN};
     Activate(activation, x);
     EXPECT_EQ(x[0], kInf);
@@ -122,6 +130,33 @@ TEST_P(ActivationsTest, SpecialValuesGiveTheLimits) {
     EXPECT_EQ(x[3], 0.0f);
     EXPECT_EQ(x[4], 0.0f);
     EXPECT_TRUE(std::isnan(x[5])) << static_cast<int>(activation);
+  }
+}
+
+// What PyTorch computes in float32 for the functions that transformers 5.23 has under these names.
+TEST_P(ActivationsTest, AreThoseOfTransformers) {
+  const std::vector<float> x = {-20.0f, -5.5f, -1.25f, -0.5f, 0.5f, 1.25f, 5.5f, 20.0f, 40.0f};
+  const std::map<Activation, std::vector<float>> expected = {
+      {Activation::kGeluNew,
+       {0, 0, -0.132285804f, -0.154285997f, 0.345714003f, 1.11771417f, 5.5f, 20, 40}},
+      {Activation::kGelu,
+       {0, -1.63912773e-7f, -0.132062212f, -0.154268771f, 0.345731229f, 1.11793780f, 5.5f, 20, 40}},
+      {Activation::kSilu,
+       {-4.12230747e-8f, -0.0223857574f, -0.278375179f, -0.188770339f, 0.311229676f, 0.971624851f,
+        5.47761440f, 20, 40}},
+      {Activation::kQuickGelu,
+       {-3.29340708e-14f, -0.000473036489f, -0.133065701f, -0.149611562f, 0.350388438f, 1.11693430f,
+        5.49952650f, 20, 40}},
+      {Activation::kMish,
+       {-4.12230747e-8f, -0.0224313121f, -0.308413923f, -0.220743760f, 0.375245243f, 1.13187027f,
+        5.49981785f, 20, 40}}};
+  for (const auto& [activation, values] : expected) {
+    std::vector<float> y = x;
+    Activate(activation, y);
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      EXPECT_NEAR(y[i], values[i], 3e-7f * std::abs(x[i]))
+          << static_cast<int>(activation) << " of " << x[i];
+    }
   }
 }
 

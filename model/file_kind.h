@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// Recognizes files that often lie where a model's file should be.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+namespace cascade::model {
+
+// How many bytes of a file DescribeForeignFile looks at.
+inline constexpr std::size_t kFileKindBytes = 512;
+
+// What a file that begins with `begin` is, and what to do about it, for the end of a message: "a
+// Git LFS pointer, not the file itself: run `git lfs pull` in the model's folder". Knows Git LFS
+// pointers, pages and error messages of web servers, archives, weights in other formats, and text
+// in UTF-16. Empty for all else.
+std::string DescribeForeignFile(absl::string_view begin);
+
+}  // namespace cascade::model
