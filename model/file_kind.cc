@@ -2,6 +2,9 @@
 
 #include "model/file_kind.h"
 
+#include <filesystem>
+#include <system_error>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -60,6 +63,14 @@ std::string DescribeForeignFile(absl::string_view begin) {
     return absl::StrCat(kind.what, &kind == kTexts ? "" : kBadDownload);
   }
   return "";
+}
+
+std::string DanglingLink(const std::string& path) {
+  std::error_code error;
+  if (!std::filesystem::is_symlink(std::filesystem::symlink_status(path, error))) return "";
+  if (std::filesystem::exists(path, error)) return "";
+  return absl::StrCat(path, " is a link to ", std::filesystem::read_symlink(path, error).string(),
+                      ", which is not there");
 }
 
 }  // namespace cascade::model

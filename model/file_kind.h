@@ -18,4 +18,8 @@ inline constexpr std::size_t kFileKindBytes = 512;
 // in UTF-16. Empty for all else.
 std::string DescribeForeignFile(absl::string_view begin);
 
+// For the end of a message about a file that is not there: "PATH is a link to TARGET, which is not
+// there", or empty if the path is no such link.
+std::string DanglingLink(const std::string& path);
+
 }  // namespace cascade::model

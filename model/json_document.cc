@@ -180,7 +180,8 @@ absl::StatusOr<std::string> ReadTextFile(const std::string& path, std::size_t ma
   std::error_code error;
   const std::filesystem::file_status status = std::filesystem::status(path, error);
   if (!std::filesystem::exists(status)) {
-    return absl::NotFoundError(absl::StrCat(path, ": no such file"));
+    const std::string link = DanglingLink(path);
+    return absl::NotFoundError(link.empty() ? absl::StrCat(path, ": no such file") : link);
   }
   if (!std::filesystem::is_regular_file(status)) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": not a regular file"));

@@ -62,10 +62,14 @@ absl::StatusOr<model::GenerationConfig> ReadDefaults(const Options& options,
   if (options.use_generation_config) defaults = source.ReadGenerationConfig();
   if (!defaults.ok()) return defaults;
   if (!defaults->max_new_tokens.has_value()) defaults->max_new_tokens = kDefaultMaxNewTokens;
-  if (defaults->eos_token_ids.empty()) defaults->eos_token_ids = config.eos_token_ids;
   // As in config.json: scaled-down models inherit GPT-2's 50256, which they can never generate.
-  std::erase_if(defaults->eos_token_ids,
-                [&config](model::TokenId id) { return id >= config.vocab_size; });
+  std::erase_if(defaults->eos_token_ids, [&](model::TokenId id) {
+    if (id < config.vocab_size) return false;
+    defaults->warnings.push_back(
+        model::EosBeyondVocabulary("generation_config.json", id, config.vocab_size));
+    return true;
+  });
+  if (defaults->eos_token_ids.empty()) defaults->eos_token_ids = config.eos_token_ids;
   return defaults;
 }
 
@@ -102,6 +106,22 @@ void LogWarnings(const std::string& name, const std::vector<std::string>& warnin
   }
 }
 
+void LogNonFinite(const std::string& name, const model::WeightsReport& weights) {
+  if (weights.nan_count > 0) {
+    Log(LogLevel::kWarning, "the weights contain NaN: the file is probably broken",
+        {{"name", name}, {"nan_count", weights.nan_count}});
+  }
+  if (weights.infinity_count > 0) {
+    Log(LogLevel::kWarning, "the weights contain infinities: the file is probably broken",
+        {{"name", name}, {"infinity_count", weights.infinity_count}});
+  }
+  if (weights.overflow_count > 0) {
+    Log(LogLevel::kWarning,
+        "weights beyond float16's range became infinite: --weights=bf16 or f32 keeps them finite",
+        {{"name", name}, {"overflow_count", weights.overflow_count}});
+  }
+}
+
 void LogLoaded(const ModelInfo& info, const Options& options, absl::Duration took) {
   const model::WeightsReport& weights = info.weights;
   const std::size_t blocks = info.cache_positions / model::kernels::kBlockPositions;
@@ -120,9 +140,9 @@ void LogLoaded(const ModelInfo& info, const Options& options, absl::Duration too
        {"kv_cache_tokens", info.cache_positions},
        {"n_ctx", info.config.n_ctx}});
   LogWarnings(info.name, info.config.warnings);
-  if (weights.nan_count == 0) return;
-  Log(LogLevel::kWarning, "the weights contain NaN: the file is probably broken",
-      {{"name", info.name}, {"nan_count", weights.nan_count}});
+  LogWarnings(info.name, info.defaults.warnings);
+  LogWarnings(info.name, weights.warnings);
+  LogNonFinite(info.name, weights);
 }
 
 // Applies --simd, which holds for the process, and checks the flags that only make sense together.

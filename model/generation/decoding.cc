@@ -26,9 +26,10 @@ bool IsFinite(float logit) { return std::isfinite(logit); }
 absl::Status CheckFinite(std::span<const float> logits) {
   const auto bad = std::find_if_not(logits.begin(), logits.end(), IsFinite);
   if (bad == logits.end()) return absl::OkStatus();
-  return absl::InternalError(absl::StrCat("the model's logit of token ", bad - logits.begin(),
-                                          " is ", *bad, ", not a finite number: its weights are",
-                                          " broken"));
+  return absl::InternalError(absl::StrCat(
+      "the model's logit of token ", bad - logits.begin(), " is ", *bad,
+      ", not a finite number: its weights are broken, or a value was beyond the range of float16 ",
+      "weights or of a float16 KV cache, which bf16 and f32 do not have"));
 }
 
 }  // namespace

@@ -43,8 +43,9 @@ class Decoding {
   // not looked for: that text counts as sent, so a stop string that begins in it is passed over.
   // Log-probabilities are those of the model's own logits, before any processor.
   //
-  // INTERNAL if the logits are not all finite (broken weights); INVALID_ARGUMENT if the processors
-  // leave no token to choose. Either way the sequence cannot go on.
+  // INTERNAL if the logits are not all finite (broken weights, or float16 that overflowed);
+  // INVALID_ARGUMENT if the processors leave no token to choose. Either way the sequence cannot go
+  // on.
   // REQUIRES: not finished.
   absl::StatusOr<DecodingStep> Next(std::span<const float> logits);
 

@@ -10,7 +10,6 @@
 #include <span>
 
 #include "absl/strings/escaping.h"
-#include "model/weights/elements.h"
 
 namespace cascade::model {
 namespace {
@@ -48,7 +47,7 @@ void WeightsDigest::Add(absl::string_view name, const StoredTensor& tensor,
   for (std::size_t at = 0; at < tensor.bytes.size(); at += kPieceBytes) {
     const auto piece = tensor.bytes.subspan(at, std::min(kPieceBytes, tensor.bytes.size() - at));
     XXH3_128bits_update(state_.get(), piece.data(), piece.size());
-    nan_count_ += type.count_nans(piece);
+    counts_ += type.count(piece);
   }
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The hash and the count of NaNs of all weights, in one pass over their bytes.
+// The hash of all weights, and the counts of odd ones among them, in one pass over their bytes.
 #pragma once
 
 #include <cstddef>
@@ -7,15 +7,14 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "model/weights/elements.h"
 #include "model/weights/stored_tensor.h"
 
 struct XXH3_state_s;  // of xxhash.h
 
 namespace cascade::model {
 
-struct StoredType;  // of elements.h
-
-// Hashes tensors and counts their NaNs.
+// Hashes tensors and counts their NaNs and infinities.
 //
 // The hash is XXH3-128 over name, dtype, shape and bytes of each tensor in the order of the calls:
 // how the tensors are spread over files, and in which order they lie there, does not change it. It
@@ -34,7 +33,7 @@ class WeightsDigest {
   void AddText(absl::string_view text);
 
   std::string Hex() const;  // 32 lower-case hexadecimal digits, the same on every machine
-  std::size_t nan_count() const { return nan_count_; }
+  const ElementCounts& counts() const { return counts_; }
 
  private:
   struct Free {
@@ -44,7 +43,7 @@ class WeightsDigest {
   void AddNumber(std::size_t number);
 
   std::unique_ptr<XXH3_state_s, Free> state_;
-  std::size_t nan_count_ = 0;
+  ElementCounts counts_;
 };
 
 }  // namespace cascade::model

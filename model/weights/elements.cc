@@ -32,24 +32,33 @@ std::vector<float> Widen(std::span<const std::byte> bytes) {
   return values;
 }
 
-// Without its sign bit, a NaN is a larger integer than infinity. The count of a run is as wide as
-// an element, so that the compiler counts in a register full of counters.
-template <typename Bits, Bits kInfinity>
-std::size_t CountNaNs(std::span<const std::byte> bytes) {
+float FromF64(std::uint64_t bits) { return static_cast<float>(std::bit_cast<double>(bits)); }
+
+// Without their sign bits, floats compare as integers do: NaN is larger than infinity. Magnitudes
+// from kInfinite on round to infinity as float32, those from kBeyondF16 on as float16. The counts
+// of a run are as wide as an element, so that the compiler counts in registers full of counters.
+template <typename Bits, Bits kInfinity, Bits kInfinite, Bits kBeyondF16>
+ElementCounts Count(std::span<const std::byte> bytes) {
   constexpr Bits kMagnitude = static_cast<Bits>(~Bits{0}) >> 1;
   constexpr std::size_t kRun = 4096;
   const std::size_t size = bytes.size() / sizeof(Bits);
-  std::size_t count = 0;
+  ElementCounts counts;
   for (std::size_t begin = 0; begin < size; begin += kRun) {
     const std::size_t end = std::min(size, begin + kRun);
-    Bits in_run = 0;
+    Bits nans = 0;
+    Bits infinite = 0;  // or NaN
+    Bits beyond = 0;    // or infinite or NaN
     for (std::size_t i = begin; i < end; ++i) {
-      const bool is_nan = (Load<Bits>(bytes, i) & kMagnitude) > kInfinity;
-      in_run = static_cast<Bits>(in_run + (is_nan ? 1 : 0));
+      const auto magnitude = static_cast<Bits>(Load<Bits>(bytes, i) & kMagnitude);
+      nans = static_cast<Bits>(nans + (magnitude > kInfinity ? 1 : 0));
+      infinite = static_cast<Bits>(infinite + (magnitude >= kInfinite ? 1 : 0));
+      beyond = static_cast<Bits>(beyond + (magnitude >= kBeyondF16 ? 1 : 0));
     }
-    count += in_run;
+    counts += {.nans = nans,
+               .infinities = std::size_t{infinite} - nans,
+               .beyond_f16 = std::size_t{beyond} - infinite};
   }
-  return count;
+  return counts;
 }
 
 constexpr StoredType kStoredTypes[] = {
@@ -57,17 +66,22 @@ constexpr StoredType kStoredTypes[] = {
      .element_bytes = 4,
      .type = ElementType::kF32,
      .widen = Widen<std::uint32_t, FromF32>,
-     .count_nans = CountNaNs<std::uint32_t, 0x7F800000U>},
+     .count = Count<std::uint32_t, 0x7F800000U, 0x7F800000U, 0x477FF000U>},
     {.name = "F16",
      .element_bytes = 2,
      .type = ElementType::kF16,
      .widen = Widen<std::uint16_t, kernels::FloatFromF16>,
-     .count_nans = CountNaNs<std::uint16_t, 0x7C00U>},
+     .count = Count<std::uint16_t, 0x7C00U, 0x7C00U, 0x7C00U>},
     {.name = "BF16",
      .element_bytes = 2,
      .type = ElementType::kBf16,
      .widen = Widen<std::uint16_t, kernels::FloatFromBf16>,
-     .count_nans = CountNaNs<std::uint16_t, 0x7F80U>},
+     .count = Count<std::uint16_t, 0x7F80U, 0x7F80U, 0x4780U>},
+    {.name = "F64",
+     .element_bytes = 8,
+     .type = ElementType::kF32,
+     .widen = Widen<std::uint64_t, FromF64>,
+     .count = Count<std::uint64_t, 0x7FF0000000000000U, 0x47EFFFFFF0000000U, 0x40EFFE0000000000U>},
 };
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "model/json_document.h"
+#include "model/weights/absent_biases.h"
 #include "model/weights/digest.h"
 #include "model/weights/elements.h"
 
@@ -29,6 +30,9 @@ std::string ShapeText(const std::vector<std::size_t>& shape) {
 
 absl::Status CheckTensor(const Gpt2Tensor& row, const WeightFiles& files) {
   const WeightFiles::Entry* entry = files.Find(row.name);
+  if (entry == nullptr && !files.WhyAbsent(row.name).empty()) {
+    return absl::InvalidArgumentError(files.WhyAbsent(row.name));
+  }
   if (entry == nullptr) {
     return absl::InvalidArgumentError(absl::StrCat(
         files.name(), ": tensor \"", row.name, "\": expected shape ", ShapeText(row.shape),
@@ -36,9 +40,13 @@ absl::Status CheckTensor(const Gpt2Tensor& row, const WeightFiles& files) {
   }
   const std::string where = absl::StrCat(files.PathOf(*entry), ": tensor \"", row.name, "\": ");
   if (entry->tensor.shape != row.shape) {
-    return absl::InvalidArgumentError(absl::StrCat(where, "expected shape ", ShapeText(row.shape),
-                                                   ", as config.json has it, found ",
-                                                   ShapeText(entry->tensor.shape)));
+    const std::vector<std::size_t> transposed(row.shape.rbegin(), row.shape.rend());
+    return absl::InvalidArgumentError(absl::StrCat(
+        where, "expected shape ", ShapeText(row.shape), ", as config.json has it, found ",
+        ShapeText(entry->tensor.shape),
+        entry->tensor.shape == transposed
+            ? ": it is transposed, as torch.nn.Linear and nanoGPT store it; transformers does not"
+            : ""));
   }
   if (FindStoredType(entry->tensor.dtype) == nullptr) {
     return absl::InvalidArgumentError(
@@ -65,8 +73,9 @@ absl::Status CheckNoFurtherBlock(const ModelConfig& config, const WeightFiles& f
 }
 
 absl::Status CheckAll(const std::vector<Gpt2Tensor>& table, const ModelConfig& config,
-                      const WeightFiles& files) {
+                      const std::set<std::string>& absent, const WeightFiles& files) {
   for (const Gpt2Tensor& row : table) {
+    if (absent.contains(row.name)) continue;
     if (absl::Status checked = CheckTensor(row, files); !checked.ok()) return checked;
   }
   return CheckNoFurtherBlock(config, files);
@@ -74,6 +83,34 @@ absl::Status CheckAll(const std::vector<Gpt2Tensor>& table, const ModelConfig& c
 
 const StoredType& TypeOf(const WeightFiles::Entry& entry) {
   return *FindStoredType(entry.tensor.dtype);  // CheckTensor found it
+}
+
+// A sentence about the names, of which a few are shown; empty without names.
+std::string About(const WeightFiles& files, const std::vector<std::string>& names,
+                  absl::string_view what) {
+  constexpr std::size_t kShown = 3;
+  if (names.empty()) return "";
+  std::vector<std::string> shown;
+  for (std::size_t i = 0; i < std::min(kShown, names.size()); ++i) {
+    shown.push_back(Quoted(names[i]));
+  }
+  return absl::StrCat(
+      files.name(), ": ", what, ": ", absl::StrJoin(shown, ", "),
+      names.size() > kShown ? absl::StrCat(" and ", names.size() - kShown, " more") : "");
+}
+
+// The tensors that are neither in the table nor buffers, which carry no weights. `config` ties the
+// head: a stored one has the embedding's values.
+std::vector<std::string> Unused(const std::vector<Gpt2Tensor>& table, const WeightFiles& files) {
+  std::set<absl::string_view> used = {"lm_head.weight"};
+  for (const Gpt2Tensor& row : table) used.insert(row.name);
+  std::vector<std::string> unused;
+  for (const auto& [name, entry] : files.entries()) {
+    const bool is_buffer =
+        absl::EndsWith(name, "attn.bias") || absl::EndsWith(name, "attn.masked_bias");
+    if (!used.contains(name) && !is_buffer) unused.push_back(name);
+  }
+  return unused;
 }
 
 // As stored_type() says.
@@ -109,6 +146,18 @@ absl::Status CheckQuantized(const Gpt2Tensor& row, const WeightFiles& files,
       "; f32, bf16 and f16 can hold them"));
 }
 
+// Packs a matrix. Elements that the kernels do not read as they are stored are widened first: then
+// memory holds the tensor twice.
+kernels::PackedMatrix Pack(const Gpt2Tensor& row, std::span<const std::byte> bytes,
+                           const StoredType& stored, WeightType type, Executor& executor) {
+  std::vector<float> widened;
+  if (!stored.is_as_in_memory()) {
+    widened = stored.widen(bytes);
+    bytes = std::as_bytes(std::span(widened));
+  }
+  return kernels::PackedMatrix::Pack(row.Source(bytes, stored.type), type, executor);
+}
+
 // Fills the matrix or vector that `row` points to.
 absl::Status Convert(const Gpt2Tensor& row, const WeightFiles& files,
                      const WeightFiles::Entry& entry, WeightType type, Executor& executor) {
@@ -118,8 +167,7 @@ absl::Status Convert(const Gpt2Tensor& row, const WeightFiles& files,
       *row.values = stored.widen(entry.tensor.bytes);
       return absl::OkStatus();
     }
-    *row.matrix = kernels::PackedMatrix::Pack(row.Source(entry.tensor.bytes, stored.type),
-                                              row.TypeInMemory(type), executor);
+    *row.matrix = Pack(row, entry.tensor.bytes, stored, row.TypeInMemory(type), executor);
   } catch (const std::bad_alloc&) {
     return absl::ResourceExhaustedError(absl::StrCat(files.PathOf(entry), ": tensor \"", row.name,
                                                      "\": no memory for its ",
@@ -139,8 +187,16 @@ std::span<const std::byte> Sample(const StoredTensor& tensor) {
 
 absl::StatusOr<Gpt2Source> Gpt2Source::Open(WeightFiles files, const ModelConfig& config,
                                             const std::vector<Gpt2Tensor>& table) {
-  if (absl::Status checked = CheckAll(table, config, files); !checked.ok()) return checked;
+  std::set<std::string> absent = AbsentBiases(table, files);
+  if (absl::Status checked = CheckAll(table, config, absent, files); !checked.ok()) return checked;
   Gpt2Source source(table, std::move(files));
+  source.absent_ = std::move(absent);
+  for (std::string warning : {About(source.files_, {source.absent_.begin(), source.absent_.end()},
+                                    "biases that are not stored are zeros"),
+                              About(source.files_, Unused(table, source.files_),
+                                    "tensors that are no part of a GPT-2 are not used")}) {
+    if (!warning.empty()) source.warnings_.push_back(std::move(warning));
+  }
   source.stored_type_ = CommonType(table, source.files_);
   source.config_text_ = ConfigText(config);
   return source;
@@ -152,6 +208,7 @@ absl::StatusOr<std::string> Gpt2Source::Identity(WeightType type) const {
   digest.AddText(config_text_);
   digest.AddText(files_.Stamp());
   for (const Gpt2Tensor& row : table_) {
+    if (absent_.contains(row.name)) continue;
     const WeightFiles::Entry& entry = *files_.Find(row.name);
     const WeightType in_memory = row.matrix != nullptr ? row.TypeInMemory(type) : WeightType::kF32;
     digest.AddText(absl::StrCat(row.name, " ", entry.tensor.dtype, " ", ShapeText(row.shape),
@@ -169,6 +226,7 @@ WeightsReport Gpt2Source::ReportFor(WeightType type) const {
   report.stored_type = stored_type_;
   report.memory_type = type;
   report.stored_bytes = bytes();
+  report.warnings = warnings_;
   for (const Gpt2Tensor& row : table_) {
     report.memory_bytes += row.BytesInMemory(type);
     report.parameters += row.ElementCount();
@@ -184,6 +242,11 @@ absl::Status Gpt2Source::Read(const ReadOptions& options, Executor& executor, We
   digest.AddText(config_text_);
   std::size_t done = 0;
   for (const Gpt2Tensor& row : table_) {
+    if (absent_.contains(row.name)) {
+      row.values->assign(row.ElementCount(), 0.0F);
+      if (absl::Status status = on_tensor(row); !status.ok()) return status;
+      continue;
+    }
     const WeightFiles::Entry& entry = *files_.Find(row.name);
     if (absl::Status read_bytes = files_.Read(entry); !read_bytes.ok()) return read_bytes;
     digest.Add(row.name, entry.tensor, TypeOf(entry));
@@ -195,7 +258,9 @@ absl::Status Gpt2Source::Read(const ReadOptions& options, Executor& executor, We
     if (!options.on_progress) continue;
     if (absl::Status status = options.on_progress(done, bytes()); !status.ok()) return status;
   }
-  report.nan_count = digest.nan_count();
+  report.nan_count = digest.counts().nans;
+  report.infinity_count = digest.counts().infinities;
+  if (options.type == WeightType::kF16) report.overflow_count = digest.counts().beyond_f16;
   report.fingerprint = digest.Hex();
   return files_.CheckUnchanged();
 }

@@ -2,6 +2,7 @@
 // A model's weight files, checked against the table of its tensors, and how they are read.
 #pragma once
 
+#include <set>
 #include <span>
 #include <string>
 #include <utility>
@@ -21,10 +22,16 @@ namespace cascade::model {
 // Keeps the files open while it lives.
 class Gpt2Source {
  public:
-  // Checks that `files` hold every tensor of `table` as the configuration describes it. Borrows the
-  // table. Errors as LoadGpt2Weights; no tensor is read.
+  // Checks that `files` hold every tensor of `table` as the configuration describes it, but for
+  // biases that the model was trained without (absent_biases.h). Borrows the table. Errors as
+  // LoadGpt2Weights; no tensor is read.
   static absl::StatusOr<Gpt2Source> Open(WeightFiles files, const ModelConfig& config,
                                          const std::vector<Gpt2Tensor>& table);
+
+  // Adds sentences to the report's warnings.
+  void AddWarnings(std::vector<std::string> warnings) {
+    for (std::string& warning : warnings) warnings_.push_back(std::move(warning));
+  }
 
   // The type that holds every stored matrix exactly: the matrices' own type if they share one, else
   // float32.
@@ -37,8 +44,8 @@ class Gpt2Source {
   // Errors as FileMemory::Read.
   absl::StatusOr<std::string> Identity(kernels::WeightType type) const;
 
-  // The report of the weights as `type`, but for what only reading them tells: nan_count and
-  // fingerprint.
+  // The report of the weights as `type`, but for what only reading them tells: the counts of
+  // weights that are not finite, and the fingerprint.
   WeightsReport ReportFor(kernels::WeightType type) const;
 
   struct ReadOptions {
@@ -61,7 +68,9 @@ class Gpt2Source {
   const std::vector<Gpt2Tensor>& table_;
   WeightFiles files_;
   kernels::ElementType stored_type_ = kernels::ElementType::kF32;
-  std::string config_text_;  // what the fingerprint covers of the configuration
+  std::string config_text_;            // what the fingerprint covers of the configuration
+  std::set<std::string> absent_;       // the biases that are zeros
+  std::vector<std::string> warnings_;  // of the report
 };
 
 }  // namespace cascade::model

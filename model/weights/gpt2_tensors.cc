@@ -6,6 +6,7 @@
 #include <numeric>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "model/weights/gpt2_weights.h"
 
@@ -60,6 +61,8 @@ class Table {
 };
 
 }  // namespace
+
+bool Gpt2Tensor::is_bias() const { return absl::EndsWith(name, ".bias"); }
 
 std::size_t Gpt2Tensor::ElementCount() const {
   return std::accumulate(shape.begin(), shape.end(), std::size_t{1}, std::multiplies<>());

@@ -25,6 +25,7 @@ struct Gpt2Tensor {
   kernels::SourceMatrix::Layout layout = kernels::SourceMatrix::Layout::kInOut;  // of `matrix`
   std::vector<float>* values = nullptr;
 
+  bool is_bias() const;
   std::size_t ElementCount() const;
   std::size_t n_in() const {
     return shape[layout == kernels::SourceMatrix::Layout::kInOut ? 0 : 1];

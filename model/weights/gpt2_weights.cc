@@ -10,6 +10,7 @@
 #include "model/weights/gpt2_source.h"
 #include "model/weights/gpt2_tensors.h"
 #include "model/weights/packed_weights.h"
+#include "model/weights/tied_head.h"
 #include "model/weights/weight_files.h"
 
 namespace cascade::model {
@@ -27,11 +28,13 @@ absl::Status ReadSource(const Gpt2Source& source, const Gpt2Source::ReadOptions&
 absl::StatusOr<LoadedWeights> LoadGpt2Weights(WeightFiles files, const ModelConfig& config,
                                               const LoadOptions& options, Executor& executor) {
   LoadedWeights loaded;
-  // A tied head has no row in the table: if the file has a lm_head.weight all the same, it is
-  // ignored, as Hugging Face overwrites it with wte.
-  const std::vector<Gpt2Tensor> table = Gpt2Tensors(config, loaded.weights);
-  const absl::StatusOr<Gpt2Source> source = Gpt2Source::Open(std::move(files), config, table);
+  ModelConfig stored = config;
+  std::vector<std::string> warnings;
+  if (absl::Status tied = TieAsStored(files, stored, warnings); !tied.ok()) return tied;
+  const std::vector<Gpt2Tensor> table = Gpt2Tensors(stored, loaded.weights);
+  absl::StatusOr<Gpt2Source> source = Gpt2Source::Open(std::move(files), stored, table);
   if (!source.ok()) return source.status();
+  source->AddWarnings(std::move(warnings));
 
   const WeightType type = options.type.value_or(kernels::ExactWeightType(source->stored_type()));
   const Gpt2Source::ReadOptions read = {.type = type, .on_progress = options.on_progress};

@@ -56,8 +56,9 @@ struct LoadedWeights {
 // missing, damaged, or of other weights; what keeps it from being made is told in the result, and
 // keeps no weights from being loaded.
 //
-// attn.bias, attn.masked_bias and other buffers are ignored; a separate lm_head.weight is used
-// unless config.tie_word_embeddings.
+// attn.bias, attn.masked_bias and other buffers are ignored. A separate lm_head.weight is used
+// unless config.tie_word_embeddings and it has the values of wte.weight (tied_head.h). Biases that
+// the model was trained without are zeros (absent_biases.h). F64 is rounded to F32.
 //
 // INVALID_ARGUMENT, naming the file, the tensor and what was expected, for a wrong shape or type, a
 // missing tensor, or a block beyond the configured ones: all that is checked before the first

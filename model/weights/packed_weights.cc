@@ -26,6 +26,8 @@ using kernels::WeightType;
 
 constexpr absl::string_view kIdentity = "identity";
 constexpr absl::string_view kNaNCount = "nan_count";
+constexpr absl::string_view kInfinityCount = "infinity_count";
+constexpr absl::string_view kOverflowCount = "overflow_count";
 constexpr absl::string_view kFingerprint = "fingerprint";
 
 // The file's metadata: its identity, and the numbers of the report that only reading the source
@@ -36,14 +38,18 @@ std::map<std::string, std::string> MetadataFor(const std::string& identity,
           {"stored_type", std::string(Name(report.stored_type))},
           {"memory_type", std::string(Name(report.memory_type))},
           {std::string(kNaNCount), absl::StrCat(report.nan_count)},
+          {std::string(kInfinityCount), absl::StrCat(report.infinity_count)},
+          {std::string(kOverflowCount), absl::StrCat(report.overflow_count)},
           {std::string(kFingerprint), report.fingerprint}};
 }
 
-// Fills in the numbers of the report that only reading the source tells. The file was verified, so
-// its metadata is what MetadataFor made.
-void AddMetadata(const PackedFile& file, WeightsReport& report) {
-  (void)absl::SimpleAtoi(file.MetadataOf(kNaNCount), &report.nan_count);
+// Fills in the numbers of the report that only reading the source tells. False if the file lacks
+// one: an earlier version made it, which counted less.
+bool AddMetadata(const PackedFile& file, WeightsReport& report) {
   report.fingerprint = std::string(file.MetadataOf(kFingerprint));
+  return absl::SimpleAtoi(file.MetadataOf(kNaNCount), &report.nan_count) &&
+         absl::SimpleAtoi(file.MetadataOf(kInfinityCount), &report.infinity_count) &&
+         absl::SimpleAtoi(file.MetadataOf(kOverflowCount), &report.overflow_count);
 }
 
 std::span<const std::byte> Contents(const Gpt2Tensor& row) {
@@ -142,7 +148,9 @@ absl::Status PackedWeights::Read(WeightType type, bool share, Executor& executor
     if (absl::Status filled = Fill(row, type, *file); !filled.ok()) return filled;
   }
   loaded.report = source_.ReportFor(type);
-  AddMetadata(*file, loaded.report);
+  if (!AddMetadata(*file, loaded.report)) {
+    return absl::FailedPreconditionError(absl::StrCat(path_, ": made by an earlier version"));
+  }
   loaded.weights.packed_file = std::make_shared<FileMemory>(*std::move(memory));
   return absl::OkStatus();
 }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "model/kernels/element_types.h"
@@ -19,8 +20,14 @@ struct WeightsReport {
   std::size_t parameters = 0;                                     // a tied head counted once
   std::size_t stored_bytes = 0;                                   // of the weight files
   std::size_t memory_bytes = 0;                                   // of the packed weights
-  std::size_t nan_count = 0;  // NaNs among the weights: allowed, but a sign of a broken file
-  std::string fingerprint;    // hex of a hash of all that decides a result: weights and config
+  std::size_t nan_count = 0;       // NaNs among the weights: allowed, but a sign of a broken file
+  std::size_t infinity_count = 0;  // infinities among them: likewise
+  std::size_t overflow_count = 0;  // finite ones that memory_type holds as infinities
+  std::string fingerprint;         // hex of a hash of all that decides a result: weights and config
+
+  // Where the weight files are not as config.json describes them and are loaded all the same, or
+  // have what is not used: a sentence each.
+  std::vector<std::string> warnings;
 };
 
 // Called on the loading thread each time a tensor was read: bytes of the weight files that were

@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "model/file_kind.h"
 #include "model/json_document.h"
 #include "model/weights/file_memory.h"
 #include "nlohmann/json.hpp"
@@ -96,7 +97,10 @@ absl::StatusOr<StoredTensor> ParseTensor(const json& entry, absl::string_view wh
   const std::uint64_t end = (*offsets)[1];
   if (begin > end || end > data.size()) {
     return Malformed(where, absl::StrCat("data_offsets within ", data.size(), " bytes of data"),
-                     absl::StrCat("[", begin, ", ", end, "]"));
+                     absl::StrCat("[", begin, ", ", end, "]",
+                                  begin > end ? ""
+                                              : ": the file is shorter than its header says, "
+                                                "perhaps an incomplete download"));
   }
   const auto byte_count = ByteCount(tensor.shape, element_bytes);
   if (!byte_count || *byte_count != end - begin) {
@@ -149,8 +153,12 @@ absl::Status ReadMetadata(const json& entries, absl::string_view file, Metadata*
 
 // The header's text.
 absl::StatusOr<absl::string_view> Header(std::span<const std::byte> bytes, absl::string_view file) {
+  const absl::string_view begin(reinterpret_cast<const char*>(bytes.data()),
+                                std::min(bytes.size(), kFileKindBytes));
   if (bytes.size() < kLengthBytes) {
-    return Malformed(file, "a safetensors file: at least 8 bytes", absl::StrCat(bytes.size()));
+    const std::string kind = DescribeForeignFile(begin);
+    return Malformed(file, "a safetensors file: at least 8 bytes",
+                     kind.empty() ? absl::StrCat(bytes.size()) : kind);
   }
   std::uint64_t length = 0;
   static_assert(std::endian::native == std::endian::little);
@@ -158,6 +166,8 @@ absl::StatusOr<absl::string_view> Header(std::span<const std::byte> bytes, absl:
   const std::uint64_t available =
       std::min<std::uint64_t>(bytes.size() - kLengthBytes, kMaxHeaderBytes);
   if (length > available) {
+    const std::string kind = DescribeForeignFile(begin);
+    if (!kind.empty()) return Malformed(file, "a safetensors file", kind);
     return Malformed(file, absl::StrCat("a header of at most ", available, " bytes"),
                      absl::StrCat("a header length of ", length));
   }
@@ -168,8 +178,8 @@ absl::StatusOr<absl::string_view> Header(std::span<const std::byte> bytes, absl:
 
 absl::Status ReadSafetensorsHeader(const FileMemory& file) {
   const std::span<const std::byte> bytes = file.bytes();
-  const auto length_bytes = bytes.first(std::min(kLengthBytes, bytes.size()));
-  if (absl::Status read = file.Read(length_bytes); !read.ok()) return read;
+  const auto begin = bytes.first(std::min(kFileKindBytes, bytes.size()));
+  if (absl::Status read = file.Read(begin); !read.ok()) return read;
   // A length that is wrong is ParseSafetensors' matter: then there is no header to read.
   const absl::StatusOr<absl::string_view> header = Header(bytes, "");
   if (!header.ok()) return absl::OkStatus();

@@ -10,10 +10,11 @@
 namespace cascade::model {
 
 // Opens `folder`/model.safetensors, or else the shards that `folder`/model.safetensors.index.json
-// names; reads no tensor. Names lose the prefix "transformer.".
+// names; reads no tensor. Names become canonical (tensor_names.h).
 //
 // NOT_FOUND if there is neither; INVALID_ARGUMENT, naming file and tensor, if a file is malformed,
-// a shard or a tensor in it is missing, or two names are the same but for the prefix.
+// a shard is missing, or two names are the same but for the prefix. A tensor that its shard lacks
+// is noted in the result, and matters only if it is needed.
 absl::StatusOr<WeightFiles> OpenSafetensorsFolder(const std::string& folder);
 
 }  // namespace cascade::model

@@ -4,8 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <string>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "model/config.h"
 #include "model/generation_config.h"
@@ -31,9 +33,11 @@ void ReadModelConfig(absl::string_view text) {
   for (const TokenId id : config->eos_token_ids) FUZZ_EXPECT(id < config->vocab_size);
 }
 
-void ReadGenerationConfig(absl::string_view text) {
-  const auto config = ParseGenerationConfig(text, "file");
+void ReadGenerationConfig(const absl::StatusOr<GenerationConfig>& config) {
   if (!config.ok()) return ExpectRefusalNamesTheFile(config.status());
+  for (const std::string& warning : config->warnings) {
+    FUZZ_EXPECT(absl::StartsWith(warning, "file: "));
+  }
   FUZZ_EXPECT(config->temperature >= 0.0F && config->temperature <= 100.0F);
   FUZZ_EXPECT(config->top_p > 0.0F && config->top_p <= 1.0F);
   FUZZ_EXPECT(config->min_p >= 0.0F && config->min_p <= 1.0F);
@@ -44,7 +48,8 @@ void ReadShardIndex(absl::string_view text) {
   const auto index = ParseShardIndex(text, "file");
   if (!index.ok()) return ExpectRefusalNamesTheFile(index.status());
   for (const auto& [shard, tensors] : *index) {
-    FUZZ_EXPECT(!absl::StrContains(shard, '/') && !absl::StrContains(shard, '\0'));
+    FUZZ_EXPECT(!absl::StartsWith(shard, "/") && !absl::StrContains(shard, '\0'));
+    for (const absl::string_view part : absl::StrSplit(shard, '/')) FUZZ_EXPECT(part != "..");
     FUZZ_EXPECT(!tensors.empty());
   }
 }
@@ -55,7 +60,8 @@ void ReadShardIndex(absl::string_view text) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const absl::string_view text(reinterpret_cast<const char*>(data), size);
   cascade::model::ReadModelConfig(text);
-  cascade::model::ReadGenerationConfig(text);
+  cascade::model::ReadGenerationConfig(cascade::model::ParseGenerationConfig(text, "file"));
+  cascade::model::ReadGenerationConfig(cascade::model::ParseModelConfigDefaults(text, "file"));
   cascade::model::ReadShardIndex(text);
   return 0;
 }

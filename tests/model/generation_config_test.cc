@@ -2,6 +2,9 @@
 
 #include "model/generation_config.h"
 
+#include <utility>
+
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/source_path.h"
@@ -15,6 +18,7 @@ using cascade::testing::IsInvalid;
 using cascade::testing::IsOk;
 using cascade::testing::TempDir;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 absl::StatusOr<GenerationConfig> Parse(absl::string_view json) {
@@ -43,6 +47,111 @@ TEST(GenerationConfigTest, SamplesOnlyIfTheFileSaysSo) {
   EXPECT_EQ(Parse(R"({"temperature": 0.7, "do_sample": false})")->temperature, 0.0F);
   EXPECT_EQ(Parse(R"({"temperature": 0.7, "do_sample": true})")->temperature, 0.7F);
   EXPECT_EQ(Parse(R"({"do_sample": true})")->temperature, 1.0F);
+}
+
+// transformers 4 and 5 leave a top_k of 50 out of the file that they write.
+TEST(GenerationConfigTest, AModelThatSamplesHasTransformersTopK) {
+  EXPECT_EQ(Parse(R"({"do_sample": true, "temperature": 0.8})")->top_k, 50U);
+  EXPECT_EQ(Parse(R"({"do_sample": true, "top_k": null})")->top_k, 50U);
+  EXPECT_EQ(Parse(R"({"do_sample": true, "top_k": 0})")->top_k, 0U);
+  EXPECT_EQ(Parse(R"({"do_sample": true, "top_k": 7})")->top_k, 7U);
+  EXPECT_EQ(Parse(R"({"do_sample": false, "temperature": 0.8})")->top_k, 0U);
+}
+
+TEST(GenerationConfigTest, WarnsOfWhatItDoesNotFollow) {
+  const std::pair<const char*, const char*> keys[] = {
+      {"repetition_penalty", "1.2"},
+      {"encoder_repetition_penalty", "1.1"},
+      {"no_repeat_ngram_size", "3"},
+      {"encoder_no_repeat_ngram_size", "3"},
+      {"max_length", "50"},
+      {"min_length", "10"},
+      {"min_new_tokens", "4"},
+      {"num_beams", "4"},
+      {"suppress_tokens", "[1]"},
+      {"begin_suppress_tokens", "[1]"},
+      {"bad_words_ids", "[[1]]"},
+      {"stop_strings", "[\"x\"]"},
+      {"stop_strings", "\"x\""},
+      {"typical_p", "0.9"},
+      {"top_h", "0.4"},
+      {"epsilon_cutoff", "3e-4"},
+      {"eta_cutoff", "3e-4"},
+      {"penalty_alpha", "0.6"},
+      {"forced_bos_token_id", "0"},
+      {"forced_eos_token_id", "[1]"},
+      {"sequence_bias", "[[[1], 2.0]]"},
+      {"exponential_decay_length_penalty", "[3, 1.1]"},
+      {"force_words_ids", "[[1]]"},
+      {"constraints", "[1]"},
+      {"guidance_scale", "1.5"},
+      {"watermarking_config", "{}"},
+      {"num_return_sequences", "2"},
+      {"max_time", "1.5"},
+      {"token_healing", "true"},
+      {"dola_layers", "\"low\""},
+      {"cache_implementation", "\"quantized\""},
+      {"temprature", "0.5"},
+  };
+  for (const auto& [key, value] : keys) {
+    const auto config = Parse(absl::StrCat("{\"do_sample\": true, \"", key, "\": ", value, "}"));
+    ASSERT_THAT(config, IsOk()) << key;
+    EXPECT_THAT(config->warnings,
+                ElementsAre(HasSubstr(absl::StrCat("generation_config.json: \"", key, "\" is "))))
+        << key << value;
+  }
+}
+
+TEST(GenerationConfigTest, WarnsOfNothingThatChangesNothing) {
+  const auto config = Parse(R"({
+      "repetition_penalty": 1.0, "encoder_repetition_penalty": 1, "no_repeat_ngram_size": 0,
+      "encoder_no_repeat_ngram_size": 0, "max_length": 20, "min_length": 0, "min_new_tokens": null,
+      "num_beams": 1, "num_beam_groups": 1, "diversity_penalty": 0.0, "length_penalty": 2.0,
+      "early_stopping": true, "suppress_tokens": [], "begin_suppress_tokens": null,
+      "bad_words_ids": null, "stop_strings": null, "typical_p": 1.0, "top_h": null,
+      "epsilon_cutoff": 0.0, "eta_cutoff": 0.0, "penalty_alpha": null, "forced_bos_token_id": null,
+      "sequence_bias": null, "guidance_scale": 1, "num_return_sequences": 1, "max_time": null,
+      "token_healing": false, "renormalize_logits": false, "remove_invalid_values": false,
+      "cache_implementation": "static", "use_cache": true, "output_scores": false,
+      "return_dict_in_generate": false, "pad_token_id": 0, "bos_token_id": 0,
+      "_from_model_config": true, "transformers_version": "5.23.0", "is_assistant": false,
+      "num_assistant_tokens": 20, "prompt_lookup_num_tokens": 3})");
+  ASSERT_THAT(config, IsOk());
+  EXPECT_THAT(config->warnings, IsEmpty());
+  EXPECT_THAT(Parse(R"({"max_length": 50, "max_new_tokens": 9})")->warnings, IsEmpty());
+}
+
+// As transformers 4 and 5, where there is no generation_config.json.
+TEST(GenerationConfigTest, ReadsTheKeysOfAnOldConfig) {
+  const TempDir folder;
+  folder.WriteFile("config.json", R"({"model_type": "gpt2", "n_layer": 2, "do_sample": true,
+      "temperature": 0.7, "top_k": 7, "top_p": 0.9, "max_length": 40, "eos_token_id": 5})");
+  const auto config = LoadGenerationConfig(folder.path());
+  ASSERT_THAT(config, IsOk());
+  EXPECT_EQ(config->temperature, 0.7F);
+  EXPECT_EQ(config->top_k, 7U);
+  EXPECT_EQ(config->top_p, 0.9F);
+  EXPECT_THAT(config->eos_token_ids, IsEmpty());
+  EXPECT_THAT(config->warnings,
+              ElementsAre(HasSubstr(folder.PathOf("config.json") + ": \"max_length\" is 40")));
+
+  folder.WriteFile("generation_config.json", R"({"eos_token_id": 5})");
+  const auto own = LoadGenerationConfig(folder.path());
+  ASSERT_THAT(own, IsOk());
+  EXPECT_EQ(own->temperature, 0.0F);
+  EXPECT_THAT(own->warnings, ElementsAre(HasSubstr("max_length, do_sample: not used")));
+}
+
+// Only pipelines of transformers 4 do.
+TEST(GenerationConfigTest, WarnsOfTaskSpecificParamsAndDoesNotFollowThem) {
+  const TempDir folder;
+  folder.WriteFile("config.json", R"({"model_type": "gpt2", "task_specific_params":
+      {"text-generation": {"do_sample": true, "max_length": 50}}})");
+  const auto config = LoadGenerationConfig(folder.path());
+  ASSERT_THAT(config, IsOk());
+  EXPECT_EQ(config->temperature, 0.0F);
+  EXPECT_THAT(config->warnings,
+              ElementsAre(HasSubstr("task_specific_params has \"do_sample\", \"max_length\"")));
 }
 
 TEST(GenerationConfigTest, ReadsEveryKey) {

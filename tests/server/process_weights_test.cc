@@ -115,6 +115,22 @@ TEST_F(ProcessWeightsTest, WarnsOfWeightsThatAreNotNumbers) {
   EXPECT_THAT(child.process().StandardError(), HasSubstr("warning the weights contain NaN"));
 }
 
+// One line for each thing that the files say and the server does otherwise.
+TEST_F(ProcessWeightsTest, WarnsOfWhatItDoesNotFollow) {
+  folder_.Write("generation_config.json",
+                R"({"repetition_penalty": 1.3, "num_beams": 1, "eos_token_id": [9999, 4095]})");
+  Child child(folder_.path(), {});
+  child.WaitFor(HealthCheckResponse::SERVING);
+  child.process().Signal(SIGTERM);
+  EXPECT_EQ(child.process().Wait(), 0);
+  const std::string log = child.process().StandardError();
+  constexpr char kWarning[] = "warning the model is served otherwise than its files say ";
+  EXPECT_THAT(log, HasSubstr(kWarning));
+  EXPECT_THAT(log, HasSubstr("repetition_penalty\\\" is 1.3"));
+  EXPECT_THAT(log, HasSubstr("eos_token_id 9999 is beyond the vocabulary of 4096"));
+  EXPECT_EQ(log.find("num_beams"), std::string::npos);
+}
+
 TEST_F(ProcessWeightsTest, ABrokenModelFolderIsNamed) {
   const struct {
     std::string file;

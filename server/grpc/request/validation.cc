@@ -3,7 +3,9 @@
 #include "server/grpc/request/validation.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdint>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 #include "server/grpc/model_info.h"
@@ -65,12 +67,19 @@ void CheckTruncation(const TextRequest& request, Violations& violations) {
   }
 }
 
+// The number in as many digits as tell it from its neighbors: 1.0000001 is not 1.
+std::string Shown(float value) {
+  char text[32];
+  const std::to_chars_result end = std::to_chars(text, text + sizeof(text), value);
+  return std::string(text, end.ptr);
+}
+
 void CheckSampling(const TextRequest::Sampling& sampling, Violations& violations) {
   // Written so that NaN fails.
   const auto check = [&violations](absl::string_view path, const std::optional<float>& value,
                                    bool within, absl::string_view range) {
     if (!value || within) return;
-    violations.Add(path, absl::StrCat("is ", *value, "; must be in ", range));
+    violations.Add(path, absl::StrCat("is ", Shown(*value), "; must be in ", range));
   };
   const float t = sampling.temperature.value_or(1.0F);
   check("sampling.temperature", sampling.temperature, t >= 0.0F && t <= kMaxTemperature,

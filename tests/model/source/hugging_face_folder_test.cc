@@ -2,10 +2,12 @@
 
 #include "model/source/hugging_face_folder.h"
 
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "model/config.h"
@@ -60,6 +62,63 @@ TEST(HuggingFaceFolderTest, NamesTheFileThatIsMissing) {
   InlineExecutor executor;
   EXPECT_THAT(LoadWeights(source, ModelConfig(), {}, executor),
               Refuses(kNotFound, Parts{folder.path(), "model.safetensors or"}));
+}
+
+// What lies in place of a model's folder, and what the refusal says of it.
+TEST(HuggingFaceFolderTest, SaysWhatIsThereInsteadOfAModel) {
+  const TempDir root;
+  const auto refuses = [&root](const std::string& file, const Parts& parts) {
+    const std::string name = absl::StrCat("folder", file.size(), file.substr(0, 1));
+    std::filesystem::create_directories(root.PathOf(absl::StrCat(name, "/", file)));
+    EXPECT_THAT(HuggingFaceFolder(root.PathOf(name)).ReadConfig(),
+                Refuses(absl::StatusCode::kNotFound, parts))
+        << file;
+    EXPECT_THAT(HuggingFaceFolder(root.PathOf(name)).OpenWeights(),
+                Refuses(absl::StatusCode::kNotFound, parts))
+        << file;
+  };
+  refuses("pytorch_model.bin", {"pytorch_model.bin holds PyTorch's weights", "save_pretrained"});
+  refuses("gpt2.Q4.gguf", {"gpt2.Q4.gguf holds llama.cpp's weights"});
+  refuses("flax_model.msgpack", {"holds Flax's weights"});
+  refuses("model.fp16.safetensors", {"model.fp16.safetensors holds weights under another name"});
+  refuses("adapter_model.safetensors", {"is of an adapter (LoRA)", "merge"});
+  refuses("snapshots/0123abcd", {"cache of the Hugging Face Hub", "/snapshots/0123abcd"});
+  refuses("models--a--b/snapshots/4567", {"models--a--b/snapshots/4567"});
+  refuses("checkpoint-500/config.json", {"the folder below it", "checkpoint-500"});
+}
+
+TEST(HuggingFaceFolderTest, SaysWhatIsNoFolder) {
+  const TempDir root;
+  root.WriteFile("model.gguf", "GGUF");
+  std::filesystem::create_symlink("nowhere", root.PathOf("link"));
+  const auto refuses = [](const std::string& path, const Parts& parts) {
+    EXPECT_THAT(HuggingFaceFolder(path).ReadConfig(), Refuses(absl::StatusCode::kNotFound, parts))
+        << path;
+  };
+  refuses(root.PathOf("model.gguf"), {"model.gguf is a file: give the folder"});
+  refuses(root.PathOf("link"), {"link is a link to nowhere, which is not there"});
+  refuses(root.PathOf("none"), {"there is no folder"});
+  refuses("openai-community/gpt2", {"there is no folder openai-community/gpt2", "hf download"});
+}
+
+TEST(HuggingFaceFolderTest, NamesALinkToNothing) {
+  const TempDir folder;
+  std::filesystem::create_symlink("../blobs/0", folder.PathOf("config.json"));
+  std::filesystem::create_symlink("../blobs/1", folder.PathOf("model.safetensors"));
+  const HuggingFaceFolder source(folder.path());
+  constexpr auto kNotFound = absl::StatusCode::kNotFound;
+  EXPECT_THAT(source.ReadConfig(),
+              Refuses(kNotFound, Parts{folder.PathOf("config.json"), "a link to ../blobs/0"}));
+  EXPECT_THAT(source.OpenWeights(),
+              Refuses(kNotFound, Parts{folder.PathOf("model.safetensors"), "link to ../blobs/1"}));
+}
+
+TEST(HuggingFaceFolderTest, WarnsOfAnAdapterBesideTheModel) {
+  const TempDir folder;
+  folder.WriteFile("config.json", R"({"model_type": "gpt2"})");
+  folder.WriteFile("adapter_config.json", "{}");
+  EXPECT_THAT(HuggingFaceFolder(folder.path()).ReadConfig()->warnings,
+              ::testing::ElementsAre(::testing::HasSubstr("there is an adapter beside the model")));
 }
 
 TEST(HuggingFaceFolderTest, NeedsNoGenerationConfig) {

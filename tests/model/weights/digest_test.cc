@@ -63,9 +63,9 @@ TEST(WeightsDigestTest, CountsNaNsOfAllTensorsWhereverTheyLie) {
   const std::string narrow = cascade::testing::StoredBytes(values, ElementType::kF16);
   WeightsDigest digest;
   digest.Add("a", Tensor(wide, {values.size()}), *FindStoredType("F32"));
-  EXPECT_EQ(digest.nan_count(), 4U);
+  EXPECT_EQ(digest.counts().nans, 4U);
   digest.Add("b", Tensor(narrow, {values.size()}, "F16"), *FindStoredType("F16"));
-  EXPECT_EQ(digest.nan_count(), 8U);
+  EXPECT_EQ(digest.counts().nans, 8U);
 }
 
 }  // namespace

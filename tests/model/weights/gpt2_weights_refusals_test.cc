@@ -88,14 +88,15 @@ TEST(Gpt2WeightsRefusalsTest, WholeNumbersNameTheMatrixThatIsNotFinite) {
 TEST(Gpt2WeightsRefusalsTest, RefusesATransposedMatrixAndAnExtraDimension) {
   WeightsFolder folder;
   folder.Tensor("h.0.attn.c_attn.weight").shape = {18, 6};
-  EXPECT_THAT(folder.Load(), IsInvalid({"\"h.0.attn.c_attn.weight\"", "[6, 18]", "[18, 6]"}));
+  EXPECT_THAT(folder.Load(),
+              IsInvalid({"\"h.0.attn.c_attn.weight\"", "[6, 18]", "[18, 6]", "it is transposed"}));
   WeightsFolder another;
   another.Tensor("ln_f.bias").shape = {1, 6};
   EXPECT_THAT(another.Load(), IsInvalid({"\"ln_f.bias\"", "shape [6]", "found [1, 6]"}));
 }
 
 TEST(Gpt2WeightsRefusalsTest, NamesTheTensorWhoseTypeIsWrong) {
-  const std::pair<std::string, std::size_t> wrong_types[] = {{"I64", 8}, {"F64", 8}, {"I8", 1}};
+  const std::pair<std::string, std::size_t> wrong_types[] = {{"I64", 8}, {"U8", 1}, {"I8", 1}};
   for (const auto& [dtype, bytes] : wrong_types) {
     WeightsFolder folder;
     TensorSpec& tensor = folder.Tensor("h.1.mlp.c_proj.bias");
@@ -103,7 +104,7 @@ TEST(Gpt2WeightsRefusalsTest, NamesTheTensorWhoseTypeIsWrong) {
     tensor.bytes = std::string(6 * bytes, '\0');
     EXPECT_THAT(folder.Load(),
                 IsInvalid({folder.path(), "tensor \"h.1.mlp.c_proj.bias\"",
-                           absl::StrCat("expected F32, F16 or BF16, found ", dtype)}));
+                           absl::StrCat("expected F32, F16, BF16 or F64, found ", dtype)}));
   }
 }
 

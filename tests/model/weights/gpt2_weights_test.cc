@@ -206,18 +206,6 @@ TEST(Gpt2WeightsTest, IgnoresBuffersOfAnyType) {
   EXPECT_EQ(loaded->report.parameters, SmallConfig().ParameterCount());
 }
 
-TEST(Gpt2WeightsTest, ATiedHeadIsTheEmbeddingWhateverElseTheFileHas) {
-  WeightsFolder folder(UntiedConfig());  // has a head of its own
-  folder.dir().WriteFile("model.safetensors", cascade::testing::Safetensors(folder.tensors()));
-  InlineExecutor executor;
-  const auto tied =
-      LoadWeights(HuggingFaceFolder(folder.dir().path()), SmallConfig(), {}, executor);
-  ASSERT_THAT(tied, IsOk());
-  EXPECT_FALSE(tied->weights.lm_head.has_value());
-  EXPECT_EQ(&tied->weights.Head(), &tied->weights.wte);
-  EXPECT_EQ(tied->report.fingerprint, WeightsFolder().Load()->report.fingerprint);
-}
-
 TEST(Gpt2WeightsTest, CountsNaNsAndLoadsThem) {
   WeightsFolder folder;
   constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
@@ -226,7 +214,19 @@ TEST(Gpt2WeightsTest, CountsNaNsAndLoadsThem) {
   const auto loaded = folder.Load();
   ASSERT_THAT(loaded, IsOk());
   EXPECT_EQ(loaded->report.nan_count, 2U);
+  EXPECT_EQ(loaded->report.infinity_count, 0U);
   EXPECT_TRUE(std::isnan(loaded->weights.ln_f.beta[1]));
+}
+
+TEST(Gpt2WeightsTest, CountsInfinitiesAndWhatFloat16MakesInfinite) {
+  WeightsFolder folder;
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  folder.Tensor("ln_f.bias").bytes =
+      StoredBytes(std::vector<float>{-kInfinity, 0, 1e6F, 0, 0, 0}, ElementType::kF32);
+  EXPECT_EQ(folder.Load()->report.infinity_count, 1U);
+  EXPECT_EQ(folder.Load()->report.overflow_count, 0U);
+  EXPECT_EQ(folder.Load(WeightType::kBf16)->report.overflow_count, 0U);
+  EXPECT_EQ(folder.Load(WeightType::kF16)->report.overflow_count, 1U);
 }
 
 TEST(Gpt2WeightsTest, LoadsTheBundledModel) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Weights spread over several files.
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -71,6 +72,50 @@ TEST(ShardsTest, IgnoresWhatAShardHasBesideTheIndex) {
   EXPECT_THAT(folder.LoadAsIs(), IsOk());
 }
 
+// As transformers reads all of a shard.
+TEST(ShardsTest, UsesWhatAShardHasBesideTheIndex) {
+  WeightsFolder folder;
+  WriteShards(folder, 1);
+  folder.dir().WriteFile(
+      kIndexFile, absl::StrCat(R"({"weight_map": {"wte.weight": ")", ShardName(0), R"("}})"));
+  const auto loaded = folder.LoadAsIs();
+  ASSERT_THAT(loaded, IsOk());
+  EXPECT_EQ(loaded->report.fingerprint, WeightsFolder().Load()->report.fingerprint);
+}
+
+TEST(ShardsTest, TakesATensorOfTwoShardsFromTheOneThatTheIndexNames) {
+  WeightsFolder folder;
+  WriteShards(folder, 1);
+  const TensorSpec twin{"ln_f.bias", "F32", {6}, std::string(6 * sizeof(float), '\0')};
+  folder.dir().WriteFile(ShardName(1), Safetensors({twin, {"extra", "U8", {1}, "x"}}));
+  const auto index = [](const char* ln_f) {
+    return absl::StrCat(R"({"weight_map": {"wte.weight": ")", ShardName(0), R"(", "extra": ")",
+                        ShardName(1), R"(")", ln_f, "}}");
+  };
+  folder.dir().WriteFile(kIndexFile,
+                         index(absl::StrCat(R"(, "ln_f.bias": ")", ShardName(1), R"(")").c_str()));
+  EXPECT_EQ(folder.LoadAsIs()->weights.ln_f.beta, std::vector<float>(6, 0.0F));
+  folder.dir().WriteFile(kIndexFile, index(""));
+  EXPECT_THAT(folder.LoadAsIs(), IsInvalid({"tensor \"ln_f.bias\"", "found in two shards"}));
+}
+
+TEST(ShardsTest, NeedsNoTensorThatTheIndexNamesAndTheModelHasNot) {
+  WeightsFolder folder;
+  folder.tensors().push_back({"h.0.attn.masked_bias", "F32", {}, std::string(4, '\0')});
+  WriteShards(folder, 1);
+  folder.Remove("h.0.attn.masked_bias");
+  folder.dir().WriteFile(ShardName(0), Safetensors(folder.tensors()));
+  EXPECT_THAT(folder.LoadAsIs(), IsOk());
+}
+
+TEST(ShardsTest, FindsShardsInSubfolders) {
+  WeightsFolder folder;
+  std::filesystem::create_directories(folder.dir().PathOf("shards/a"));
+  folder.dir().WriteFile("shards/a/x.safetensors", Safetensors(folder.tensors()));
+  folder.dir().WriteFile(kIndexFile, R"({"weight_map": {"wte.weight": "shards/a/x.safetensors"}})");
+  EXPECT_THAT(folder.LoadAsIs(), IsOk());
+}
+
 TEST(ShardsTest, NamesAShardThatIsMissing) {
   WeightsFolder folder;
   WriteShards(folder, 2);
@@ -114,8 +159,9 @@ TEST(ShardIndexTest, GroupsTensorsByShard) {
 }
 
 TEST(ShardIndexTest, RefusesNamesThatLeadOutOfTheFolder) {
-  for (const char* name : {"../secret.safetensors", "/etc/x.safetensors", "a/b.safetensors", "..",
-                           ".", "", R"(a\\b.safetensors)", R"(a\u0000.safetensors)", "model.bin"}) {
+  for (const char* name :
+       {"../secret.safetensors", "/etc/x.safetensors", "a/../../b.safetensors", "..", ".", "",
+        R"(a\\b.safetensors)", R"(a\u0000.safetensors)", "model.bin"}) {
     EXPECT_THAT(
         ParseShardIndex(absl::StrCat(R"({"weight_map": {"a": ")", name, R"("}})"), "i.json"),
         IsInvalid({"i.json: tensor \"a\": expected the name of a .safetensors file"}))

@@ -242,10 +242,12 @@ TEST_F(WorkerTest, RefusesBeyondItsQueue) {
 TEST(CheckWorkerOptionsTest, WantsRoomForEveryDecoderInAStepAndForTheStepInTheModel) {
   EXPECT_TRUE(CheckWorkerOptions({.max_running = 8, .step_tokens = 8}, 8).ok());
   EXPECT_FALSE(CheckWorkerOptions({.max_running = 0, .step_tokens = 8}, 8).ok());
-  EXPECT_FALSE(CheckWorkerOptions({.max_running = 9, .step_tokens = 8}, 100).ok());
+  EXPECT_THAT(
+      CheckWorkerOptions({.max_running = 9, .step_tokens = 8}, 100).message(),
+      HasSubstr("max_running is 9; must be at least 1 and at most step_tokens, which is 8"));
   const absl::Status status = CheckWorkerOptions({.max_running = 4, .step_tokens = 9}, 8);
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(status.message(), HasSubstr("step_tokens 9; they must satisfy"));
+  EXPECT_THAT(status.message(), HasSubstr("step_tokens is 9; must be at most 8"));
 }
 
 }  // namespace

@@ -218,6 +218,11 @@ TEST(ValidationTest, SaysWhatWouldBeRight) {
   v1::GenerateRequest request = Full();
   request.mutable_sampling()->set_top_p(1.5F);
   EXPECT_EQ(Validate(request, Info()).message(), "sampling.top_p: is 1.5; must be in (0, 1]");
+  request.mutable_sampling()->set_top_p(1.0000001F);
+  EXPECT_EQ(Validate(request, Info()).message(), "sampling.top_p: is 1.0000001; must be in (0, 1]");
+  request.mutable_sampling()->set_top_p(1.0F);
+  request.mutable_sampling()->set_min_p(-1e-9F);
+  EXPECT_EQ(Validate(request, Info()).message(), "sampling.min_p: is -1e-09; must be in [0, 1]");
 }
 
 TEST(ValidationTest, CountsWrongTokensBeyondTheFirstFew) {
