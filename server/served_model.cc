@@ -54,22 +54,18 @@ std::string Fingerprint(const model::WeightsReport& weights, model::kernels::KvT
                       kNumericsVersion);
 }
 
-// The model's defaults, with a value for what its generation_config.json leaves out.
+// The model's defaults, with a value for what its files leave out.
 absl::StatusOr<model::GenerationConfig> ReadDefaults(const Options& options,
                                                      const model::ModelSource& source,
                                                      const model::ModelConfig& config) {
   absl::StatusOr<model::GenerationConfig> defaults = model::GenerationConfig();
-  if (options.use_generation_config) defaults = source.ReadGenerationConfig();
-  if (!defaults.ok()) return defaults;
+  if (options.use_generation_config) {
+    defaults = model::ReadDefaults(source, config);
+    if (!defaults.ok()) return defaults;
+  } else {
+    defaults->eos_token_ids = config.eos_token_ids;
+  }
   if (!defaults->max_new_tokens.has_value()) defaults->max_new_tokens = kDefaultMaxNewTokens;
-  // As in config.json: scaled-down models inherit GPT-2's 50256, which they can never generate.
-  std::erase_if(defaults->eos_token_ids, [&](model::TokenId id) {
-    if (id < config.vocab_size) return false;
-    defaults->warnings.push_back(
-        model::EosBeyondVocabulary("generation_config.json", id, config.vocab_size));
-    return true;
-  });
-  if (defaults->eos_token_ids.empty()) defaults->eos_token_ids = config.eos_token_ids;
   return defaults;
 }
 

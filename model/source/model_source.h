@@ -41,6 +41,11 @@ class ModelSource {
 // shows in the calls of the source.
 std::unique_ptr<ModelSource> OpenModelSource(const std::string& path);
 
+// The defaults for decoding of `source`, whose configuration is `config`: ReadGenerationConfig's,
+// without end-of-text tokens beyond the vocabulary (a warning names each), and with those of
+// `config` if then there are none. Errors as ReadGenerationConfig.
+absl::StatusOr<GenerationConfig> ReadDefaults(const ModelSource& source, const ModelConfig& config);
+
 // Opens and loads the weights of `source`. Errors as OpenWeights and LoadGpt2Weights.
 absl::StatusOr<LoadedWeights> LoadWeights(const ModelSource& source, const ModelConfig& config,
                                           const LoadOptions& options, Executor& executor);
