@@ -53,6 +53,10 @@ std::string DescribeForeignFile(absl::string_view begin) {
   for (const Kind& kind : kWeights) {
     if (absl::StartsWith(begin, kind.begin)) return absl::StrCat(kind.what, kOtherWeights);
   }
+  constexpr std::size_t kManyZeros = 64;
+  if (begin.size() >= kManyZeros && begin.find_first_not_of('\0') == absl::string_view::npos) {
+    return absl::StrCat("zeros", kBadDownload);
+  }
   if (absl::StartsWith(begin, "\x1F\x8B")) return "a gzip archive: unpack it";
   if (absl::StartsWith(begin, "\xFF\xFE") || absl::StartsWith(begin, "\xFE\xFF")) {
     return "text in UTF-16: save it as UTF-8";

@@ -14,8 +14,8 @@ inline constexpr std::size_t kFileKindBytes = 512;
 
 // What a file that begins with `begin` is, and what to do about it, for the end of a message: "a
 // Git LFS pointer, not the file itself: run `git lfs pull` in the model's folder". Knows Git LFS
-// pointers, pages and error messages of web servers, archives, weights in other formats, and text
-// in UTF-16. Empty for all else.
+// pointers, pages and error messages of web servers, archives, weights in other formats, text in
+// UTF-16, and zeros. Empty for all else.
 std::string DescribeForeignFile(absl::string_view begin);
 
 // For the end of a message about a file that is not there: "PATH is a link to TARGET, which is not

@@ -34,6 +34,30 @@ void ReadSampling(JsonReader& reader, GenerationConfig& config) {
   config.min_p = static_cast<float>(reader.Number("min_p", 0.0, 1.0).value_or(0.0));
 }
 
+enum class ConfigKind : std::uint8_t {
+  kGeneration,  // generation_config.json: every key is one of a generation configuration
+  kModel,       // config.json, which may have some of them among its own
+};
+
+void AddWarnings(const nlohmann::json& document, absl::string_view file, ConfigKind kind,
+                 GenerationConfig& config) {
+  std::vector<std::string> unfollowed;
+  for (const std::string& key : UnfollowedKeys(document)) {
+    unfollowed.push_back(absl::StrCat(key, " (", Shown(document.at(key)), ")"));
+  }
+  if (!unfollowed.empty()) {
+    config.warnings.push_back(
+        absl::StrCat(file, ": not followed, so that transformers may ",
+                     "generate other tokens: ", absl::StrJoin(unfollowed, ", ")));
+  }
+  if (kind == ConfigKind::kModel) return;
+  std::vector<std::string> unknown;
+  for (const std::string& key : UnknownKeys(document)) unknown.push_back(Quoted(key));
+  if (unknown.empty()) return;
+  config.warnings.push_back(absl::StrCat(
+      file, ": not known, neither to transformers 5.23: ", absl::StrJoin(unknown, ", ")));
+}
+
 absl::StatusOr<GenerationConfig> Parse(absl::string_view json, absl::string_view file,
                                        ConfigKind kind) {
   const absl::StatusOr<JsonDocument> document = ParseJsonObject(json, file);
@@ -46,18 +70,13 @@ absl::StatusOr<GenerationConfig> Parse(absl::string_view json, absl::string_view
   }
   if (kind == ConfigKind::kGeneration) config.eos_token_ids = reader.Tokens("eos_token_id");
   if (!reader.status().ok()) return reader.status();
-  for (const std::string& key : UnfollowedKeys(**document, kind)) {
-    config.warnings.push_back(absl::StrCat(file, ": ", Quoted(key), " is ",
-                                           Shown((*document)->at(key)),
-                                           ", which is not followed: transformers may generate "
-                                           "other tokens"));
-  }
+  AddWarnings(**document, file, kind, config);
   return config;
 }
 
 // The keys of a config.json that say how to generate, and are not what transformers does anyway.
 std::vector<std::string> GenerationKeys(const nlohmann::json& config) {
-  std::vector<std::string> keys = UnfollowedKeys(config, ConfigKind::kModel);
+  std::vector<std::string> keys = UnfollowedKeys(config);
   if (config.value("do_sample", nlohmann::json()) == true) keys.emplace_back("do_sample");
   return keys;
 }

@@ -120,27 +120,36 @@ constexpr absl::string_view kKnown[] = {"assistant_confidence_threshold",
                                         "use_cache",
                                         "use_mtp"};
 
-bool IsTold(const json& document, absl::string_view name, const json& value, ConfigKind kind) {
-  if (value.is_null()) return false;
+const Key* FindUnfollowed(absl::string_view name) {
   const Key* const key = std::find_if(std::begin(kUnfollowed), std::end(kUnfollowed),
                                       [name](const Key& other) { return other.name == name; });
-  if (key != std::end(kUnfollowed)) {
-    const auto new_tokens = document.find("max_new_tokens");
-    const bool is_overruled =
-        name == "max_length" && new_tokens != document.end() && !new_tokens->is_null();
-    return !is_overruled && !key->is_neutral(value);
-  }
-  const bool is_private = absl::StartsWith(name, "_");
-  return kind == ConfigKind::kGeneration && !is_private &&
-         std::find(std::begin(kKnown), std::end(kKnown), name) == std::end(kKnown);
+  return key == std::end(kUnfollowed) ? nullptr : key;
+}
+
+bool IsKnown(absl::string_view name) {
+  return FindUnfollowed(name) != nullptr ||
+         std::find(std::begin(kKnown), std::end(kKnown), name) != std::end(kKnown);
 }
 
 }  // namespace
 
-std::vector<std::string> UnfollowedKeys(const json& document, ConfigKind kind) {
+std::vector<std::string> UnfollowedKeys(const json& document) {
+  const auto new_tokens = document.find("max_new_tokens");
+  const bool limits_new_tokens = new_tokens != document.end() && !new_tokens->is_null();
   std::vector<std::string> keys;
   for (const auto& [name, value] : document.items()) {
-    if (IsTold(document, name, value, kind)) keys.push_back(name);
+    const Key* const key = FindUnfollowed(name);
+    if (key == nullptr || value.is_null() || key->is_neutral(value)) continue;
+    if (name == "max_length" && limits_new_tokens) continue;  // it is overruled
+    keys.push_back(name);
+  }
+  return keys;
+}
+
+std::vector<std::string> UnknownKeys(const json& document) {
+  std::vector<std::string> keys;
+  for (const auto& [name, value] : document.items()) {
+    if (!value.is_null() && !absl::StartsWith(name, "_") && !IsKnown(name)) keys.push_back(name);
   }
   return keys;
 }

@@ -24,6 +24,9 @@ constexpr absl::string_view kSaveAgain =
 constexpr absl::string_view kRename =
     " holds weights under another name: call the file, or a link to it, model.safetensors";
 
+constexpr absl::string_view kNoIndex =
+    " holds a part of the weights: the list of the parts, model.safetensors.index.json, is missing";
+
 // Weights in other formats, by the ends of their files' names.
 struct Format {
   absl::string_view end;
@@ -85,7 +88,8 @@ std::string DescribeWeights(const std::vector<std::string>& names) {
     }
   }
   for (const std::string& name : names) {
-    if (absl::EndsWith(name, ".safetensors")) return absl::StrCat(name, kRename);
+    if (!absl::EndsWith(name, ".safetensors")) continue;
+    return absl::StrCat(name, absl::StrContains(name, "-of-") ? kNoIndex : kRename);
   }
   for (const std::string& name : names) {
     for (const Format& format : kFormats) {
@@ -129,6 +133,10 @@ std::string DescribeFolder(const std::string& path) {
   if (Exists(path)) {
     return absl::StrCat(path, " is a file: give the folder that has config.json and ",
                         "model.safetensors");
+  }
+  if (absl::StartsWith(path, "~")) {
+    return absl::StrCat("there is no folder ", path, ": shells replace ~ only at the beginning of ",
+                        "a word, not after --model=; write the whole path, or $HOME");
   }
   const absl::string_view download =
       LooksLikeAModelsName(path) ? ": Cascade downloads no models; for one of the Hugging Face "

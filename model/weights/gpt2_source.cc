@@ -28,6 +28,14 @@ std::string ShapeText(const std::vector<std::size_t>& shape) {
   return absl::StrCat("[", absl::StrJoin(shape, ", "), "]");
 }
 
+// True if PEFT has wrapped layers for an adapter.
+bool HasAdapter(const WeightFiles& files) {
+  return std::any_of(files.entries().begin(), files.entries().end(), [](const auto& entry) {
+    return absl::StrContains(entry.first, ".lora_") ||
+           absl::StrContains(entry.first, ".base_layer.");
+  });
+}
+
 absl::Status CheckTensor(const Gpt2Tensor& row, const WeightFiles& files) {
   const WeightFiles::Entry* entry = files.Find(row.name);
   if (entry == nullptr && !files.WhyAbsent(row.name).empty()) {
@@ -36,7 +44,9 @@ absl::Status CheckTensor(const Gpt2Tensor& row, const WeightFiles& files) {
   if (entry == nullptr) {
     return absl::InvalidArgumentError(absl::StrCat(
         files.name(), ": tensor \"", row.name, "\": expected shape ", ShapeText(row.shape),
-        ", found in no weight file, with or without the prefix \"transformer.\""));
+        ", found in no weight file, with or without the prefix \"transformer.\"",
+        HasAdapter(files) ? ": the weights are those of a model with an adapter (LoRA): merge it"
+                          : ""));
   }
   const std::string where = absl::StrCat(files.PathOf(*entry), ": tensor \"", row.name, "\": ");
   if (entry->tensor.shape != row.shape) {

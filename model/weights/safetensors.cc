@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "model/file_kind.h"
@@ -151,27 +152,41 @@ absl::Status ReadMetadata(const json& entries, absl::string_view file, Metadata*
   return absl::OkStatus();
 }
 
+// What a file is that has no header where one should be: a file of another kind, or else text.
+// Empty if it is neither.
+std::string DescribeContents(absl::string_view begin) {
+  const std::string kind = DescribeForeignFile(begin);
+  const bool is_text =
+      begin.size() >= kLengthBytes && std::all_of(begin.begin(), begin.end(), [](char c) {
+        return absl::ascii_isprint(static_cast<unsigned char>(c)) ||
+               absl::ascii_isspace(static_cast<unsigned char>(c));
+      });
+  if (!kind.empty() || !is_text) return kind;
+  constexpr std::size_t kShown = 40;
+  return absl::StrCat("text that begins with ", Quoted(begin.substr(0, kShown)),
+                      ": perhaps an error message in place of a download");
+}
+
 // The header's text.
 absl::StatusOr<absl::string_view> Header(std::span<const std::byte> bytes, absl::string_view file) {
-  const absl::string_view begin(reinterpret_cast<const char*>(bytes.data()),
-                                std::min(bytes.size(), kFileKindBytes));
-  if (bytes.size() < kLengthBytes) {
-    const std::string kind = DescribeForeignFile(begin);
-    return Malformed(file, "a safetensors file: at least 8 bytes",
-                     kind.empty() ? absl::StrCat(bytes.size()) : kind);
-  }
+  const absl::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const std::size_t length_bytes = std::min(kLengthBytes, bytes.size());
   std::uint64_t length = 0;
   static_assert(std::endian::native == std::endian::little);
-  std::memcpy(&length, bytes.data(), kLengthBytes);
+  text.copy(reinterpret_cast<char*>(&length), length_bytes);
   const std::uint64_t available =
-      std::min<std::uint64_t>(bytes.size() - kLengthBytes, kMaxHeaderBytes);
-  if (length > available) {
-    const std::string kind = DescribeForeignFile(begin);
-    if (!kind.empty()) return Malformed(file, "a safetensors file", kind);
-    return Malformed(file, absl::StrCat("a header of at most ", available, " bytes"),
-                     absl::StrCat("a header length of ", length));
+      std::min<std::uint64_t>(bytes.size() - length_bytes, kMaxHeaderBytes);
+  const bool is_empty = length == 0 && available > 0;  // the data cannot be without a header
+  if (length_bytes == kLengthBytes && length <= available && !is_empty) {
+    return text.substr(kLengthBytes, length);
   }
-  return absl::string_view(reinterpret_cast<const char*>(bytes.data()) + kLengthBytes, length);
+  const std::string contents = DescribeContents(text.substr(0, kFileKindBytes));
+  if (!contents.empty()) return Malformed(file, "a safetensors file", contents);
+  if (length_bytes < kLengthBytes) {
+    return Malformed(file, "a safetensors file: at least 8 bytes", absl::StrCat(bytes.size()));
+  }
+  return Malformed(file, absl::StrCat("a header of at most ", available, " bytes"),
+                   absl::StrCat("a header length of ", length));
 }
 
 }  // namespace

@@ -81,6 +81,7 @@ TEST(HuggingFaceFolderTest, SaysWhatIsThereInsteadOfAModel) {
   refuses("gpt2.Q4.gguf", {"gpt2.Q4.gguf holds llama.cpp's weights"});
   refuses("flax_model.msgpack", {"holds Flax's weights"});
   refuses("model.fp16.safetensors", {"model.fp16.safetensors holds weights under another name"});
+  refuses("model-00001-of-00002.safetensors", {"a part of the weights", "index.json, is missing"});
   refuses("adapter_model.safetensors", {"is of an adapter (LoRA)", "merge"});
   refuses("snapshots/0123abcd", {"cache of the Hugging Face Hub", "/snapshots/0123abcd"});
   refuses("models--a--b/snapshots/4567", {"models--a--b/snapshots/4567"});
@@ -98,6 +99,7 @@ TEST(HuggingFaceFolderTest, SaysWhatIsNoFolder) {
   refuses(root.PathOf("model.gguf"), {"model.gguf is a file: give the folder"});
   refuses(root.PathOf("link"), {"link is a link to nowhere, which is not there"});
   refuses(root.PathOf("none"), {"there is no folder"});
+  refuses("~/models/gpt2", {"there is no folder ~/models/gpt2", "write the whole path"});
   refuses("openai-community/gpt2", {"there is no folder openai-community/gpt2", "hf download"});
 }
 

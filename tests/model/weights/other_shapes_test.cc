@@ -167,6 +167,9 @@ TEST(OtherFilesTest, AreNamedAsWhatTheyAre) {
       {"<!doctype html>\n<html><head></head></html>", "HTML page"},
       {"Entry not found", "web server's error"},
       {"404", "web server's error"},
+      {R"({"error": "Invalid credentials"})", R"(text that begins with "{\"error\": \"Invalid)"},
+      {"Bad gateway", R"(text that begins with "Bad gateway")"},
+      {std::string(1000, '\0'), "zeros"},
       {std::string("PK\x03\x04\x00\x00\x08\x08", 8) + std::string(600, 'x'), "PyTorch's .bin"},
       {"\x80\x02\x8A\x0A\x6C\xFC\x9C\x46\xF9" + std::string(600, 'x'), "Python pickle"},
       {std::string("GGUF\x03\0\0\0", 8) + std::string(100, 'x'), "GGUF"},
@@ -177,6 +180,12 @@ TEST(OtherFilesTest, AreNamedAsWhatTheyAre) {
                 IsInvalid({folder.path(), ": expected a safetensors file", what}))
         << what;
   }
+}
+
+TEST(OtherFilesTest, SaysThatAnAdapterIsNotMerged) {
+  WeightsFolder folder;
+  folder.Tensor("h.0.attn.c_attn.weight").name = "h.0.attn.c_attn.base_layer.weight";
+  EXPECT_THAT(folder.Load(), IsInvalid({"\"h.0.attn.c_attn.weight\"", "adapter (LoRA): merge"}));
 }
 
 TEST(OtherFilesTest, SaysThatAFileIsTooShort) {
