@@ -17,7 +17,7 @@ packages_of() {
     build)
       echo cmake ninja-build g++ make pkg-config \
         libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc \
-        libabsl-dev libeigen3-dev libhwy-dev libpcre2-dev nlohmann-json3-dev \
+        libabsl-dev libeigen3-dev libhwy-dev libpcre2-dev libutf8proc-dev nlohmann-json3-dev \
         libspdlog-dev libxxhash-dev ;;
     test) echo libgtest-dev libgmock-dev ;;
     package) echo dpkg-dev ;;  # tells cpack what the programs are linked with

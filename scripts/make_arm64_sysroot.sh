@@ -8,7 +8,7 @@
 #   make_arm64_sysroot.sh FOLDER    does nothing if it is complete; 3: this machine's archives have no arm64
 set -eu
 
-packages='libabsl-dev libeigen3-dev libhwy-dev libpcre2-dev libxxhash-dev nlohmann-json3-dev
+packages='libabsl-dev libeigen3-dev libhwy-dev libpcre2-dev libutf8proc-dev libxxhash-dev nlohmann-json3-dev
           libgtest-dev libgmock-dev libstdc++6'
 
 say() { printf 'make_arm64_sysroot: %s\n' "$*" >&2; }

@@ -4,9 +4,12 @@
 
 ABSL_FLAG(std::string, model, "",
           "The model: a Hugging Face folder with config.json, model.safetensors (or its shards),\n"
-          "and vocab.json with merges.txt, or tokenizer.json. Required.");
+          "and tokenizer.json, or vocab.json with merges.txt. Required.");
 ABSL_FLAG(std::string, model_name, "",
           "What GetModel and the logs call the model. Empty: the folder's name.");
+ABSL_FLAG(std::string, tokenizer, "auto",
+          "The tokenizer: auto (the model's folder has it), another folder, or none: then the\n"
+          "server takes and gives token ids, and no text.");
 ABSL_FLAG(
     std::vector<std::string>, listen, {"localhost:50051"},
     "Where to listen: HOST:PORT or unix:PATH, or several with commas between them. 0.0.0.0:50051\n"

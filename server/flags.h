@@ -12,6 +12,7 @@
 
 ABSL_DECLARE_FLAG(std::string, model);
 ABSL_DECLARE_FLAG(std::string, model_name);
+ABSL_DECLARE_FLAG(std::string, tokenizer);
 ABSL_DECLARE_FLAG(std::vector<std::string>, listen);
 ABSL_DECLARE_FLAG(std::string, unix_socket_mode);
 ABSL_DECLARE_FLAG(std::string, max_connections);

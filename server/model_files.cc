@@ -24,26 +24,51 @@ namespace {
 
 constexpr absl::Duration kBetweenProgressLines = absl::Seconds(2);
 
+// Tokens may be added to a tokenizer that the model has no rows for, "[PAD]" above all; but not the
+// tokens that every text is made of.
 absl::Status CheckVocabulary(const model::Tokenizer& tokenizer, const model::ModelConfig& config) {
-  if (tokenizer.vocab_size() <= config.vocab_size) return absl::OkStatus();
+  if (tokenizer.base_vocab_size() <= config.vocab_size) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
-      "the tokenizer has ", tokenizer.vocab_size(), " tokens, but config.json's vocab_size is ",
-      config.vocab_size, ": tokenizer and weights are not of the same model"));
+      "the tokenizer has ", tokenizer.base_vocab_size(),
+      " tokens, but the model has embeddings for ", config.vocab_size,
+      " (config.json: vocab_size); --tokenizer=FOLDER names another tokenizer, --tokenizer=none "
+      "serves token ids"));
 }
 
 absl::StatusOr<model::Tokenizer> ReadTokenizer(const model::ModelSource& source,
-                                               const model::ModelConfig& config) {
-  absl::StatusOr<model::Tokenizer> tokenizer = source.ReadTokenizer();
+                                               const model::ModelConfig& config,
+                                               const Options& options) {
+  if (options.tokenizer == "none") return model::Tokenizer::None();
+  absl::StatusOr<model::Tokenizer> tokenizer =
+      options.tokenizer == "auto" ? source.ReadTokenizer()
+                                  : model::OpenModelSource(options.tokenizer)->ReadTokenizer();
+  if (absl::IsInvalidArgument(tokenizer.status()) || absl::IsNotFound(tokenizer.status())) {
+    return absl::Status(tokenizer.status().code(),
+                        absl::StrCat(tokenizer.status().message(),
+                                     "; --tokenizer=none serves the model without a tokenizer"));
+  }
   if (!tokenizer.ok()) return tokenizer;
   if (absl::Status status = CheckVocabulary(*tokenizer, config); !status.ok()) return status;
   return tokenizer;
 }
 
-// Reads the tokenizer in a thread of its own. Borrows source and config.
+void LogWarnings(const model::Tokenizer& tokenizer, const model::ModelConfig& config) {
+  for (const std::string& warning : tokenizer.warnings()) {
+    Log(LogLevel::kWarning, "some transformers reads this tokenizer otherwise",
+        {{"warning", warning}});
+  }
+  if (tokenizer.vocab_size() <= config.vocab_size) return;
+  Log(LogLevel::kWarning, "the tokenizer has added tokens that the model does not: not accepted",
+      {{"tokens", tokenizer.vocab_size() - config.vocab_size}, {"from_id", config.vocab_size}});
+}
+
+// Reads the tokenizer in a thread of its own. Borrows its arguments.
 class TokenizerReader {
  public:
-  TokenizerReader(const model::ModelSource& source, const model::ModelConfig& config)
-      : future_(std::async(std::launch::async, [&] { return ReadTokenizer(source, config); })) {}
+  TokenizerReader(const model::ModelSource& source, const model::ModelConfig& config,
+                  const Options& options)
+      : future_(std::async(std::launch::async,
+                           [&] { return ReadTokenizer(source, config, options); })) {}
 
   // The error, if reading has failed by now; OK if it has succeeded or still goes on.
   absl::Status Poll() {
@@ -117,7 +142,7 @@ std::string PackedWeightsPath(const Options& options) {
 absl::StatusOr<ModelFiles> LoadModelFiles(const model::ModelSource& source,
                                           const model::ModelConfig& config, const Options& options,
                                           model::Executor& executor) {
-  TokenizerReader reader(source, config);
+  TokenizerReader reader(source, config, options);
   ProgressLines lines;
   model::LoadOptions load;
   load.type = options.weights;
@@ -132,6 +157,7 @@ absl::StatusOr<ModelFiles> LoadModelFiles(const model::ModelSource& source,
   LogPackedFile(load.packed_file, weights->packed_file);
   absl::StatusOr<model::Tokenizer> tokenizer = reader.Wait();
   if (!tokenizer.ok()) return tokenizer.status();
+  LogWarnings(*tokenizer, config);
   return ModelFiles{.tokenizer = *std::move(tokenizer), .weights = *std::move(weights)};
 }
 

@@ -55,6 +55,13 @@ absl::Status SetListen(std::vector<std::string> addresses, std::vector<std::stri
   return absl::OkStatus();
 }
 
+absl::Status SetTokenizer(absl::string_view flag, std::string& out) {
+  out = absl::GetFlag(FLAGS_tokenizer);
+  if (!out.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("--", flag, "=: must be auto, none or a folder with a tokenizer"));
+}
+
 // Every type, under its name.
 template <typename Value, typename Types>
 Choices<Value> NamedTypes(const Types& types) {
@@ -107,6 +114,7 @@ using Flag = absl::string_view;
 constexpr FlagRow kFlags[] = {
     {"model", [](Flag, Options& o) { return Set(FLAGS_model, o.model); }},
     {"model_name", [](Flag, Options& o) { return Set(FLAGS_model_name, o.model_name); }},
+    {"tokenizer", [](Flag f, Options& o) { return SetTokenizer(f, o.tokenizer); }},
     {"listen",
      [](Flag, Options& o) { return SetListen(absl::GetFlag(FLAGS_listen), o.listen.addresses); }},
     {"unix_socket_mode",

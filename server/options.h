@@ -19,8 +19,9 @@ namespace cascade::server {
 
 // All values are set and valid: ParseOptions refuses a command line with others.
 struct Options {
-  std::string model;       // path of the model's folder
-  std::string model_name;  // the model's name in GetModel and in logs
+  std::string model;               // path of the model's folder
+  std::string tokenizer = "auto";  // the model's own; or another folder; or "none"
+  std::string model_name;          // the model's name in GetModel and in logs
   ListenOptions listen;
   std::optional<model::kernels::WeightType> weights;  // absent: as stored
   model::kernels::KvType kv_cache_type = model::kernels::KvType::kF32;

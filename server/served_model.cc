@@ -118,6 +118,14 @@ void LogNonFinite(const std::string& name, const model::WeightsReport& weights) 
   }
 }
 
+void DescribeTokenizer(const model::Tokenizer& tokenizer, ModelInfo& info) {
+  info.max_token_bytes = MaxTokenBytes(tokenizer);
+  info.has_tokenizer = !tokenizer.is_none();
+  for (std::size_t id = info.config.vocab_size; id < tokenizer.vocab_size(); ++id) {
+    info.tokens_beyond.emplace_back(tokenizer.Bytes(static_cast<model::TokenId>(id)));
+  }
+}
+
 void LogLoaded(const ModelInfo& info, const Options& options, absl::Duration took) {
   const model::WeightsReport& weights = info.weights;
   const std::size_t blocks = info.cache_positions / model::kernels::kBlockPositions;
@@ -254,7 +262,7 @@ absl::StatusOr<std::unique_ptr<ServedModel>> ServedModel::LoadOrThrow(const Opti
   doing = "the worker was made";
   info->weights = files->weights.report;
   info->fingerprint = Fingerprint(info->weights, options.kv_cache_type);
-  info->max_token_bytes = MaxTokenBytes(files->tokenizer);
+  DescribeTokenizer(files->tokenizer, *info);
   std::shared_ptr<model::FileMemory> packed_file = files->weights.weights.packed_file;
   auto gpt2 = std::make_unique<model::Gpt2>(info->config, std::move(files->weights.weights),
                                             options.worker.step_tokens, executor);

@@ -100,7 +100,9 @@ std::optional<Finish> Decoding::FinishByToken(TokenId token) const {
 }
 
 std::optional<Finish> Decoding::AddText(TokenId token, std::string& text) {
-  if (token >= tokenizer_.vocab_size() || tokenizer_.IsSpecial(token)) return std::nullopt;
+  if (token >= tokenizer_.vocab_size()) return std::nullopt;
+  const bool is_hidden = tokenizer_.IsSpecial(token) && !params_.output.special_tokens_in_text;
+  if (is_hidden) return std::nullopt;
   std::string whole = utf8_.Push(tokenizer_.Bytes(token));
   if (generated_ < params_.stopping.min_new_tokens) {
     text = std::move(whole);

@@ -24,6 +24,7 @@ struct StoppingParams {
 struct OutputParams {
   bool logprobs = false;
   std::size_t candidates = 0;  // with logprobs: alternatives told for each token
+  bool special_tokens_in_text = false;
 };
 
 struct GenerationParams {

@@ -13,7 +13,7 @@ namespace cascade::model {
 // A folder with
 //   config.json               the architecture
 //   generation_config.json    defaults for decoding; may be missing
-//   vocab.json, merges.txt    the tokenizer; or tokenizer.json
+//   tokenizer.json            the tokenizer; or vocab.json and merges.txt
 //   model.safetensors         the weights; or model.safetensors.index.json and the shards that it
 //                             names
 class HuggingFaceFolder final : public ModelSource {

@@ -59,14 +59,17 @@ BytePairEncoder::BytePairEncoder(const Vocabulary& vocabulary)
   // In a vocabulary made by BPE training every token is what its own bytes merge to. A file need
   // not be one, so each token is tried; those that pass need no merging when they occur as words.
   Reserve(vocabulary.tokens.size(), words_);
+  std::vector<bool> is_added(vocabulary.tokens.size());
+  for (const AddedToken& added : vocabulary.added) is_added[added.id] = true;
   Scratch scratch;
   std::vector<TokenId> ids;
   for (std::size_t id = 0; id < vocabulary.tokens.size(); ++id) {
     const std::string& bytes = vocabulary.tokens[id];
-    if (bytes.empty()) continue;
+    if (bytes.empty() || (vocabulary.ignore_merges && is_added[id])) continue;
     ids.clear();
     MergeWord(bytes, scratch, ids);
-    if (ids.size() == 1 && ids[0] == id) words_.emplace(bytes, ids[0]);
+    const bool is_word = vocabulary.ignore_merges || (ids.size() == 1 && ids[0] == id);
+    if (is_word) words_.emplace(bytes, static_cast<TokenId>(id));
   }
 }
 

@@ -9,12 +9,20 @@
 #include <unordered_set>
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "model/json_document.h"
 #include "model/tokenizer/added_tokens.h"
 #include "model/tokenizer/byte_pair_encoder.h"
+#include "model/tokenizer/normalizer.h"
+#include "model/tokenizer/text_splitter.h"
+#include "model/tokenizer/tokenizer_json.h"
+#include "model/tokenizer/tokenizer_parts.h"
+#include "model/tokenizer/tokenizer_settings.h"
+#include "model/tokenizer/utf8.h"
 #include "model/tokenizer/vocabulary.h"
-#include "model/tokenizer/word_pattern.h"
+#include "model/tokenizer/vocabulary_files.h"
 
 namespace cascade::model {
 namespace {
@@ -27,37 +35,53 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
   return ReadTextFile(path, kMaxBytes);
 }
 
-absl::StatusOr<Vocabulary> ReadVocabularyFiles(const std::filesystem::path& folder) {
-  const std::string vocab_path = folder / "vocab.json";
-  const std::string merges_path = folder / "merges.txt";
-  const std::string added_path = folder / "added_tokens.json";
-  const absl::StatusOr<std::string> vocab = ReadFile(vocab_path);
-  if (!vocab.ok()) return vocab.status();
-  const absl::StatusOr<std::string> merges = ReadFile(merges_path);
-  if (!merges.ok()) return merges.status();
-  std::error_code ignored;
-  if (!std::filesystem::exists(added_path, ignored)) {
-    return ParseVocabularyFiles({vocab_path, *vocab}, {merges_path, *merges});
+// The contents of a file that the folder may lack, and what to call it.
+struct OptionalFile {
+  std::string path;
+  std::optional<std::string> text;
+
+  std::optional<NamedText> named() const {
+    if (!text.has_value()) return std::nullopt;
+    return NamedText{path, *text};
   }
-  const absl::StatusOr<std::string> added = ReadFile(added_path);
-  if (!added.ok()) return added.status();
-  return ParseVocabularyFiles({vocab_path, *vocab}, {merges_path, *merges},
-                              NamedText{added_path, *added});
+};
+
+absl::StatusOr<OptionalFile> ReadIfThere(const std::filesystem::path& path) {
+  OptionalFile file = {.path = path, .text = std::nullopt};
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) return file;
+  absl::StatusOr<std::string> text = ReadFile(file.path);
+  if (!text.ok()) return text.status();
+  file.text = *std::move(text);
+  return file;
 }
 
-absl::StatusOr<Vocabulary> ReadVocabulary(const std::filesystem::path& folder) {
-  std::error_code ignored;
-  const auto has = [&](const char* name) { return exists(folder / name, ignored); };
-  if (has("vocab.json") && has("merges.txt")) return ReadVocabularyFiles(folder);
-  if (has("tokenizer.json")) {
-    const std::string path = folder / "tokenizer.json";
-    const absl::StatusOr<std::string> contents = ReadFile(path);
-    if (!contents.ok()) return contents.status();
-    return ParseTokenizerJson({path, *contents});
+absl::StatusOr<TokenizerSettings> ReadSettings(const std::filesystem::path& folder) {
+  const absl::StatusOr<OptionalFile> config = ReadIfThere(folder / "tokenizer_config.json");
+  if (!config.ok()) return config.status();
+  const absl::StatusOr<OptionalFile> map = ReadIfThere(folder / "special_tokens_map.json");
+  if (!map.ok()) return map.status();
+  const absl::StatusOr<OptionalFile> added = ReadIfThere(folder / "added_tokens.json");
+  if (!added.ok()) return added.status();
+  return ParseTokenizerSettings({config->named(), map->named(), added->named()});
+}
+
+absl::StatusOr<TokenizerParts> ReadParts(const std::filesystem::path& folder) {
+  const absl::StatusOr<OptionalFile> tokenizer = ReadIfThere(folder / "tokenizer.json");
+  if (!tokenizer.ok()) return tokenizer.status();
+  const absl::StatusOr<OptionalFile> vocab = ReadIfThere(folder / "vocab.json");
+  if (!vocab.ok()) return vocab.status();
+  const absl::StatusOr<OptionalFile> merges = ReadIfThere(folder / "merges.txt");
+  if (!merges.ok()) return merges.status();
+  if (!tokenizer->text && (!vocab->text || !merges->text)) {
+    return absl::NotFoundError(absl::StrCat(folder.string(),
+                                            " has neither tokenizer.json nor vocab.json and "
+                                            "merges.txt"));
   }
-  return absl::NotFoundError(absl::StrCat(folder.string(),
-                                          " has neither vocab.json and merges.txt nor "
-                                          "tokenizer.json"));
+  const absl::StatusOr<TokenizerSettings> settings = ReadSettings(folder);
+  if (!settings.ok()) return settings.status();
+  if (tokenizer->text) return ParseTokenizerJson(*tokenizer->named(), *settings);
+  return ParseVocabularyFiles(*vocab->named(), *merges->named(), *settings);
 }
 
 // The special tokens that no text merges to.
@@ -81,19 +105,47 @@ std::optional<TokenId> EndOfText(const Vocabulary& vocabulary) {
 }  // namespace
 
 struct Tokenizer::Impl {
-  Impl(Vocabulary the_vocabulary, WordPattern the_pattern)
-      : vocabulary(std::move(the_vocabulary)),
-        pattern(std::move(the_pattern)),
-        encoder(vocabulary),
-        special_ids(SpecialIds(vocabulary)),
-        end_of_text(EndOfText(vocabulary)) {}
+  Impl(TokenizerParts the_parts, TextSplitter the_splitter)
+      : parts(std::move(the_parts)),
+        splitter(std::move(the_splitter)),
+        encoder(parts.vocabulary),
+        special_ids(SpecialIds(parts.vocabulary)),
+        end_of_text(EndOfText(parts.vocabulary)),
+        added(parts.vocabulary.added, /*normalized=*/false,
+              [](const AddedToken& token) { return token.text; }),
+        added_normalized(parts.vocabulary.added, /*normalized=*/true,
+                         [this](const AddedToken& token) {
+                           return Normalize(token.text, parts.rules.normalizations);
+                         }),
+        lacks_bytes(absl::c_linear_search(parts.vocabulary.byte_tokens, kNoToken)) {}
 
-  Vocabulary vocabulary;
-  WordPattern pattern;
-  BytePairEncoder encoder;  // borrows the vocabulary
+  // An error that names the first byte of `text` that has no token.
+  absl::Status CheckBytes(absl::string_view text) const;
+
+  TokenizerParts parts;
+  TextSplitter splitter;
+  BytePairEncoder encoder;  // borrows the vocabulary, as the added tokens do
   std::unordered_set<TokenId> special_ids;
   std::optional<TokenId> end_of_text;
+  AddedTokens added;
+  AddedTokens added_normalized;
+  bool lacks_bytes;
 };
+
+absl::Status Tokenizer::Impl::CheckBytes(absl::string_view text) const {
+  if (!lacks_bytes) return absl::OkStatus();
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (parts.vocabulary.byte_tokens[byte] != kNoToken) continue;
+    std::size_t begin = i;  // of the character that the byte is part of
+    while (begin > 0 && (static_cast<unsigned char>(text[begin]) & 0xc0U) == 0x80) --begin;
+    const absl::string_view character =
+        text.substr(begin, FirstUtf8Piece(text.substr(begin)).length);
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "the model's vocabulary has no token for the byte 0x%02x of %s", byte, Quoted(character)));
+  }
+  return absl::OkStatus();
+}
 
 Tokenizer::Tokenizer(std::unique_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;
@@ -101,52 +153,90 @@ Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
 Tokenizer::~Tokenizer() = default;
 
 absl::StatusOr<Tokenizer> Tokenizer::Load(const std::string& folder) {
-  absl::StatusOr<Vocabulary> vocabulary = ReadVocabulary(folder);
-  if (!vocabulary.ok()) return vocabulary.status();
-  absl::StatusOr<WordPattern> pattern = WordPattern::Compile();
-  if (!pattern.ok()) return pattern.status();
-  return Tokenizer(std::make_unique<const Impl>(*std::move(vocabulary), *std::move(pattern)));
+  absl::StatusOr<TokenizerParts> parts = ReadParts(folder);
+  if (!parts.ok()) return parts.status();
+  absl::StatusOr<TextSplitter> splitter = TextSplitter::Create(parts->rules);
+  if (!splitter.ok()) return splitter.status();
+  return Tokenizer(std::make_unique<const Impl>(*std::move(parts), *std::move(splitter)));
+}
+
+Tokenizer Tokenizer::None() {
+  TokenizerParts nothing;
+  nothing.vocabulary.byte_tokens.fill(kNoToken);
+  nothing.rules.words = false;  // so that there is no pattern to compile
+  absl::StatusOr<TextSplitter> splitter = TextSplitter::Create(nothing.rules);
+  return Tokenizer(std::make_unique<const Impl>(std::move(nothing), *std::move(splitter)));
 }
 
 absl::StatusOr<std::vector<TokenId>> Tokenizer::Encode(absl::string_view text,
                                                        SpecialTokens special_tokens) const {
+  if (is_none()) {
+    return absl::FailedPreconditionError(
+        "this server has no tokenizer (--tokenizer=none): it takes token ids, not text");
+  }
   if (text.size() > kMaxTextSize) {
     return absl::ResourceExhaustedError(
         absl::StrCat("a text of ", text.size(), " bytes is longer than ", kMaxTextSize));
   }
-  std::vector<TokenId> ids;
+  const EncodingRules& rules = impl_->parts.rules;
+  std::vector<TokenId> ids = rules.prefix;
   ids.reserve(text.size() / 3);  // English has about four bytes a token
+  const auto encode = [&](absl::string_view piece) {
+    if (rules.normalizations.empty()) return EncodeNormalized(piece, special_tokens, ids);
+    return EncodeNormalized(Normalize(piece, rules.normalizations), special_tokens, ids);
+  };
+  absl::Status status = impl_->added.Cut(text, special_tokens, encode,
+                                         [&](const AddedToken& token) { ids.push_back(token.id); });
+  if (!status.ok()) return status;
+  ids.insert(ids.end(), rules.suffix.begin(), rules.suffix.end());
+  return ids;
+}
+
+absl::Status Tokenizer::EncodeNormalized(absl::string_view text, SpecialTokens special_tokens,
+                                         std::vector<TokenId>& ids) const {
   BytePairEncoder::Scratch scratch;
   const auto encode_word = [&](absl::string_view word) {
     impl_->encoder.Encode(word, scratch, ids);
   };
-  AddedTokenScan added_tokens(impl_->vocabulary.added, text, special_tokens);
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::optional<AddedTokenScan::Match> added = added_tokens.Next(begin);
-    const std::size_t end = added.has_value() ? added->begin : text.size();
-    absl::Status split = impl_->pattern.Split(text.substr(begin, end - begin), encode_word);
-    if (!split.ok()) return split;
-    if (!added.has_value()) break;
-    ids.push_back(added->token->id);
-    begin = end + added->token->text.size();
-  }
-  return ids;
+  const auto encode = [&](absl::string_view piece) {
+    absl::Status status = impl_->CheckBytes(piece);
+    status.Update(impl_->splitter.Split(piece, encode_word));
+    return status;
+  };
+  return impl_->added_normalized.Cut(text, special_tokens, encode,
+                                     [&](const AddedToken& token) { ids.push_back(token.id); });
 }
 
 absl::string_view Tokenizer::Bytes(TokenId id) const {
   assert(id < vocab_size());
-  return impl_->vocabulary.tokens[id];
+  return impl_->parts.vocabulary.tokens[id];
 }
 
 std::string Tokenizer::Decode(std::span<const TokenId> ids) const {
   std::string bytes;
   for (const TokenId id : ids) {
-    if (id < vocab_size()) bytes.append(impl_->vocabulary.tokens[id]);
+    if (id < vocab_size()) bytes.append(impl_->parts.vocabulary.tokens[id]);
   }
   return bytes;
 }
 
-std::size_t Tokenizer::vocab_size() const { return impl_->vocabulary.tokens.size(); }
+bool Tokenizer::is_none() const { return impl_->parts.vocabulary.tokens.empty(); }
+
+const std::vector<std::string>& Tokenizer::warnings() const { return impl_->parts.warnings; }
+
+std::size_t Tokenizer::vocab_size() const { return impl_->parts.vocabulary.tokens.size(); }
+
+std::size_t Tokenizer::base_vocab_size() const {
+  const Vocabulary& vocabulary = impl_->parts.vocabulary;
+  std::unordered_set<TokenId> added;
+  for (const AddedToken& token : vocabulary.added) added.insert(token.id);
+  std::size_t size = vocabulary.tokens.size();
+  while (size > 0 &&
+         (vocabulary.tokens[size - 1].empty() || added.contains(static_cast<TokenId>(size - 1)))) {
+    --size;
+  }
+  return size;
+}
 
 std::optional<TokenId> Tokenizer::end_of_text() const { return impl_->end_of_text; }
 

@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// tokenizer.json.
+
+#include "model/tokenizer/tokenizer_json.h"
+
 #include <cstddef>
 #include <string>
+#include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
 #include "model/json_document.h"
+#include "model/tokenizer/added_token_json.h"
+#include "model/tokenizer/json_member.h"
+#include "model/tokenizer/tokenizer_json_rules.h"
 #include "model/tokenizer/vocabulary.h"
 #include "model/tokenizer/vocabulary_builder.h"
 #include "nlohmann/json.hpp"
@@ -13,14 +20,6 @@ namespace cascade::model {
 namespace {
 
 using nlohmann::json;
-
-// The member `key` of an object; null where there is none.
-const json& Member(const json& object, const char* key) {
-  static const json null;
-  if (!object.is_object()) return null;
-  const auto found = object.find(key);
-  return found == object.end() ? null : *found;
-}
 
 // Refuses the member `key` unless it is absent or equal to one of the two.
 absl::Status Expect(absl::string_view where, const json& object, const char* key, const json& usual,
@@ -32,27 +31,8 @@ absl::Status Expect(absl::string_view where, const json& object, const char* key
       absl::StrCat("expected ", Shown(usual), ", as GPT-2 has it, found ", Shown(value)));
 }
 
-absl::Status CheckPreTokenizer(absl::string_view name, const json& document) {
-  const std::string where = absl::StrCat(name, ": pre_tokenizer");
-  const json& pre_tokenizer = Member(document, "pre_tokenizer");
-  const json& type = Member(pre_tokenizer, "type");
-  if (type != "ByteLevel") {
-    return Malformed(absl::StrCat(where, ".type"),
-                     absl::StrCat("expected \"ByteLevel\", as GPT-2 has it, found ", Shown(type)));
-  }
-  absl::Status checked = Expect(where, pre_tokenizer, "add_prefix_space", false, false);
-  if (!checked.ok()) return checked;
-  return Expect(where, pre_tokenizer, "use_regex", true, true);
-}
-
-// Everything that would make other tokens of a text than GPT-2's rules do.
-absl::Status CheckRules(absl::string_view name, const json& document) {
-  const json& normalizer = Member(document, "normalizer");
-  if (!normalizer.is_null()) {
-    return Malformed(absl::StrCat(name, ": normalizer"),
-                     absl::StrCat("expected null, as GPT-2 has it, found ", Shown(normalizer)));
-  }
-  if (absl::Status checked = CheckPreTokenizer(name, document); !checked.ok()) return checked;
+// Everything about the merging that would make other tokens of a word than GPT-2's rules do.
+absl::Status CheckModel(absl::string_view name, const json& document) {
   const std::string where = absl::StrCat(name, ": model");
   const json& model = Member(document, "model");
   struct Rule {
@@ -66,7 +46,7 @@ absl::Status CheckRules(absl::string_view name, const json& document) {
       {"continuing_subword_prefix", "", ""},
       {"end_of_word_suffix", "", ""},
       {"byte_fallback", false, false},
-      {"ignore_merges", false, false},
+      {"ignore_merges", false, true},
   };
   for (const Rule& rule : rules) {
     absl::Status checked = Expect(where, model, rule.key, rule.usual, rule.other);
@@ -75,24 +55,13 @@ absl::Status CheckRules(absl::string_view name, const json& document) {
   return absl::OkStatus();
 }
 
-absl::Status AddAddedToken(absl::string_view where, const json& token, VocabularyBuilder& builder) {
-  const json& content = Member(token, "content");
-  if (!content.is_string()) {
-    return Malformed(where, absl::StrCat("expected an object with a string \"content\", found ",
-                                         Shown(token.is_object() ? content : token)));
-  }
-  const absl::StatusOr<TokenId> id = ParseTokenId(absl::StrCat(where, ".id"), Member(token, "id"));
+absl::Status AddAddedToken(absl::string_view where, const json& value, VocabularyBuilder& builder) {
+  absl::StatusOr<AddedToken> token = ParseAddedToken(where, value);
+  if (!token.ok()) return token.status();
+  const absl::StatusOr<TokenId> id = ParseTokenId(absl::StrCat(where, ".id"), Member(value, "id"));
   if (!id.ok()) return id.status();
-  const json& special = Member(token, "special");
-  if (!special.is_null() && !special.is_boolean()) {
-    return Malformed(absl::StrCat(where, ".special"),
-                     absl::StrCat("expected true or false, found ", Shown(special)));
-  }
-  for (const char* option : {"lstrip", "rstrip", "single_word"}) {
-    absl::Status checked = Expect(where, token, option, false, false);
-    if (!checked.ok()) return checked;
-  }
-  return builder.AddAddedToken(where, {content.get<std::string>(), *id, special == true});
+  token->id = *id;
+  return builder.AddAddedToken(where, *std::move(token));
 }
 
 absl::Status AddAddedTokens(absl::string_view name, const json& document,
@@ -155,19 +124,85 @@ absl::Status AddMerges(absl::string_view name, const json& model, VocabularyBuil
   return absl::OkStatus();
 }
 
+// Gives the bytes that have no token the model's unk_token, if it has one.
+absl::Status UseUnknownToken(absl::string_view name, const json& model,
+                             const VocabularyBuilder& builder, TokenId& unknown) {
+  const json& unk_token = Member(model, "unk_token");
+  if (!unk_token.is_string()) return absl::OkStatus();
+  const std::string where = absl::StrCat(name, ": model.unk_token");
+  unknown = builder.IdOf(unk_token.get_ref<const std::string&>());
+  if (unknown == kNoToken) {
+    return Malformed(where, absl::StrCat(Shown(unk_token), " is not in the vocabulary"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReplaceMissingBytes(absl::string_view name, const json& model, TokenId unknown,
+                                 Vocabulary& vocabulary) {
+  if (unknown == kNoToken || !absl::c_linear_search(vocabulary.byte_tokens, kNoToken)) {
+    return absl::OkStatus();
+  }
+  if (Member(model, "fuse_unk") == true) {
+    return Malformed(absl::StrCat(name, ": model.fuse_unk"),
+                     "expected false where bytes have no token, found true");
+  }
+  absl::c_replace(vocabulary.byte_tokens, kNoToken, unknown);
+  return absl::OkStatus();
+}
+
+// Says where transformers, or one of its versions, does otherwise than this file.
+void Warn(absl::string_view name, const json& model, const TokenizerSettings& settings,
+          TokenizerParts& parts) {
+  const EncodingRules& rules = parts.rules;
+  const bool is_plain = rules.normalizations.empty() && rules.cuts.empty() && rules.words &&
+                        !parts.vocabulary.ignore_merges && !Member(model, "unk_token").is_string();
+  if (settings.IsGpt2() && !is_plain) {
+    parts.warnings.push_back(absl::StrCat(
+        name,
+        ": the normalizer, the pre_tokenizer and the model's options are followed, as in "
+        "transformers 4; transformers 5 ignores them for GPT2Tokenizer, unless "
+        "tokenizer_config.json says \"tokenizer_class\": \"PreTrainedTokenizerFast\""));
+  }
+  if (settings.add_bos_token && rules.prefix.empty()) {
+    parts.warnings.push_back(absl::StrCat(
+        name,
+        ": its post_processor adds no token in front of a text, although "
+        "tokenizer_config.json says add_bos_token; the post_processor is followed, as in "
+        "transformers"));
+  }
+}
+
 }  // namespace
 
-absl::StatusOr<Vocabulary> ParseTokenizerJson(NamedText tokenizer_json) {
+absl::StatusOr<TokenizerParts> ParseTokenizerJson(NamedText tokenizer_json,
+                                                  const TokenizerSettings& settings) {
   const absl::string_view name = tokenizer_json.name;
   const absl::StatusOr<JsonDocument> document = ParseJsonObject(tokenizer_json.text, name);
   if (!document.ok()) return document.status();
-  if (absl::Status checked = CheckRules(name, **document); !checked.ok()) return checked;
+  TokenizerParts parts;
+  absl::Status status = ParseRules(name, **document, parts.rules);
+  status.Update(CheckModel(name, **document));
+  if (!status.ok()) return status;
   const json& model = Member(**document, "model");
   VocabularyBuilder builder;
-  if (absl::Status added = AddAddedTokens(name, **document, builder); !added.ok()) return added;
-  if (absl::Status added = AddTokens(name, model, builder); !added.ok()) return added;
-  if (absl::Status added = AddMerges(name, model, builder); !added.ok()) return added;
-  return builder.Finish(absl::StrCat(name, ": model.vocab"));
+  TokenId unknown = kNoToken;
+  if (status = settings.Declare(name, builder); !status.ok()) return status;
+  if (status = AddAddedTokens(name, **document, builder); !status.ok()) return status;
+  if (status = AddTokens(name, model, builder); !status.ok()) return status;
+  if (status = AddMerges(name, model, builder); !status.ok()) return status;
+  if (status = UseUnknownToken(name, model, builder, unknown); !status.ok()) return status;
+  if (status = builder.PlaceDeclared(name); !status.ok()) return status;
+  WarnOfGap(name, builder, parts.warnings);
+  absl::StatusOr<Vocabulary> vocabulary = builder.Finish(absl::StrCat(name, ": model.vocab"));
+  if (!vocabulary.ok()) return vocabulary.status();
+  parts.vocabulary = *std::move(vocabulary);
+  parts.vocabulary.ignore_merges = Member(model, "ignore_merges") == true;
+  status = ReplaceMissingBytes(name, model, unknown, parts.vocabulary);
+  if (!status.ok()) return status;
+  // transformers builds GPT2Tokenizer's pre_tokenizer from tokenizer_config.json alone.
+  if (settings.IsGpt2()) parts.rules.add_prefix_space = settings.add_prefix_space.value_or(false);
+  Warn(name, model, settings, parts);
+  return parts;
 }
 
 }  // namespace cascade::model

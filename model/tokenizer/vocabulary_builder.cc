@@ -4,8 +4,8 @@
 
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "model/json_document.h"
 #include "model/tokenizer/byte_alphabet.h"
 #include "nlohmann/json.hpp"
@@ -53,14 +53,43 @@ absl::Status VocabularyBuilder::AddAddedToken(absl::string_view where, AddedToke
   if (token.text.empty()) return Malformed(where, "an added token must not be empty");
   const auto [added, is_new] = added_ids_.emplace(token.text, token.id);
   if (!is_new) return SameId(where, token.text, token.id, added->second);
+  const auto declared =
+      absl::c_find_if(declared_, [&](const auto& other) { return other.first.text == token.text; });
+  if (declared != declared_.end()) {
+    token.special = true;
+    declared_.erase(declared);
+  }
   if (absl::Status placed = Place(where, token.id, token.text); !placed.ok()) return placed;
   vocabulary_.added.push_back(std::move(token));
   return absl::OkStatus();
 }
 
+void VocabularyBuilder::DeclareSpecial(AddedToken token, Missing missing) {
+  const auto same = [&](const AddedToken& other) { return other.text == token.text; };
+  if (const auto added = absl::c_find_if(vocabulary_.added, same);
+      added != vocabulary_.added.end()) {
+    added->special = true;
+    return;
+  }
+  const auto earlier =
+      absl::c_find_if(declared_, [&](const auto& other) { return same(other.first); });
+  if (earlier == declared_.end()) {
+    declared_.emplace_back(std::move(token), missing);
+  } else if (missing == Missing::kAdd) {
+    *earlier = {std::move(token), missing};
+  }
+}
+
 absl::Status VocabularyBuilder::AddToken(absl::string_view where, const std::string& written,
                                          TokenId id) {
   ids_.emplace(written, id);
+  const auto declared =
+      absl::c_find_if(declared_, [&](const auto& other) { return other.first.text == written; });
+  if (declared != declared_.end()) {
+    AddedToken token = declared->first;
+    token.id = id;
+    return AddAddedToken(where, std::move(token));
+  }
   if (const auto added = added_ids_.find(written); added != added_ids_.end()) {
     return SameId(where, written, id, added->second);
   }
@@ -92,18 +121,55 @@ absl::Status VocabularyBuilder::AddMerge(absl::string_view where, absl::string_v
   return absl::OkStatus();
 }
 
-absl::StatusOr<Vocabulary> VocabularyBuilder::Finish(absl::string_view where) {
-  for (std::size_t byte = 0; byte < vocabulary_.byte_tokens.size(); ++byte) {
-    const std::string written = BytesToAlphabet(std::string(1, static_cast<char>(byte)));
-    const auto found = ids_.find(written);
-    if (found == ids_.end()) {
-      return Malformed(where, absl::StrFormat("no token for the byte 0x%02x, written '%s'; a "
-                                              "byte-level vocabulary has all 256",
-                                              byte, written));
-    }
-    vocabulary_.byte_tokens[byte] = found->second;
+TokenId VocabularyBuilder::IdOf(absl::string_view text) const {
+  if (const auto found = ids_.find(text); found != ids_.end()) return found->second;
+  const auto added = added_ids_.find(text);
+  return added == added_ids_.end() ? kNoToken : added->second;
+}
+
+absl::Status VocabularyBuilder::PlaceDeclared(absl::string_view where) {
+  for (const auto& [token, missing] : std::exchange(declared_, {})) {
+    if (missing == Missing::kLeaveOut) continue;
+    AddedToken with_id = token;
+    with_id.id = static_cast<TokenId>(vocabulary_.tokens.size());
+    absl::Status added = AddAddedToken(where, std::move(with_id));
+    if (!added.ok()) return added;
   }
+  return absl::OkStatus();
+}
+
+const AddedToken* VocabularyBuilder::FirstAfterGap() const {
+  std::vector<const AddedToken*> beyond;
+  for (const AddedToken& token : vocabulary_.added) {
+    if (!ids_.contains(token.text)) beyond.push_back(&token);
+  }
+  absl::c_sort(beyond, [](const AddedToken* a, const AddedToken* b) { return a->id < b->id; });
+  std::size_t next = ids_.size();
+  for (const AddedToken* token : beyond) {
+    if (token->id != next++) return token;
+  }
+  return nullptr;
+}
+
+absl::StatusOr<Vocabulary> VocabularyBuilder::Finish(absl::string_view where) {
+  if (absl::Status placed = PlaceDeclared(where); !placed.ok()) return placed;
+  bool has_bytes = false;
+  for (std::size_t byte = 0; byte < vocabulary_.byte_tokens.size(); ++byte) {
+    const auto token = ids_.find(BytesToAlphabet(std::string(1, static_cast<char>(byte))));
+    vocabulary_.byte_tokens[byte] = token == ids_.end() ? kNoToken : token->second;
+    has_bytes = has_bytes || token != ids_.end();
+  }
+  if (!has_bytes) return Malformed(where, "no token for any of the 256 bytes: not byte-level BPE");
   return std::exchange(*this, {}).vocabulary_;
+}
+
+void WarnOfGap(absl::string_view where, const VocabularyBuilder& builder,
+               std::vector<std::string>& warnings) {
+  const AddedToken* token = builder.FirstAfterGap();
+  if (token == nullptr) return;
+  warnings.push_back(
+      absl::StrCat(where, ": the added token ", Quoted(token->text), " has the id ", token->id,
+                   " that the file gives it; tokenizers would give it the next one that is free"));
 }
 
 }  // namespace cascade::model

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// vocab.json, merges.txt and added_tokens.json.
+
+#include "model/tokenizer/vocabulary_files.h"
+
 #include <cstddef>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "model/json_document.h"
-#include "model/tokenizer/vocabulary.h"
 #include "model/tokenizer/vocabulary_builder.h"
 #include "nlohmann/json.hpp"
 
@@ -28,19 +31,9 @@ absl::Status ForEachId(
   return absl::OkStatus();
 }
 
-absl::Status AddAddedTokens(NamedText added_tokens_json, VocabularyBuilder& builder) {
-  return ForEachId(added_tokens_json,
-                   [&](const std::string& text, TokenId id, absl::string_view where) {
-                     return builder.AddAddedToken(where, {text, id, /*special=*/true});
-                   });
-}
-
 absl::Status AddTokens(NamedText vocab_json, VocabularyBuilder& builder) {
   return ForEachId(vocab_json,
                    [&](const std::string& written, TokenId id, absl::string_view where) {
-                     if (written == kEndOfText) {
-                       return builder.AddAddedToken(where, {written, id, /*special=*/true});
-                     }
                      return builder.AddToken(where, written, id);
                    });
 }
@@ -73,18 +66,54 @@ absl::Status AddMerges(NamedText merges_txt, VocabularyBuilder& builder) {
   return absl::OkStatus();
 }
 
+// Adds the token with `role` to `ids`. An error if there is none.
+absl::Status AppendRole(absl::string_view where, absl::string_view role,
+                        const TokenizerSettings& settings, const VocabularyBuilder& builder,
+                        std::vector<TokenId>& ids) {
+  const std::string* text = settings.Role(role);
+  if (text == nullptr) return absl::OkStatus();  // as in transformers
+  const TokenId id = builder.IdOf(*text);
+  if (id == kNoToken) {
+    return Malformed(where, absl::StrCat("the ", role, " ", Quoted(*text),
+                                         ", which tokenizer_config.json has added to each text, "
+                                         "is not in the vocabulary"));
+  }
+  ids.push_back(id);
+  return absl::OkStatus();
+}
+
 }  // namespace
 
-absl::StatusOr<Vocabulary> ParseVocabularyFiles(NamedText vocab_json, NamedText merges_txt,
-                                                std::optional<NamedText> added_tokens_json) {
-  VocabularyBuilder builder;
-  if (added_tokens_json.has_value()) {
-    absl::Status added = AddAddedTokens(*added_tokens_json, builder);
-    if (!added.ok()) return added;
+absl::StatusOr<TokenizerParts> ParseVocabularyFiles(NamedText vocab_json, NamedText merges_txt,
+                                                    const TokenizerSettings& settings) {
+  if (!settings.IsGpt2()) {
+    return Malformed(
+        vocab_json.name,
+        absl::StrCat("tokenizer_config.json says tokenizer_class ",
+                     Quoted(settings.tokenizer_class),
+                     "; without a tokenizer.json only GPT2Tokenizer's rules are known"));
   }
-  if (absl::Status added = AddTokens(vocab_json, builder); !added.ok()) return added;
-  if (absl::Status added = AddMerges(merges_txt, builder); !added.ok()) return added;
-  return builder.Finish(vocab_json.name);
+  TokenizerParts parts;
+  VocabularyBuilder builder;
+  absl::Status status = settings.Declare(vocab_json.name, builder);
+  if (!status.ok()) return status;
+  if (status = AddTokens(vocab_json, builder); !status.ok()) return status;
+  if (status = AddMerges(merges_txt, builder); !status.ok()) return status;
+  if (status = builder.PlaceDeclared(vocab_json.name); !status.ok()) return status;
+  if (settings.add_bos_token) {
+    status = AppendRole(vocab_json.name, "bos_token", settings, builder, parts.rules.prefix);
+    if (!status.ok()) return status;
+  }
+  if (settings.add_eos_token) {
+    status = AppendRole(vocab_json.name, "eos_token", settings, builder, parts.rules.suffix);
+    if (!status.ok()) return status;
+  }
+  WarnOfGap(vocab_json.name, builder, parts.warnings);
+  absl::StatusOr<Vocabulary> vocabulary = builder.Finish(vocab_json.name);
+  if (!vocabulary.ok()) return vocabulary.status();
+  parts.vocabulary = *std::move(vocabulary);
+  parts.rules.add_prefix_space = settings.add_prefix_space.value_or(false);
+  return parts;
 }
 
 }  // namespace cascade::model

@@ -28,6 +28,22 @@ constexpr absl::string_view kPattern = R"('s|'t|'re|'ve|'m|'ll|'d)"
                                        R"(|[\t-\r\x{85}\p{Z}]+(?![^\t-\r\x{85}\p{Z}]))"
                                        R"(|[\t-\r\x{85}\p{Z}]++)";
 
+// Numbers, one by one or in runs, and all that is between them.
+constexpr absl::string_view kEachDigitPattern = R"(\p{N}|\P{N}++)";
+constexpr absl::string_view kDigitsPattern = R"(\p{N}++|\P{N}++)";
+
+absl::string_view PatternOf(Cut cut) {
+  switch (cut) {
+    case Cut::kDigits:
+      return kDigitsPattern;
+    case Cut::kEachDigit:
+      return kEachDigitPattern;
+    case Cut::kWords:
+      break;
+  }
+  return kPattern;
+}
+
 // Replaces invalid bytes: a control character, which is neither letter, number nor space. It is one
 // byte long, so the words of the copy are at the same offsets as those of the text.
 constexpr char kStandIn = '\x01';
@@ -75,11 +91,12 @@ WordPattern::WordPattern(WordPattern&&) noexcept = default;
 WordPattern& WordPattern::operator=(WordPattern&&) noexcept = default;
 WordPattern::~WordPattern() = default;
 
-absl::StatusOr<WordPattern> WordPattern::Compile() {
+absl::StatusOr<WordPattern> WordPattern::Compile(Cut cut) {
+  const absl::string_view pattern = PatternOf(cut);
   int error = 0;
   PCRE2_SIZE offset = 0;
   pcre2_code* compiled =
-      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(kPattern.data()), kPattern.size(),
+      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
                     PCRE2_UTF | PCRE2_UCP | PCRE2_ANCHORED, &error, &offset, nullptr);
   if (compiled == nullptr) {
     return absl::InternalError(

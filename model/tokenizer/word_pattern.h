@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Cuts text into words, each of which is merged by itself: GPT-2's pre-tokenization.
+// Cuts text into words, each of which is merged by itself: GPT-2's pre-tokenization, and others.
 #pragma once
 
 #include <memory>
@@ -8,13 +8,15 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "model/tokenizer/encoding_rules.h"
 
 namespace cascade::model {
 
-// The compiled pattern. Immutable: any number of threads may split at once. Move-only.
+// A compiled pattern. Immutable: any number of threads may split at once. Move-only.
 class WordPattern {
  public:
-  static absl::StatusOr<WordPattern> Compile();
+  // The pattern of `cut`; without one, GPT-2's words.
+  static absl::StatusOr<WordPattern> Compile(Cut cut = Cut::kWords);
 
   WordPattern(WordPattern&&) noexcept;
   WordPattern& operator=(WordPattern&&) noexcept;

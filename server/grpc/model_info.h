@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <string>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "model/config.h"
@@ -28,6 +29,10 @@ struct ModelInfo {
   int max_priority = 0;              // that a request may ask for
   bool report_cached_tokens = true;  // false: answers say 0
   std::size_t max_token_bytes = 0;   // of the vocabulary's longest token; 0: not known
+  bool has_tokenizer = true;         // false: requests and answers are token ids alone
+  // The tokens that the tokenizer has beyond the model's vocabulary, by their ids from
+  // config.vocab_size on. Neither a prompt nor an answer can have them.
+  std::vector<std::string> tokens_beyond;
   absl::Duration stalled_reader_limit = absl::Seconds(30);  // for a client to read what is left
 
   // Longest prompt and answer together. The last token is never run, so it needs no place.

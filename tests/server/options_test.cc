@@ -176,6 +176,7 @@ TEST(OptionsTest, SaysWhichFlagIsWrongAndWhatIsAllowed) {
       {"--threads=0", {"--threads=0", "1 to 1024"}},
       {"--threads=many", {"--threads=many", "auto"}},
       {"--kv_cache_type=int8", {"--kv_cache_type=int8", "one of f32, bf16, f16"}},
+      {"--tokenizer=", {"--tokenizer=", "auto, none or a folder"}},
       {"--memory_bytes=63MiB", {"--memory_bytes=63MiB", "64MiB"}},
       {"--memory_bytes=half", {"--memory_bytes=half", "256MiB"}},
       {"--call_memory_bytes=5", {"--call_memory_bytes=5", "16MiB"}},

@@ -60,6 +60,8 @@ class GenerateCommand : public Command {
               &max_prompt_tokens_);
     flags.Add("logprobs", "", "report the log-probability of each token", &logprobs_);
     flags.Add("candidates", "N", "with --logprobs, and of the N most probable", &candidates_);
+    flags.Add("special_tokens_in_text", "", "show special tokens, such as <|endoftext|>",
+              &special_tokens_in_text_);
     flags.Add("report_token_ids", "", "with --json, report the generated tokens' ids",
               &report_token_ids_);
     flags.Add("time_limit", "TIME", "finish after this long, such as 2s, with what there is",
@@ -145,6 +147,7 @@ class GenerateCommand : public Command {
     FillSampling(*request.mutable_sampling());
     FillStopping(*request.mutable_stopping());
     request.mutable_response()->set_token_ids(report_token_ids_);
+    request.mutable_response()->set_special_tokens_in_text(special_tokens_in_text_);
     request.mutable_response()->set_logprobs(logprobs_);
     request.mutable_response()->set_candidates(candidates_);
     return request;
@@ -190,6 +193,7 @@ class GenerateCommand : public Command {
   std::optional<std::uint32_t> max_prompt_tokens_;
   bool logprobs_ = false;
   std::uint32_t candidates_ = 0;
+  bool special_tokens_in_text_ = false;
   bool report_token_ids_ = false;
   std::optional<absl::Duration> time_limit_;
   std::int32_t priority_ = 0;

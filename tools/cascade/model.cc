@@ -58,6 +58,7 @@ std::string Table(const v1::GetModelResponse& model) {
                       model.weights().memory_type(),
                       static_cast<double>(model.weights().memory_bytes()) / 1e6),
       &table);
+  if (model.token_ids_only()) Row("tokenizer", "none: token ids only", &table);
   Row("KV cache",
       absl::StrFormat("%s, %d tokens", model.kv_cache().type(), model.kv_cache().tokens()), &table);
   Row("defaults", DefaultsText(model.defaults()), &table);

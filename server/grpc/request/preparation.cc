@@ -39,6 +39,14 @@ absl::StatusOr<std::vector<model::TokenId>> PromptTokens(const TextRequest& requ
   return std::vector<model::TokenId>(request.token_ids->begin(), request.token_ids->end());
 }
 
+// An error if the text has a token that only the tokenizer has. Token ids were checked before.
+absl::Status CheckPromptTokens(const TextRequest& request,
+                               const std::vector<model::TokenId>& prompt, const ModelInfo& info) {
+  Violations violations(request.field_name);
+  if (request.text) CheckTokensOfText("text", prompt, info, violations);
+  return violations.ToStatus();
+}
+
 // The longest prompt to keep: as the request says, or else what leaves room for all that it wants
 // to generate, if anything does.
 std::size_t TruncationLimit(const TextRequest::Truncation& truncation, std::size_t max_new_tokens,
@@ -84,6 +92,7 @@ model::GenerationParams ToParams(const TextRequest& request, const ModelInfo& in
 
   params.output.logprobs = request.response.logprobs;
   params.output.candidates = request.response.candidates;
+  params.output.special_tokens_in_text = request.response.special_tokens_in_text;
   return params;
 }
 
@@ -142,6 +151,7 @@ absl::StatusOr<PreparedRequest> Prepare(const TextRequest& request, absl::Time d
   if (deadline <= arrival) return absl::DeadlineExceededError("the deadline has passed");
   absl::StatusOr<std::vector<model::TokenId>> prompt = PromptTokens(request, tokenizer);
   if (!prompt.ok()) return prompt.status();
+  if (absl::Status status = CheckPromptTokens(request, *prompt, info); !status.ok()) return status;
   PreparedRequest prepared;
   if (request.truncation) {
     const std::size_t limit =

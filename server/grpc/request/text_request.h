@@ -53,6 +53,7 @@ struct TextRequest {
   struct Response {
     bool logprobs = false;
     std::uint32_t candidates = 0;
+    bool special_tokens_in_text = false;
   } response;
 
   struct Cache {

@@ -42,7 +42,7 @@ void CheckPrompt(const TextRequest& request, const ModelInfo& info, Violations& 
     return;
   }
   if (request.token_ids->empty()) violations.Add("token_ids", "must have at least one token");
-  CheckTokenIds("token_ids", *request.token_ids, info.config.vocab_size, violations);
+  CheckTokenIds("token_ids", *request.token_ids, info, violations);
 }
 
 // A prompt may be too long only if it may be truncated. How many tokens a text is, is not known
@@ -90,8 +90,14 @@ void CheckSampling(const TextRequest::Sampling& sampling, Violations& violations
   check("sampling.min_p", sampling.min_p, min_p >= 0.0F && min_p <= 1.0F, "[0, 1]");
 }
 
-void CheckStopStrings(const TextRequest::Stopping& stopping, Violations& violations) {
+void CheckStopStrings(const TextRequest::Stopping& stopping, const ModelInfo& info,
+                      Violations& violations) {
   const std::size_t count = stopping.stop.size();
+  if (count > 0 && !info.has_tokenizer) {
+    violations.Add("stopping.stop",
+                   "must be empty: this server has no tokenizer (--tokenizer=none), so there is no "
+                   "text to find a string in; stop_token_ids work");
+  }
   if (count > kMaxStopStrings) {
     violations.Add("stopping.stop",
                    absl::StrCat("has ", count, " strings; must have at most ", kMaxStopStrings));
@@ -117,7 +123,7 @@ void CheckStopping(const TextRequest& request, const ModelInfo& info, Violations
         absl::StrCat("is ", stopping.min_new_tokens, "; must be at most max_new_tokens, ",
                      max_new_tokens, stopping.max_new_tokens ? "" : " by default"));
   }
-  CheckStopStrings(stopping, violations);
+  CheckStopStrings(stopping, info, violations);
   if (stopping.time_limit && *stopping.time_limit <= absl::ZeroDuration()) {
     violations.Add("stopping.time_limit", "must be above 0");
   }
@@ -126,8 +132,7 @@ void CheckStopping(const TextRequest& request, const ModelInfo& info, Violations
                    absl::StrCat("has ", stopping.stop_token_ids.size(), " ids; must have at most ",
                                 kMaxStopTokenIds));
   }
-  CheckTokenIds("stopping.stop_token_ids", stopping.stop_token_ids, info.config.vocab_size,
-                violations);
+  CheckTokenIds("stopping.stop_token_ids", stopping.stop_token_ids, info, violations);
 }
 
 void CheckResponse(const TextRequest::Response& response, Violations& violations) {

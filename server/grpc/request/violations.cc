@@ -2,28 +2,57 @@
 
 #include "server/grpc/request/violations.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
+#include "model/json_document.h"
+#include "server/grpc/model_info.h"
 #include "server/grpc/request/limits.h"
 
 namespace cascade::server {
+namespace {
+
+// "4096", or "4096 ("[PAD]")" if the tokenizer knows it.
+std::string Named(model::TokenId id, const ModelInfo& info) {
+  const std::size_t place = id - info.config.vocab_size;
+  if (place >= info.tokens_beyond.size() || info.tokens_beyond[place].empty()) {
+    return absl::StrCat(id);
+  }
+  return absl::StrCat(id, " (", model::Quoted(info.tokens_beyond[place]), ")");
+}
+
+}  // namespace
 
 std::string Element(absl::string_view list, std::size_t index) {
   return absl::StrCat(list, "[", index, "]");
 }
 
 void CheckTokenIds(absl::string_view path, std::span<const model::TokenId> ids,
-                   std::size_t vocab_size, Violations& violations) {
+                   const ModelInfo& info, Violations& violations) {
   constexpr std::size_t kNamed = 8;
+  const std::size_t vocab_size = info.config.vocab_size;
   const std::string range = absl::StrCat("must be below vocab_size, ", vocab_size);
   std::size_t wrong = 0;
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (ids[i] < vocab_size) continue;
     if (++wrong > kNamed) continue;
-    violations.Add(Element(path, i), absl::StrCat("is ", ids[i], "; ", range));
+    violations.Add(Element(path, i), absl::StrCat("is ", Named(ids[i], info), "; ", range));
   }
   if (wrong > kNamed) {
     violations.Add(path, absl::StrCat(wrong - kNamed, " more ids ", range));
   }
+}
+
+void CheckTokensOfText(absl::string_view path, std::span<const model::TokenId> ids,
+                       const ModelInfo& info, Violations& violations) {
+  const std::size_t vocab_size = info.config.vocab_size;
+  const auto beyond =
+      std::find_if(ids.begin(), ids.end(), [&](model::TokenId id) { return id >= vocab_size; });
+  if (beyond == ids.end()) return;
+  violations.Add(path, absl::StrCat("has the token ", Named(*beyond, info),
+                                    ", which the tokenizer knows and the model does not: its "
+                                    "vocab_size is ",
+                                    vocab_size));
 }
 
 void CheckTextSize(absl::string_view text, Violations& violations) {

@@ -15,6 +15,8 @@
 
 namespace cascade::server {
 
+struct ModelInfo;
+
 // Gathers violations by the paths of TextRequest and reports them by the dialect's names.
 class Violations {
  public:
@@ -41,10 +43,14 @@ class Violations {
 // "stopping.stop[2]"
 std::string Element(absl::string_view list, std::size_t index);
 
-// Names the first few ids that are not below `vocab_size` and counts the others: a prompt may have
-// a million.
+// Names the first few ids that the model does not have and counts the others: a prompt may have a
+// million.
 void CheckTokenIds(absl::string_view path, std::span<const model::TokenId> ids,
-                   std::size_t vocab_size, Violations& violations);
+                   const ModelInfo& info, Violations& violations);
+
+// The same for what a text was encoded to.
+void CheckTokensOfText(absl::string_view path, std::span<const model::TokenId> ids,
+                       const ModelInfo& info, Violations& violations);
 
 // A text, of a prompt or to tokenize, may have kMaxTextBytes.
 void CheckTextSize(absl::string_view text, Violations& violations);

@@ -87,6 +87,7 @@ v1::GetModelResponse ToProto(const ModelInfo& info) {
   out.mutable_kv_cache()->set_type(ToString(model::kernels::Name(info.cache_type)));
   out.mutable_kv_cache()->set_tokens(info.cache_positions);
 
+  out.set_token_ids_only(!info.has_tokenizer);
   FillDefaults(info.defaults, *out.mutable_defaults());
   FillLimits(info, *out.mutable_limits());
   return out;

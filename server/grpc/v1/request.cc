@@ -91,7 +91,8 @@ TextRequest ToTextRequest(const v1::GenerateRequest& message, Violations& violat
   request.sampling = ToSampling(message.sampling());
   request.stopping = ToStopping(message.stopping(), violations);
   request.response = {.logprobs = message.response().logprobs(),
-                      .candidates = message.response().candidates()};
+                      .candidates = message.response().candidates(),
+                      .special_tokens_in_text = message.response().special_tokens_in_text()};
   request.cache = {.salt = message.cache().salt(), .bypass = message.cache().bypass()};
   request.priority = message.priority();
   request.speculation = !message.has_speculation() || message.speculation();
@@ -114,7 +115,7 @@ absl::Status Validate(const v1::TokenizeRequest& message) {
 absl::Status Validate(const v1::DetokenizeRequest& message, const ModelInfo& info,
                       const model::Tokenizer& tokenizer) {
   Violations violations;
-  CheckTokenIds("token_ids", ToSpan(message.token_ids()), info.config.vocab_size, violations);
+  CheckTokenIds("token_ids", ToSpan(message.token_ids()), info, violations);
   std::size_t bytes = 0;
   for (const std::uint32_t id : message.token_ids()) {
     if (id < tokenizer.vocab_size()) bytes += tokenizer.Bytes(id).size();

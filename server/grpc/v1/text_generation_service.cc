@@ -106,6 +106,10 @@ absl::Status AnswerDetokenize(const Backend& backend, const v1::DetokenizeReques
   if (absl::Status status = Validate(request, backend.info, backend.tokenizer); !status.ok()) {
     return status;
   }
+  if (!backend.info.has_tokenizer) {
+    return absl::FailedPreconditionError(
+        "this server has no tokenizer (--tokenizer=none): it gives token ids, not text");
+  }
   const std::vector<model::TokenId> ids(request.token_ids().begin(), request.token_ids().end());
   response.set_raw(backend.tokenizer.Decode(ids));
   model::Utf8Stream utf8;

@@ -117,6 +117,19 @@ TEST_F(DecodingTest, WithoutEosIdsTheEndOfTextIsOnlySkipped) {
   EXPECT_EQ(outcome.text, "ab");
 }
 
+TEST_F(DecodingTest, SpecialTokensAreInTheTextIfTheRequestWantsThem) {
+  GenerationParams params = Greedy();
+  params.output.special_tokens_in_text = true;
+  const std::vector<TokenId> script = {'a', kEndOfText, 'b'};
+  EXPECT_EQ(Run(params, script).text, "a<|endoftext|>b");
+  params.stopping.stop = {"<|endoftext|>b"};
+  const Outcome stopped = Run(params, script);
+  EXPECT_EQ(stopped.text, "a");
+  EXPECT_EQ(stopped.finish->reason, FinishReason::kStopString);
+  params.stopping.eos_token_ids = {kEndOfText};
+  EXPECT_EQ(Run(params, script).text, "a");  // what ends the answer is no part of it
+}
+
 TEST_F(DecodingTest, IdsBeyondTheTokenizersStandForNothing) {
   const Outcome outcome = Run(Greedy(), {'a', kVocabSize - 1, 'b'});
   EXPECT_EQ(outcome.text, "ab");

@@ -10,6 +10,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "model/tokenizer/vocabulary_files.h"
 #include "tests/model/tokenizer/tiny_vocabulary.h"
 
 namespace cascade::model {
@@ -20,11 +21,11 @@ using ::testing::ElementsAreArray;
 using testing::Pairs;
 
 Vocabulary MakeVocabulary(const Pairs& merges) {
-  absl::StatusOr<Vocabulary> vocabulary =
+  absl::StatusOr<TokenizerParts> parts =
       ParseVocabularyFiles({"vocab.json", testing::TinyVocab(merges).dump()},
                            {"merges.txt", testing::TinyMerges(merges)});
-  EXPECT_TRUE(vocabulary.ok()) << vocabulary.status();
-  return *std::move(vocabulary);
+  EXPECT_TRUE(parts.ok()) << parts.status();
+  return std::move(parts->vocabulary);
 }
 
 std::vector<TokenId> Encode(const BytePairEncoder& encoder, absl::string_view word) {

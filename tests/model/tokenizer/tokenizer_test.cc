@@ -121,11 +121,11 @@ TEST(TokenizerTest, ReadsTokenizerJsonWhereThereIsNoVocabJson) {
   EXPECT_THAT(Encode(LoadOrDie(folder.path()), "cab"), ElementsAre('c', 256));
 }
 
-TEST(TokenizerTest, PrefersVocabJsonToTokenizerJson) {
+TEST(TokenizerTest, PrefersTokenizerJsonToVocabJson) {
   const testing::ScopedFolder folder("both");
-  folder.Write("tokenizer.json", "not read");
-  folder.Write("vocab.json", testing::TinyVocab({{"a", "b"}}).dump());
-  folder.Write("merges.txt", testing::TinyMerges({{"a", "b"}}));
+  folder.Write("tokenizer.json", testing::TinyTokenizerJson({{"a", "b"}}).dump());
+  folder.Write("vocab.json", "not read");
+  folder.Write("merges.txt", "not read");
   EXPECT_THAT(Encode(LoadOrDie(folder.path()), "cab"), ElementsAre('c', 256));
 }
 
@@ -133,13 +133,53 @@ TEST(TokenizerTest, ReadsTokensThatWereAddedAfterTraining) {
   const testing::ScopedFolder folder("added");
   folder.Write("vocab.json", testing::TinyVocab({}).dump());
   folder.Write("merges.txt", testing::TinyMerges({}));
-  folder.Write("added_tokens.json", R"({"<pad>": 300})");
+  folder.Write("added_tokens.json", R"({"<pad>": 300, "<me>": 302})");
+  folder.Write("special_tokens_map.json", R"({"pad_token": "<pad>"})");
   const Tokenizer tokenizer = LoadOrDie(folder.path());
   EXPECT_THAT(Encode(tokenizer, "a<pad>b", SpecialTokens::kAsToken), ElementsAre('a', 300, 'b'));
   EXPECT_EQ(Encode(tokenizer, "a<pad>b").size(), 7U);
   EXPECT_TRUE(tokenizer.IsSpecial(300));
-  EXPECT_EQ(tokenizer.vocab_size(), 301U);
+  EXPECT_THAT(Encode(tokenizer, "a<me>b"), ElementsAre('a', 302, 'b'));  // has no role
+  EXPECT_FALSE(tokenizer.IsSpecial(302));
+  EXPECT_EQ(tokenizer.Bytes(302), "<me>");
+  EXPECT_EQ(tokenizer.vocab_size(), 303U);
   EXPECT_THAT(tokenizer.Bytes(299), IsEmpty());  // an id that the vocabulary leaves out
+}
+
+TEST(TokenizerTest, NamesTheByteThatHasNoToken) {
+  nlohmann::json vocab = testing::TinyVocab({});
+  for (const char* gone : {"z", "\u00a9"}) vocab.erase(gone);  // the second byte of e with acute
+  const testing::ScopedFolder folder("bytes");
+  folder.Write("vocab.json", vocab.dump());
+  folder.Write("merges.txt", testing::TinyMerges({}));
+  const Tokenizer tokenizer = LoadOrDie(folder.path());
+  EXPECT_THAT(Encode(tokenizer, "ab"), ElementsAre('a', 'b'));
+  const auto message = [&](absl::string_view text) {
+    const absl::Status status = tokenizer.Encode(text, SpecialTokens::kAsText).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    return std::string(status.message());
+  };
+  EXPECT_EQ(message("abz"), "the model's vocabulary has no token for the byte 0x7a of \"z\"");
+  EXPECT_EQ(message("a \u00e9"),
+            "the model's vocabulary has no token for the byte 0xa9 of \"\\xc3\\xa9\"");
+}
+
+TEST(TokenizerTest, NoneEncodesNothingAndDecodesToNothing) {
+  const Tokenizer none = Tokenizer::None();
+  EXPECT_TRUE(none.is_none());
+  EXPECT_EQ(none.vocab_size(), 0U);
+  EXPECT_EQ(none.Encode("a", SpecialTokens::kAsText).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(none.Decode(std::vector<TokenId>{1, 2}), "");
+}
+
+TEST(TokenizerTest, RefusesAVocabularyOfAnotherClassOfTokenizers) {
+  const testing::ScopedFolder folder("class");
+  folder.Write("vocab.json", testing::TinyVocab({}).dump());
+  folder.Write("merges.txt", testing::TinyMerges({}));
+  folder.Write("tokenizer_config.json", R"({"tokenizer_class": "BertTokenizer"})");
+  EXPECT_THAT(std::string(Tokenizer::Load(folder.path()).status().message()),
+              HasSubstr("tokenizer_config.json says tokenizer_class \"BertTokenizer\""));
 }
 
 TEST(TokenizerTest, TakesTheLongestOfTheAddedTokensThatBeginTogether) {
@@ -171,7 +211,7 @@ TEST(TokenizerTest, SaysWhichFilesAreMissing) {
   const absl::Status status = Tokenizer::Load(folder.path()).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(std::string(status.message()),
-              HasSubstr("has neither vocab.json and merges.txt nor tokenizer.json"));
+              HasSubstr("has neither tokenizer.json nor vocab.json and merges.txt"));
 }
 
 TEST(TokenizerTest, NamesTheMalformedFileByItsPath) {
