@@ -5,7 +5,8 @@
 add_library(cascade_options INTERFACE)
 target_include_directories(cascade_options INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_options(cascade_options INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast -Werror
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast
+  $<$<BOOL:${CASCADE_WERROR}>:-Werror>
   $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>
   # The numerics contract: a fused multiply-add happens where it is written, and nowhere else.
   -ffp-contract=off)

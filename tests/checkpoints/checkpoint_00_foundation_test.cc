@@ -35,12 +35,12 @@ using ::testing::UnorderedElementsAre;
 // that they brought themselves.
 template <typename ServerReflection, typename ServerReflectionRequest,
           typename ServerReflectionResponse>
-class Reflection : public google::protobuf::DescriptorDatabase {
+class Reflection {
  public:
   explicit Reflection(const std::shared_ptr<grpc::Channel>& channel)
       : stub_(ServerReflection::NewStub(channel)),
         stream_(stub_->ServerReflectionInfo(&context_)) {}
-  ~Reflection() override {
+  ~Reflection() {
     stream_->WritesDone();
     ServerReflectionResponse response;
     while (stream_->Read(&response)) {
@@ -59,28 +59,15 @@ class Reflection : public google::protobuf::DescriptorDatabase {
     return names;
   }
 
-  bool FindFileByName(const std::string& name,
-                      google::protobuf::FileDescriptorProto* output) override {
-    if (known_.FindFileByName(name, output)) return true;
-    ServerReflectionRequest request;
-    request.set_file_by_filename(name);
-    Learn(Ask(request));
-    return known_.FindFileByName(name, output);
-  }
-
-  bool FindFileContainingSymbol(const std::string& symbol,
-                                google::protobuf::FileDescriptorProto* output) override {
-    if (known_.FindFileContainingSymbol(symbol, output)) return true;
+  // Asks for the file that `symbol` is in; the server sends what it imports, too.
+  void Fetch(const std::string& symbol) {
     ServerReflectionRequest request;
     request.set_file_containing_symbol(symbol);
     Learn(Ask(request));
-    return known_.FindFileContainingSymbol(symbol, output);
   }
 
-  bool FindFileContainingExtension(const std::string& /*type*/, int /*number*/,
-                                   google::protobuf::FileDescriptorProto* /*output*/) override {
-    return false;
-  }
+  // All files that were fetched.
+  google::protobuf::DescriptorDatabase* files() { return &known_; }
 
  private:
   ServerReflectionResponse Ask(const ServerReflectionRequest& request) {
@@ -117,7 +104,7 @@ using ReflectionV1Alpha = Reflection<grpc::reflection::v1alpha::ServerReflection
 
 // Adds the names of `type` and of all messages that its fields lead to.
 void Collect(const google::protobuf::Descriptor* type, std::set<std::string>& names) {
-  if (!names.insert(type->full_name()).second) return;
+  if (!names.insert(std::string(type->full_name())).second) return;
   for (int i = 0; i < type->field_count(); ++i) {
     if (type->field(i)->message_type() != nullptr) Collect(type->field(i)->message_type(), names);
   }
@@ -175,7 +162,12 @@ void ExpectAllDescribed(const std::shared_ptr<grpc::Channel>& channel) {
   EXPECT_THAT(services, UnorderedElementsAre("cascade.v1.TextGeneration", "grpc.health.v1.Health",
                                              "grpc.reflection.v1.ServerReflection",
                                              "grpc.reflection.v1alpha.ServerReflection"));
-  google::protobuf::DescriptorPool pool(&reflection);
+  // Error details are reached by name.
+  const std::vector<std::string> details = {"google.rpc.Status", "google.rpc.BadRequest",
+                                            "google.rpc.RetryInfo"};
+  for (const std::string& name : services) reflection.Fetch(name);
+  for (const std::string& name : details) reflection.Fetch(name);
+  const google::protobuf::DescriptorPool pool(reflection.files());
   std::set<std::string> messages;
   for (const std::string& name : services) {
     const google::protobuf::ServiceDescriptor* service = pool.FindServiceByName(name);
@@ -190,9 +182,7 @@ void ExpectAllDescribed(const std::shared_ptr<grpc::Channel>& channel) {
               IsSupersetOf({"cascade.v1.GenerateRequest", "cascade.v1.SamplingParams",
                             "cascade.v1.TokenLogProbs.Candidate", "google.protobuf.Duration",
                             "grpc.health.v1.HealthCheckResponse"}));
-  // Error details are reached by name.
-  for (const char* detail :
-       {"google.rpc.Status", "google.rpc.BadRequest", "google.rpc.RetryInfo"}) {
+  for (const std::string& detail : details) {
     EXPECT_NE(pool.FindMessageTypeByName(detail), nullptr) << detail;
   }
 }

@@ -85,7 +85,7 @@ v1::GenerateEvent LastEvent(absl::string_view messages) {
     for (const char byte : messages.substr(1, 4)) {
       size = size << 8 | static_cast<unsigned char>(byte);
     }
-    event.ParseFromString(std::string(messages.substr(kPrefixBytes, size)));
+    EXPECT_TRUE(event.ParseFromString(std::string(messages.substr(kPrefixBytes, size))));
     messages.remove_prefix(std::min(messages.size(), kPrefixBytes + size));
   }
   return event;

@@ -26,7 +26,7 @@ TEST(StatusTextTest, PrintsEveryFieldViolationOnItsLineInPlaceOfTheMessage) {
   violation->set_field("stopping.stop[0]");
   violation->set_description("must not be empty");
   google::rpc::Status details;
-  details.add_details()->PackFrom(bad_request);
+  EXPECT_TRUE(details.add_details()->PackFrom(bad_request));
   EXPECT_EQ(StatusText(grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "2 fields are wrong",
                                     details.SerializeAsString())),
             "INVALID_ARGUMENT:\n"
@@ -39,7 +39,7 @@ TEST(StatusTextTest, SaysWhenToTryAgain) {
   retry.mutable_retry_delay()->set_seconds(1);
   retry.mutable_retry_delay()->set_nanos(500'000'000);
   google::rpc::Status details;
-  details.add_details()->PackFrom(retry);
+  EXPECT_TRUE(details.add_details()->PackFrom(retry));
   EXPECT_EQ(StatusText(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "the queue is full",
                                     details.SerializeAsString())),
             "RESOURCE_EXHAUSTED: the queue is full\n  try again in 1.5s");

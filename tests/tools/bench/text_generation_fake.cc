@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
+#include "gtest/gtest.h"
 
 namespace cascade::testing {
 
@@ -98,7 +99,7 @@ grpc::Status FullFor(absl::Duration delay) {
   retry.mutable_retry_delay()->set_nanos(
       static_cast<std::int32_t>(absl::ToInt64Nanoseconds(delay)));
   google::rpc::Status details;
-  details.add_details()->PackFrom(retry);
+  EXPECT_TRUE(details.add_details()->PackFrom(retry));
   return {grpc::StatusCode::RESOURCE_EXHAUSTED, "full", details.SerializeAsString()};
 }
 
