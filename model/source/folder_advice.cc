@@ -88,7 +88,8 @@ std::string DescribeWeights(const std::vector<std::string>& names) {
     }
   }
   for (const std::string& name : names) {
-    if (!absl::EndsWith(name, ".safetensors")) continue;
+    // Under its own name it is a link to nothing, of which the message tells.
+    if (!absl::EndsWith(name, ".safetensors") || name == "model.safetensors") continue;
     return absl::StrCat(name, absl::StrContains(name, "-of-") ? kNoIndex : kRename);
   }
   for (const std::string& name : names) {

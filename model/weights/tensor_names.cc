@@ -17,10 +17,11 @@ namespace {
 
 constexpr absl::string_view kModel = "transformer.";
 
-// True for a name of one of GPT-2's own modules, with or without GPT2LMHeadModel's prefix.
+// True for a name of one of GPT2Model's modules, with or without GPT2LMHeadModel's prefix. The head
+// is not among them: some classes wrap the model and add the head themselves.
 bool IsGpt2Name(absl::string_view name) {
   absl::ConsumePrefix(&name, kModel);
-  constexpr absl::string_view kModules[] = {"wte.", "wpe.", "h.", "ln_f.", "lm_head."};
+  constexpr absl::string_view kModules[] = {"wte.", "wpe.", "h.", "ln_f."};
   return std::any_of(std::begin(kModules), std::end(kModules),
                      [name](absl::string_view module) { return absl::StartsWith(name, module); });
 }

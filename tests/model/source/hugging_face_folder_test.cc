@@ -113,6 +113,8 @@ TEST(HuggingFaceFolderTest, NamesALinkToNothing) {
               Refuses(kNotFound, Parts{folder.PathOf("config.json"), "a link to ../blobs/0"}));
   EXPECT_THAT(source.OpenWeights(),
               Refuses(kNotFound, Parts{folder.PathOf("model.safetensors"), "link to ../blobs/1"}));
+  EXPECT_THAT(std::string(source.OpenWeights().status().message()),
+              ::testing::EndsWith("../blobs/1, which is not there"));
 }
 
 TEST(HuggingFaceFolderTest, WarnsOfAnAdapterBesideTheModel) {

@@ -146,6 +146,14 @@ TEST(TensorNamesTest, LoseTheNamesOfWrappers) {
   }
 }
 
+TEST(TensorNamesTest, NeedNoWrapperBeforeTheHead) {
+  WeightsFolder folder(UntiedConfig(), kernels::ElementType::kF32, "model.");
+  TensorSpec& head = folder.Tensor("model.lm_head.weight");
+  head.name = "lm_head.weight";
+  EXPECT_EQ(folder.Load()->report.fingerprint,
+            WeightsFolder(UntiedConfig()).Load()->report.fingerprint);
+}
+
 TEST(TensorNamesTest, KeepWhatNotEveryTensorHas) {
   WeightsFolder folder(SmallConfig(), kernels::ElementType::kF32, "module.");
   TensorSpec& bare = folder.Tensor("module.h.1.ln_1.bias");
