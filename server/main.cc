@@ -24,9 +24,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "absl/time/clock.h"
 #include "server/bus_error.h"
 #include "server/cgroup.h"
+#include "server/engine/clock.h"
 #include "server/listener/connection_limits.h"
 #include "server/observability/grpc_log.h"
 #include "server/observability/logs.h"
@@ -129,7 +129,7 @@ void DrainUnlessInterrupted(Server& server, const ShutdownSignals& signals, absl
     signals.Wait();
     DrainOrExit(server, absl::InfinitePast());
   });
-  DrainOrExit(server, absl::Now() + grace);
+  DrainOrExit(server, MonotonicNow() + grace);
   // Ends the thread's wait; does nothing if a second signal has already ended it.
   pthread_kill(second_signal.native_handle(), SIGINT);
   second_signal.join();

@@ -10,12 +10,12 @@
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "model/config.h"
 #include "model/executor.h"
 #include "model/kernels/element_types.h"
 #include "model/source/model_source.h"
+#include "server/engine/clock.h"
 #include "server/observability/logs.h"
 #include "server/options.h"
 
@@ -93,13 +93,13 @@ class TokenizerReader {
 class ProgressLines {
  public:
   void OnProgress(std::size_t done, std::size_t total) {
-    if (absl::Now() < next_) return;
-    next_ = absl::Now() + kBetweenProgressLines;
+    if (MonotonicNow() < next_) return;
+    next_ = MonotonicNow() + kBetweenProgressLines;
     Log(LogLevel::kInfo, "loading weights", {{"done_bytes", done}, {"total_bytes", total}});
   }
 
  private:
-  absl::Time next_ = absl::Now() + kBetweenProgressLines;
+  absl::Time next_ = MonotonicNow() + kBetweenProgressLines;
 };
 
 void LogPackedFile(const std::string& path, const model::PackedFileOutcome& outcome) {

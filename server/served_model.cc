@@ -17,7 +17,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "model/cache/kv_cache.h"
 #include "model/config.h"
@@ -28,6 +27,7 @@
 #include "model/weights/file_memory.h"
 #include "model/weights/gpt2_weights.h"
 #include "server/engine/affinity.h"
+#include "server/engine/clock.h"
 #include "server/model_files.h"
 #include "server/model_threads.h"
 #include "server/observability/logs.h"
@@ -240,7 +240,7 @@ absl::StatusOr<std::unique_ptr<ServedModel>> ServedModel::Load(const Options& op
 absl::StatusOr<std::unique_ptr<ServedModel>> ServedModel::LoadOrThrow(const Options& options,
                                                                       absl::string_view& doing) {
   doing = "the model's small files were read";
-  const absl::Time begin = absl::Now();
+  const absl::Time begin = MonotonicNow();
   if (absl::Status status = ApplyFlags(options); !status.ok()) return status;
   // The small files first, so that an error in one of them is reported at once.
   const std::unique_ptr<model::ModelSource> source = model::OpenModelSource(options.model);
@@ -266,7 +266,7 @@ absl::StatusOr<std::unique_ptr<ServedModel>> ServedModel::LoadOrThrow(const Opti
   std::shared_ptr<model::FileMemory> packed_file = files->weights.weights.packed_file;
   auto gpt2 = std::make_unique<model::Gpt2>(info->config, std::move(files->weights.weights),
                                             options.worker.step_tokens, executor);
-  LogLoaded(*info, options, absl::Now() - begin);
+  LogLoaded(*info, options, MonotonicNow() - begin);
   std::optional<AffinityScope> tied;  // the worker's thread inherits this thread's CPU
   if (threads.worker_cpu) tied.emplace(*threads.worker_cpu);
   return std::unique_ptr<ServedModel>(

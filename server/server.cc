@@ -13,6 +13,7 @@
 #include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server_builder.h"
 #include "server/cgroup.h"
+#include "server/engine/clock.h"
 #include "server/listener/accept_loop.h"
 #include "server/listener/connection_limits.h"
 #include "server/listener/listening_socket.h"
@@ -174,7 +175,7 @@ absl::Status Server::Drain(absl::Time deadline) {
   Worker& worker = model_->backend().worker;
   worker.StartDrain(deadline);
   while (!worker.AwaitDrained(kDrainPeriod)) {
-    if (!worker_hangs_ || absl::Now() < deadline) continue;
+    if (!worker_hangs_ || MonotonicNow() < deadline) continue;
     return absl::InternalError(
         absl::StrCat("the worker hangs in a step, longer than --worker_hang_seconds, and what was "
                      "accepted cannot be ended; running: ",
@@ -189,7 +190,7 @@ void Server::Shutdown() {
   }
   health_.EndWatches();
   calls_.EndIdle();
-  calls_.WaitUntilNone(absl::Now() + kFlushTime);
+  calls_.WaitUntilNone(kFlushTime);
   if (accept_loop_ != nullptr) accept_loop_->Stop();
   server_->Shutdown(absl::ToChronoTime(absl::Now() + kCloseConnectionsTime));
   server_->Wait();

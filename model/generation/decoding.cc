@@ -103,12 +103,11 @@ std::optional<Finish> Decoding::AddText(TokenId token, std::string& text) {
   if (token >= tokenizer_.vocab_size()) return std::nullopt;
   const bool is_hidden = tokenizer_.IsSpecial(token) && !params_.output.special_tokens_in_text;
   if (is_hidden) return std::nullopt;
-  std::string whole = utf8_.Push(tokenizer_.Bytes(token));
-  if (generated_ < params_.stopping.min_new_tokens) {
-    text = std::move(whole);
-    return std::nullopt;
-  }
-  StopMatcher::Result result = stop_matcher_.Push(whole);
+  // A stop string counts if it ends at the minimum or later, wherever it began.
+  const bool too_early = generated_ < params_.stopping.min_new_tokens;
+  StopMatcher::Result result =
+      stop_matcher_.Push(utf8_.Push(tokenizer_.Bytes(token)),
+                         too_early ? StopMatcher::Matches::kPassOver : StopMatcher::Matches::kStop);
   text = std::move(result.text);
   if (!result.stop) return std::nullopt;
   if (params_.stopping.include_stop) text += *result.stop;

@@ -44,15 +44,16 @@ const StopMatcher::Pattern* StopMatcher::Advance(char next) {
   for (Pattern& pattern : patterns_) {
     pattern.matched = model::Advance(pattern.text, pattern.failure, pattern.matched, next);
     if (pattern.matched < pattern.text.size()) continue;
-    if (longest == nullptr || pattern.matched > longest->matched) longest = &pattern;
+    pattern.matched = pattern.failure.back();  // what the next match may begin with
+    if (longest == nullptr || pattern.text.size() > longest->text.size()) longest = &pattern;
   }
   return longest;
 }
 
-StopMatcher::Result StopMatcher::Push(absl::string_view text) {
+StopMatcher::Result StopMatcher::Push(absl::string_view text, Matches matches) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const Pattern* match = Advance(text[i]);
-    if (match == nullptr) continue;
+    if (match == nullptr || matches == Matches::kPassOver) continue;
     absl::StrAppend(&held_, text.substr(0, i + 1));
     held_.resize(held_.size() - match->text.size());
     return {.text = Flush(), .stop = match->text};

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,8 +28,10 @@ class StopMatcher {
     std::optional<std::string> stop;  // the string that matched; `text` ends right before it
   };
 
+  // With kPassOver, strings that end within `text` do not match; what begins in it still may.
   // REQUIRES: no match before.
-  Result Push(absl::string_view text);
+  enum class Matches : std::uint8_t { kStop, kPassOver };
+  Result Push(absl::string_view text, Matches matches = Matches::kStop);
 
   // Call it when the text ends without a match. Returns the text that was held back.
   std::string Flush();

@@ -6,8 +6,8 @@
 #include <functional>
 
 #include "absl/status/status.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "server/engine/clock.h"
 
 namespace cascade::server {
 
@@ -21,7 +21,8 @@ struct WorkerOptions {
   bool speculate = true;       // draft tokens ahead where their rows are nearly free
   absl::Duration priority_ageing = absl::Seconds(10);  // waiting time that is worth one priority
   absl::Duration stalled_reader_limit = absl::Seconds(30);  // then the request ends with ABORTED
-  std::function<absl::Time()> clock = absl::Now;  // of deadlines and timings; any thread calls it
+  std::function<absl::Time()> clock =
+      MonotonicNow;  // of deadlines and timings; any thread calls it
 };
 
 // INVALID_ARGUMENT, with the numbers, unless 1 <= max_running <= step_tokens <= max_rows, where

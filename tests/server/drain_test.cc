@@ -3,11 +3,11 @@
 #include <memory>
 #include <thread>
 
-#include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "grpcpp/create_channel.h"
 #include "grpcpp/security/credentials.h"
 #include "gtest/gtest.h"
+#include "server/engine/clock.h"
 #include "server/observability/logs.h"
 #include "tests/server/model_folder.h"
 #include "tests/server/served.h"
@@ -185,7 +185,7 @@ TEST(DrainTest, AtTheDeadlineTheRestEndWithAStatus) {
   const ModelFolder folder;
   Served served(folder.path());
   Call running(served.stub(), kEndless);
-  EXPECT_THAT(served.server().Drain(absl::Now()), IsOk());
+  EXPECT_THAT(served.server().Drain(MonotonicNow()), IsOk());
   const Stream stream = running.Rest();
   EXPECT_EQ(stream.status.error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_TRUE(served.EverythingIsFree());
@@ -215,7 +215,7 @@ TEST(DrainTest, QueuedRequestsEndWithAStatusToo) {
   grpc::ClientContext context;
   const auto queued = served.stub().GenerateStream(&context, Request(1));
   queued->WaitForInitialMetadata();  // it was accepted
-  EXPECT_THAT(served.server().Drain(absl::Now()), IsOk());
+  EXPECT_THAT(served.server().Drain(MonotonicNow()), IsOk());
   EXPECT_EQ(ReadAll(*queued).status.error_code(), grpc::StatusCode::UNAVAILABLE);
   running.join();
 }
@@ -239,7 +239,7 @@ TEST(DrainTest, ShutdownDoesNotWaitForeverForAClientThatDoesNotRead) {
 TEST(DrainTest, WithoutAServerThereIsNothingToShutDown) {
   const ModelFolder folder;
   Server server(TestOptions(folder.path()));
-  EXPECT_THAT(server.Drain(absl::Now()), IsOk());
+  EXPECT_THAT(server.Drain(MonotonicNow()), IsOk());
   server.Shutdown();
   server.Shutdown();
 }

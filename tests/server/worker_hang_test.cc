@@ -5,9 +5,9 @@
 #include <string>
 #include <thread>
 
-#include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/engine/clock.h"
 #include "server/engine/generation_request.h"
 #include "server/engine/token_sink.h"
 #include "tests/server/model_folder.h"
@@ -111,12 +111,12 @@ TEST(WorkerHangTest, ADrainGivesUpAfterItsDeadlineAndSaysWhatHangs) {
   HoldingSink sink;
   served.server().backend().worker.Submit(TwoTokens(sink));
   sink.WaitUntilItHolds();
-  const absl::Status status = served.server().Drain(absl::Now());  // would wait for ever
+  const absl::Status status = served.server().Drain(MonotonicNow());  // would wait for ever
   EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
   EXPECT_THAT(status.message(), HasSubstr("the worker hangs in a step"));
   EXPECT_THAT(status.message(), HasSubstr("holder (prompt 1, at most 2 new)"));
   sink.LetGo();
-  while (!served.server().Drain(absl::Now()).ok()) std::this_thread::yield();
+  while (!served.server().Drain(MonotonicNow()).ok()) std::this_thread::yield();
   sink.WaitForTheEnd();
 }
 

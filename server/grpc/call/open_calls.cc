@@ -2,11 +2,18 @@
 
 #include "server/grpc/call/open_calls.h"
 
+#include <algorithm>
+#include <chrono>
 #include <vector>
 
 #include "grpc/grpc.h"
 
 namespace cascade::server {
+namespace {
+
+constexpr absl::Duration kForever = absl::Hours(24 * 365);  // more would overflow a time_point
+
+}  // namespace
 
 OpenCalls::Ticket::Ticket(OpenCalls& calls, grpc::CallbackServerContext* context)
     : calls_(calls), call_(context == nullptr ? nullptr : context->c_call()) {
@@ -75,10 +82,12 @@ void OpenCalls::EndIdle() {
   Advance(absl::ZeroDuration());
 }
 
-void OpenCalls::WaitUntilNone(absl::Time deadline) {
+void OpenCalls::WaitUntilNone(absl::Duration at_most) {
+  const auto until =
+      std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(std::min(at_most, kForever));
   const MutexLock lock(mu_);
   while (!open_.empty()) {
-    if (changed_.wait_until(mu_, absl::ToChronoTime(deadline)) == std::cv_status::timeout) return;
+    if (changed_.wait_until(mu_, until) == std::cv_status::timeout) return;
   }
 }
 

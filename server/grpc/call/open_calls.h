@@ -66,8 +66,8 @@ class OpenCalls {
   // next Advance.
   void EndIdle() ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Returns when no call is open, or at `deadline`.
-  void WaitUntilNone(absl::Time deadline) ABSL_LOCKS_EXCLUDED(mu_);
+  // Returns when no call is open, or after `at_most`.
+  void WaitUntilNone(absl::Duration at_most) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   Mutex mu_;

@@ -2,15 +2,16 @@
 
 #include "server/grpc/request/admit.h"
 
-#include <chrono>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "grpc/support/time.h"
 #include "model/tokenizer/tokenizer.h"
 #include "server/engine/admission.h"
 #include "server/engine/caller.h"
+#include "server/engine/clock.h"
 #include "server/grpc/backend.h"
 #include "server/grpc/call/request_log.h"
 #include "server/grpc/model_info.h"
@@ -22,10 +23,14 @@
 namespace cascade::server {
 namespace {
 
+// In gRPC's own type: a time_point has 292 years of nanoseconds, and clients ask for more.
 absl::Time Deadline(const grpc::CallbackServerContext& context) {
-  const std::chrono::system_clock::time_point deadline = context.deadline();
-  if (deadline == std::chrono::system_clock::time_point::max()) return absl::InfiniteFuture();
-  return absl::FromChrono(deadline);
+  const gpr_timespec deadline = context.raw_deadline();
+  if (gpr_time_cmp(deadline, gpr_inf_future(deadline.clock_type)) == 0) {
+    return absl::InfiniteFuture();
+  }
+  const gpr_timespec left = gpr_time_sub(deadline, gpr_now(deadline.clock_type));
+  return MonotonicNow() + absl::Seconds(left.tv_sec) + absl::Nanoseconds(left.tv_nsec);
 }
 
 absl::StatusOr<PreparedRequest> TryAdmit(const Serving& serving, absl::Time deadline, Caller caller,

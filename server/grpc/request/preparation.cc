@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "model/generation/generation_params.h"
 #include "model/tokenizer/tokenizer.h"
+#include "server/engine/clock.h"
 #include "server/engine/limits.h"
 #include "server/grpc/model_info.h"
 #include "server/grpc/request/text_request.h"
@@ -121,6 +121,18 @@ std::size_t AnswerBytes(const GenerationRequest& generation, const ModelInfo& in
   return generation.choices * tokens * bytes_per_token;
 }
 
+// A default is a bound: where the KV cache holds less than a default max_new_tokens, that is cut to
+// what fits.
+void CutDefaultToCache(const TextRequest& request, const ModelInfo& info,
+                       GenerationRequest& generation) {
+  const std::size_t prompt = generation.prompt.size();
+  if (request.stopping.max_new_tokens || prompt > info.cache_positions) return;
+  std::size_t& max_new_tokens = generation.params.stopping.max_new_tokens;
+  if (info.cache_positions < info.config.n_ctx) {
+    max_new_tokens = std::min(max_new_tokens, info.cache_positions + 1 - prompt);
+  }
+}
+
 // Whether the tokenized prompt leaves room for a token, and fits the KV cache together with
 // max_new_tokens.
 absl::Status CheckFits(const TextRequest& request, const GenerationRequest& generation,
@@ -147,7 +159,7 @@ absl::Status CheckFits(const TextRequest& request, const GenerationRequest& gene
 
 absl::StatusOr<PreparedRequest> Prepare(const TextRequest& request, absl::Time deadline,
                                         const ModelInfo& info, const model::Tokenizer& tokenizer) {
-  const absl::Time arrival = absl::Now();
+  const absl::Time arrival = MonotonicNow();
   if (deadline <= arrival) return absl::DeadlineExceededError("the deadline has passed");
   absl::StatusOr<std::vector<model::TokenId>> prompt = PromptTokens(request, tokenizer);
   if (!prompt.ok()) return prompt.status();
@@ -161,6 +173,7 @@ absl::StatusOr<PreparedRequest> Prepare(const TextRequest& request, absl::Time d
   GenerationRequest& generation = prepared.generation;
   generation.prompt = *std::move(prompt);
   generation.params = ToParams(request, info);
+  CutDefaultToCache(request, info, generation);
   if (absl::Status status = CheckFits(request, generation, info); !status.ok()) return status;
   generation.id = request.request_id.empty() ? MakeRequestId() : std::string(request.request_id);
   generation.deadline = deadline;

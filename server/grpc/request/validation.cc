@@ -118,10 +118,9 @@ void CheckStopping(const TextRequest& request, const ModelInfo& info, Violations
   if (max_new_tokens == 0) {
     violations.Add("stopping.max_new_tokens", "is 0; must be at least 1");
   } else if (stopping.min_new_tokens > max_new_tokens) {
-    violations.Add(
-        "stopping.min_new_tokens",
-        absl::StrCat("is ", stopping.min_new_tokens, "; must be at most max_new_tokens, ",
-                     max_new_tokens, stopping.max_new_tokens ? "" : " by default"));
+    violations.Add("stopping.min_new_tokens",
+                   absl::StrCat("is ", stopping.min_new_tokens,
+                                "; must be at most max_new_tokens, ", max_new_tokens));
   }
   CheckStopStrings(stopping, info, violations);
   if (stopping.time_limit && *stopping.time_limit <= absl::ZeroDuration()) {
@@ -173,7 +172,8 @@ void Validate(const TextRequest& request, const ModelInfo& info, Violations& vio
 
 std::size_t MaxNewTokens(const TextRequest& request, const ModelInfo& info) {
   if (request.stopping.max_new_tokens) return *request.stopping.max_new_tokens;
-  return info.defaults.max_new_tokens.value_or(0);
+  const std::size_t by_default = info.defaults.max_new_tokens.value_or(0);
+  return std::max<std::size_t>(by_default, request.stopping.min_new_tokens);
 }
 
 std::string PromptTooLong(absl::string_view size, const ModelInfo& info) {

@@ -18,7 +18,8 @@ struct TextRequest;
 // never within a range. Lists may have duplicates.
 void Validate(const TextRequest& request, const ModelInfo& info, Violations& violations);
 
-// The request's own max_new_tokens, or the model's. Never 0 in a valid request.
+// The request's own max_new_tokens, or the model's, or min_new_tokens if that is more: a default is
+// a bound and never contradicts what the request asks for. Never 0 in a valid request.
 std::size_t MaxNewTokens(const TextRequest& request, const ModelInfo& info);
 
 // What to tell about a prompt that is too long: `size` is "is 2000 tokens" or the like.

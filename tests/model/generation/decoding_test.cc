@@ -236,10 +236,18 @@ TEST_F(DecodingTest, StopStringsThatEndBeforeMinNewTokensArePassedOver) {
   params.stopping.stop = {"ab"};
   params.stopping.min_new_tokens = 4;
   const Outcome outcome = Run(params, ByteTokens("ababab"));
-  EXPECT_THAT(outcome.pieces, ElementsAre("a", "b", "a", "b", "", ""))
-      << "the second begins in text that counts as sent";
-  EXPECT_EQ(outcome.tokens.size(), 6U);
+  EXPECT_THAT(outcome.pieces, ElementsAre("", "ab", "", ""));  // the second ends at the minimum
   EXPECT_EQ(outcome.finish->reason, FinishReason::kStopString);
+}
+
+TEST_F(DecodingTest, AStopStringThatBeginsBeforeMinNewTokensAndEndsAfterItMatches) {
+  GenerationParams params = Greedy();
+  params.stopping.stop = {"nd the"};
+  params.stopping.min_new_tokens = 3;
+  const Outcome outcome = Run(params, ByteTokens("and the yo"));
+  EXPECT_EQ(outcome.text, "a");
+  EXPECT_EQ(outcome.tokens.size(), 7U);
+  EXPECT_EQ(outcome.finish->matched_stop, "nd the");
 }
 
 TEST_F(DecodingTest, AStopStringMayEndAtTheTokenThatReachesMinNewTokens) {

@@ -155,5 +155,13 @@ TEST(StopMatcherTest, AnyCutOfTheTextGivesWhatASearchOfTheWholeFinds) {
   EXPECT_LT(matches, 4000);
 }
 
+TEST(StopMatcherTest, AMatchThatIsPassedOverMayOverlapTheNextOne) {
+  StopMatcher matcher({"aba"});
+  EXPECT_EQ(matcher.Push("xaba", StopMatcher::Matches::kPassOver).text, "xab");
+  const StopMatcher::Result result = matcher.Push("bac");
+  EXPECT_EQ(result.text, "");
+  EXPECT_EQ(result.stop, "aba");
+}
+
 }  // namespace
 }  // namespace cascade::model

@@ -9,10 +9,10 @@
 #include <utility>
 #include <vector>
 
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
 #include "server/engine/admission.h"
+#include "server/engine/clock.h"
 #include "server/engine/worker.h"
 #include "tests/server/engine/recording_sink.h"
 #include "tests/server/engine/tiny_engine.h"
@@ -92,7 +92,7 @@ class StressTest : public ::testing::Test {
         subject.is_valid = false;
         break;
       case 1:
-        request.deadline = absl::Now() + absl::Microseconds(rng() % 3000);
+        request.deadline = MonotonicNow() + absl::Microseconds(rng() % 3000);
         break;
       case 2:
         subject.sink.on_step = [&subject, last = 1 + rng() % 5](std::size_t count) {
@@ -187,7 +187,7 @@ TEST_F(StressTest, NoSinkIsLostWhenItDrainsInTheMiddle) {
   const auto worker = testing::MakeTinyWorker(tokenizer_, options_);
   Run(*worker, [&] {
     while (submitted_ < subjects_.size() / 2) std::this_thread::yield();
-    worker->Drain(absl::Now() + absl::Microseconds(500));
+    worker->Drain(MonotonicNow() + absl::Microseconds(500));
   });
   EXPECT_GT(CountEnds(absl::StatusCode::kUnavailable), 0U);
 }

@@ -61,7 +61,7 @@ using Duplex = DuplexStream<HostEncoder, ServerReflectionRequest>;
 class Service final : public ServerReflection::CallbackService {
  public:
   ~Service() override {
-    calls_.WaitUntilNone(absl::InfiniteFuture());
+    calls_.WaitUntilNone(absl::InfiniteDuration());
     for (std::thread& worker : workers_) worker.join();
   }
 

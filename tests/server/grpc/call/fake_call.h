@@ -159,7 +159,7 @@ inline model::DecodingStep Step(std::string text) {
 
 class CallTest : public ::testing::Test {
  protected:
-  ~CallTest() override { calls_.WaitUntilNone(absl::InfiniteFuture()); }
+  ~CallTest() override { calls_.WaitUntilNone(absl::InfiniteDuration()); }
 
   // A request that is named `name`, and has it as its id.
   static Answer NewAnswer(char name) {

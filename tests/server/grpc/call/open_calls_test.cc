@@ -13,7 +13,7 @@ namespace {
 
 TEST(OpenCallsTest, NobodyIsWaitedForIfThereIsNoCall) {
   OpenCalls calls;
-  calls.WaitUntilNone(absl::InfiniteFuture());
+  calls.WaitUntilNone(absl::InfiniteDuration());
 }
 
 TEST(OpenCallsTest, WaitsUntilTheLastCallIsOver) {
@@ -26,7 +26,7 @@ TEST(OpenCallsTest, WaitsUntilTheLastCallIsOver) {
     over = true;
     second.reset();
   });
-  calls.WaitUntilNone(absl::InfiniteFuture());
+  calls.WaitUntilNone(absl::InfiniteDuration());
   EXPECT_TRUE(over);
   ender.join();
 }
@@ -34,7 +34,7 @@ TEST(OpenCallsTest, WaitsUntilTheLastCallIsOver) {
 TEST(OpenCallsTest, GivesUpAtTheDeadline) {
   OpenCalls calls;
   const OpenCalls::Ticket ticket(calls);
-  calls.WaitUntilNone(absl::Now());
+  calls.WaitUntilNone(absl::ZeroDuration());
 }
 
 TEST(OpenCallsTest, ACallWithoutAContextIsNeverCancelled) {

@@ -306,7 +306,7 @@ TYPED_TEST(ReflectionServiceTest, AnOpenStreamIsToldThatTheServerShutsDown) {
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(status.error_message(), "the server is shutting down");
   this->stream_.reset();
-  this->calls_.WaitUntilNone(absl::InfiniteFuture());
+  this->calls_.WaitUntilNone(absl::InfiniteDuration());
 }
 
 }  // namespace

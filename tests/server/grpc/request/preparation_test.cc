@@ -10,6 +10,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "model/tokenizer/tokenizer.h"
+#include "server/engine/clock.h"
 #include "server/grpc/model_info.h"
 #include "server/grpc/status.h"
 #include "server/grpc/v1/request.h"
@@ -100,7 +101,7 @@ TEST_F(PreparationTest, TakesEveryFieldOfTheRequest) {
   request.set_speculation(false);
   request.mutable_stopping()->mutable_time_limit()->set_seconds(100);
   request.mutable_stopping()->mutable_time_limit()->set_nanos(500'000'000);
-  const absl::Time before = absl::Now();
+  const absl::Time before = MonotonicNow();
   const absl::StatusOr<PreparedRequest> prepared = Prepare(request);
   ASSERT_THAT(prepared, IsOk());
   EXPECT_EQ(prepared->generation.id, "mine");
@@ -124,7 +125,7 @@ TEST_F(PreparationTest, TakesEveryFieldOfTheRequest) {
   EXPECT_EQ(prepared->generation.priority, -3);
   EXPECT_FALSE(prepared->generation.speculate);
   EXPECT_GE(prepared->generation.finish_by, before + absl::Milliseconds(100'500));
-  EXPECT_LE(prepared->generation.finish_by, absl::Now() + absl::Milliseconds(100'500));
+  EXPECT_LE(prepared->generation.finish_by, MonotonicNow() + absl::Milliseconds(100'500));
 }
 
 TEST_F(PreparationTest, MakesIdsAndSeedsThatDiffer) {
@@ -151,7 +152,7 @@ TEST_F(PreparationTest, SpecialTokensInATextAreCharactersUnlessAskedFor) {
 
 TEST_F(PreparationTest, RefusesADeadlineThatHasPassedBeforeAllElse) {
   const absl::StatusOr<PreparedRequest> prepared =
-      PrepareBy(absl::Now() - absl::Nanoseconds(1), v1::GenerateRequest());
+      PrepareBy(MonotonicNow() - absl::Nanoseconds(1), v1::GenerateRequest());
   EXPECT_EQ(prepared.status().code(), absl::StatusCode::kDeadlineExceeded);
 }
 
@@ -170,6 +171,26 @@ TEST_F(PreparationTest, TruncatesFromTheLeft) {
   EXPECT_EQ(prepared->generation.prompt.size(), 27U);  // with 5 tokens to come, by default
   EXPECT_EQ(prepared->generation.prompt.back(), 39U);
   EXPECT_EQ(prepared->truncated_tokens, 13U);
+}
+
+TEST_F(PreparationTest, ADefaultIsCutToTheCacheAndWhatTheRequestWantsIsNot) {
+  info_.cache_positions = 16;
+  info_.defaults.max_new_tokens = 10;
+  const absl::StatusOr<PreparedRequest> by_default = Prepare(WithTokens(12));
+  ASSERT_THAT(by_default, IsOk());
+  EXPECT_EQ(by_default->generation.params.stopping.max_new_tokens, 5U);
+  EXPECT_EQ(Prepare(WithTokens(3))->generation.params.stopping.max_new_tokens, 10U);
+  v1::GenerateRequest request = WithTokens(12);
+  request.mutable_stopping()->set_max_new_tokens(10);
+  EXPECT_THAT(Prepare(request), IsInvalid({"max_new_tokens", "is 10", "at most 5 would fit"}));
+}
+
+TEST_F(PreparationTest, ADefaultDoesNotContradictMinNewTokens) {
+  v1::GenerateRequest request = WithTokens(2);
+  request.mutable_stopping()->set_min_new_tokens(7);  // more than the 5 by default
+  const absl::StatusOr<PreparedRequest> prepared = Prepare(request);
+  ASSERT_THAT(prepared, IsOk());
+  EXPECT_EQ(prepared->generation.params.stopping.max_new_tokens, 7U);
 }
 
 TEST_F(PreparationTest, TruncationLeavesRoomForWhatIsToCome) {

@@ -176,11 +176,6 @@ std::vector<Case> WrongFields() {
       {"sampling.min_p", [](R& r) { r.mutable_sampling()->set_min_p(kNan); }},
       {"stopping.max_new_tokens", [](R& r) { r.mutable_stopping()->set_max_new_tokens(0); }},
       {"stopping.min_new_tokens", [](R& r) { r.mutable_stopping()->set_min_new_tokens(8); }},
-      {"stopping.min_new_tokens",  // more than the default
-       [](R& r) {
-         r.mutable_stopping()->clear_max_new_tokens();
-         r.mutable_stopping()->set_min_new_tokens(129);
-       }},
       {"stopping.stop", [](R& r) { r.mutable_stopping()->add_stop("one too many"); }},
       {"stopping.stop[2]", [](R& r) { r.mutable_stopping()->set_stop(2, ""); }},
       {"stopping.stop[15]",

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The service as its clients see it, over loopback TCP.
 #include <chrono>
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <set>
 #include <string>
@@ -216,6 +218,24 @@ TEST_F(TextGenerationTest, ADeadlineEndsTheCallAndFreesItsBlocks) {
   EXPECT_EQ(stream.status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
   served_.DrainAll();  // would not return if the call went on
   EXPECT_TRUE(served_.EverythingIsFree());
+}
+
+TEST_F(TextGenerationTest, AFarDeadlineIsNoDeadline) {
+  const gpr_timespec now = gpr_now(GPR_CLOCK_REALTIME);
+  // 300 years are more nanoseconds than 64 bits hold; 99,999,999 hours are the most that gRPC
+  // sends.
+  for (const std::int64_t seconds :
+       {std::int64_t{300} * 365 * 86'400, std::int64_t{99'999'999} * 3600,
+        std::numeric_limits<std::int64_t>::max() / 2}) {
+    grpc::ClientContext context;
+    context.set_deadline(gpr_timespec{now.tv_sec + seconds, 0, GPR_CLOCK_REALTIME});
+    v1::GenerateRequest request;
+    request.set_text("Once");
+    request.mutable_stopping()->set_max_new_tokens(1);
+    v1::GenerateResponse response;
+    const grpc::Status status = served_.stub().Generate(&context, request, &response);
+    EXPECT_TRUE(status.ok()) << seconds << " s: " << status.error_message();
+  }
 }
 
 TEST_F(TextGenerationTest, ACancelledUnaryCallFreesItsBlocks) {
