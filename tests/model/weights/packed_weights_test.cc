@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -106,6 +107,26 @@ TEST_F(PackedWeightsTest, HoldsTheSameBitsAndTheSameReportForEveryType) {
       EXPECT_EQ(loaded->report.memory_bytes, plain.report.memory_bytes);
       EXPECT_EQ(loaded->report.nan_count, plain.report.nan_count);
     }
+  }
+}
+
+// What is told of the weight files is told again of the packed file that was made of them.
+TEST_F(PackedWeightsTest, KeepsZerosForAbsentBiasesAndCountsAndWarnings) {
+  std::erase_if(folder_.tensors(), [](const testing::TensorSpec& tensor) {
+    return absl::EndsWith(tensor.name, "attn.c_attn.bias");
+  });
+  folder_.Tensor("ln_f.bias").bytes =
+      StoredBytes(std::vector<float>{std::numeric_limits<float>::infinity(), 1e6F, 0, 0, 0, 0},
+                  kernels::ElementType::kF32);
+  WriteModel();
+  for (const PackedFileUse use : {PackedFileUse::kMade, PackedFileUse::kRead}) {
+    const auto loaded = Load(WeightType::kF16);
+    ASSERT_THAT(loaded, IsOk());
+    EXPECT_EQ(loaded->packed_file.use, use) << loaded->packed_file.reason;
+    EXPECT_EQ(loaded->weights.h[1].attn.c_attn.bias, std::vector<float>(18, 0.0F));
+    EXPECT_EQ(loaded->report.infinity_count, 1U);
+    EXPECT_EQ(loaded->report.overflow_count, 1U);
+    EXPECT_THAT(loaded->report.warnings, ::testing::ElementsAre(HasSubstr("are zeros")));
   }
 }
 
