@@ -71,15 +71,17 @@ absl::Status SetByteSize(absl::string_view flag, const std::string& text,
 }
 
 absl::StatusOr<std::uint64_t> ParseByteSize(absl::string_view text) {
-  static constexpr std::array<std::pair<absl::string_view, int>, 5> kUnits = {
-      {{"KiB", 10}, {"MiB", 20}, {"GiB", 30}, {"TiB", 40}, {"B", 0}}};
+  static constexpr std::array<std::pair<absl::string_view, int>, 4> kUnits = {
+      {{"K", 10}, {"M", 20}, {"G", 30}, {"T", 40}}};
   absl::string_view digits = text;
   int shift = 0;
+  // "GB" would be a thousand millions to some readers, and is none of these.
+  const bool is_binary = absl::ConsumeSuffix(&digits, "iB") || absl::ConsumeSuffix(&digits, "i");
   for (const auto& [unit, unit_shift] : kUnits) {
-    if (!absl::ConsumeSuffix(&digits, unit)) continue;
-    shift = unit_shift;
-    break;
+    if (absl::ConsumeSuffix(&digits, unit)) shift = unit_shift;
   }
+  if (!is_binary && shift == 0) absl::ConsumeSuffix(&digits, "B");
+  if (is_binary && shift == 0) digits = "";
   std::uint64_t count = 0;
   const bool all_digits = !digits.empty() && absl::c_all_of(digits, absl::ascii_isdigit);
   if (!all_digits || !absl::SimpleAtoi(digits, &count) || count == 0 ||

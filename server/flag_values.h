@@ -14,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
@@ -36,7 +37,7 @@ absl::Status SetChoice(absl::string_view flag, const std::string& text,
                        const Choices<Value>& choices, Value& out) {
   std::vector<absl::string_view> names;
   for (const auto& [name, value] : choices) {
-    if (name == text) {
+    if (absl::EqualsIgnoreCase(name, text)) {
       out = value;
       return absl::OkStatus();
     }
@@ -78,7 +79,8 @@ absl::Status SetThreads(absl::string_view flag, const std::string& text, std::si
 absl::Status SetByteSize(absl::string_view flag, const std::string& text,
                          std::optional<std::uint64_t>& out);
 
-// "64KiB", "256MiB", "2GiB", "1048576", "1048576B". INVALID_ARGUMENT for anything else, 0 included.
+// "64KiB", "256MiB", "2GiB", and the same as "64K" or "64Ki"; "1048576", "1048576B".
+// INVALID_ARGUMENT for anything else, 0 included.
 absl::StatusOr<std::uint64_t> ParseByteSize(absl::string_view text);
 
 }  // namespace cascade::server

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // cascade-server: flags, signals, and how it ends.
 //
-// Exit status: 0 after SIGTERM or SIGINT, while the model loads too; 1 if it cannot start, or
-// cannot end because the model hangs: then the reason is one line on stderr.
+// Exit status: 0 after SIGTERM, SIGINT or SIGHUP, while the model loads too; 1 if it cannot start,
+// or cannot end because the model hangs: then the reason is one line on stderr.
 
 #include <malloc.h>
 #include <pthread.h>
@@ -40,14 +40,15 @@ namespace {
 // five seconds to take their last messages.
 constexpr std::chrono::seconds kShutdownTime{15};
 
-// SIGTERM and SIGINT, as calls that wait for them. Made before any other thread, so that they are
-// blocked in all.
+// SIGTERM, SIGINT and SIGHUP, as calls that wait for them. Made before any other thread, so that
+// they are blocked in all.
 class ShutdownSignals {
  public:
   ShutdownSignals() {
     sigemptyset(&set_);
     sigaddset(&set_, SIGTERM);
     sigaddset(&set_, SIGINT);
+    sigaddset(&set_, SIGHUP);  // the terminal is gone: streams end as they do at SIGTERM
     pthread_sigmask(SIG_BLOCK, &set_, nullptr);
   }
 

@@ -224,13 +224,16 @@ TEST(OptionsTest, ReadsSizes) {
   EXPECT_EQ(*ParseByteSize("1"), 1U);
   EXPECT_EQ(*ParseByteSize("7B"), 7U);
   EXPECT_EQ(*ParseByteSize("64KiB"), 65536U);
+  EXPECT_EQ(*ParseByteSize("64K"), 65536U);
+  EXPECT_EQ(*ParseByteSize("1Gi"), std::uint64_t{1} << 30);
+  EXPECT_EQ(*ParseByteSize("512M"), std::uint64_t{512} << 20);
   EXPECT_EQ(*ParseByteSize("256MiB"), 268435456U);
   EXPECT_EQ(*ParseByteSize("1TiB"), std::uint64_t{1} << 40);
 }
 
 TEST(OptionsTest, RefusesWhatIsNoSize) {
-  for (const char* text : {"", "0", "-1", "+1", " 1", "1 MiB", "1.5GiB", "GiB", "1GB", "1mib",
-                           "99999999999TiB", "18446744073709551616"}) {
+  for (const char* text : {"", "1i", "1iB", "i", "1KMiB", "0", "-1", "+1", " 1", "1 MiB", "1.5GiB",
+                           "GiB", "1GB", "1mib", "99999999999TiB", "18446744073709551616"}) {
     EXPECT_THAT(ParseByteSize(text), IsInvalid({"is not a size"})) << text;
   }
 }

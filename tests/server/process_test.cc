@@ -70,11 +70,16 @@ TEST_F(ProcessTest, ServesAndEndsWithZeroOnSigterm) {
   EXPECT_EQ(child.process().Wait(), 0);
 }
 
-TEST_F(ProcessTest, SigintEndsItTheSameWay) {
-  Child child(folder_.path(), {});
-  child.WaitFor(HealthCheckResponse::SERVING);
-  child.process().Signal(SIGINT);
-  EXPECT_EQ(child.process().Wait(), 0);
+TEST_F(ProcessTest, SigintAndSighupEndItTheSameWay) {
+  for (const int signal : {SIGINT, SIGHUP}) {
+    Child child(folder_.path(), {"--drain_seconds=600"});
+    child.WaitFor(HealthCheckResponse::SERVING);
+    RunningCall call(child.stub(), Request(300));
+    child.process().Signal(signal);
+    const Stream stream = call.Rest();
+    EXPECT_TRUE(stream.status.ok()) << signal << ": " << stream.status.error_message();
+    EXPECT_EQ(child.process().Wait(), 0) << signal;
+  }
 }
 
 TEST_F(ProcessTest, ARunningStreamFinishesAfterSigterm) {

@@ -57,6 +57,7 @@ class FakeService : public v1::TextGeneration::Service {
 
   grpc::Status Tokenize(grpc::ServerContext*, const v1::TokenizeRequest* request,
                         v1::TokenizeResponse* response) override {
+    tokenize_request = *request;
     response->add_token_ids(306);
     response->add_token_ids(7);
     if (request->pieces()) {
@@ -83,6 +84,7 @@ class FakeService : public v1::TextGeneration::Service {
 
   v1::GenerateRequest generate_request;
   std::chrono::system_clock::time_point deadline;  // of the last GenerateStream
+  v1::TokenizeRequest tokenize_request;
   v1::DetokenizeRequest detokenize_request;
 };
 

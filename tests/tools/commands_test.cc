@@ -79,6 +79,26 @@ TEST_F(CommandsTest, GenerateReadsThePromptFromStandardInput) {
   EXPECT_EQ(service_.generate_request.text(), "from standard input");
 }
 
+TEST_F(CommandsTest, ANewlineAtTheEndOfStandardInputIsNotPartOfTheText) {
+  StartServer();
+  in_.str("Once\n\n");
+  Run(MakeGenerateCommand(), {"-"});
+  EXPECT_EQ(service_.generate_request.text(), "Once\n");
+  in_.clear();
+  in_.str("Once\r\n");
+  Run(MakeTokenizeCommand(), {"-"});
+  EXPECT_EQ(service_.tokenize_request.text(), "Once");
+}
+
+TEST_F(CommandsTest, StopStringsHaveEscapes) {
+  StartServer();
+  Run(MakeGenerateCommand(), {"x", R"(--stop=\n\n)", R"(--stop=\\ \x41\u00e9)"});
+  EXPECT_THAT(service_.generate_request.stopping().stop(),
+              ::testing::ElementsAre("\n\n", "\\ A\u00e9"));
+  EXPECT_EQ(Run(MakeGenerateCommand(), {"x", R"(--stop=\q)"}), ExitCode::kUsage);
+  EXPECT_EQ(Run(MakeGenerateCommand(), {"x", R"(--stop=\xff)"}), ExitCode::kUsage);
+}
+
 TEST_F(CommandsTest, GenerateReadsNoMoreThanAServerTakes) {
   StartServer();
   EXPECT_EQ(kMaxTextBytes, server::kMaxTextBytes);

@@ -99,6 +99,11 @@ TEST_F(FlagsTest, TokenIdsGatherFromAllThatAreGiven) {
 TEST_F(FlagsTest, DurationsReadAsInTheServer) {
   ASSERT_TRUE(Parse({"--timeout=1m30s"}).ok());
   EXPECT_EQ(values_.timeout, absl::Seconds(90));
+  ASSERT_TRUE(Parse({"--timeout=2.5"}).ok());
+  EXPECT_EQ(values_.timeout, absl::Milliseconds(2500));
+  for (const char* wrong : {"soon", "nan", "5 s", ""}) {
+    EXPECT_THAT(ErrorOf({absl::StrCat("--timeout=", wrong)}), HasSubstr("does not read as a time"));
+  }
 }
 
 TEST_F(FlagsTest, DashesInANameAreUnderscores) {

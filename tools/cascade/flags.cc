@@ -2,6 +2,7 @@
 
 #include "tools/cascade/flags.h"
 
+#include <cmath>
 #include <cstddef>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/time.h"
 
 namespace cascade::cli {
 namespace {
@@ -109,6 +111,17 @@ std::string Flags::Help() const {
     absl::StrAppendFormat(&help, "  %-26s  %s\n", form, flag.help);
   }
   return help;
+}
+
+absl::Status Flags::ParseInto(const std::string& text, absl::Duration* target) {
+  double seconds = 0;
+  if (absl::SimpleAtod(text, &seconds) && std::isfinite(seconds)) {
+    *target = absl::Seconds(seconds);
+    return absl::OkStatus();
+  }
+  if (absl::ParseDuration(text, target)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "\"", text, "\" does not read as a time: seconds, or with a unit such as 500ms, 2s or 1m"));
 }
 
 }  // namespace cascade::cli

@@ -69,6 +69,9 @@ class Flags {
         absl::StrCat("\"", text, "\" does not read as a value", error.empty() ? "" : ": ", error));
   }
 
+  // A number without a unit is seconds.
+  static absl::Status ParseInto(const std::string& text, absl::Duration* target);
+
   template <typename T>
   static absl::Status ParseInto(const std::string& text, std::optional<T>* target) {
     T value{};

@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "tools/cascade/commands.h"
@@ -48,7 +49,10 @@ class GenerateCommand : public Command {
     flags.Add("max_new_tokens", "N", "generate no more than this", &max_new_tokens_);
     flags.Add("min_new_tokens", "N", "nothing but the limits ends it before this many",
               &min_new_tokens_);
-    flags.Add("stop", "TEXT", "end at this text; may be given several times", &stop_);
+    flags.Add("stop", "TEXT",
+              "end at this text (\\n, \\t, \\\\, \\xNN and \\uNNNN are escapes); may be given "
+              "several times",
+              &stop_);
     flags.Add("stop_token_ids", "ID,...", "end at these tokens", &stop_token_ids_);
     flags.Add("include_stop", "", "keep the stop text in the answer", &include_stop_);
     flags.Add("ignore_eos", "", "go on after the model's end-of-text token", &ignore_eos_);
@@ -83,15 +87,19 @@ class GenerateCommand : public Command {
       return UsageError("needs either a TEXT or --token_ids", console);
     }
     std::optional<std::string> prompt = "";
-    if (!has_ids) {
-      prompt = arguments[0] == "-" ? ReadAtMost(console.in, kMaxTextBytes) : arguments[0];
-    }
+    if (!has_ids) prompt = TextArgument(arguments[0], console.in);
     if (!prompt) {
       return UsageError(absl::StrCat("standard input has more than ", kMaxTextBytes,
                                      " bytes, the longest prompt that a server takes"),
                         console);
     }
     if (!IsUtf8(*prompt)) return UsageError("the prompt is not UTF-8", console);
+    for (std::string& stop : stop_) {
+      if (std::string error; !absl::CUnescape(std::string(stop), &stop, &error)) {
+        return UsageError(absl::StrCat("--stop: ", error), console);
+      }
+      if (!IsUtf8(stop)) return UsageError("--stop: it is not UTF-8", console);
+    }
     const std::unique_ptr<EventPrinter> printer =
         options.json ? MakeJsonPrinter(console) : MakeTextPrinter(*prompt, console);
     return Stream(MakeRequest(*prompt), options, *printer, console);

@@ -65,6 +65,18 @@ std::optional<std::string> ReadAtMost(std::istream& in, std::size_t bytes) {
   return text;
 }
 
+std::optional<std::string> TextArgument(const std::string& argument, std::istream& in) {
+  if (argument != "-") return argument;
+  std::optional<std::string> text = ReadAtMost(in, kMaxTextBytes + 2);
+  if (!text) return std::nullopt;
+  if (text->ends_with('\n')) {
+    text->pop_back();
+    if (text->ends_with('\r')) text->pop_back();
+  }
+  if (text->size() > kMaxTextBytes) return std::nullopt;
+  return text;
+}
+
 bool IsUtf8(absl::string_view bytes) {
   for (std::size_t i = 0; i < bytes.size();) {
     const std::size_t length = CharacterLength(bytes, i);

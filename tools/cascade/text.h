@@ -15,6 +15,11 @@ namespace cascade::cli {
 inline constexpr std::size_t kMaxTextBytes = 1 << 19;
 
 // Reads `in` to its end. nullopt, as soon as it is seen, if there are more than `bytes` bytes.
+// The text that an argument stands for: itself, or standard input for "-", of which one newline at
+// the end does not count: it is the shell's, not the text's. None if that has more than
+// kMaxTextBytes.
+std::optional<std::string> TextArgument(const std::string& argument, std::istream& in);
+
 std::optional<std::string> ReadAtMost(std::istream& in, std::size_t bytes);
 
 bool IsUtf8(absl::string_view bytes);

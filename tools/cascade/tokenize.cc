@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+#include <optional>
+#include <string>
+
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "tools/cascade/commands.h"
@@ -11,7 +15,7 @@ namespace {
 
 constexpr absl::string_view kDetails = R"(
 One line for each token: its id and its piece of the text. A piece that is not whole characters is
-shown by its bytes (\xNN).
+shown by its bytes (\xNN). "-" as TEXT reads standard input.
 
   cascade tokenize "Once upon a time"
   cascade detokenize $(cascade tokenize --ids "Once upon a time")
@@ -32,8 +36,14 @@ class TokenizeCommand : public Command {
   ExitCode Run(const std::vector<std::string>& arguments, const CallOptions& options,
                Console& console) override {
     if (arguments.size() != 1) return UsageError("needs one TEXT: quote it", console);
+    const std::optional<std::string> text = TextArgument(arguments[0], console.in);
+    if (!text) {
+      return UsageError(absl::StrCat("standard input has more than ", kMaxTextBytes, " bytes"),
+                        console);
+    }
+    if (!IsUtf8(*text)) return UsageError("the text is not UTF-8", console);
     v1::TokenizeRequest request;
-    request.set_text(arguments[0]);
+    request.set_text(*text);
     request.set_parse_special_tokens(parse_special_tokens_);
     request.set_pieces(!ids_only_);
     v1::TokenizeResponse response;
