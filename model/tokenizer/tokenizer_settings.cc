@@ -121,9 +121,8 @@ absl::Status ReadAddedTokens(NamedText file, const std::vector<Special>& special
     const std::string where = absl::StrCat(file.name, ": key ", Quoted(text));
     const absl::StatusOr<TokenId> id = ParseTokenId(where, value);
     if (!id.ok()) return id.status();
-    const bool special = text == kEndOfText || absl::c_any_of(specials, [&](const Special& named) {
-                           return named.token.text == text;
-                         });
+    const auto is_it = [&token = text](const Special& named) { return named.token.text == token; };
+    const bool special = text == kEndOfText || absl::c_any_of(specials, is_it);
     added.push_back({.text = text, .id = *id, .special = special, .normalized = !special});
   }
   return absl::OkStatus();
