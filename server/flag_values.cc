@@ -78,7 +78,9 @@ absl::StatusOr<std::uint64_t> ParseByteSize(absl::string_view text) {
   // "GB" would be a thousand millions to some readers, and is none of these.
   const bool is_binary = absl::ConsumeSuffix(&digits, "iB") || absl::ConsumeSuffix(&digits, "i");
   for (const auto& [unit, unit_shift] : kUnits) {
-    if (absl::ConsumeSuffix(&digits, unit)) shift = unit_shift;
+    if (!absl::ConsumeSuffix(&digits, unit)) continue;
+    shift = unit_shift;
+    break;
   }
   if (!is_binary && shift == 0) absl::ConsumeSuffix(&digits, "B");
   if (is_binary && shift == 0) digits = "";

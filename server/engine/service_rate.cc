@@ -11,12 +11,21 @@ namespace {
 // A step's weight falls to 1/e in so much busy time.
 constexpr double kMemorySeconds = 10;
 
+// A process that was stopped for a minute had one step of a minute. So a step counts at most so
+// many times what was to be expected; if steps have become slower for good, a few of them show it.
+constexpr double kMostOfExpected = 20;
+constexpr double kStepsToExpectBy = 8;
+
 }  // namespace
 
 void ServiceRate::AddStep(std::size_t rows, absl::Duration took, const Finished& finished) {
-  const double seconds = std::max(0.0, absl::ToDoubleSeconds(took));
+  const double real_seconds = std::max(0.0, absl::ToDoubleSeconds(took));
+  const double expected = absl::ToDoubleSeconds(TimeFor(rows, rows));
+  const bool is_known = weight_ >= kStepsToExpectBy && expected > 0;
+  const double seconds =
+      is_known ? std::min(real_seconds, kMostOfExpected * expected) : real_seconds;
   const double n = static_cast<double>(rows);
-  const double decay = std::exp(-seconds / kMemorySeconds);
+  const double decay = std::exp(-real_seconds / kMemorySeconds);
   for (double* sum : {&weight_, &rows_, &rows_squared_, &seconds_, &rows_seconds_, &finished_,
                       &finished_choices_, &finished_tokens_}) {
     *sum *= decay;

@@ -95,8 +95,14 @@ TEST_F(CommandsTest, StopStringsHaveEscapes) {
   Run(MakeGenerateCommand(), {"x", R"(--stop=\n\n)", R"(--stop=\\ \x41\u00e9)"});
   EXPECT_THAT(service_.generate_request.stopping().stop(),
               ::testing::ElementsAre("\n\n", "\\ A\u00e9"));
-  EXPECT_EQ(Run(MakeGenerateCommand(), {"x", R"(--stop=\q)"}), ExitCode::kUsage);
-  EXPECT_EQ(Run(MakeGenerateCommand(), {"x", R"(--stop=\xff)"}), ExitCode::kUsage);
+  service_.generate_request.Clear();
+  Run(MakeGenerateCommand(), {"x", R"(--stop=\x0aEnd)"});
+  EXPECT_THAT(service_.generate_request.stopping().stop(), ::testing::ElementsAre("\nEnd"));
+  for (const char* wrong :
+       {R"(\q)", R"(\101)", R"(\x4)", R"(\u00)", R"(\xzz)", R"(\)", R"(\xff)"}) {
+    EXPECT_EQ(Run(MakeGenerateCommand(), {"x", absl::StrCat("--stop=", wrong)}), ExitCode::kUsage)
+        << wrong;
+  }
 }
 
 TEST_F(CommandsTest, GenerateReadsNoMoreThanAServerTakes) {

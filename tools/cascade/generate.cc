@@ -4,7 +4,7 @@
 #include <optional>
 #include <utility>
 
-#include "absl/strings/escaping.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "tools/cascade/commands.h"
@@ -95,9 +95,11 @@ class GenerateCommand : public Command {
     }
     if (!IsUtf8(*prompt)) return UsageError("the prompt is not UTF-8", console);
     for (std::string& stop : stop_) {
-      if (std::string error; !absl::CUnescape(std::string(stop), &stop, &error)) {
-        return UsageError(absl::StrCat("--stop: ", error), console);
+      const absl::StatusOr<std::string> plain = Unescape(stop);
+      if (!plain.ok()) {
+        return UsageError(absl::StrCat("--stop: ", plain.status().message()), console);
       }
+      stop = *plain;
       if (!IsUtf8(stop)) return UsageError("--stop: it is not UTF-8", console);
     }
     const std::unique_ptr<EventPrinter> printer =

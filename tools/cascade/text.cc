@@ -6,6 +6,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 
@@ -75,6 +76,29 @@ std::optional<std::string> TextArgument(const std::string& argument, std::istrea
   }
   if (text->size() > kMaxTextBytes) return std::nullopt;
   return text;
+}
+
+absl::StatusOr<std::string> Unescape(absl::string_view text) {
+  std::string plain;
+  for (std::size_t i = 0; i < text.size();) {
+    if (text[i] != '\\') {
+      plain += text[i++];
+      continue;
+    }
+    const absl::string_view kind = text.substr(i + 1, 1);
+    const std::size_t length = kind == "x" ? 4 : kind == "u" ? 6 : 2;
+    const absl::string_view escape = text.substr(i, length);
+    std::string character;
+    // CUnescape knows more kinds, and takes as many digits as there are.
+    const bool is_known = !kind.empty() && absl::StrContains("ntr\\xu", kind);
+    if (!is_known || escape.size() < length || !absl::CUnescape(escape, &character)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          Quoted(escape), " is no escape: \\n, \\t, \\r, \\\\, \\xNN and \\uNNNN are"));
+    }
+    plain += character;
+    i += length;
+  }
+  return plain;
 }
 
 bool IsUtf8(absl::string_view bytes) {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
 namespace cascade::cli {
@@ -15,12 +16,16 @@ namespace cascade::cli {
 inline constexpr std::size_t kMaxTextBytes = 1 << 19;
 
 // Reads `in` to its end. nullopt, as soon as it is seen, if there are more than `bytes` bytes.
+std::optional<std::string> ReadAtMost(std::istream& in, std::size_t bytes);
+
 // The text that an argument stands for: itself, or standard input for "-", of which one newline at
 // the end does not count: it is the shell's, not the text's. None if that has more than
 // kMaxTextBytes.
 std::optional<std::string> TextArgument(const std::string& argument, std::istream& in);
 
-std::optional<std::string> ReadAtMost(std::istream& in, std::size_t bytes);
+// `text` with its escapes read: \n, \t, \r, \\, \xNN (a byte of two hex digits) and \uNNNN (a
+// character of four). INVALID_ARGUMENT names the first other one.
+absl::StatusOr<std::string> Unescape(absl::string_view text);
 
 bool IsUtf8(absl::string_view bytes);
 

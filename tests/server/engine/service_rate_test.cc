@@ -44,6 +44,17 @@ TEST(ServiceRateTest, StepsOfOneSizeAreCountedWhole) {
   EXPECT_NEAR(Milliseconds(rate.TimeFor(24, 8)), 30, 0.01);
 }
 
+TEST(ServiceRateTest, AProcessThatWasStoppedIsNotTakenForSlow) {
+  ServiceRate rate;
+  for (int step = 0; step < 1000; ++step) rate.AddStep(8, absl::Milliseconds(5), {});
+  rate.AddStep(8, absl::Minutes(10), {});  // SIGSTOP, then SIGCONT
+  EXPECT_LT(rate.TimeFor(8, 8), absl::Milliseconds(101));
+  for (int step = 0; step < 100; ++step) rate.AddStep(8, absl::Milliseconds(5), {});
+  EXPECT_LT(rate.TimeFor(8, 8), absl::Milliseconds(10));
+  for (int step = 0; step < 20; ++step) rate.AddStep(8, absl::Seconds(1), {});  // slow for good
+  EXPECT_GT(rate.TimeFor(8, 8), absl::Milliseconds(300));
+}
+
 TEST(ServiceRateTest, NeverSaysLessThanNothing) {
   ServiceRate rate;  // as if larger steps were faster
   rate.AddStep(1, absl::Milliseconds(20), {});
