@@ -180,6 +180,7 @@ absl::StatusOr<TokenizerParts> ParseTokenizerJson(NamedText tokenizer_json,
   const absl::StatusOr<JsonDocument> document = ParseJsonObject(tokenizer_json.text, name);
   if (!document.ok()) return document.status();
   TokenizerParts parts;
+  parts.warnings = settings.warnings;
   absl::Status status = ParseRules(name, **document, parts.rules);
   status.Update(CheckModel(name, **document));
   if (!status.ok()) return status;
@@ -192,7 +193,7 @@ absl::StatusOr<TokenizerParts> ParseTokenizerJson(NamedText tokenizer_json,
   if (status = AddMerges(name, model, builder); !status.ok()) return status;
   if (status = UseUnknownToken(name, model, builder, unknown); !status.ok()) return status;
   if (status = builder.PlaceDeclared(name); !status.ok()) return status;
-  WarnOfGap(name, builder, parts.warnings);
+  WarnOfIds(name, builder, parts.warnings);
   absl::StatusOr<Vocabulary> vocabulary = builder.Finish(absl::StrCat(name, ": model.vocab"));
   if (!vocabulary.ok()) return vocabulary.status();
   parts.vocabulary = *std::move(vocabulary);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <unordered_set>
 #include <utility>
 
 #include "absl/algorithm/container.h"
@@ -26,6 +27,12 @@ constexpr std::array<const char*, 7> kRoles = {"bos_token", "eos_token", "unk_to
                                                "pad_token", "cls_token", "mask_token"};
 constexpr std::array<const char*, 2> kLists = {"additional_special_tokens", "extra_special_tokens"};
 
+// Settings of transformers that nothing here does when they are true, and what that means.
+constexpr std::array<std::pair<const char*, const char*>, 3> kNotFollowed = {
+    {{"clean_up_tokenization_spaces", "spaces before punctuation stay in the text"},
+     {"split_special_tokens", "special tokens in a text are one token each, where they are parsed"},
+     {"do_lower_case", "a text keeps its capital letters"}}};
+
 // The three roles that GPT2Tokenizer has a default for.
 bool HasDefault(absl::string_view role) {
   return role == "bos_token" || role == "eos_token" || role == "unk_token";
@@ -33,10 +40,10 @@ bool HasDefault(absl::string_view role) {
 
 // Puts `special` in the place of the one with its role, or, if the role is a list's, beside it.
 void Set(Special special, std::vector<Special>& specials) {
-  const auto same = absl::c_find_if(specials, [&](const Special& earlier) {
-    return earlier.role == special.role && (!absl::c_linear_search(kLists, special.role) ||
-                                            earlier.token.text == special.token.text);
-  });
+  const auto same =
+      absl::c_linear_search(kLists, special.role)
+          ? specials.end()
+          : absl::c_find_if(specials, [&](const Special& s) { return s.role == special.role; });
   if (same != specials.end()) {
     *same = std::move(special);
   } else {
@@ -117,12 +124,13 @@ absl::Status ReadAddedTokens(NamedText file, const std::vector<Special>& special
                              std::vector<AddedToken>& added) {
   const absl::StatusOr<JsonDocument> document = ParseJsonObject(file.text, file.name);
   if (!document.ok()) return document.status();
+  std::unordered_set<std::string> names;
+  for (const Special& special : specials) names.insert(special.token.text);
   for (const auto& [text, value] : (*document)->items()) {
     const std::string where = absl::StrCat(file.name, ": key ", Quoted(text));
     const absl::StatusOr<TokenId> id = ParseTokenId(where, value);
     if (!id.ok()) return id.status();
-    const auto is_it = [&token = text](const Special& named) { return named.token.text == token; };
-    const bool special = text == kEndOfText || absl::c_any_of(specials, is_it);
+    const bool special = text == kEndOfText || names.contains(text);
     added.push_back({.text = text, .id = *id, .special = special, .normalized = !special});
   }
   return absl::OkStatus();
@@ -138,6 +146,12 @@ absl::Status ReadTokenizerConfig(NamedText file, const json& config, TokenizerSe
   absl::Status status = ReadFlag(file.name, config, "add_prefix_space", settings.add_prefix_space);
   status.Update(ReadFlag(file.name, config, "add_bos_token", add_bos_token));
   status.Update(ReadFlag(file.name, config, "add_eos_token", add_eos_token));
+  for (const auto& [key, effect] : kNotFollowed) {
+    std::optional<bool> flag;
+    status.Update(ReadFlag(file.name, config, key, flag));
+    if (!flag.value_or(false)) continue;
+    settings.warnings.push_back(absl::StrCat(file.name, ": ", key, " is not followed: ", effect));
+  }
   settings.add_bos_token = add_bos_token.value_or(false);
   settings.add_eos_token = add_eos_token.value_or(false);
   status.Update(ReadAllSpecials(file.name, config, settings.specials));

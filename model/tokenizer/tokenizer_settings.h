@@ -28,6 +28,7 @@ struct TokenizerSettings {
   bool add_bos_token = false;
   bool add_eos_token = false;
   std::vector<AddedToken> added;  // by ascending id
+  std::vector<std::string> warnings;
   std::vector<Special> specials;  // in the order in which transformers adds them
 
   // True of GPT2Tokenizer and GPT2TokenizerFast.

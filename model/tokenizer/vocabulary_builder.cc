@@ -51,47 +51,44 @@ absl::Status VocabularyBuilder::Place(absl::string_view where, TokenId id, std::
 
 absl::Status VocabularyBuilder::AddAddedToken(absl::string_view where, AddedToken token) {
   if (token.text.empty()) return Malformed(where, "an added token must not be empty");
-  const auto [added, is_new] = added_ids_.emplace(token.text, token.id);
-  if (!is_new) return SameId(where, token.text, token.id, added->second);
-  const auto declared =
-      absl::c_find_if(declared_, [&](const auto& other) { return other.first.text == token.text; });
-  if (declared != declared_.end()) {
-    token.special = true;
-    declared_.erase(declared);
+  const auto [added, is_new] =
+      added_places_.emplace(token.text, static_cast<TokenId>(vocabulary_.added.size()));
+  if (!is_new) {
+    return SameId(where, token.text, token.id, vocabulary_.added[added->second].id);
   }
-  if (absl::Status placed = Place(where, token.id, token.text); !placed.ok()) return placed;
-  vocabulary_.added.push_back(std::move(token));
-  return absl::OkStatus();
+  const auto declared = declared_places_.find(token.text);
+  if (declared != declared_places_.end()) {
+    token.special = true;
+    declared_[declared->second].has_id = true;
+  }
+  vocabulary_.added.push_back(token);
+  return Place(where, token.id, std::move(token.text));
 }
 
 void VocabularyBuilder::DeclareSpecial(AddedToken token, Missing missing) {
-  const auto same = [&](const AddedToken& other) { return other.text == token.text; };
-  if (const auto added = absl::c_find_if(vocabulary_.added, same);
-      added != vocabulary_.added.end()) {
-    added->special = true;
+  if (const auto added = added_places_.find(token.text); added != added_places_.end()) {
+    vocabulary_.added[added->second].special = true;
     return;
   }
-  const auto earlier =
-      absl::c_find_if(declared_, [&](const auto& other) { return same(other.first); });
-  if (earlier == declared_.end()) {
-    declared_.emplace_back(std::move(token), missing);
+  const auto [place, is_new] =
+      declared_places_.emplace(token.text, static_cast<TokenId>(declared_.size()));
+  if (is_new) {
+    declared_.push_back({std::move(token), missing, /*has_id=*/false});
   } else if (missing == Missing::kAdd) {
-    *earlier = {std::move(token), missing};
+    declared_[place->second] = {std::move(token), missing, /*has_id=*/false};
   }
 }
 
 absl::Status VocabularyBuilder::AddToken(absl::string_view where, const std::string& written,
                                          TokenId id) {
   ids_.emplace(written, id);
-  const auto declared =
-      absl::c_find_if(declared_, [&](const auto& other) { return other.first.text == written; });
-  if (declared != declared_.end()) {
-    AddedToken token = declared->first;
+  if (const auto added = added_places_.find(written); added != added_places_.end()) {
+    return SameId(where, written, id, vocabulary_.added[added->second].id);
+  }
+  if (const auto declared = declared_places_.find(written); declared != declared_places_.end()) {
+    AddedToken token = declared_[declared->second].token;
     token.id = id;
     return AddAddedToken(where, std::move(token));
-  }
-  if (const auto added = added_ids_.find(written); added != added_ids_.end()) {
-    return SameId(where, written, id, added->second);
   }
   absl::StatusOr<std::string> bytes = BytesFromAlphabet(written);
   if (!bytes.ok()) {
@@ -123,19 +120,25 @@ absl::Status VocabularyBuilder::AddMerge(absl::string_view where, absl::string_v
 
 TokenId VocabularyBuilder::IdOf(absl::string_view text) const {
   if (const auto found = ids_.find(text); found != ids_.end()) return found->second;
-  const auto added = added_ids_.find(text);
-  return added == added_ids_.end() ? kNoToken : added->second;
+  const auto added = added_places_.find(text);
+  return added == added_places_.end() ? kNoToken : vocabulary_.added[added->second].id;
 }
 
 absl::Status VocabularyBuilder::PlaceDeclared(absl::string_view where) {
-  for (const auto& [token, missing] : std::exchange(declared_, {})) {
-    if (missing == Missing::kLeaveOut) continue;
-    AddedToken with_id = token;
+  for (const Declared& declared : declared_) {
+    if (declared.has_id || declared.missing == Missing::kLeaveOut) continue;
+    AddedToken with_id = declared.token;
     with_id.id = static_cast<TokenId>(vocabulary_.tokens.size());
     absl::Status added = AddAddedToken(where, std::move(with_id));
     if (!added.ok()) return added;
   }
   return absl::OkStatus();
+}
+
+const std::string* VocabularyBuilder::LeftOut() const {
+  const auto left_out =
+      absl::c_find_if(declared_, [](const Declared& declared) { return !declared.has_id; });
+  return left_out == declared_.end() ? nullptr : &left_out->token.text;
 }
 
 const AddedToken* VocabularyBuilder::FirstAfterGap() const {
@@ -163,13 +166,19 @@ absl::StatusOr<Vocabulary> VocabularyBuilder::Finish(absl::string_view where) {
   return std::exchange(*this, {}).vocabulary_;
 }
 
-void WarnOfGap(absl::string_view where, const VocabularyBuilder& builder,
+void WarnOfIds(absl::string_view where, const VocabularyBuilder& builder,
                std::vector<std::string>& warnings) {
-  const AddedToken* token = builder.FirstAfterGap();
-  if (token == nullptr) return;
-  warnings.push_back(
-      absl::StrCat(where, ": the added token ", Quoted(token->text), " has the id ", token->id,
-                   " that the file gives it; tokenizers would give it the next one that is free"));
+  if (const AddedToken* token = builder.FirstAfterGap()) {
+    warnings.push_back(absl::StrCat(
+        where, ": the added token ", Quoted(token->text), " has the id ", token->id,
+        " that the file gives it; tokenizers would give it the next one that is free"));
+  }
+  if (const std::string* text = builder.LeftOut()) {
+    warnings.push_back(absl::StrCat(
+        where, ": the vocabulary lacks ", Quoted(*text),
+        ", a special token of GPT2Tokenizer, and here it is text; transformers gives it the next "
+        "id"));
+  }
 }
 
 }  // namespace cascade::model

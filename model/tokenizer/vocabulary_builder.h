@@ -56,6 +56,9 @@ class VocabularyBuilder {
   // The id of the token with this text, in the byte alphabet or added; kNoToken if there is none.
   TokenId IdOf(absl::string_view text) const;
 
+  // The text of a declared token that was left out; null if there is none. After PlaceDeclared.
+  const std::string* LeftOut() const;
+
   // The first added token whose id is not the next one after the vocabulary and the added tokens
   // before it; null if there is none. `tokenizers` gives it the next one instead.
   const AddedToken* FirstAfterGap() const;
@@ -72,17 +75,26 @@ class VocabularyBuilder {
   // The standard map, whose state is good after an insertion that found no memory; Abseil's is not.
   using Ids = std::unordered_map<std::string, TokenId, TextHash, std::equal_to<>>;
 
+  // A token that is special wherever it gets its id from.
+  struct Declared {
+    AddedToken token;
+    Missing missing;
+    bool has_id;
+  };
+
   absl::Status Place(absl::string_view where, TokenId id, std::string bytes);
 
   Vocabulary vocabulary_;
-  std::vector<bool> taken_;                               // [vocab_size]
-  Ids ids_;                                               // by the token in the byte alphabet
-  Ids added_ids_;                                         // by the token's text
-  std::vector<std::pair<AddedToken, Missing>> declared_;  // that have no id yet
+  std::vector<bool> taken_;  // [vocab_size]
+  Ids ids_;                  // by the token in the byte alphabet
+  Ids added_places_;         // in vocabulary_.added, by the token's text
+  std::vector<Declared> declared_;
+  Ids declared_places_;  // in declared_, by the token's text
 };
 
-// Adds a sentence to `warnings` if an added token has another id than `tokenizers` would give it.
-void WarnOfGap(absl::string_view where, const VocabularyBuilder& builder,
+// Adds a sentence to `warnings` if an added token has another id than `tokenizers` would give it,
+// and one if a declared token was left out.
+void WarnOfIds(absl::string_view where, const VocabularyBuilder& builder,
                std::vector<std::string>& warnings);
 
 }  // namespace cascade::model

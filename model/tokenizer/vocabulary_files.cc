@@ -94,6 +94,7 @@ absl::StatusOr<TokenizerParts> ParseVocabularyFiles(NamedText vocab_json, NamedT
                      "; without a tokenizer.json only GPT2Tokenizer's rules are known"));
   }
   TokenizerParts parts;
+  parts.warnings = settings.warnings;
   VocabularyBuilder builder;
   absl::Status status = settings.Declare(vocab_json.name, builder);
   if (!status.ok()) return status;
@@ -108,7 +109,7 @@ absl::StatusOr<TokenizerParts> ParseVocabularyFiles(NamedText vocab_json, NamedT
     status = AppendRole(vocab_json.name, "eos_token", settings, builder, parts.rules.suffix);
     if (!status.ok()) return status;
   }
-  WarnOfGap(vocab_json.name, builder, parts.warnings);
+  WarnOfIds(vocab_json.name, builder, parts.warnings);
   absl::StatusOr<Vocabulary> vocabulary = builder.Finish(vocab_json.name);
   if (!vocabulary.ok()) return vocabulary.status();
   parts.vocabulary = *std::move(vocabulary);

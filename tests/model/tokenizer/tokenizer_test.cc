@@ -173,6 +173,33 @@ TEST(TokenizerTest, NoneEncodesNothingAndDecodesToNothing) {
   EXPECT_EQ(none.Decode(std::vector<TokenId>{1, 2}), "");
 }
 
+TEST(TokenizerTest, WarnsOfWhatItDoesNotFollow) {
+  const testing::ScopedFolder folder("warnings");
+  folder.Write("vocab.json", testing::TinyVocab({}).dump());
+  folder.Write("merges.txt", testing::TinyMerges({}));
+  folder.Write("tokenizer_config.json",
+               R"({"clean_up_tokenization_spaces": true, "split_special_tokens": false})");
+  EXPECT_THAT(LoadOrDie(folder.path()).warnings(),
+              ElementsAre(HasSubstr("clean_up_tokenization_spaces is not followed"),
+                          HasSubstr("the vocabulary lacks \"<|endoftext|>\"")));
+}
+
+TEST(TokenizerTest, ReadsManySpecialTokens) {
+  nlohmann::json names = nlohmann::json::array();
+  nlohmann::json vocab = testing::TinyVocab({});
+  for (int i = 0; i < 20'000; ++i) names.push_back(absl::StrCat("<", i, ">"));
+  for (int i = 0; i < 50'000; ++i) vocab[absl::StrCat("w", i)] = 256 + i;
+  const testing::ScopedFolder folder("many");
+  folder.Write("vocab.json", vocab.dump());
+  folder.Write("merges.txt", testing::TinyMerges({}));
+  folder.Write("tokenizer_config.json",
+               nlohmann::json{{"additional_special_tokens", names}}.dump());
+  const Tokenizer tokenizer = LoadOrDie(folder.path());
+  EXPECT_EQ(tokenizer.vocab_size(), 256U + 50'000 + 20'000);
+  EXPECT_THAT(Encode(tokenizer, "<0><19999>", SpecialTokens::kAsToken),
+              ElementsAre(50'256, 70'255));
+}
+
 TEST(TokenizerTest, RefusesAVocabularyOfAnotherClassOfTokenizers) {
   const testing::ScopedFolder folder("class");
   folder.Write("vocab.json", testing::TinyVocab({}).dump());
