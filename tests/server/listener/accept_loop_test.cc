@@ -186,29 +186,32 @@ int LimitThatLeaves(int count) {
   return limit;
 }
 
+// The descriptors that this process has open, none of which this takes.
+int OpenDescriptors() {
+  int open = 0;
+  for (int fd = 0; fd < 1000; ++fd) open += fcntl(fd, F_GETFD) == -1 ? 0 : 1;
+  return open;
+}
+
 TEST_F(AcceptLoopTest, RefusesWithoutDescriptorsAndLetsInOnceThereAreSome) {
   Start({.total = 100, .per_peer = 100});
   // Each client that is let in takes three of them, since all ends are in this process; a fourth
   // client takes the last.
   const DescriptorLimitForNow few(LimitThatLeaves(10));
+  int open = OpenDescriptors();
   std::vector<RawConnection> let_in;
   for (;;) {
     RawConnection client(tcp());
     if (!IsGreeted(client)) break;
     let_in.push_back(std::move(client));
+    open += 3;
+    while (OpenDescriptors() != open) std::this_thread::yield();  // handing it over takes one more
   }
   EXPECT_GE(let_in.size(), 2U);
   EXPECT_FALSE(IsGreeted(RawConnection(tcp())));  // refused at once, again and again
   for (std::size_t i = 0; i < let_in.size(); ++i) transport_.EndOne();
   let_in.clear();
   WaitUntilLetIn(tcp());
-}
-
-// The descriptors that this process has open, none of which this takes.
-int OpenDescriptors() {
-  int open = 0;
-  for (int fd = 0; fd < 1000; ++fd) open += fcntl(fd, F_GETFD) == -1 ? 0 : 1;
-  return open;
 }
 
 TEST_F(AcceptLoopTest, WithoutDescriptorsToRefuseWithItWaitsForThem) {
