@@ -232,8 +232,9 @@ TEST(OptionsTest, ReadsSizes) {
 }
 
 TEST(OptionsTest, RefusesWhatIsNoSize) {
-  for (const char* text : {"", "1i", "1iB", "i", "1KMiB", "1MK", "0", "-1", "+1", " 1", "1 MiB", "1.5GiB",
-                           "GiB", "1GB", "1mib", "99999999999TiB", "18446744073709551616"}) {
+  for (const char* text :
+       {"", "1i", "1iB", "i", "1KMiB", "1MK", "0", "-1", "+1", " 1", "1 MiB", "1.5GiB", "GiB",
+        "1GB", "1mib", "99999999999TiB", "18446744073709551616"}) {
     EXPECT_THAT(ParseByteSize(text), IsInvalid({"is not a size"})) << text;
   }
 }
