@@ -6,6 +6,7 @@ LISTEN ?= localhost:50051
 ARGS   ?=
 JOBS   ?= $(shell nproc)
 PREFIX ?= /usr/local
+RELEASE ?= bookworm
 
 # Brings the packages that are missing. INSTALL=true for who looks after them by other means.
 INSTALL ?= scripts/install_packages.sh
@@ -18,7 +19,7 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help build run install deb test checkpoints asan tsan aarch64 soak hostile bench bench-peers \
-        bench-load format lint ci readme-test image-test deb-test manifests-test fresh-test \
+        bench-load format lint ci readme-test proto-lint image-test deb-test manifests-test fresh-test \
         modern-test clean
 
 help:  ## Show this
@@ -107,7 +108,11 @@ ci:  ## All that a change must pass: format, includes, release, asan, tsan and a
 
 readme-test: build  ## Run every command of the README (Python and grpcurl need pip and go)
 	scripts/install_clients.sh build/clients
-	PATH="$(CURDIR)/build/clients/bin:$$PATH" scripts/readme_test.sh build/bin grpcurl python
+	PATH="$(CURDIR)/build/clients/bin:$$PATH" scripts/readme_test.sh build/bin grpcurl python go
+
+proto-lint:  ## Check the contract with buf's standard rules (needs pip and go)
+	scripts/install_clients.sh build/clients
+	build/clients/bin/buf lint proto
 
 image-test:  ## Build the container image, run it locked down, and talk to it
 	scripts/image_test.sh
@@ -118,8 +123,8 @@ deb-test: deb  ## Install the Debian package in a bare Debian 12, and run it (ne
 manifests-test:  ## Check the Kubernetes manifests against the API's types (needs npm)
 	scripts/manifests_test.sh
 
-fresh-test:  ## make run and make test from a clone in a bare Debian 12 (needs root and mmdebstrap)
-	scripts/fresh_test.sh
+fresh-test:  ## make run and make test in a bare RELEASE: bookworm, trixie, noble (needs root and mmdebstrap)
+	JOBS=$(JOBS) scripts/fresh_test.sh $(RELEASE)
 
 modern-test:  ## Build and test on the gRPC of Debian's experimental suite (needs root and mmdebstrap)
 	JOBS=$(JOBS) scripts/modern_test.sh

@@ -1,12 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# make run and make test, as the README has them, from a clone in a Debian 12 where nothing is
-# installed but make. Takes this machine's apt sources. As root, with mmdebstrap; needs 4 GB of disk.
+# make run and make test, as the README has them, from a clone in a Debian or Ubuntu where nothing is
+# installed but make. As root, with mmdebstrap; needs 4 GB of disk. Takes this machine's apt sources for
+# its own release, and the distribution's own mirror for another; Ubuntu's needs Ubuntu's keyring in
+# /usr/share/keyrings.
 #
-#   fresh_test.sh [TARGET]    make TARGET instead of `make test`; JOBS from the environment bounds it
+#   fresh_test.sh [RELEASE [TARGET]]    bookworm, trixie or noble; make TARGET instead of `make test`
+#
+# JOBS from the environment bounds the parallel jobs of make.
 set -eu
 cd "$(dirname "$0")/.."
-target=${1:-test}
+release=${1:-bookworm}
+target=${2:-test}
 port=$((20000 + $$ % 20000))
 root=$(mktemp -d /var/tmp/cascade-fresh.XXXXXX)
 server=
@@ -25,12 +30,25 @@ trap cleanup EXIT
 enter() { exec chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root ${JOBS:+"JOBS=$JOBS"} "$@"; }
 inside() { (enter "$@"); }
 
-step 'a bare Debian 12'
-sources=/etc/apt/sources.list.d/debian.sources
-[ -e "$sources" ] || sources=/etc/apt/sources.list
-mmdebstrap --quiet --variant=minbase --mode=root --include=make \
-  --aptopt='Acquire::Check-Valid-Until "false"' --aptopt='Acquire::Languages "none"' \
-  bookworm "$root" "$sources"
+# bare [SOURCES]: the release, from these apt sources or from its own mirror.
+bare() {
+  components=main
+  [ "$release" != noble ] || components=main,universe
+  # With an input that is empty, mmdebstrap would read no sources from it.
+  mmdebstrap --quiet --variant=minbase --mode=root --include=make --components="$components" \
+    --aptopt='Acquire::Check-Valid-Until "false"' --aptopt='Acquire::Languages "none"' \
+    "$release" "$root" "$@" < /dev/null
+}
+
+step "a bare $release"
+# shellcheck disable=SC1091  # not in this repository
+if [ "$(. /etc/os-release && echo "${VERSION_CODENAME:-}")" != "$release" ]; then
+  bare
+elif [ -e /etc/apt/sources.list.d/debian.sources ]; then
+  bare /etc/apt/sources.list.d/debian.sources
+else
+  bare /etc/apt/sources.list
+fi
 cp /etc/resolv.conf "$root/etc/resolv.conf"
 mount -t proc proc "$root/proc"
 mount --bind /dev "$root/dev"

@@ -1,14 +1,22 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Brings what the README shows and Debian does not have into FOLDER/bin: grpcurl, built from its Go module,
-# and a Python with grpcio-tools and matplotlib. Versions are pinned. Does nothing if they are there.
+# and a Python with grpcio-tools and matplotlib; and buf, which checks the contract. Versions are pinned.
+# Does nothing if they are there.
 set -eu
 mkdir -p "$1/bin"
 folder=$(cd "$1" && pwd)
 
+install_go_program() {
+  command -v go > /dev/null || { echo "install_clients: $1 needs go" >&2; exit 1; }
+  GOBIN="$folder/bin" go install "$1"
+}
+
 if [ ! -x "$folder/bin/grpcurl" ]; then
-  command -v go > /dev/null || { echo 'install_clients: grpcurl needs go' >&2; exit 1; }
-  GOBIN="$folder/bin" go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3
+  install_go_program github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3
+fi
+if [ ! -x "$folder/bin/buf" ]; then
+  install_go_program github.com/bufbuild/buf/cmd/buf@v1.75.0
 fi
 if ! "$folder/bin/python3" -c 'import grpc_tools, matplotlib' 2> /dev/null; then
   python3 -m venv "$folder"

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Installs the Debian 12 or Ubuntu 24.04 packages of some groups; does nothing, quickly, if all are there.
+# Installs the packages of some groups, on Debian 12 or 13 or Ubuntu 24.04; does nothing, quickly, if all
+# are there.
 #
 #   install_packages.sh GROUP...    build, test, package, sanitize, lint, bench, peers, aarch64, cache
 set -eu
@@ -24,9 +25,10 @@ packages_of() {
     sanitize)
       case $(system_name) in
         ubuntu*) echo clang llvm libclang-rt-18-dev ;;
+        'debian 13') echo clang llvm libclang-rt-19-dev ;;
         *) echo clang llvm libclang-rt-14-dev ;;
       esac ;;
-    lint) echo clang-format clang-tidy git shellcheck ;;
+    lint) echo clang-format clang-tidy git shellcheck zsh fish ;;
     bench) echo libbenchmark-dev ;;
     peers) echo python3 python3-venv python3-dev ;;
     cache) echo ccache ;;
@@ -65,8 +67,8 @@ missing=$(missing_of $packages)
 [ -n "$missing" ] || exit 0
 
 case $(system_name) in
-  'debian 12' | 'ubuntu 24.04') ;;
-  *) say "this is $(system_name); known to work are debian 12 and ubuntu 24.04. Trying." ;;
+  'debian 12' | 'debian 13' | 'ubuntu 24.04') ;;
+  *) say "this is $(system_name); known to work are debian 12 and 13, and ubuntu 24.04. Trying." ;;
 esac
 say "installing $(echo "$missing" | tr '\n' ' ')"
 as_root apt-get update -qq

@@ -4,8 +4,9 @@
 #
 #   readme_test.sh BIN [NEED...]
 #
-# BIN holds cascade-server and cascade. Tested are the code blocks that are marked: "```sh test" or
-# "```python test"; one marked "needs=X" too, if X is among NEED (grpcurl, python).
+# BIN holds cascade-server and cascade. Tested are the code blocks that are marked: "```sh test",
+# "```python test" or "```go test"; one marked "needs=X" too, if X is among NEED (grpcurl, python, go).
+# A block of Go is a file, which its first line names; the block behind it runs it.
 #
 # The blocks say localhost:50051 and build/bin. So that the test disturbs nobody, it runs them in a
 # folder where build/bin is BIN, and the server listens elsewhere: cascade hears it from the
@@ -23,13 +24,13 @@ trap 'stop_server || true; rm -rf "$work"' EXIT
 # Writes each marked block to $work/block-NN.LANGUAGE; its first line names the need, if there is one.
 extract() {
   awk -v out="$work/block-" '
-    /^```(sh|python) test/ {
+    /^```(sh|python|go) test/ {
       need = $0
       if (!sub(/.*needs=/, "", need)) need = ""
       language = $1
       sub(/^```/, "", language)
       file = sprintf("%s%02d.%s", out, ++blocks, language)
-      print "# " need > file
+      print need > file
       next
     }
     /^```/ { file = "" }
@@ -39,16 +40,17 @@ extract() {
 
 # run FILE: one block, or says that it is left out.
 run() {
-  need=$(sed -n '1s/^# //p' "$1")
+  need=$(sed -n 1p "$1")
   if [ -n "$need" ] && [ "${needs#* "$need" }" = "$needs" ]; then
     echo "== ${1##*/} is left out: it needs $need"
     return
   fi
-  sed "s/localhost:50051/$CASCADE_SERVER/g" "$1" > "$work/block"
+  sed "1d; s/localhost:50051/$CASCADE_SERVER/g" "$1" > "$work/block"
   printf '== %s\n' "${1##*/}"
   sed 1d "$1"
   case $1 in
     *.sh) (cd "$work/folder" && sh -eu "$work/block") ;;
+    *.go) cp "$work/block" "$work/folder/$(sed -n '1s|^// ||p' "$work/block")" ;;
     *.python) (cd "$work/folder" && PYTHONPATH=build/python python3 "$work/block") ;;
   esac
 }

@@ -10,6 +10,7 @@
 #include "absl/algorithm/container.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "server/cgroup.h"
 
@@ -23,10 +24,10 @@ constexpr mode_t kMaxFileMode = 0777;
 
 }  // namespace
 
-absl::Status SetSeconds(absl::string_view flag, std::int32_t value, std::int32_t least,
+absl::Status SetSeconds(absl::string_view flag, const std::string& text, std::int32_t least,
                         absl::Duration& out) {
   std::size_t seconds = 0;
-  absl::Status status = SetCount(flag, value, {least, kMaxSeconds}, seconds);
+  absl::Status status = SetCount(flag, text, {least, kMaxSeconds}, seconds, "a number of seconds");
   out = absl::Seconds(seconds);
   return status;
 }
@@ -65,7 +66,10 @@ absl::Status SetByteSize(absl::string_view flag, const std::string& text,
                          std::optional<std::uint64_t>& out) {
   if (text == "auto") return absl::OkStatus();
   const absl::StatusOr<std::uint64_t> bytes = ParseByteSize(text);
-  if (!bytes.ok()) return FlagError(flag, text, "auto or a size such as 256MiB");
+  if (!bytes.ok())
+    return FlagError(flag, text,
+                     "auto or a size such as 1048576, 512M or 2GiB (the units are "
+                     "those of 1024; GB is not taken)");
   out = *bytes;
   return absl::OkStatus();
 }

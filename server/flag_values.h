@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
@@ -51,11 +52,13 @@ struct CountRange {
   std::int32_t most;
 };
 
-// A number from range.least to range.most.
+// A number from range.least to range.most. The error says that it must be `what` from ... to ...
 template <typename Number>
-absl::Status SetCount(absl::string_view flag, std::int32_t value, CountRange range, Number& out) {
-  if (value < range.least || value > range.most) {
-    return FlagError(flag, value, absl::StrCat("from ", range.least, " to ", range.most));
+absl::Status SetCount(absl::string_view flag, const std::string& text, CountRange range,
+                      Number& out, absl::string_view what = "a number") {
+  std::int32_t value = 0;
+  if (!absl::SimpleAtoi(text, &value) || value < range.least || value > range.most) {
+    return FlagError(flag, text, absl::StrCat(what, " from ", range.least, " to ", range.most));
   }
   out = static_cast<Number>(value);
   return absl::OkStatus();
@@ -69,7 +72,7 @@ absl::Status SetCountOrAuto(absl::string_view flag, const std::string& text, Cou
 absl::Status SetFileMode(absl::string_view flag, const std::string& text, mode_t& out);
 
 // A number of seconds, from `least` to a day's.
-absl::Status SetSeconds(absl::string_view flag, std::int32_t value, std::int32_t least,
+absl::Status SetSeconds(absl::string_view flag, const std::string& text, std::int32_t least,
                         absl::Duration& out);
 
 // "auto", one for each CPU that this process may use, or a number from 1 to 1024.

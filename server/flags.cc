@@ -28,9 +28,9 @@ ABSL_FLAG(
     "Connections of one peer at the same time: of an IPv4 address, an IPv6 network (/64), or\n"
     "an account at a Unix socket. auto: half of --max_connections. Behind one proxy, name as\n"
     "many as --max_connections.");
-ABSL_FLAG(std::int32_t, handshake_seconds, 20,
+ABSL_FLAG(std::string, handshake_seconds, "20",
           "Seconds that a client may take from connecting to its first HTTP/2 frame.");
-ABSL_FLAG(std::int32_t, idle_connection_seconds, 1800,
+ABSL_FLAG(std::string, idle_connection_seconds, "1800",
           "Seconds after which a connection without a call is closed; clients connect again with\n"
           "their next call. 0: never.");
 ABSL_FLAG(
@@ -65,14 +65,14 @@ ABSL_FLAG(
     "the\n"
     "same bytes and halve what attention costs at length, for results that differ a little: f16\n"
     "less than bf16. Arithmetic is always float32.");
-ABSL_FLAG(std::int32_t, max_running, 64, "Sequences that are generated at the same time.");
-ABSL_FLAG(std::int32_t, max_queued, 256,
+ABSL_FLAG(std::string, max_running, "64", "Sequences that are generated at the same time.");
+ABSL_FLAG(std::string, max_queued, "256",
           "Requests that may wait beyond those; more are refused with RESOURCE_EXHAUSTED.");
 ABSL_FLAG(
-    std::int32_t, step_tokens, 256,
+    std::string, step_tokens, "256",
     "Tokens of one model step, at least --max_running. More speeds long prompts up; fewer let\n"
     "running streams wait less for them.");
-ABSL_FLAG(std::int32_t, max_queued_tokens, 1 << 20,
+ABSL_FLAG(std::string, max_queued_tokens, "1048576",
           "Prompt tokens that may wait; more are refused with RESOURCE_EXHAUSTED.");
 ABSL_FLAG(
     std::string, call_memory_bytes, "auto",
@@ -92,13 +92,13 @@ ABSL_FLAG(bool, kv_overcommit, false,
 ABSL_FLAG(bool, speculate, true,
           "Draft tokens ahead where a text repeats itself, and verify them in one step. Never\n"
           "changes a result.");
-ABSL_FLAG(std::int32_t, max_priority, 0,
+ABSL_FLAG(std::string, max_priority, "0",
           "Highest priority that a request may ask for, up to 1000.");
-ABSL_FLAG(std::int32_t, priority_ageing_seconds, 10,
+ABSL_FLAG(std::string, priority_ageing_seconds, "10",
           "Seconds of waiting that raise a request by one priority, so that none starves.");
-ABSL_FLAG(std::int32_t, stalled_reader_seconds, 30,
+ABSL_FLAG(std::string, stalled_reader_seconds, "30",
           "Seconds that a client may leave its answer unread; then the call ends with ABORTED.");
-ABSL_FLAG(std::int32_t, worker_hang_seconds, 60,
+ABSL_FLAG(std::string, worker_hang_seconds, "60",
           "While a model step takes longer than this, health is NOT_SERVING.");
 ABSL_FLAG(
     std::string, generation_config, "auto",
@@ -107,7 +107,7 @@ ABSL_FLAG(
 ABSL_FLAG(
     std::string, simd, "auto",
     "Instructions of the kernels: auto, avx512, avx2, neon or scalar. Never changes a result.");
-ABSL_FLAG(std::int32_t, drain_seconds, 20,
+ABSL_FLAG(std::string, drain_seconds, "20",
           "After SIGTERM or SIGINT, how long running streams may go on before they are ended with\n"
           "UNAVAILABLE. A second signal ends them at once.");
 ABSL_FLAG(std::string, log_level, "info",

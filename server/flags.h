@@ -3,7 +3,6 @@
 // options.cc reads them.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -17,8 +16,8 @@ ABSL_DECLARE_FLAG(std::vector<std::string>, listen);
 ABSL_DECLARE_FLAG(std::string, unix_socket_mode);
 ABSL_DECLARE_FLAG(std::string, max_connections);
 ABSL_DECLARE_FLAG(std::string, max_connections_per_peer);
-ABSL_DECLARE_FLAG(std::int32_t, handshake_seconds);
-ABSL_DECLARE_FLAG(std::int32_t, idle_connection_seconds);
+ABSL_DECLARE_FLAG(std::string, handshake_seconds);
+ABSL_DECLARE_FLAG(std::string, idle_connection_seconds);
 ABSL_DECLARE_FLAG(std::string, weights);
 ABSL_DECLARE_FLAG(std::string, threads);
 ABSL_DECLARE_FLAG(bool, pin_threads);
@@ -26,21 +25,21 @@ ABSL_DECLARE_FLAG(std::string, packed_weights_cache);
 ABSL_DECLARE_FLAG(std::string, memory_bytes);
 ABSL_DECLARE_FLAG(std::string, kv_cache_bytes);
 ABSL_DECLARE_FLAG(std::string, kv_cache_type);
-ABSL_DECLARE_FLAG(std::int32_t, max_running);
-ABSL_DECLARE_FLAG(std::int32_t, max_queued);
-ABSL_DECLARE_FLAG(std::int32_t, step_tokens);
-ABSL_DECLARE_FLAG(std::int32_t, max_queued_tokens);
+ABSL_DECLARE_FLAG(std::string, max_running);
+ABSL_DECLARE_FLAG(std::string, max_queued);
+ABSL_DECLARE_FLAG(std::string, step_tokens);
+ABSL_DECLARE_FLAG(std::string, max_queued_tokens);
 ABSL_DECLARE_FLAG(std::string, call_memory_bytes);
 ABSL_DECLARE_FLAG(bool, prefix_cache);
 ABSL_DECLARE_FLAG(bool, report_cached_tokens);
 ABSL_DECLARE_FLAG(bool, kv_overcommit);
 ABSL_DECLARE_FLAG(bool, speculate);
-ABSL_DECLARE_FLAG(std::int32_t, max_priority);
-ABSL_DECLARE_FLAG(std::int32_t, priority_ageing_seconds);
-ABSL_DECLARE_FLAG(std::int32_t, stalled_reader_seconds);
-ABSL_DECLARE_FLAG(std::int32_t, worker_hang_seconds);
+ABSL_DECLARE_FLAG(std::string, max_priority);
+ABSL_DECLARE_FLAG(std::string, priority_ageing_seconds);
+ABSL_DECLARE_FLAG(std::string, stalled_reader_seconds);
+ABSL_DECLARE_FLAG(std::string, worker_hang_seconds);
 ABSL_DECLARE_FLAG(std::string, generation_config);
 ABSL_DECLARE_FLAG(std::string, simd);
-ABSL_DECLARE_FLAG(std::int32_t, drain_seconds);
+ABSL_DECLARE_FLAG(std::string, drain_seconds);
 ABSL_DECLARE_FLAG(std::string, log_level);
 ABSL_DECLARE_FLAG(std::string, log_format);

@@ -26,6 +26,7 @@
 #include "model/source/model_source.h"
 #include "model/weights/file_memory.h"
 #include "model/weights/gpt2_weights.h"
+#include "server/cgroup.h"
 #include "server/engine/affinity.h"
 #include "server/engine/clock.h"
 #include "server/model_files.h"
@@ -143,6 +144,12 @@ void LogLoaded(const ModelInfo& info, const Options& options, absl::Duration too
        {"kv_cache_bytes", blocks * model::KvCache::BytesPerBlock(info.config, info.cache_type)},
        {"kv_cache_tokens", info.cache_positions},
        {"n_ctx", info.config.n_ctx}});
+  const std::size_t cpus = CpuLimit();
+  if (options.threads == 1 && cpus > 1) {
+    Log(LogLevel::kInfo,
+        "one CPU runs the model; --threads=auto takes all, and gives the same text",
+        {{"cpus", cpus}});
+  }
   LogWarnings(info.name, info.config.warnings);
   LogWarnings(info.name, info.defaults.warnings);
   LogWarnings(info.name, weights.warnings);

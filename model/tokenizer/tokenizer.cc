@@ -66,6 +66,24 @@ absl::StatusOr<TokenizerSettings> ReadSettings(const std::filesystem::path& fold
   return ParseTokenizerSettings({config->named(), map->named(), added->named()});
 }
 
+// What a folder without the files that are read has of a tokenizer; empty if nothing is known.
+std::string WhatIsThereInstead(const std::filesystem::path& folder) {
+  static constexpr std::pair<const char*, const char*> kOthers[] = {
+      {"vocab.txt", "a WordPiece vocabulary, as BERT has; it is no byte-level BPE"},
+      {"tokenizer.model", "a SentencePiece model; it is no byte-level BPE"},
+      {"spiece.model", "a SentencePiece model; it is no byte-level BPE"},
+      {"sentencepiece.bpe.model", "a SentencePiece model; it is no byte-level BPE"},
+      {"encoder.json", "OpenAI's name for vocab.json; vocab.bpe is its name for merges.txt"},
+      {"vocab.bpe", "OpenAI's name for merges.txt; encoder.json is its name for vocab.json"}};
+  std::error_code ignored;
+  for (const auto& [name, what] : kOthers) {
+    if (std::filesystem::exists(folder / name, ignored)) {
+      return absl::StrCat("; there is ", name, ", ", what);
+    }
+  }
+  return "";
+}
+
 absl::StatusOr<TokenizerParts> ReadParts(const std::filesystem::path& folder) {
   const absl::StatusOr<OptionalFile> tokenizer = ReadIfThere(folder / "tokenizer.json");
   if (!tokenizer.ok()) return tokenizer.status();
@@ -76,7 +94,8 @@ absl::StatusOr<TokenizerParts> ReadParts(const std::filesystem::path& folder) {
   if (!tokenizer->text && (!vocab->text || !merges->text)) {
     return absl::NotFoundError(absl::StrCat(folder.string(),
                                             " has neither tokenizer.json nor vocab.json and "
-                                            "merges.txt"));
+                                            "merges.txt",
+                                            WhatIsThereInstead(folder)));
   }
   const absl::StatusOr<TokenizerSettings> settings = ReadSettings(folder);
   if (!settings.ok()) return settings.status();

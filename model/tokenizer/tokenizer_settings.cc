@@ -152,6 +152,16 @@ absl::Status ReadTokenizerConfig(NamedText file, const json& config, TokenizerSe
     if (!flag.value_or(false)) continue;
     settings.warnings.push_back(absl::StrCat(file.name, ": ", key, " is not followed: ", effect));
   }
+  if (const auto errors = config.find("errors");
+      errors != config.end() && errors->is_string() && *errors != "replace") {
+    settings.warnings.push_back(absl::StrCat(
+        file.name, ": errors=", Shown(*errors),
+        " is not followed: bytes that are not UTF-8 show as U+FFFD, as with \"replace\""));
+  }
+  if (const auto code = config.find("auto_map"); code != config.end() && !code->is_null()) {
+    settings.warnings.push_back(absl::StrCat(
+        file.name, ": auto_map is not followed: code of the tokenizer's own is not run"));
+  }
   settings.add_bos_token = add_bos_token.value_or(false);
   settings.add_eos_token = add_eos_token.value_or(false);
   status.Update(ReadAllSpecials(file.name, config, settings.specials));

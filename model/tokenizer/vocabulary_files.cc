@@ -9,6 +9,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "model/json_document.h"
 #include "model/tokenizer/vocabulary_builder.h"
 #include "nlohmann/json.hpp"
@@ -49,6 +50,7 @@ absl::string_view TakeLine(absl::string_view& text) {
 
 absl::Status AddMerges(NamedText merges_txt, VocabularyBuilder& builder) {
   absl::string_view rest = merges_txt.text;
+  absl::ConsumePrefix(&rest, "\xEF\xBB\xBF");  // a byte order mark
   for (std::size_t number = 1; !rest.empty(); ++number) {
     const absl::string_view line = TakeLine(rest);
     if (number == 1 && line.substr(0, 8) == "#version") continue;

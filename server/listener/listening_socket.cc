@@ -137,9 +137,11 @@ bool IsLive(const sockaddr_un& name) {
          errno == EAGAIN;  // one that has not accepted the connections before this
 }
 
-void RemoveSocketFile(const std::string& path) {
+// Removes the file that a server before left behind. False if there is something else.
+bool RemoveSocketFile(const std::string& path) {
   struct stat status = {};
-  if (stat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode)) unlink(path.c_str());
+  if (lstat(path.c_str(), &status) != 0) return true;
+  return S_ISSOCK(status.st_mode) && unlink(path.c_str()) == 0;
 }
 
 // `why` is empty if the result is valid.
@@ -155,7 +157,10 @@ FileDescriptor ListenOnUnix(const std::string& path, mode_t mode, std::string& w
     why = Reason(EADDRINUSE);
     return FileDescriptor();
   }
-  RemoveSocketFile(path);
+  if (!RemoveSocketFile(path)) {
+    why = "there is something else than a socket";
+    return FileDescriptor();
+  }
   FileDescriptor socket = NewSocket(AF_UNIX);
   // The file gets the socket's mode less the umask, and then all of the mode: it is never open to
   // more accounts than it will be.

@@ -10,6 +10,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "nlohmann/json.hpp"
 #include "server/observability/log_sink.h"
@@ -60,7 +61,7 @@ void AppendJson(const LogField& field, std::string& line) {
                   "\":", field.is_text() ? Quoted(field.value()) : field.value());
 }
 
-std::string RenderFields(LogFormat format, std::initializer_list<LogField> fields) {
+std::string RenderFields(LogFormat format, absl::Span<const LogField> fields) {
   std::string line;
   for (const LogField& field : fields) {
     format == LogFormat::kJson ? AppendJson(field, line) : AppendText(field, line);
@@ -99,7 +100,7 @@ void StartLogging(const LogOptions& options) {
   spdlog::set_default_logger(std::move(logger));
 }
 
-void Log(LogLevel level, absl::string_view message, std::initializer_list<LogField> fields) {
+void Log(LogLevel level, absl::string_view message, absl::Span<const LogField> fields) {
   spdlog::logger& logger = *spdlog::default_logger_raw();
   if (!logger.should_log(ToSpdlog(level))) return;
   LogSink* const sink = StartedSink();
@@ -112,7 +113,7 @@ void Log(LogLevel level, absl::string_view message, std::initializer_list<LogFie
   Write(logger, level, event);
 }
 
-void LogEach(LogLevel level, absl::string_view message, std::initializer_list<LogField> fields) {
+void LogEach(LogLevel level, absl::string_view message, absl::Span<const LogField> fields) {
   spdlog::logger& logger = *spdlog::default_logger_raw();
   if (!logger.should_log(ToSpdlog(level))) return;
   Write(logger, level, RenderEvent(FormatOf(logger), message, fields));
@@ -131,7 +132,7 @@ void WriteLastLine(absl::string_view line) {
 }
 
 std::string RenderEvent(LogFormat format, absl::string_view message,
-                        std::initializer_list<LogField> fields) {
+                        absl::Span<const LogField> fields) {
   return absl::StrCat(format == LogFormat::kJson ? absl::StrCat("\"message\":", Quoted(message))
                                                  : std::string(message),
                       RenderFields(format, fields));

@@ -4,11 +4,11 @@
 
 #include <concepts>
 #include <cstdint>
-#include <initializer_list>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 
 namespace cascade::server {
 
@@ -56,11 +56,10 @@ void StartLogging(const LogOptions& options);
 // the next line says how many were left out before it (left_out_before). `debug` has no such limit.
 // Bytes that are not UTF-8 become U+FFFD, and characters that would break the line are escaped,
 // except in the `message` of the text format.
-void Log(LogLevel level, absl::string_view message, std::initializer_list<LogField> fields = {});
+void Log(LogLevel level, absl::string_view message, absl::Span<const LogField> fields = {});
 
 // Log without the limit, for events that another limit bounds.
-void LogEach(LogLevel level, absl::string_view message,
-             std::initializer_list<LogField> fields = {});
+void LogEach(LogLevel level, absl::string_view message, absl::Span<const LogField> fields = {});
 
 // Waits until stderr has what was logged before, for a second at most. Call it before std::_Exit.
 void FlushLogs();
@@ -71,6 +70,6 @@ void WriteLastLine(absl::string_view line);
 
 // What Log writes after time and level; for tests.
 std::string RenderEvent(LogFormat format, absl::string_view message,
-                        std::initializer_list<LogField> fields);
+                        absl::Span<const LogField> fields);
 
 }  // namespace cascade::server

@@ -28,6 +28,11 @@ expect() {
 out_has() { grep -q -e "$1" "$work/out" || fail "the output has no '$1'"; }
 err_has() { grep -q -e "$1" "$work/err" || fail "the error stream has no '$1'"; }
 
+expect 0 --version
+out_has '^cascade [0-9.]*$'
+expect 0 --help
+out_has '^  completion '
+
 start_server
 
 expect 0 health

@@ -19,7 +19,8 @@ cmake --install "$build" --prefix "$prefix" > "$work/log" || { cat "$work/log"; 
 unit=$prefix/lib/systemd/system/cascade-server.service
 for file in bin/cascade-server bin/cascade share/cascade/models/tales-7m/model.safetensors \
             share/doc/cascade/copyright share/doc/cascade/LICENSE share/doc/cascade/README.md \
-            share/doc/cascade/CHANGELOG.md etc/cascade/cascade-server.flags lib/systemd/system/cascade-server.service; do
+            share/bash-completion/completions/cascade share/zsh/site-functions/_cascade \
+            share/fish/vendor_completions.d/cascade.fish share/doc/cascade/CHANGELOG.md etc/cascade/cascade-server.flags lib/systemd/system/cascade-server.service; do
   [ -s "$prefix/$file" ] || die "no $file"
 done
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the real binary says to command lines that serve nothing.
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,9 @@ TEST(CommandLineTest, WhatIsWrongIsOneLineAndOne) {
       {{"--model=m", "--threads=0"}, "--threads=0"},
       {{"--model=m", "here"}, "unexpected argument 'here'"},
       {{"--model=m", "--listen=nowhere"}, "'nowhere' is not HOST:PORT"},
+      {{"--model=m", "--listen=unix:/does/not/exist/socket"},
+       "cannot listen on unix:/does/not/exist/socket: No such file or directory"},
+      {{"--model=m", "--listen=unix:" + empty.path()}, "something else than a socket"},
       {{"--model=/does/not/exist", "--listen=127.0.0.1:0", "--log_level=off"},
        "/does/not/exist/config.json"},
       {{"--model=" + empty.path(), "--listen=127.0.0.1:0", "--log_level=off"},
@@ -53,8 +57,24 @@ TEST(CommandLineTest, WhatIsWrongIsOneLineAndOne) {
   }
 }
 
-TEST(CommandLineTest, UnknownFlagsAndNumbersThatAreNoneAreRefused) {
-  for (const std::string flag : {"--colour=red", "--max_running=many"}) {
+TEST(CommandLineTest, FlagsComeFromAFileAndFromTheEnvironment) {
+  const TempDir folder;
+  const std::string file = folder.PathOf("flags");
+  std::ofstream(file) << "# a comment\n--model=m\n--threads=0\n";
+  ServerProcess from_file({"--flagfile=" + file});
+  EXPECT_EQ(from_file.Wait(), 1);
+  EXPECT_THAT(from_file.StandardError(), HasSubstr("--threads=0"));
+  // The later one counts.
+  ServerProcess overridden({"--flagfile=" + file, "--threads=2", "--simd=none"});
+  EXPECT_EQ(overridden.Wait(), 1);
+  EXPECT_THAT(overridden.StandardError(), HasSubstr("--simd=none"));
+  ServerProcess from_environment({"--model=m", "--fromenv=simd"}, {"env", "FLAGS_simd=of env"});
+  EXPECT_EQ(from_environment.Wait(), 1);
+  EXPECT_THAT(from_environment.StandardError(), HasSubstr("--simd=of env"));
+}
+
+TEST(CommandLineTest, UnknownFlagsAndSwitchesThatAreNoneAreRefused) {
+  for (const std::string flag : {"--colour=red", "--speculate=perhaps"}) {
     ServerProcess process({"--model=m", flag});
     EXPECT_EQ(process.Wait(), 1);
     EXPECT_THAT(process.StandardError(), HasSubstr(flag.substr(2, flag.find('=') - 2)));

@@ -293,5 +293,33 @@ TEST_F(ProcessTest, AFinishedRequestIsOneJsonLineWithoutItsText) {
   EXPECT_THAT(log, Not(HasSubstr(answer)));
 }
 
+TEST_F(ProcessTest, TheLogHasTheIdsThatTheCallerGoesBy) {
+  Child child(folder_.path(), {"--log_level=debug"});
+  child.WaitFor(HealthCheckResponse::SERVING);
+  const auto call = [&child](const v1::GenerateRequest& request) {
+    grpc::ClientContext context;
+    context.AddMetadata("x-request-id", "a 1");
+    context.AddMetadata("x-correlation-id", "b=2");
+    context.AddMetadata("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    v1::GenerateResponse response;
+    return child.stub().Generate(&context, request, &response).ok();
+  };
+  v1::GenerateRequest named = Request(1);
+  named.set_request_id("mine");
+  EXPECT_TRUE(call(Request(1)));
+  EXPECT_TRUE(call(named));
+  EXPECT_FALSE(call(v1::GenerateRequest()));
+  child.process().Signal(SIGTERM);
+  EXPECT_EQ(child.process().Wait(), 0);
+  const std::string log = child.process().StandardError();
+  const std::string trace =
+      R"(x_correlation_id="b=2" traceparent=00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01)";
+  EXPECT_THAT(log, HasSubstr("request finished method=Generate request_id=\"a 1\" " + trace));
+  EXPECT_THAT(log, HasSubstr("request finished method=Generate request_id=mine "
+                             "x_request_id=\"a 1\" " +
+                             trace));
+  EXPECT_THAT(log, HasSubstr("request refused method=Generate request_id=\"a 1\" " + trace));
+}
+
 }  // namespace
 }  // namespace cascade::server

@@ -88,6 +88,29 @@ TEST_F(CommandsTest, ANewlineAtTheEndOfStandardInputIsNotPartOfTheText) {
   in_.str("Once\r\n");
   Run(MakeTokenizeCommand(), {"-"});
   EXPECT_EQ(service_.tokenize_request.text(), "Once");
+  in_.clear();
+  in_.str("Once\r\n");
+  Run(MakeTokenizeCommand(), {"-", "--keep_newline"});
+  EXPECT_EQ(service_.tokenize_request.text(), "Once\r\n");
+}
+
+TEST_F(CommandsTest, DetokenizeReadsStandardInput) {
+  StartServer();
+  in_.str("306, 11\n262\n");
+  EXPECT_EQ(Run(MakeDetokenizeCommand(), {"-"}), ExitCode::kOk);
+  EXPECT_THAT(service_.detokenize_request.token_ids(), ElementsAre(306, 11, 262));
+  in_.clear();
+  in_.str(std::string(8 * kMaxTextBytes + 1, ' '));
+  EXPECT_EQ(Run(MakeDetokenizeCommand(), {"-"}), ExitCode::kUsage);
+  EXPECT_THAT(err_.str(), HasSubstr("standard input has more than 4194304 bytes"));
+}
+
+TEST_F(CommandsTest, CompletionKnowsItsShells) {
+  const Commands none;
+  EXPECT_EQ(RunCommand(*MakeCompletionCommand(none), {{"bash"}}, console_), ExitCode::kOk);
+  EXPECT_THAT(out_.str(), HasSubstr("complete -o default -F _cascade cascade"));
+  EXPECT_EQ(RunCommand(*MakeCompletionCommand(none), {{"ksh"}}, console_), ExitCode::kUsage);
+  EXPECT_THAT(err_.str(), HasSubstr("\"ksh\" is not a SHELL it knows: bash, zsh or fish"));
 }
 
 TEST_F(CommandsTest, StopStringsHaveEscapes) {

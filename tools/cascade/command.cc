@@ -24,12 +24,8 @@ ExitCode Command::UsageError(absl::string_view message, Console& console) const 
   return ExitCode::kUsage;
 }
 
-ExitCode RunCommand(Command& command, std::span<const std::string> args, Console& console) {
-  CallOptions options;
-  // Nobody else reads or writes the environment.  NOLINTNEXTLINE(concurrency-mt-unsafe)
-  const char* server = std::getenv("CASCADE_SERVER");
-  if (server != nullptr) options.server = server;
-  bool help = false;
+Flags FlagsOf(Command& command, CommonValues& values) {
+  CallOptions& options = values.call;
   Flags flags;
   command.AddFlags(flags);
   if (command.description().calls_server) {
@@ -42,15 +38,24 @@ ExitCode RunCommand(Command& command, std::span<const std::string> args, Console
               &options.timeout);
   }
   flags.Add("json", "", "print the answer as JSON, one object a line", &options.json);
-  flags.Add("help", "", "print this", &help);
+  flags.Add("help", "", "print this", &values.help);
+  return flags;
+}
 
+ExitCode RunCommand(Command& command, std::span<const std::string> args, Console& console) {
+  CommonValues values;
+  CallOptions& options = values.call;
+  // Nobody else reads or writes the environment.  NOLINTNEXTLINE(concurrency-mt-unsafe)
+  const char* server = std::getenv("CASCADE_SERVER");
+  if (server != nullptr) options.server = server;
+  const Flags flags = FlagsOf(command, values);
   const absl::StatusOr<std::vector<std::string>> arguments = flags.Parse(args);
   if (!arguments.ok()) return command.UsageError(arguments.status().message(), console);
   if (options.timeout < absl::ZeroDuration()) {
     return command.UsageError("--timeout: must not be negative", console);
   }
   if (options.timeout == absl::ZeroDuration()) options.timeout = absl::InfiniteDuration();
-  if (help) {
+  if (values.help) {
     console.out << HelpText(command.description(), flags);
     return ExitCode::kOk;
   }

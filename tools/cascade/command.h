@@ -42,8 +42,17 @@ class Command {
   ExitCode UsageError(absl::string_view message, Console& console) const;
 };
 
-// Runs `command` on its part of the command line. Adds the flags that every subcommand has (--json,
-// --help), and those of every subcommand that calls a server (--server, --timeout).
+// The values of the flags that not only one subcommand has.
+struct CommonValues {
+  CallOptions call;
+  bool help = false;
+};
+
+// The flags of `command`: its own, those of every subcommand that calls a server (--server,
+// --timeout), and those that every subcommand has (--json, --help). Borrows both arguments.
+Flags FlagsOf(Command& command, CommonValues& values);
+
+// Runs `command` on its part of the command line.
 ExitCode RunCommand(Command& command, std::span<const std::string> args, Console& console);
 
 }  // namespace cascade::cli

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "tools/cascade/command.h"
@@ -19,5 +20,10 @@ std::unique_ptr<Command> MakeModelCommand();
 std::unique_ptr<Command> MakeHealthCommand();
 std::unique_ptr<Command> MakeBenchCommand();  // bench/bench.cc
 std::unique_ptr<Command> MakeCheckCommand();  // check/check.cc
+
+using Commands = std::vector<std::unique_ptr<Command>>;
+
+// Completes `commands`, which it borrows and which may get this one too.
+std::unique_ptr<Command> MakeCompletionCommand(const Commands& commands);
 
 }  // namespace cascade::cli

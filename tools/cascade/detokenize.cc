@@ -1,20 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 
+#include <cstddef>
+#include <optional>
+#include <string>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "tools/cascade/commands.h"
 #include "tools/cascade/event_printer.h"
+#include "tools/cascade/text.h"
 
 namespace cascade::cli {
 namespace {
 
 constexpr absl::string_view kDetails = R"(
-IDs may have spaces or commas between them. A terminal gets the text; a file or a pipe gets the bytes
-as they are, even where they are not UTF-8, and a newline.
+IDs may have spaces or commas between them; "-" reads them from standard input. A terminal gets the
+text; a file or a pipe gets the bytes as they are, even where they are not UTF-8, and a newline.
 
   cascade detokenize 306 11 262
   cascade detokenize 306,11,262
+  cascade tokenize --ids - < story.txt | cascade detokenize -
 )";
+
+// Of standard input: more than a server takes.
+constexpr std::size_t kMaxIdBytes = 8 * kMaxTextBytes;
 
 class DetokenizeCommand : public Command {
  public:
@@ -26,8 +35,13 @@ class DetokenizeCommand : public Command {
 
   ExitCode Run(const std::vector<std::string>& arguments, const CallOptions& options,
                Console& console) override {
-    const absl::StatusOr<std::vector<std::uint32_t>> ids =
-        ParseTokenIds(absl::StrJoin(arguments, " "));
+    std::optional<std::string> words = absl::StrJoin(arguments, " ");
+    if (words == "-") words = ReadAtMost(console.in, kMaxIdBytes);
+    if (!words) {
+      return UsageError(absl::StrCat("standard input has more than ", kMaxIdBytes, " bytes"),
+                        console);
+    }
+    const absl::StatusOr<std::vector<std::uint32_t>> ids = ParseTokenIds(*words);
     if (!ids.ok()) return UsageError(ids.status().message(), console);
     if (ids->empty()) return UsageError("needs at least one ID", console);
     v1::DetokenizeRequest request;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
@@ -115,7 +116,9 @@ std::string Flags::Help() const {
 
 absl::Status Flags::ParseInto(const std::string& text, absl::Duration* target) {
   double seconds = 0;
-  if (absl::SimpleAtod(text, &seconds) && std::isfinite(seconds)) {
+  // SimpleAtod reads hexadecimal digits too.
+  const bool decimal = text.find_first_of("xX") == std::string::npos;
+  if (decimal && absl::SimpleAtod(text, &seconds) && std::isfinite(seconds)) {
     *target = absl::Seconds(seconds);
     return absl::OkStatus();
   }

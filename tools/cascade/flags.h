@@ -25,6 +25,14 @@ namespace cascade::cli {
 // thread-safe.
 class Flags {
  public:
+  struct Flag {
+    std::string name;
+    std::string value;  // the placeholder in the help text; empty for a switch
+    std::string help;
+    bool is_switch;
+    std::function<absl::Status(const std::string&)> set;
+  };
+
   // Adds one flag, `--name=VALUE` or `--name VALUE`. A bool is a switch: `--name` alone makes it
   // true. A std::optional stays empty if the flag is not given.
   template <typename T>
@@ -49,15 +57,10 @@ class Flags {
   // Returns one line or more of help for each flag, in the order in which they were added.
   std::string Help() const;
 
- private:
-  struct Flag {
-    std::string name;
-    std::string value;  // the placeholder in the help text; empty for a switch
-    std::string help;
-    bool is_switch;
-    std::function<absl::Status(const std::string&)> set;
-  };
+  // In the order in which they were added.
+  const std::vector<Flag>& all() const { return flags_; }
 
+ private:
   void Add(Flag flag) { flags_.push_back(std::move(flag)); }
   const Flag* Find(absl::string_view name) const;
 

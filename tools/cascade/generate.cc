@@ -16,8 +16,9 @@ namespace cascade::cli {
 namespace {
 
 constexpr absl::string_view kDetails = R"(
-Streams the text as it is made. TEXT is the prompt; "-" reads it from standard input. What you leave
-out is the model's own default (`cascade model` tells it). Ctrl-C cancels.
+Streams the text as it is made. TEXT is the prompt; "-" reads it from standard input, less
+a newline at its end. What you leave out is the model's own default (`cascade model` tells it).
+Ctrl-C cancels.
 
 To a terminal, the prompt comes first and control characters are shown as U+FFFD; a file or a pipe
 gets the generated text alone, byte for byte, and a newline. One line on the error stream tells how
@@ -57,6 +58,7 @@ class GenerateCommand : public Command {
     flags.Add("include_stop", "", "keep the stop text in the answer", &include_stop_);
     flags.Add("ignore_eos", "", "go on after the model's end-of-text token", &ignore_eos_);
     flags.Add("token_ids", "ID,...", "the prompt as token ids, instead of TEXT", &token_ids_);
+    flags.Add("keep_newline", "", "keep the newline at the end of standard input", &keep_newline_);
     flags.Add("parse_special_tokens", "", "read <|endoftext|> in TEXT as the token, not as text",
               &parse_special_tokens_);
     flags.Add("truncate", "", "drop the beginning of a prompt that is too long", &truncate_);
@@ -87,7 +89,7 @@ class GenerateCommand : public Command {
       return UsageError("needs either a TEXT or --token_ids", console);
     }
     std::optional<std::string> prompt = "";
-    if (!has_ids) prompt = TextArgument(arguments[0], console.in);
+    if (!has_ids) prompt = TextArgument(arguments[0], keep_newline_, console.in);
     if (!prompt) {
       return UsageError(absl::StrCat("standard input has more than ", kMaxTextBytes,
                                      " bytes, the longest prompt that a server takes"),
@@ -198,6 +200,7 @@ class GenerateCommand : public Command {
   bool include_stop_ = false;
   bool ignore_eos_ = false;
   std::vector<std::uint32_t> token_ids_;
+  bool keep_newline_ = false;
   bool parse_special_tokens_ = false;
   bool truncate_ = false;
   std::optional<std::uint32_t> max_prompt_tokens_;

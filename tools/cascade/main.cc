@@ -17,10 +17,7 @@
 namespace cascade::cli {
 namespace {
 
-using Commands = std::vector<std::unique_ptr<Command>>;
-
-Commands AllCommands() {
-  Commands commands;
+void AddCommands(Commands& commands) {
   commands.push_back(MakeGenerateCommand());
   commands.push_back(MakeTokenizeCommand());
   commands.push_back(MakeDetokenizeCommand());
@@ -28,7 +25,7 @@ Commands AllCommands() {
   commands.push_back(MakeHealthCommand());
   commands.push_back(MakeBenchCommand());
   commands.push_back(MakeCheckCommand());
-  return commands;
+  commands.push_back(MakeCompletionCommand(commands));
 }
 
 std::string HelpText(const Commands& commands) {
@@ -38,13 +35,15 @@ std::string HelpText(const Commands& commands) {
     absl::StrAppendFormat(&help, "  %-11s %s\n", about.name, about.summary);
   }
   return absl::StrCat(
-      help, "\n`cascade COMMAND --help` shows its flags and examples.\n\n",
+      help, "\n`cascade COMMAND --help` shows its flags and examples; `cascade --version` the ",
+      "version.\n\n",
       "Exit status: 0 done; 1 the call or the check failed; 2 the command line is wrong; ",
       "130 interrupted.\n");
 }
 
 ExitCode Main(std::span<const std::string> args, Console& console) {
-  const Commands commands = AllCommands();
+  Commands commands;
+  AddCommands(commands);
   for (const std::string& arg : args) {
     if (IsUtf8(arg)) continue;
     console.Complain(absl::StrCat("an argument is not UTF-8: ", Quoted(arg)));

@@ -66,11 +66,12 @@ std::optional<std::string> ReadAtMost(std::istream& in, std::size_t bytes) {
   return text;
 }
 
-std::optional<std::string> TextArgument(const std::string& argument, std::istream& in) {
+std::optional<std::string> TextArgument(const std::string& argument, bool keep_newline,
+                                        std::istream& in) {
   if (argument != "-") return argument;
   std::optional<std::string> text = ReadAtMost(in, kMaxTextBytes + 2);
   if (!text) return std::nullopt;
-  if (text->ends_with('\n')) {
+  if (!keep_newline && text->ends_with('\n')) {
     text->pop_back();
     if (text->ends_with('\r')) text->pop_back();
   }

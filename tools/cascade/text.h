@@ -18,10 +18,11 @@ inline constexpr std::size_t kMaxTextBytes = 1 << 19;
 // Reads `in` to its end. nullopt, as soon as it is seen, if there are more than `bytes` bytes.
 std::optional<std::string> ReadAtMost(std::istream& in, std::size_t bytes);
 
-// The text that an argument stands for: itself, or standard input for "-", of which one newline at
-// the end does not count: it is the shell's, not the text's. None if that has more than
-// kMaxTextBytes.
-std::optional<std::string> TextArgument(const std::string& argument, std::istream& in);
+// The text that an argument stands for: itself, or standard input for "-". A newline at the end of
+// standard input is usually the shell's and not the text's: it counts only with `keep_newline`.
+// None if that has more than kMaxTextBytes.
+std::optional<std::string> TextArgument(const std::string& argument, bool keep_newline,
+                                        std::istream& in);
 
 // `text` with its escapes read: \n, \t, \r, \\, \xNN (a byte of two hex digits) and \uNNNN (a
 // character of four). INVALID_ARGUMENT names the first other one.

@@ -15,7 +15,7 @@ namespace {
 
 constexpr absl::string_view kDetails = R"(
 One line for each token: its id and its piece of the text. A piece that is not whole characters is
-shown by its bytes (\xNN). "-" as TEXT reads standard input.
+shown by its bytes (\xNN). "-" as TEXT reads standard input, less a newline at its end.
 
   cascade tokenize "Once upon a time"
   cascade detokenize $(cascade tokenize --ids "Once upon a time")
@@ -29,6 +29,7 @@ class TokenizeCommand : public Command {
 
   void AddFlags(Flags& flags) override {
     flags.Add("ids", "", "print the ids alone, on one line", &ids_only_);
+    flags.Add("keep_newline", "", "keep the newline at the end of standard input", &keep_newline_);
     flags.Add("parse_special_tokens", "", "read <|endoftext|> in TEXT as the token, not as text",
               &parse_special_tokens_);
   }
@@ -36,7 +37,7 @@ class TokenizeCommand : public Command {
   ExitCode Run(const std::vector<std::string>& arguments, const CallOptions& options,
                Console& console) override {
     if (arguments.size() != 1) return UsageError("needs one TEXT: quote it", console);
-    const std::optional<std::string> text = TextArgument(arguments[0], console.in);
+    const std::optional<std::string> text = TextArgument(arguments[0], keep_newline_, console.in);
     if (!text) {
       return UsageError(absl::StrCat("standard input has more than ", kMaxTextBytes, " bytes"),
                         console);
@@ -70,6 +71,7 @@ class TokenizeCommand : public Command {
   }
 
   bool ids_only_ = false;
+  bool keep_newline_ = false;
   bool parse_special_tokens_ = false;
 };
 

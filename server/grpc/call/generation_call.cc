@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "server/grpc/call/correlation.h"
 #include "server/grpc/call/request_log.h"
 
 namespace cascade::server {
@@ -40,7 +41,7 @@ Generation& GenerationCall::AddGeneration(Answer answer, Admission::Permit open)
 
 void GenerationCall::DropGeneration(std::size_t index) noexcept {
   const Answer& ended = answer(index);
-  LogFinished(method_, ended, *ended.outcome());
+  LogFinished(method_, CorrelationOf(context_), ended, *ended.outcome());
   generations_.erase(generations_.begin() + static_cast<std::ptrdiff_t>(index));
 }
 
@@ -107,7 +108,10 @@ void GenerationCall::AdviseRetry(absl::Status& status) noexcept {
 
 void GenerationCall::LogEnd(const absl::Status& status) noexcept {
   const MutexLock lock(call_mu_);
-  for (std::size_t i = 0; i < generations_.size(); ++i) LogFinished(method_, answer(i), status);
+  const Correlation correlation = CorrelationOf(context_);
+  for (std::size_t i = 0; i < generations_.size(); ++i) {
+    LogFinished(method_, correlation, answer(i), status);
+  }
 }
 
 }  // namespace cascade::server

@@ -4,10 +4,12 @@
 
 #include <cstddef>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "server/grpc/call/answer.h"
+#include "server/grpc/call/correlation.h"
 #include "server/observability/logs.h"
 
 namespace cascade::server {
@@ -42,51 +44,65 @@ std::string FinishReasons(const Answer& answer) {
   return reasons;
 }
 
-void WriteFinished(absl::string_view method, const Answer& answer, const absl::Status& status) {
+// What the lines of all calls begin with. Headers that were not sent have no field.
+std::vector<LogField> Identity(absl::string_view method, const Correlation& correlation,
+                               absl::string_view request_id) {
+  std::vector<LogField> fields = {{"method", method}, {"request_id", request_id}};
+  const auto add = [&fields](absl::string_view name, absl::string_view value) {
+    if (!value.empty()) fields.emplace_back(name, value);
+  };
+  // Often the id that the request has; then once is enough.
+  if (correlation.request_id != request_id) add("x_request_id", correlation.request_id);
+  if (correlation.correlation_id != request_id) add("x_correlation_id", correlation.correlation_id);
+  add("traceparent", correlation.traceparent);
+  return fields;
+}
+
+void AddOutcome(const absl::Status& status, std::vector<LogField>& fields) {
+  fields.emplace_back("code", absl::StatusCodeToString(status.code()));
+  fields.emplace_back("error", status.message());
+}
+
+void WriteFinished(absl::string_view method, const Correlation& correlation, const Answer& answer,
+                   const absl::Status& status) {
+  std::vector<LogField> fields = Identity(method, correlation, answer.request_id());
+  fields.emplace_back("prompt_tokens", answer.prompt_tokens());
   if (!status.ok()) {
+    fields.emplace_back("generated_tokens", answer.generated_tokens());
+    AddOutcome(status, fields);
     // What the worker refused, or ended while it waited, has cost nothing: a flood of it is no
     // news.
-    Log(answer.started() ? LogLevel::kInfo : LogLevel::kDebug, "request failed",
-        {{"method", method},
-         {"request_id", answer.request_id()},
-         {"prompt_tokens", answer.prompt_tokens()},
-         {"generated_tokens", answer.generated_tokens()},
-         {"code", absl::StatusCodeToString(status.code())},
-         {"error", status.message()}});
+    Log(answer.started() ? LogLevel::kInfo : LogLevel::kDebug, "request failed", fields);
     return;
   }
+  fields.emplace_back("cached_tokens", answer.cached_tokens());
+  fields.emplace_back("generated_tokens", answer.generated_tokens());
+  fields.emplace_back("finish_reason", FinishReasons(answer));
+  fields.emplace_back("queue_ms", absl::ToDoubleMilliseconds(answer.timings().queue));
+  fields.emplace_back("prefill_ms", absl::ToDoubleMilliseconds(answer.timings().prefill));
+  fields.emplace_back("decode_ms", absl::ToDoubleMilliseconds(answer.timings().decode));
   // Not limited: the log accounts for every answer, and computing one limits how many there are.
-  LogEach(LogLevel::kInfo, "request finished",
-          {{"method", method},
-           {"request_id", answer.request_id()},
-           {"prompt_tokens", answer.prompt_tokens()},
-           {"cached_tokens", answer.cached_tokens()},
-           {"generated_tokens", answer.generated_tokens()},
-           {"finish_reason", FinishReasons(answer)},
-           {"queue_ms", absl::ToDoubleMilliseconds(answer.timings().queue)},
-           {"prefill_ms", absl::ToDoubleMilliseconds(answer.timings().prefill)},
-           {"decode_ms", absl::ToDoubleMilliseconds(answer.timings().decode)}});
+  LogEach(LogLevel::kInfo, "request finished", fields);
 }
 
 }  // namespace
 
-void LogFinished(absl::string_view method, const Answer& answer,
+void LogFinished(absl::string_view method, const Correlation& correlation, const Answer& answer,
                  const absl::Status& status) noexcept {
   try {
-    WriteFinished(method, answer, status);
+    WriteFinished(method, correlation, answer, status);
   } catch (...) {
   }
 }
 
-void LogRefused(absl::string_view method, absl::string_view request_id,
-                const absl::Status& status) noexcept {
+void LogRefused(absl::string_view method, const Correlation& correlation,
+                absl::string_view request_id, const absl::Status& status) noexcept {
   try {
     // An id that was refused may be anything, of any length.
-    Log(LogLevel::kDebug, "request refused",
-        {{"method", method},
-         {"request_id", request_id.substr(0, 128)},
-         {"code", absl::StatusCodeToString(status.code())},
-         {"error", status.message()}});
+    std::vector<LogField> fields =
+        Identity(method, correlation, request_id.substr(0, kMaxRequestIdBytes));
+    AddOutcome(status, fields);
+    Log(LogLevel::kDebug, "request refused", fields);
   } catch (...) {
   }
 }

@@ -13,6 +13,7 @@
 #include "server/engine/caller.h"
 #include "server/engine/clock.h"
 #include "server/grpc/backend.h"
+#include "server/grpc/call/correlation.h"
 #include "server/grpc/call/request_log.h"
 #include "server/grpc/model_info.h"
 #include "server/grpc/request/caller_of.h"
@@ -69,10 +70,12 @@ absl::StatusOr<PreparedRequest> TryAdmit(const Serving& serving, absl::Time dead
 
 absl::StatusOr<PreparedRequest> Admit(const Serving& serving, absl::string_view method,
                                       const grpc::CallbackServerContext& context,
-                                      const TextRequest& request, Violations violations) {
+                                      TextRequest request, Violations violations) {
+  const Correlation correlation = CorrelationOf(context);
+  if (request.request_id.empty()) request.request_id = correlation.RequestIdToTake();
   absl::StatusOr<PreparedRequest> prepared = TryAdmit(
       serving, Deadline(context), CallerOf(context.peer()), request, std::move(violations));
-  if (!prepared.ok()) LogRefused(method, request.request_id, prepared.status());
+  if (!prepared.ok()) LogRefused(method, correlation, request.request_id, prepared.status());
   return prepared;
 }
 

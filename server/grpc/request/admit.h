@@ -6,6 +6,7 @@
 #include "absl/strings/string_view.h"
 #include "grpcpp/server_context.h"
 #include "server/grpc/request/preparation.h"
+#include "server/grpc/request/text_request.h"
 #include "server/grpc/request/violations.h"
 
 namespace cascade::server {
@@ -14,13 +15,14 @@ class Serving;
 
 // Validates, admits and prepares one request, and takes its places. What costs least comes first: a
 // refusal under load must be cheap, and tokenizing is not. `violations` has what the dialect found
-// wrong when it made `request` from its message.
+// wrong when it made `request` from its message. A request without an id takes the one of the
+// call's metadata, if it has one (call/correlation.h).
 //
 // UNAVAILABLE if requests are not welcome; INVALID_ARGUMENT with all violations;
 // RESOURCE_EXHAUSTED if there is no place; or what Prepare says. A refusal is already in the log,
 // under `method`.
 absl::StatusOr<PreparedRequest> Admit(const Serving& serving, absl::string_view method,
                                       const grpc::CallbackServerContext& context,
-                                      const TextRequest& request, Violations violations);
+                                      TextRequest request, Violations violations);
 
 }  // namespace cascade::server

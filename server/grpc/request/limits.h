@@ -7,7 +7,6 @@
 namespace cascade::server {
 
 inline constexpr std::size_t kMaxTextBytes = 1 << 19;
-inline constexpr std::size_t kMaxRequestIdBytes = 128;
 inline constexpr std::size_t kMaxStopStrings = 16;
 inline constexpr std::size_t kMaxStopStringBytes = 256;
 inline constexpr std::size_t kMaxStopTokenIds = 64;

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "server/grpc/call/correlation.h"
 #include "server/grpc/model_info.h"
 #include "server/grpc/request/limits.h"
 #include "server/grpc/request/text_request.h"
@@ -21,9 +22,7 @@ void CheckRequestId(absl::string_view id, Violations& violations) {
     violations.Add("request_id", absl::StrCat("has ", id.size(), " bytes; must have at most ",
                                               kMaxRequestIdBytes));
   }
-  if (std::any_of(id.begin(), id.end(), [](char c) { return c < 0x20 || c > 0x7E; })) {
-    violations.Add("request_id", "must be printable ASCII");
-  }
+  if (!IsPrintableAscii(id)) violations.Add("request_id", "must be printable ASCII");
 }
 
 void CheckPrompt(const TextRequest& request, const ModelInfo& info, Violations& violations) {

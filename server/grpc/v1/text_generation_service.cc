@@ -47,9 +47,9 @@ absl::Status Start(const Serving& serving, absl::string_view method, const Conte
   v1::GenerateRequest message;
   if (absl::Status status = Parse(bytes, message); !status.ok()) return status;
   Violations violations(V1FieldName);
-  const TextRequest request = ToTextRequest(message, violations);
+  TextRequest request = ToTextRequest(message, violations);
   absl::StatusOr<PreparedRequest> prepared =
-      Admit(serving, method, context, request, std::move(violations));
+      Admit(serving, method, context, std::move(request), std::move(violations));
   if (!prepared.ok()) return prepared.status();
   if (!call.memory().TryGrow(HeldAnswerBytes(call, prepared->answer_bytes))) {
     return serving.memory().Full();

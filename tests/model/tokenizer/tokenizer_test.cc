@@ -241,6 +241,46 @@ TEST(TokenizerTest, SaysWhichFilesAreMissing) {
               HasSubstr("has neither tokenizer.json nor vocab.json and merges.txt"));
 }
 
+TEST(TokenizerTest, SaysWhatIsThereInPlaceOfItsFiles) {
+  for (const auto& [name, what] : std::vector<std::pair<std::string, std::string>>{
+           {"vocab.txt", "WordPiece"},
+           {"tokenizer.model", "SentencePiece"},
+           {"spiece.model", "SentencePiece"},
+           {"sentencepiece.bpe.model", "SentencePiece"},
+           {"encoder.json", "OpenAI's name for vocab.json"},
+           {"vocab.bpe", "OpenAI's name for merges.txt"}}) {
+    const testing::ScopedFolder folder("other_" + name);
+    folder.Write(name, "x");
+    const absl::Status status = Tokenizer::Load(folder.path()).status();
+    EXPECT_THAT(std::string(status.message()), HasSubstr(absl::StrCat("; there is ", name, ", ")))
+        << name;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(what)) << name;
+  }
+}
+
+TEST(TokenizerTest, WarnsOfSettingsThatAreNotFollowed) {
+  const testing::ScopedFolder folder("settings");
+  folder.Write("tokenizer.json", testing::TinyTokenizerJson({}).dump());
+  folder.Write("tokenizer_config.json",
+               R"({"errors": "strict", "auto_map": {"AutoTokenizer": ["code.Mine", null]},
+                   "do_lower_case": true, "split_special_tokens": false,
+                   "tokenizer_class": "PreTrainedTokenizerFast"})");
+  EXPECT_THAT(LoadOrDie(folder.path()).warnings(),
+              ::testing::UnorderedElementsAre(HasSubstr("errors=\"strict\" is not followed"),
+                                              HasSubstr("auto_map is not followed"),
+                                              HasSubstr("do_lower_case is not followed")));
+  folder.Write("tokenizer_config.json", R"({"errors": "replace", "auto_map": null,
+                   "tokenizer_class": "PreTrainedTokenizerFast"})");
+  EXPECT_THAT(LoadOrDie(folder.path()).warnings(), ::testing::IsEmpty());
+}
+
+TEST(TokenizerTest, AByteOrderMarkBeforeMergesIsNoToken) {
+  const testing::ScopedFolder folder("bom");
+  folder.Write("vocab.json", testing::TinyVocab({{"a", "b"}}).dump());
+  folder.Write("merges.txt", "\xEF\xBB\xBF" + testing::TinyMerges({{"a", "b"}}));
+  EXPECT_THAT(Encode(LoadOrDie(folder.path()), "ab"), ElementsAre(256));
+}
+
 TEST(TokenizerTest, NamesTheMalformedFileByItsPath) {
   const testing::ScopedFolder folder("malformed");
   folder.Write("vocab.json", "");

@@ -9,6 +9,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/grpc/call/correlation.h"
 #include "server/grpc/model_info.h"
 #include "server/grpc/request/limits.h"
 #include "server/grpc/status.h"

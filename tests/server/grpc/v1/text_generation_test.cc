@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -90,6 +91,28 @@ TEST_F(TextGenerationTest, AStreamIsPromptDeltasFinishSummary) {
   EXPECT_EQ(summary.usage().prompt_tokens(), 4U);
   EXPECT_EQ(summary.usage().generated_tokens(), 20U);
   EXPECT_EQ(summary.fingerprint(), served_.server().backend().info.fingerprint);
+}
+
+TEST_F(TextGenerationTest, ARequestWithoutAnIdTakesTheOneOfItsMetadata) {
+  using Headers = std::vector<std::pair<std::string, std::string>>;
+  const auto id = [this](const Headers& headers, const std::string& field) {
+    grpc::ClientContext context;
+    for (const auto& [name, value] : headers) context.AddMetadata(name, value);
+    v1::GenerateRequest request = Request(1);
+    request.set_request_id(field);
+    v1::GenerateResponse response;
+    const grpc::Status status = served_.stub().Generate(&context, request, &response);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return response.prompt().request_id();
+  };
+  EXPECT_EQ(id({{"x-request-id", "r"}, {"x-correlation-id", "c"}}, ""), "r");
+  EXPECT_EQ(id({{"x-correlation-id", "c"}}, ""), "c");
+  EXPECT_EQ(id({{"x-request-id", "r"}}, "field"), "field");
+  EXPECT_EQ(id({{"x-request-id", "r"}, {"x-request-id", "again"}}, ""), "r");
+  // What cannot be an id is not refused: a proxy may have added it.
+  EXPECT_EQ(id({{"x-request-id", std::string(129, 'r')}, {"x-correlation-id", "c"}}, ""), "c");
+  EXPECT_THAT(id({{"x-request-id", ""}}, ""), ::testing::MatchesRegex("[0-9a-f]{16}"));
+  EXPECT_THAT(id({{"traceparent", "no"}}, ""), ::testing::MatchesRegex("[0-9a-f]{16}"));
 }
 
 TEST_F(TextGenerationTest, TheUnaryTwinSaysTheSame) {
