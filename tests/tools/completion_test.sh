@@ -23,17 +23,17 @@ bash_candidates() {
     printf "%s\n" "${COMPREPLY[@]}"' bash "$folder/bash" "$1"
 }
 zsh_candidates() {
-  # zsh completes in a terminal only: one is made, in which Tab lists the candidates. What is waited for is
-  # typed in pieces, so that its echo is not taken for it.
+  # zsh completes in a terminal only: one is made, in which a key lists the candidates at once, and prints a
+  # mark behind them. The marks are typed in pieces, so that no echo is taken for them.
   zsh -f -c '
     zmodload zsh/zpty
     zpty shell zsh -f -i
     zpty -w shell "PS1= PS2= && autoload -U compinit && compinit -u -d $1/dump && source $1/zsh"
-    zpty -w shell "zstyle \":completion:*\" list-colors no=0 && bindkey \"^I\" list-choices"
+    zpty -w shell "list() { zle list-choices; zle -R; print end-of\${:--list} }"
+    zpty -w shell "zstyle \":completion:*\" list-colors no=0 && zle -N list && bindkey \"^I\" list"
     zpty -w shell "zstyle \":completion:*\" verbose no && LISTMAX=9999 && print rea\${:-dy}"
     zpty -r -m shell line "*ready*"
     zpty -w -n shell "$2"$'"'\\t'"'
-    zpty -w -n shell $'"'\\x15'"'"print end-of\${:--list}"$'"'\\n'"'
     zpty -r -m shell line "*end-of-list*"
     print -r -- "$line"' zsh "$folder" "$1" < /dev/null |
     sed "s/$(printf '\033')\[[0-9;?]*[A-Za-z]/ /g" | tr -s ' \t\r' '\n'
