@@ -76,6 +76,7 @@ absl::Status AddedTokens::Cut(absl::string_view text, SpecialTokens special_toke
     if (!match.has_value()) break;
     from = match->end;
     if (match->token->lstrip) {
+      if (match->end <= done) continue;
       match->begin -= TrailingWhiteSpace(text.substr(0, match->begin));
     }
     if (match->token->rstrip) match->end += LeadingWhiteSpace(text.substr(match->end));

@@ -41,10 +41,13 @@ class AddedTokens {
 
   // Cuts `text`: calls `on_text` with each piece between matches that is not empty, and `on_token`
   // with each match, in order. A match is the leftmost, and of several that begin there the
-  // longest. With SpecialTokens::kAsText special tokens are text.
+  // longest. White space that a match took along may be part of the next match too, as in
+  // `tokenizers`, unless that takes white space before it along and is nothing but white space.
+  // With SpecialTokens::kAsText special tokens are text.
   //
-  // Stops at the first error of `on_text` and returns it. Cost: linear in the text, but for tokens
-  // that begin like the text again and again: then by the length of the longest.
+  // Stops at the first error of `on_text` and returns it. Cost: linear in the text, whatever the
+  // number of tokens; for tokens that begin like the text again and again ("aaaab" in a text of
+  // a's) up to the text's bytes times those of the longest token.
   absl::Status Cut(absl::string_view text, SpecialTokens special_tokens,
                    absl::FunctionRef<absl::Status(absl::string_view)> on_text,
                    absl::FunctionRef<void(const AddedToken&)> on_token) const;

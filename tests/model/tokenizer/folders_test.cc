@@ -17,13 +17,23 @@ namespace {
 
 using nlohmann::json;
 
-json Folders() {
-  std::ifstream cases(testing::SourcePath("tests/golden/tokenizer_folders/cases.json"));
-  return json::parse(cases).at("folders");
+json Golden(const std::string& file) {
+  std::ifstream golden(testing::SourcePath("tests/golden/tokenizer_folders/" + file));
+  return json::parse(golden);
+}
+
+void ExpectIds(const Tokenizer& tokenizer, const json& texts) {
+  for (const json& text : texts) {
+    const absl::StatusOr<std::vector<TokenId>> ids =
+        tokenizer.Encode(text.at("text").get<std::string>(), SpecialTokens::kAsToken);
+    ASSERT_TRUE(ids.ok()) << ids.status();
+    EXPECT_EQ(*ids, text.at("ids").get<std::vector<TokenId>>()) << text.at("text");
+  }
 }
 
 TEST(TokenizerFoldersTest, EveryFolderGivesTheIdsOfTransformers) {
-  for (const json& folder : Folders()) {
+  const json golden = Golden("cases.json");
+  for (const json& folder : golden.at("folders")) {
     const std::string name = folder.at("name");
     SCOPED_TRACE(name);
     const testing::ScopedFolder files("folders");
@@ -32,16 +42,26 @@ TEST(TokenizerFoldersTest, EveryFolderGivesTheIdsOfTransformers) {
     }
     const absl::StatusOr<Tokenizer> tokenizer = Tokenizer::Load(files.path());
     ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
-    for (const json& text : folder.at("texts")) {
-      const absl::StatusOr<std::vector<TokenId>> ids =
-          tokenizer->Encode(text.at("text").get<std::string>(), SpecialTokens::kAsToken);
-      ASSERT_TRUE(ids.ok()) << ids.status();
-      EXPECT_EQ(*ids, text.at("ids").get<std::vector<TokenId>>()) << text.at("text");
-    }
+    ExpectIds(*tokenizer, folder.at("texts"));
     // Where the ids are not those of transformers 5, somebody must say so.
     EXPECT_EQ(!tokenizer->warnings().empty(),
               folder.at("by") == "tokenizers" || name == "add_bos_token beside tokenizer.json")
         << ::testing::PrintToString(tokenizer->warnings());
+  }
+}
+
+TEST(TokenizerFoldersTest, RandomAddedTokensAreCutOutAsTokenizersDoes) {
+  const json golden = Golden("added_tokens.json");
+  for (const json& random : golden.at("cases")) {
+    json document = random.at("tokenizer");
+    document["model"]["vocab"] = testing::TinyVocab({});
+    SCOPED_TRACE(document.at("added_tokens").dump());
+    const testing::ScopedFolder files("added_tokens");
+    files.Write("tokenizer.json", document.dump());
+    files.Write("tokenizer_config.json", R"({"tokenizer_class": "PreTrainedTokenizerFast"})");
+    const absl::StatusOr<Tokenizer> tokenizer = Tokenizer::Load(files.path());
+    ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+    ExpectIds(*tokenizer, random.at("texts"));
   }
 }
 

@@ -222,6 +222,22 @@ TEST(TokenizerTest, TakesTheLongestOfTheAddedTokensThatBeginTogether) {
               ElementsAre('<', 302, 'x'));  // not special: always cut out
 }
 
+// As `tokenizers` cuts.
+TEST(TokenizerTest, WhiteSpaceThatATokenTakesAlongMayBeginAnother) {
+  nlohmann::json document = testing::TinyTokenizerJson({});
+  document["added_tokens"] = {{{"content", "<s>"}, {"id", 300}, {"rstrip", true}},
+                              {{"content", "\t\t"}, {"id", 301}, {"lstrip", true}},
+                              {{"content", "  "}, {"id", 302}},
+                              {{"content", " x"}, {"id", 303}, {"lstrip", true}}};
+  const testing::ScopedFolder folder("taken_along");
+  folder.Write("tokenizer.json", document.dump());
+  const Tokenizer tokenizer = LoadOrDie(folder.path());
+  EXPECT_THAT(Encode(tokenizer, "<s>\t\ta\t\t"), ElementsAre(300, 'a', 301));
+  EXPECT_THAT(Encode(tokenizer, "<s>  a"), ElementsAre(300, 302, 'a'));
+  EXPECT_THAT(Encode(tokenizer, "<s>   a"), ElementsAre(300, 302, ' ', 'a'));
+  EXPECT_THAT(Encode(tokenizer, "<s> xa"), ElementsAre(300, 303, 'a'));
+}
+
 TEST(TokenizerTest, ATokenThatTextMergesToIsNotSpecial) {
   nlohmann::json document = testing::TinyTokenizerJson({{"a", "b"}});
   document["added_tokens"] = {{{"content", "ab"}, {"id", 256}, {"special", true}}};
