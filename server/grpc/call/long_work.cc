@@ -10,8 +10,8 @@
 namespace cascade::server {
 namespace {
 
-// A tenth of the weight of an ordinary thread: it runs where a CPU is free, and is not starved
-// where none is.
+// Added to the process's own: a tenth of the weight of its other threads. Such a thread runs where
+// a CPU is free, and is not starved where none is.
 constexpr int kNiceness = 10;
 
 }  // namespace
@@ -39,7 +39,8 @@ void LongWork::Post(std::function<void()> work) {
 void LongWork::Run() {
   // Linux keeps a niceness for each thread, under its own number. A failure costs nothing but the
   // preference.
-  (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNiceness);
+  const auto thread = static_cast<id_t>(gettid());
+  (void)setpriority(PRIO_PROCESS, thread, getpriority(PRIO_PROCESS, thread) + kNiceness);
   while (const std::function<void()> work = Take()) work();
 }
 
