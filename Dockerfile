@@ -27,6 +27,7 @@ FROM debian:bookworm-slim
 RUN apt-get update -qq \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
        libgrpc++1.51 libprotobuf32 libabsl20220623 libhwy1 libpcre2-8-0 libspdlog1.10 libutf8proc2 libxxhash0 \
+       libmicrohttpd12 libprometheus-cpp-core1.0 \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* \
     && useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin cascade
 COPY --from=build /install/bin /usr/local/bin

@@ -17,9 +17,9 @@ packages_of() {
   case $1 in
     build)
       echo cmake ninja-build g++ make pkg-config \
-        libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc \
+        libgrpc++-dev libprotobuf-dev libssl-dev protobuf-compiler protobuf-compiler-grpc \
         libabsl-dev libeigen3-dev libhwy-dev libpcre2-dev libutf8proc-dev nlohmann-json3-dev \
-        libspdlog-dev libxxhash-dev ;;
+        libspdlog-dev libxxhash-dev libmicrohttpd-dev prometheus-cpp-dev ;;
     test) echo libgtest-dev libgmock-dev ;;
     package) echo dpkg-dev ;;  # tells cpack what the programs are linked with
     sanitize)

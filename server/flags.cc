@@ -33,6 +33,13 @@ ABSL_FLAG(std::string, handshake_seconds, "20",
 ABSL_FLAG(std::string, idle_connection_seconds, "1800",
           "Seconds after which a connection without a call is closed; clients connect again with\n"
           "their next call. 0: never.");
+ABSL_FLAG(std::string, tls_cert, "",
+          "The server's certificate and those between it and its authority, as a PEM file: serves\n"
+          "TLS 1.2 and 1.3, and no plaintext. Read again when it changes. Empty: no TLS.");
+ABSL_FLAG(std::string, tls_key, "", "The private key of --tls_cert, as a PEM file.");
+ABSL_FLAG(std::string, tls_client_ca, "",
+          "Authorities, as a PEM file: each client must have a certificate of one of them (mutual\n"
+          "TLS). Empty: clients need no certificate.");
 ABSL_FLAG(
     std::string, weights, "auto",
     "The weights' type in memory: auto (as they are stored), f32, bf16, f16, int8 or int4. Half\n"
@@ -110,6 +117,12 @@ ABSL_FLAG(
 ABSL_FLAG(std::string, drain_seconds, "20",
           "After SIGTERM or SIGINT, how long running streams may go on before they are ended with\n"
           "UNAVAILABLE. A second signal ends them at once.");
+ABSL_FLAG(std::string, metrics_address, "",
+          "HOST:PORT to serve over HTTP /metrics for Prometheus, /healthz and /readyz. They tell\n"
+          "sizes and times, no text; everyone who reaches the port can read them. Empty: none.");
+ABSL_FLAG(std::string, metrics_aliases, "none",
+          "vllm: the metrics under vLLM's names too (vllm:num_requests_running), for dashboards,\n"
+          "autoscaling rules and routers that know those; or none.");
 ABSL_FLAG(std::string, log_level, "info",
           "Least important events to log: debug, info, warning, error or off.");
 ABSL_FLAG(std::string, log_format, "text", "Log lines on stderr: text or json.");

@@ -145,11 +145,14 @@ void ShutdownOrExit(Server& server) {
       absl::StrCat("a call did not end in ", kShutdownTime.count(), " seconds of shutting down"))));
 }
 
-// Prints the address to dial for each one that was given with port 0.
-void PrintChosenPorts(const std::vector<std::string>& listen,
-                      const std::vector<std::string>& dial) {
+// Prints the address to dial for each one that was given with port 0; that of the metrics last.
+void PrintChosenPorts(const Options& options, const Server& server) {
+  const std::vector<std::string>& listen = options.listen.addresses;
   for (std::size_t i = 0; i < listen.size(); ++i) {
-    if (listen[i].ends_with(":0")) std::printf("%s\n", dial[i].c_str());
+    if (listen[i].ends_with(":0")) std::printf("%s\n", server.addresses()[i].c_str());
+  }
+  if (options.metrics_address.ends_with(":0")) {
+    std::printf("%s\n", server.metrics_address().c_str());
   }
   std::fflush(stdout);
 }
@@ -173,7 +176,7 @@ int Serve(const Options& options) {
 
   Server server(options);
   if (absl::Status status = server.Listen(); !status.ok()) return Fail(status);
-  PrintChosenPorts(options.listen.addresses, server.addresses());
+  PrintChosenPorts(options, server);
   {
     Loading loading(server);
     signals.Wait();

@@ -62,6 +62,14 @@ absl::Status SetTokenizer(absl::string_view flag, std::string& out) {
       absl::StrCat("--", flag, "=: must be auto, none or a folder with a tokenizer"));
 }
 
+absl::Status SetMetricsAddress(absl::string_view flag, std::string& out) {
+  out = absl::GetFlag(FLAGS_metrics_address);
+  if (out.empty()) return absl::OkStatus();
+  const absl::Status status = ParseListenAddress(out).status();
+  if (status.ok()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("--", flag, ": ", status.message()));
+}
+
 // Every type, under its name.
 template <typename Value, typename Types>
 Choices<Value> NamedTypes(const Types& types) {
@@ -140,6 +148,9 @@ constexpr FlagRow kFlags[] = {
        return SetSeconds(f, absl::GetFlag(FLAGS_idle_connection_seconds), 0,
                          o.listen.idle_connection);
      }},
+    {"tls_cert", [](Flag, Options& o) { return Set(FLAGS_tls_cert, o.tls.cert); }},
+    {"tls_key", [](Flag, Options& o) { return Set(FLAGS_tls_key, o.tls.key); }},
+    {"tls_client_ca", [](Flag, Options& o) { return Set(FLAGS_tls_client_ca, o.tls.client_ca); }},
     {"weights",
      [](Flag f, Options& o) { return SetWeights(f, absl::GetFlag(FLAGS_weights), o.weights); }},
     {"threads",
@@ -227,6 +238,12 @@ constexpr FlagRow kFlags[] = {
      [](Flag f, Options& o) {
        return SetSeconds(f, absl::GetFlag(FLAGS_drain_seconds), 0, o.drain);
      }},
+    {"metrics_address", [](Flag f, Options& o) { return SetMetricsAddress(f, o.metrics_address); }},
+    {"metrics_aliases",
+     [](Flag f, Options& o) {
+       return SetChoice<bool>(f, absl::GetFlag(FLAGS_metrics_aliases),
+                              {{"none", false}, {"vllm", true}}, o.metrics_under_vllm_names);
+     }},
     {"log_level",
      [](Flag f, Options& o) {
        return SetChoice<LogLevel>(f, absl::GetFlag(FLAGS_log_level),
@@ -245,6 +262,20 @@ constexpr FlagRow kFlags[] = {
      }},
 };
 
+// Flags that make sense together alone.
+absl::Status CheckTogether(const Options& options) {
+  const TlsOptions& tls = options.tls;
+  if (tls.cert.empty() != tls.key.empty()) {
+    return absl::InvalidArgumentError("--tls_cert and --tls_key need each other: set both or none");
+  }
+  if (!tls.client_ca.empty() && !tls.on()) {
+    return absl::InvalidArgumentError(
+        "--tls_client_ca asks clients for certificates, which needs TLS: set --tls_cert and "
+        "--tls_key too");
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Options> OptionsFromFlags() {
   Options options;
   absl::Status status;
@@ -254,6 +285,7 @@ absl::StatusOr<Options> OptionsFromFlags() {
         "--model is missing: it names a folder with config.json, model.safetensors and a "
         "tokenizer");
   }
+  status.Update(CheckTogether(options));
   if (!status.ok()) return status;
   if (options.model_name.empty()) options.model_name = NameOfFolder(options.model);
   return options;

@@ -14,6 +14,7 @@
 #include "server/engine/worker_options.h"
 #include "server/listener/listen_options.h"
 #include "server/observability/logs.h"
+#include "server/tls.h"
 
 namespace cascade::server {
 
@@ -23,6 +24,7 @@ struct Options {
   std::string tokenizer = "auto";  // the model's own; or another folder; or "none"
   std::string model_name;          // the model's name in GetModel and in logs
   ListenOptions listen;
+  TlsOptions tls;
   std::optional<model::kernels::WeightType> weights;  // absent: as stored
   model::kernels::KvType kv_cache_type = model::kernels::KvType::kF32;
   bool pin_threads = false;
@@ -38,6 +40,8 @@ struct Options {
   bool use_generation_config = true;
   std::string simd = "auto";
   absl::Duration drain = absl::Seconds(20);
+  std::string metrics_address;            // of the metrics' pages; empty: there are none
+  bool metrics_under_vllm_names = false;  // beside their own
   LogOptions log;
 };
 

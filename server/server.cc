@@ -43,12 +43,13 @@ using Acceptor = grpc::experimental::ExternalConnectionAcceptor;
 
 // Ways to give connections that were accepted here to a server. gRPC could accept them itself, but
 // does so without limits, and never again once it lacked a descriptor.
-std::vector<std::shared_ptr<Acceptor>> AddAcceptors(grpc::ServerBuilder& builder) {
+std::vector<std::shared_ptr<Acceptor>> AddAcceptors(const TlsOptions& tls,
+                                                    grpc::ServerBuilder& builder) {
+  const std::shared_ptr<grpc::ServerCredentials> credentials = MakeServerCredentials(tls);
   std::vector<std::shared_ptr<Acceptor>> acceptors;
   for (int i = 0; i < kAcceptors; ++i) {
     acceptors.push_back(builder.experimental().AddExternalConnectionAcceptor(
-        grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
-        grpc::InsecureServerCredentials()));
+        grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, credentials));
   }
   return acceptors;
 }
@@ -89,13 +90,19 @@ void EndNow(const absl::Status& status) {
 
 Server::Server(Options options)
     : options_(std::move(options)),
-      serving_(calls_, ServingLimitsOf(options_)),
+      monitoring_(MonitoringSources()),
+      serving_(calls_, ServingLimitsOf(options_), {&monitoring_.calls()}),
       services_(MakeServices(serving_, calls_)),
-      health_(NamesWithReadiness(services_), calls_, serving_.memory()) {}
+      health_(NamesWithReadiness(services_), calls_, serving_.memory()),
+      certificate_watch_(options_.tls) {}
 
 Server::~Server() { Shutdown(); }
 
 absl::Status Server::Listen() {
+  if (options_.tls.on()) {
+    const absl::Status status = ReadCertificate(options_.tls).status();
+    if (!status.ok()) return status;
+  }
   std::vector<ListeningSockets> listening;
   for (const std::string& address : options_.listen.addresses) {
     absl::StatusOr<ListeningSockets> sockets = ListenOn(address, options_.listen.unix_socket_mode);
@@ -104,15 +111,25 @@ absl::Status Server::Listen() {
     listening.push_back(*std::move(sockets));
   }
   if (absl::Status status = StartAccepting(std::move(listening)); !status.ok()) return status;
+  if (absl::Status status = monitoring_.Start(options_); !status.ok()) return status;
+  certificate_watch_.Look(absl::Now());
   for (const std::string& address : addresses_) {
     Log(LogLevel::kInfo, "listening", {{"address", address}, {"model", options_.model_name}});
   }
   return absl::OkStatus();
 }
 
+Monitoring::Sources Server::MonitoringSources() {
+  return {.model = [this] { return serving_.model(); },
+          .alive = [this] { return health_.alive(); },
+          .ready = [this] { return health_.ready(); },
+          .connections = [this] { return accept_loop_->connections(); },
+          .call_memory_bytes = [this] { return serving_.memory().held(); }};
+}
+
 absl::Status Server::StartAccepting(std::vector<ListeningSockets> listening) {
   grpc::ServerBuilder builder;
-  const std::vector<std::shared_ptr<Acceptor>> acceptors = AddAcceptors(builder);
+  const std::vector<std::shared_ptr<Acceptor>> acceptors = AddAcceptors(options_.tls, builder);
   builder.RegisterService(&health_);
   for (const Service& service : services_) builder.RegisterService(service.service.get());
   SetTransportLimits(options_, builder);
@@ -142,8 +159,9 @@ void Server::StartServing() {
   StartWatching();
   health_.SetReady(true);
   Log(LogLevel::kInfo,
-      absl::StrCat("serving; try: grpcurl -plaintext -d '{\"text\": \"Once upon a time\"}' ",
-                   address(), " cascade.v1.TextGeneration/GenerateStream"));
+      absl::StrCat("serving; try: grpcurl ", options_.tls.on() ? "-cacert FILE" : "-plaintext",
+                   " -d '{\"text\": \"Once upon a time\"}' ", address(),
+                   " cascade.v1.TextGeneration/GenerateStream"));
 }
 
 void Server::BoundMemory() {
@@ -165,6 +183,7 @@ void Server::StartWatching() {
     worker_hangs_ = watch_->Look(passed);
     health_.SetHanging(worker_hangs_);
     calls_.Advance(passed);
+    certificate_watch_.Look(absl::Now());
   });
 }
 
@@ -195,6 +214,7 @@ void Server::Shutdown() {
   server_->Shutdown(absl::ToChronoTime(absl::Now() + kCloseConnectionsTime));
   server_->Wait();
   ticker_.reset();
+  monitoring_.Stop();
   server_.reset();
   accept_loop_.reset();
   model_.reset();

@@ -15,6 +15,7 @@
 #include "server/grpc/health/health_service.h"
 #include "server/grpc/services.h"
 #include "server/grpc/serving.h"
+#include "server/monitoring.h"
 #include "server/options.h"
 #include "server/served_model.h"
 #include "server/ticker.h"
@@ -68,10 +69,16 @@ class Server {
   // The first of them.
   const std::string& address() const { return addresses_.front(); }
 
+  // Where the metrics are; empty without --metrics_address. After Listen.
+  std::string metrics_address() const { return monitoring_.address(); }
+
   // REQUIRES: LoadModel was OK. Valid until Shutdown.
   const Backend& backend() const { return model_->backend(); }
 
  private:
+  // What the metrics are made of.
+  Monitoring::Sources MonitoringSources();
+
   // Builds the gRPC server and starts to accept connections for it.
   absl::Status StartAccepting(std::vector<ListeningSockets> listening);
 
@@ -85,13 +92,15 @@ class Server {
   const Options options_;
   std::vector<std::string> addresses_;
   OpenCalls calls_;
+  Monitoring monitoring_;
   Serving serving_;
   const std::vector<Service> services_;
   HealthService health_;
   std::unique_ptr<ServedModel> model_;       // outlives the calls that use it
   std::unique_ptr<AcceptLoop> accept_loop_;  // outlives the connections that it accepted
   std::unique_ptr<grpc::Server> server_;
-  std::optional<WorkerWatch> watch_;  // used by the ticker's thread alone
+  CertificateWatch certificate_watch_;  // Listen's, then the ticker's thread's
+  std::optional<WorkerWatch> watch_;    // used by the ticker's thread alone
   std::atomic<bool> worker_hangs_ = false;
   std::optional<Ticker> ticker_;  // last: it uses the members above
 };

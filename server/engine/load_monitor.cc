@@ -41,6 +41,8 @@ void LoadMonitor::AddStep(std::size_t rows, absl::Duration took,
                           const ServiceRate::Finished& finished) {
   const MutexLock lock(mu_);
   rate_.AddStep(rows, took, finished);
+  step_seconds_.Add(absl::ToDoubleSeconds(took));
+  step_rows_.Add(static_cast<double>(rows));
 }
 
 WorkerStats LoadMonitor::stats(const RequestQueue::Size& queued) const {
@@ -48,6 +50,8 @@ WorkerStats LoadMonitor::stats(const RequestQueue::Size& queued) const {
   WorkerStats stats = stats_;
   stats.queued = queued.requests;
   stats.queued_tokens = queued.prompt_tokens;
+  stats.step_seconds = step_seconds_;
+  stats.step_rows = step_rows_;
   return stats;
 }
 

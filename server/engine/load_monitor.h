@@ -32,7 +32,7 @@ class LoadMonitor {
     std::size_t tokens_to_come = 0;  // the most tokens that all of them can still generate
   };
 
-  // `stats`: all but the queue's part.
+  // `stats`: all but the queue's part and the steps' histograms.
   void Publish(const WorkerStats& stats, const Work& work) ABSL_LOCKS_EXCLUDED(mu_);
 
   // What runs, for a log.
@@ -73,6 +73,8 @@ class LoadMonitor {
   Work work_ ABSL_GUARDED_BY(mu_);
   std::string description_ ABSL_GUARDED_BY(mu_);
   ServiceRate rate_ ABSL_GUARDED_BY(mu_);
+  SecondsHistogram step_seconds_ ABSL_GUARDED_BY(mu_);
+  TokensHistogram step_rows_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace cascade::server

@@ -72,7 +72,9 @@ std::size_t RunningBatch::MostTokensToCome() const {
 void RunningBatch::Reap(absl::FunctionRef<absl::Status(const GenerationRequest&)> reason,
                         absl::Time now) {
   for (const auto& group : groups_) {
+    const bool was_stalled = group->stalled();
     group->PollSink(now, options_.stalled_reader_limit / 4);
+    if (group->stalled() && !was_stalled) ++counts_.stalls;
     absl::Status status = reason(group->request());
     if (status.ok() && group->stalled_for() > options_.stalled_reader_limit) {
       status = reader_too_slow_;
@@ -205,6 +207,18 @@ void RunningBatch::TakeTokensOf(Sequence& sequence, const PlannedChunk& chunk,
   placement_.Publish(sequence);
   counts_.drafted_tokens += chunk.draft;
   if (logits.rows() == 0) return;
+  const absl::Time last = sequence.last_token_at();
+  const std::size_t had = sequence.generated_tokens();
+  ChooseTokens(sequence, chunk, logits, now);
+  const std::size_t gained = sequence.generated_tokens() - had;
+  if (had == 0 || gained == 0) return;
+  counts_.token_intervals.Add(absl::ToDoubleSeconds(now - last) / static_cast<double>(gained),
+                              gained);
+}
+
+// The token of each row, as long as the draft turns out right.
+void RunningBatch::ChooseTokens(Sequence& sequence, const PlannedChunk& chunk,
+                                model::ConstMatF logits, absl::Time now) {
   std::size_t accepted = 0;
   for (std::size_t row = 0; row < logits.rows(); ++row) {
     const bool is_first = sequence.generated_tokens() == 0;
@@ -253,6 +267,7 @@ bool RunningBatch::TakeToken(Sequence& sequence, std::span<const float> logits, 
       return false;
     }
     group.MarkToken(now);
+    sequence.MarkToken(now);
     ++counts_.generated_tokens;
     if (!step->finish) {
       group.request().sink->OnStep(sequence.choice(), *std::move(step));

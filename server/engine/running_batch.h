@@ -112,6 +112,8 @@ class RunningBatch {
   void TakeTokens(std::span<const PlannedChunk> plan, model::ConstMatF logits);
   void TakeTokensOf(Sequence& sequence, const PlannedChunk& chunk, model::ConstMatF logits,
                     absl::Time now);
+  void ChooseTokens(Sequence& sequence, const PlannedChunk& chunk, model::ConstMatF logits,
+                    absl::Time now);
   bool TakeFirstTokens(Sequence& first, std::span<const float> logits, absl::Time now);
   bool TakeToken(Sequence& sequence, std::span<const float> logits, absl::Time now);
   void Advance(Sequence& sequence, std::size_t tokens);

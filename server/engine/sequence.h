@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "model/cache/block_allocator.h"
 #include "model/generation/decoding.h"
 #include "model/token.h"
@@ -89,6 +90,11 @@ class Sequence {
 
   Speculation& speculation() { return speculation_; }
 
+  // When it had its last token: a pace, which decides nothing. In the infinite past before the
+  // first.
+  absl::Time last_token_at() const { return last_token_at_; }
+  void MarkToken(absl::Time now) { last_token_at_ = now; }
+
  private:
   RequestGroup& group_;
   const GenerationRequest& request_;  // the group's
@@ -97,6 +103,7 @@ class Sequence {
   model::BlockTable blocks_;
   model::Decoding decoding_;
   Speculation speculation_;
+  absl::Time last_token_at_ = absl::InfinitePast();
   std::vector<model::TokenId> tokens_;
   std::size_t run_ = 0;       // tokens whose keys and values are in blocks_
   std::size_t furthest_ = 0;  // the largest that run_ ever was

@@ -15,13 +15,23 @@ constexpr std::size_t kShortRequestBytes = 16 << 10;
 // Before there is a worker to ask.
 constexpr absl::Duration kRetryAfter = absl::Seconds(1);
 
+// The log comes first.
+std::vector<const CallObserver*> With(const RequestLog& log,
+                                      std::vector<const CallObserver*> observers) {
+  observers.insert(observers.begin(), &log);
+  return observers;
+}
+
 }  // namespace
 
-Serving::Serving(OpenCalls& calls, const Limits& limits)
+Serving::Serving(OpenCalls& calls, const Limits& limits,
+                 const std::vector<const CallObserver*>& observers)
     : memory_(limits.call_memory_bytes),
+      observers_(With(log_, observers)),
       environment_{.outbox = outbox_,
                    .calls = calls,
                    .generations = generations_,
+                   .observer = observers_,
                    .wake_worker =
                        [this] {
                          if (const Backend* b = backend_.load()) b->worker.Wake();

@@ -5,15 +5,18 @@
 #include <atomic>
 #include <cstddef>
 #include <functional>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/grpc/backend.h"
 #include "server/grpc/call/call_environment.h"
 #include "server/grpc/call/call_memory.h"
+#include "server/grpc/call/call_observer.h"
 #include "server/grpc/call/generation_index.h"
 #include "server/grpc/call/long_work.h"
 #include "server/grpc/call/outbox.h"
+#include "server/grpc/call/request_log.h"
 
 namespace cascade::server {
 
@@ -30,8 +33,10 @@ class Serving {
     absl::Duration stalled_reader_limit = absl::Seconds(30);
   };
 
-  // Borrows `calls`, which calls are registered with.
-  Serving(OpenCalls& calls, const Limits& limits);
+  // Borrows `calls`, which calls are registered with, and `observers`, which hear how calls end, as
+  // the log does.
+  Serving(OpenCalls& calls, const Limits& limits,
+          const std::vector<const CallObserver*>& observers = {});
 
   // From now on requests go to `backend`, which must outlive the gRPC server. Once.
   void Start(const Backend& backend) { backend_.store(&backend); }
@@ -44,6 +49,9 @@ class Serving {
 
   // What a request that was admitted goes on with, after Stop too. REQUIRES: Available was OK once.
   const Backend& backend() const { return *backend_.load(); }
+
+  // The same, or null before Start.
+  const Backend* model() const { return backend_.load(); }
 
   const CallEnvironment& environment() const { return environment_; }
 
@@ -59,6 +67,8 @@ class Serving {
   mutable CallMemory memory_;
   mutable Outbox outbox_;
   mutable GenerationIndex generations_;
+  const RequestLog log_;
+  const CallObservers observers_;
   std::atomic<const Backend*> backend_ = nullptr;
   std::atomic<bool> stopped_ = false;
   const CallEnvironment environment_;

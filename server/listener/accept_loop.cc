@@ -163,11 +163,13 @@ bool AcceptLoop::Watch(const FileDescriptor& connection, const std::string& peer
   epoll_event hang_up = {.events = EPOLLET, .data = {.fd = fd}};
   const bool watched = epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &hang_up) == 0;
   if (!watched) connections_.Remove(fd);
+  count_.store(connections_.size());
   return watched;
 }
 
 void AcceptLoop::Forget(int watch) {
   const FileDescriptor ended = connections_.Remove(watch);
+  count_.store(connections_.size());
   // The transport may still have its descriptor open, and with it the registration would stay.
   if (ended.valid()) epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, watch, nullptr);
 }

@@ -2,6 +2,8 @@
 // Accepts connections within limits and hands them to the transport.
 #pragma once
 
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -45,6 +47,9 @@ class AcceptLoop {
   // From now on, connections are reset rather than that the process holds more memory than this.
   // From any thread.
   void BoundMemory(std::uint64_t bytes) { guard_.SetBound(bytes); }
+
+  // Connections that are open. From any thread.
+  std::size_t connections() const { return count_.load(); }
 
   // Ends the thread and stops listening: after it, no connection is handed over. Idempotent; not to
   // be called by two threads at once.
@@ -100,6 +105,7 @@ class AcceptLoop {
   bool paused_ = false;
   RefusalLog refusals_;
   OpenConnections connections_;
+  std::atomic<std::size_t> count_ = 0;  // of connections_, for other threads
   MemoryGuard guard_;
   absl::Duration next_look_;  // at the memory; times of a clock that only runs forward
   int trims_due_ = 0;         // of the allocator, at the next looks

@@ -32,6 +32,7 @@ class OpenConnections {
   FileDescriptor Remove(int watch);
 
   bool empty() const { return connections_.empty(); }
+  std::size_t size() const { return connections_.size(); }
 
   // Notes how much each connection has received by now: to be called once in a period, so that
   // ResetHeaviest knows what was received in the last one to two of them.

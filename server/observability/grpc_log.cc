@@ -8,6 +8,7 @@
 #include "absl/strings/string_view.h"
 #include "google/protobuf/stubs/logging.h"
 #include "grpc/support/log.h"
+#include "server/observability/grpc_message.h"
 #include "server/observability/logs.h"
 
 namespace cascade::server {
@@ -19,7 +20,7 @@ constexpr std::size_t kMaxMessageBytes = 1024;
 void LogForGrpc(gpr_log_func_args* args) {
   const LogLevel level =
       args->severity == GPR_LOG_SEVERITY_ERROR ? LogLevel::kWarning : LogLevel::kDebug;
-  Log(level, "grpc", {{"said", absl::string_view(args->message).substr(0, kMaxMessageBytes)}});
+  LogGrpcMessage(level, args->message);
 }
 
 // A stranger's malformed message is no event of ours.

@@ -13,6 +13,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
 #include "server/observability/grpc_log.h"
+#include "server/observability/grpc_message.h"
 #include "server/observability/logs.h"
 
 namespace cascade::server {
@@ -27,9 +28,12 @@ class Sink : public absl::LogSink {
     // A stranger's malformed message is no event of ours.
     const bool of_protobuf = absl::StrContains(entry.source_filename(), "google/protobuf/");
     const bool is_error = entry.log_severity() >= absl::LogSeverity::kError;
-    Log(is_error && !of_protobuf ? LogLevel::kWarning : LogLevel::kDebug,
-        of_protobuf ? "protobuf" : "grpc",
-        {{"said", entry.text_message().substr(0, kMaxMessageBytes)}});
+    if (of_protobuf) {
+      Log(LogLevel::kDebug, "protobuf",
+          {{"said", entry.text_message().substr(0, kMaxMessageBytes)}});
+    } else {
+      LogGrpcMessage(is_error ? LogLevel::kWarning : LogLevel::kDebug, entry.text_message());
+    }
   }
 };
 

@@ -44,6 +44,7 @@
 #include "server/grpc/call/generation_index.h"
 #include "server/grpc/call/open_calls.h"
 #include "server/grpc/call/outbox.h"
+#include "server/grpc/call/request_log.h"
 #include "server/grpc/call/server_stream.h"
 #include "server/grpc/model_info.h"
 #include "server/grpc/v1/response.h"
@@ -70,7 +71,7 @@ class BenchService final : public v1::TextGeneration::CallbackService {
 
   grpc::ServerWriteReactor<v1::GenerateEvent>* GenerateStream(
       grpc::CallbackServerContext* context, const v1::GenerateRequest* /*request*/) override {
-    auto* call = new ServerStream<V1Encoder>("GenerateStream", *context, environment_);
+    auto* call = new ServerStream<V1Encoder>({"bench", "GenerateStream"}, *context, environment_);
     Generation& generation = call->Add(Answer(GenerationRequest(), 0, /*keep_tokens=*/false), {},
                                        V1Encoder(tokenizer_, info_, /*token_ids=*/false));
     generation.OnStarted(/*cached_tokens=*/0);
@@ -91,9 +92,11 @@ class BenchService final : public v1::TextGeneration::CallbackService {
   OpenCalls calls_;
   Outbox outbox_;
   GenerationIndex generations_;
+  const RequestLog log_;
   const CallEnvironment environment_ = {.outbox = outbox_,
                                         .calls = calls_,
                                         .generations = generations_,
+                                        .observer = log_,
                                         .wake_worker = [] {},
                                         .retry_after = [] { return absl::Seconds(1); },
                                         .stalled_reader_limit = absl::InfiniteDuration()};

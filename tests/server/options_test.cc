@@ -195,6 +195,11 @@ TEST(OptionsTest, SaysWhichFlagIsWrongAndWhatIsAllowed) {
       {"--drain_seconds=5s", {"--drain_seconds=5s", "a number of seconds from 0 to 86400"}},
       {"--max_running=many", {"--max_running=many", "a number from 1 to 16384"}},
       {"--max_running=9999999999", {"--max_running=9999999999", "a number from 1 to 16384"}},
+      {"--tls_cert=c", {"--tls_cert and --tls_key need each other"}},
+      {"--tls_key=k", {"--tls_cert and --tls_key need each other"}},
+      {"--tls_client_ca=a", {"--tls_client_ca asks clients", "--tls_cert"}},
+      {"--metrics_address=nowhere", {"--metrics_address", "'nowhere' is not HOST:PORT"}},
+      {"--metrics_aliases=all", {"--metrics_aliases=all", "none, vllm"}},
       {"--log_level=loud", {"--log_level=loud", "debug, info, warning, error, off"}},
       {"--log_format=xml", {"--log_format=xml", "text, json"}},
   };

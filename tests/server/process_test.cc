@@ -314,11 +314,18 @@ TEST_F(ProcessTest, TheLogHasTheIdsThatTheCallerGoesBy) {
   const std::string log = child.process().StandardError();
   const std::string trace =
       R"(x_correlation_id="b=2" traceparent=00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01)";
-  EXPECT_THAT(log, HasSubstr("request finished method=Generate request_id=\"a 1\" " + trace));
-  EXPECT_THAT(log, HasSubstr("request finished method=Generate request_id=mine "
-                             "x_request_id=\"a 1\" " +
-                             trace));
-  EXPECT_THAT(log, HasSubstr("request refused method=Generate request_id=\"a 1\" " + trace));
+  EXPECT_THAT(
+      log,
+      HasSubstr("request finished method=cascade.v1.TextGeneration/Generate request_id=\"a 1\" " +
+                trace));
+  EXPECT_THAT(
+      log, HasSubstr("request finished method=cascade.v1.TextGeneration/Generate request_id=mine "
+                     "x_request_id=\"a 1\" " +
+                     trace));
+  EXPECT_THAT(
+      log,
+      HasSubstr("request refused method=cascade.v1.TextGeneration/Generate request_id=\"a 1\" " +
+                trace));
 }
 
 }  // namespace

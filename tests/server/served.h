@@ -29,6 +29,9 @@ class Served {
   v1::TextGeneration::Stub& stub() { return *stub_; }
   grpc::health::v1::Health::Stub& health() { return *health_; }
 
+  // HOST:PORT.
+  const std::string& address() const { return server_->address(); }
+
   // A connection of its own. Its windows stay at 64 KiB, so it takes little to fill them.
   std::shared_ptr<grpc::Channel> NewChannel() const;
 

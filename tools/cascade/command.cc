@@ -15,6 +15,21 @@ std::string HelpText(const Command::Description& about, const Flags& flags) {
                       flags.Help());
 }
 
+void TakeFromEnvironment(const char* name, std::string& value) {
+  // Nobody else reads or writes the environment.  NOLINTNEXTLINE(concurrency-mt-unsafe)
+  const char* const found = std::getenv(name);
+  if (found != nullptr) value = found;
+}
+
+// What a file of TLS needs beside it; and whether the files can be read.
+absl::Status CheckTls(CallOptions& options) {
+  if (options.client_cert.empty() != options.client_key.empty()) {
+    return absl::InvalidArgumentError("--client_cert and --client_key need each other");
+  }
+  options.tls |= !options.ca.empty() || !options.client_cert.empty();
+  return ReadCredentials(options).status();
+}
+
 }  // namespace
 
 ExitCode Command::UsageError(absl::string_view message, Console& console) const {
@@ -31,6 +46,14 @@ Flags FlagsOf(Command& command, CommonValues& values) {
   if (command.description().calls_server) {
     flags.Add("server", "HOST:PORT", "where the server is ($CASCADE_SERVER, else localhost:50051)",
               &options.server);
+    flags.Add("tls", "", "speak TLS, as --ca and --client_cert imply ($CASCADE_TLS)", &options.tls);
+    flags.Add("ca", "FILE",
+              "with TLS, trust these authorities, in PEM ($CASCADE_CA, else the system's)",
+              &options.ca);
+    flags.Add("client_cert", "FILE", "with TLS, the client's certificate ($CASCADE_CLIENT_CERT)",
+              &options.client_cert);
+    flags.Add("client_key", "FILE", "and its private key ($CASCADE_CLIENT_KEY)",
+              &options.client_key);
     options.timeout = command.description().timeout;
     flags.Add("timeout", "TIME",
               absl::StrCat("give up a call after this long, such as 30s or 2m; 0 is never (",
@@ -45,14 +68,23 @@ Flags FlagsOf(Command& command, CommonValues& values) {
 ExitCode RunCommand(Command& command, std::span<const std::string> args, Console& console) {
   CommonValues values;
   CallOptions& options = values.call;
-  // Nobody else reads or writes the environment.  NOLINTNEXTLINE(concurrency-mt-unsafe)
-  const char* server = std::getenv("CASCADE_SERVER");
-  if (server != nullptr) options.server = server;
+  TakeFromEnvironment("CASCADE_SERVER", options.server);
+  TakeFromEnvironment("CASCADE_CA", options.ca);
+  TakeFromEnvironment("CASCADE_CLIENT_CERT", options.client_cert);
+  TakeFromEnvironment("CASCADE_CLIENT_KEY", options.client_key);
+  std::string tls;
+  TakeFromEnvironment("CASCADE_TLS", tls);
+  options.tls = !tls.empty() && tls != "0" && tls != "false";
   const Flags flags = FlagsOf(command, values);
   const absl::StatusOr<std::vector<std::string>> arguments = flags.Parse(args);
   if (!arguments.ok()) return command.UsageError(arguments.status().message(), console);
   if (options.timeout < absl::ZeroDuration()) {
     return command.UsageError("--timeout: must not be negative", console);
+  }
+  if (command.description().calls_server && !values.help) {
+    if (absl::Status status = CheckTls(options); !status.ok()) {
+      return command.UsageError(status.message(), console);
+    }
   }
   if (options.timeout == absl::ZeroDuration()) options.timeout = absl::InfiniteDuration();
   if (values.help) {

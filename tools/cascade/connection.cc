@@ -2,14 +2,46 @@
 
 #include "tools/cascade/connection.h"
 
+#include <fstream>
+#include <optional>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "tools/cascade/status_text.h"
+#include "tools/cascade/text.h"
 
 namespace cascade::cli {
+namespace {
 
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& server, bool own_connection) {
+constexpr std::size_t kMaxPemBytes = std::size_t{4} << 20;
+
+absl::Status ReadFile(absl::string_view flag, const std::string& path, std::string& text) {
+  if (path.empty()) return absl::OkStatus();
+  std::ifstream file(path, std::ios::binary);
+  std::optional<std::string> content = ReadAtMost(file, kMaxPemBytes);
+  if (!file.is_open() || file.bad() || !content || content->empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--", flag, "=", path, ": no file that can be read"));
+  }
+  text = *std::move(content);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> ReadCredentials(
+    const CallOptions& options) {
+  if (!options.tls) return grpc::InsecureChannelCredentials();
+  grpc::SslCredentialsOptions files;
+  absl::Status status = ReadFile("ca", options.ca, files.pem_root_certs);
+  status.Update(ReadFile("client_cert", options.client_cert, files.pem_cert_chain));
+  status.Update(ReadFile("client_key", options.client_key, files.pem_private_key));
+  if (!status.ok()) return status;
+  return grpc::SslCredentials(files);
+}
+
+std::shared_ptr<grpc::Channel> MakeChannel(const CallOptions& options, bool own_connection) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 10'000);  // of a connection attempt, too
@@ -17,12 +49,12 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& server, bool own_c
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);  // no limit: a queue may be long
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, own_connection ? 1 : 0);
-  return grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments);
+  return grpc::CreateCustomChannel(options.server, *ReadCredentials(options), arguments);
 }
 
 Connection::Connection(CallOptions options)
     : options_(std::move(options)),
-      channel_(MakeChannel(options_.server)),
+      channel_(MakeChannel(options_)),
       text_generation_(v1::TextGeneration::NewStub(channel_)),
       health_(grpc::health::v1::Health::NewStub(channel_)) {}
 
@@ -39,8 +71,16 @@ std::string Connection::Explain(const grpc::Status& status) const {
                         absl::FormatDuration(options_.timeout), "; --timeout=0 waits for ever.");
   }
   if (!unreachable) return StatusText(status);
-  return absl::StrCat("no server answers at ", options_.server, "\n  ", status.error_message(),
-                      "\n  Start one with `make run`, or name another with --server=HOST:PORT.");
+  if (absl::StrContains(status.error_message(), "certificate verify failed")) {
+    return absl::StrCat(
+        "the certificate of ", options_.server, " is not to be trusted\n  ", status.error_message(),
+        "\n  --ca=FILE names the authority of a server; its certificate must be for "
+        "the host that --server names, and not have expired.");
+  }
+  return absl::StrCat("no server answers ", options_.tls ? "with" : "without", " TLS at ",
+                      options_.server, "\n  ", status.error_message(),
+                      "\n  Start one with `make run`, or name another with --server=HOST:PORT",
+                      options_.tls ? "." : "; one with TLS needs --tls.");
 }
 
 }  // namespace cascade::cli

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "cascade/v1/text_generation.grpc.pb.h"
 #include "grpc/health/v1/health.grpc.pb.h"
@@ -16,15 +17,23 @@ namespace cascade::cli {
 // The values of the flags that every subcommand which calls a server has.
 struct CallOptions {
   std::string server = "localhost:50051";
+  bool tls = false;
+  std::string ca;           // a PEM file of authorities; empty: the system's
+  std::string client_cert;  // PEM files of mutual TLS; empty: none
+  std::string client_key;
   absl::Duration timeout = absl::InfiniteDuration();  // of each call
   bool json = false;
 };
 
-// Makes a channel to `server`, a gRPC target, without TLS and without an HTTP proxy. Channels to
-// the same server share one connection unless `own_connection` is true. Whatever the deadline, a
-// call fails if no connection is made within 10 seconds, or if the server's process or machine does
-// not answer pings for 50.
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& server, bool own_connection = false);
+// Reads the files of TLS. INVALID_ARGUMENT if one cannot be read. OK without TLS.
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> ReadCredentials(
+    const CallOptions& options);
+
+// Makes a channel to options.server, a gRPC target, with TLS if `options` says so and without an
+// HTTP proxy. Channels to the same server share one connection unless `own_connection` is true.
+// Whatever the deadline, a call fails if no connection is made within 10 seconds, or if the
+// server's process or machine does not answer pings for 50. REQUIRES: ReadCredentials was OK.
+std::shared_ptr<grpc::Channel> MakeChannel(const CallOptions& options, bool own_connection = false);
 
 // The first call opens the connection.
 class Connection {

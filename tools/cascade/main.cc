@@ -2,6 +2,7 @@
 // cascade: the command-line client of cascade-server.
 #include <unistd.h>
 
+#include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <memory>
@@ -73,6 +74,8 @@ int main(int argc, char** argv) {
   const std::vector<std::string> args(argv + (argc > 0 ? 1 : 0), argv + argc);
   cascade::cli::Console console{std::cin, std::cout, std::cerr, isatty(STDOUT_FILENO) == 1,
                                 isatty(STDERR_FILENO) == 1};
+  // gRPC has its own words for what Connection::Explain says. NOLINTNEXTLINE(concurrency-mt-unsafe)
+  setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
   try {
     return static_cast<int>(cascade::cli::Main(args, console));
   } catch (const std::exception& error) {

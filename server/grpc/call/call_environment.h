@@ -10,6 +10,7 @@
 
 namespace cascade::server {
 
+class CallObserver;
 class GenerationIndex;
 class OpenCalls;
 class Outbox;
@@ -19,6 +20,7 @@ struct CallEnvironment {
   Outbox& outbox;
   OpenCalls& calls;
   GenerationIndex& generations;
+  const CallObserver& observer;
   std::function<void()> wake_worker;            // Worker::Wake
   std::function<absl::Duration()> retry_after;  // Worker::RetryAfter
   absl::Duration stalled_reader_limit;          // for a client to read the end of an answer

@@ -44,7 +44,7 @@ class DuplexStream final : public GenerationStream<Encoder, Reactor> {
   // not throw.
   using Handler = std::function<absl::Status(DuplexStream&, Request&)>;
 
-  DuplexStream(absl::string_view method, std::size_t max_generations, Handler handler,
+  DuplexStream(const MethodName& method, std::size_t max_generations, Handler handler,
                grpc::CallbackServerContext& context, const CallEnvironment& environment)
       : Base(method, context, environment, Base::Fate::kOwn),
         max_generations_(max_generations),

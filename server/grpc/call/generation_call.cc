@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "server/grpc/call/correlation.h"
-#include "server/grpc/call/request_log.h"
 
 namespace cascade::server {
 namespace {
@@ -16,7 +15,7 @@ constexpr absl::Duration kAbortedReaderGrace = absl::Seconds(5);
 
 }  // namespace
 
-GenerationCall::GenerationCall(absl::string_view method, Mutex& mu,
+GenerationCall::GenerationCall(const MethodName& method, Mutex& mu,
                                grpc::CallbackServerContext& context,
                                const CallEnvironment& environment, const Backlog& max_unsent,
                                Fate fate)
@@ -41,7 +40,10 @@ Generation& GenerationCall::AddGeneration(Answer answer, Admission::Permit open)
 
 void GenerationCall::DropGeneration(std::size_t index) noexcept {
   const Answer& ended = answer(index);
-  LogFinished(method_, CorrelationOf(context_), ended, *ended.outcome());
+  environment_.observer.OnGenerationEnd({.method = method_,
+                                         .correlation = CorrelationOf(context_),
+                                         .answer = ended,
+                                         .status = *ended.outcome()});
   generations_.erase(generations_.begin() + static_cast<std::ptrdiff_t>(index));
 }
 
@@ -106,12 +108,14 @@ void GenerationCall::AdviseRetry(absl::Status& status) noexcept {
   AddRetryDelay(environment_, context_, status);
 }
 
-void GenerationCall::LogEnd(const absl::Status& status) noexcept {
+void GenerationCall::TellEnd(const absl::Status& status) noexcept {
   const MutexLock lock(call_mu_);
   const Correlation correlation = CorrelationOf(context_);
   for (std::size_t i = 0; i < generations_.size(); ++i) {
-    LogFinished(method_, correlation, answer(i), status);
+    environment_.observer.OnGenerationEnd(
+        {.method = method_, .correlation = correlation, .answer = answer(i), .status = status});
   }
+  environment_.observer.OnCallEnd(method_, status);
 }
 
 }  // namespace cascade::server

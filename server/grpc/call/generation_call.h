@@ -17,6 +17,7 @@
 #include "server/grpc/call/answer.h"
 #include "server/grpc/call/call_environment.h"
 #include "server/grpc/call/call_memory.h"
+#include "server/grpc/call/call_observer.h"
 #include "server/grpc/call/generation.h"
 #include "server/grpc/call/open_calls.h"
 #include "server/grpc/call/outbox.h"
@@ -71,9 +72,9 @@ class GenerationCall : protected Outbox::Sender {
     kOwn,     // a failure is told by the encoder, and the others go on; each ends by itself
   };
 
-  // `method` is a literal, for the log. Borrows `mu`, the lock of the reactor that derives from
+  // Borrows `mu`, the lock of the reactor that derives from
   // this; `context`, which is gRPC's; and `environment`.
-  GenerationCall(absl::string_view method, Mutex& mu, grpc::CallbackServerContext& context,
+  GenerationCall(const MethodName& method, Mutex& mu, grpc::CallbackServerContext& context,
                  const CallEnvironment& environment, const Backlog& max_unsent, Fate fate);
   ~GenerationCall();
 
@@ -82,8 +83,8 @@ class GenerationCall : protected Outbox::Sender {
   Generation& AddGeneration(Answer answer, Admission::Permit open)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(call_mu_);
 
-  // Logs the end of a generation and deletes it. The following generations move up. REQUIRES: it
-  // has an outcome, and the call is released.
+  // Tells the observer of the end of a generation and deletes it. The following generations move
+  // up. REQUIRES: it has an outcome, and the call is released.
   void DropGeneration(std::size_t index) noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(call_mu_);
 
   // Under the lock: whether the reactor could send something now if it were asked to.
@@ -125,8 +126,8 @@ class GenerationCall : protected Outbox::Sender {
   // any of its generations started. Before Finish.
   void AdviseRetry(absl::Status& status) noexcept ABSL_LOCKS_EXCLUDED(call_mu_);
 
-  // One line of the log for each generation. For OnDone.
-  void LogEnd(const absl::Status& status) noexcept ABSL_LOCKS_EXCLUDED(call_mu_);
+  // Tells the observer of the generations and of the call. For OnDone.
+  void TellEnd(const absl::Status& status) noexcept ABSL_LOCKS_EXCLUDED(call_mu_);
 
   void WakeWorker() const { environment_.wake_worker(); }
 
@@ -147,7 +148,7 @@ class GenerationCall : protected Outbox::Sender {
   // A generation has had its last call from the worker.
   void CountEnd(const absl::Status& outcome) noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(call_mu_);
 
-  const absl::string_view method_;
+  const MethodName method_;
   Mutex& call_mu_;
   grpc::CallbackServerContext& context_;
   const CallEnvironment& environment_;

@@ -62,14 +62,14 @@ class GenerationStream : public WriteLoop<typename Encoder::Event, Reactor>, pub
   void OnCancel() override { CancelByClient(); }
 
   void OnDone() override {
-    LogEnd(this->status());
+    TellEnd(this->status());
     delete this;
   }
 
  protected:
   using Next = typename WriteLoop<Event, Reactor>::Next;
 
-  GenerationStream(absl::string_view method, grpc::CallbackServerContext& context,
+  GenerationStream(const MethodName& method, grpc::CallbackServerContext& context,
                    const CallEnvironment& environment, Fate fate)
       : GenerationCall(method, this->mu_, context, environment, kMaxUnsent, fate) {}
 

@@ -45,9 +45,10 @@ std::string FinishReasons(const Answer& answer) {
 }
 
 // What the lines of all calls begin with. Headers that were not sent have no field.
-std::vector<LogField> Identity(absl::string_view method, const Correlation& correlation,
+std::vector<LogField> Identity(const MethodName& method, const Correlation& correlation,
                                absl::string_view request_id) {
-  std::vector<LogField> fields = {{"method", method}, {"request_id", request_id}};
+  std::vector<LogField> fields = {{"method", absl::StrCat(method.service, "/", method.method)},
+                                  {"request_id", request_id}};
   const auto add = [&fields](absl::string_view name, absl::string_view value) {
     if (!value.empty()) fields.emplace_back(name, value);
   };
@@ -63,9 +64,11 @@ void AddOutcome(const absl::Status& status, std::vector<LogField>& fields) {
   fields.emplace_back("error", status.message());
 }
 
-void WriteFinished(absl::string_view method, const Correlation& correlation, const Answer& answer,
-                   const absl::Status& status) {
-  std::vector<LogField> fields = Identity(method, correlation, answer.request_id());
+void Write(const EndedGeneration& generation) {
+  const Answer& answer = generation.answer;
+  const absl::Status& status = generation.status;
+  std::vector<LogField> fields =
+      Identity(generation.method, generation.correlation, answer.request_id());
   fields.emplace_back("prompt_tokens", answer.prompt_tokens());
   if (!status.ok()) {
     fields.emplace_back("generated_tokens", answer.generated_tokens());
@@ -87,21 +90,19 @@ void WriteFinished(absl::string_view method, const Correlation& correlation, con
 
 }  // namespace
 
-void LogFinished(absl::string_view method, const Correlation& correlation, const Answer& answer,
-                 const absl::Status& status) noexcept {
+void RequestLog::OnGenerationEnd(const EndedGeneration& generation) const noexcept {
   try {
-    WriteFinished(method, correlation, answer, status);
+    Write(generation);
   } catch (...) {
   }
 }
 
-void LogRefused(absl::string_view method, const Correlation& correlation,
-                absl::string_view request_id, const absl::Status& status) noexcept {
+void RequestLog::OnRefused(const RefusedRequest& request) const noexcept {
   try {
     // An id that was refused may be anything, of any length.
-    std::vector<LogField> fields =
-        Identity(method, correlation, request_id.substr(0, kMaxRequestIdBytes));
-    AddOutcome(status, fields);
+    std::vector<LogField> fields = Identity(request.method, request.correlation,
+                                            request.request_id.substr(0, kMaxRequestIdBytes));
+    AddOutcome(request.status, fields);
     Log(LogLevel::kDebug, "request refused", fields);
   } catch (...) {
   }

@@ -25,7 +25,7 @@ class ServerStream final : public GenerationStream<Encoder, Reactor> {
   using Base = GenerationStream<Encoder, Reactor>;
 
  public:
-  ServerStream(absl::string_view method, grpc::CallbackServerContext& context,
+  ServerStream(const MethodName& method, grpc::CallbackServerContext& context,
                const CallEnvironment& environment)
       : Base(method, context, environment, Base::Fate::kShared) {}
 

@@ -6,13 +6,23 @@
 
 namespace cascade::server {
 
-ShortCall::ShortCall(grpc::CallbackServerContext& context, const CallEnvironment& environment)
-    : context_(context), environment_(environment), ticket_(environment.calls, &context) {}
+ShortCall::ShortCall(const MethodName& method, grpc::CallbackServerContext& context,
+                     const CallEnvironment& environment)
+    : method_(method),
+      context_(context),
+      environment_(environment),
+      ticket_(environment.calls, &context) {}
+
+void ShortCall::OnDone() {
+  environment_.observer.OnCallEnd(method_, status_);
+  delete this;
+}
 
 void ShortCall::End(absl::Status status) noexcept {
   ticket_.MustEndWithin(environment_.stalled_reader_limit);
-  if (absl::IsResourceExhausted(status)) AddRetryDelay(environment_, context_, status);
-  Finish(ToGrpcStatus(status));
+  status_ = std::move(status);
+  if (absl::IsResourceExhausted(status_)) AddRetryDelay(environment_, context_, status_);
+  Finish(ToGrpcStatus(status_));
 }
 
 }  // namespace cascade::server

@@ -9,6 +9,7 @@
 #include "grpcpp/support/server_callback.h"
 #include "server/grpc/call/call_environment.h"
 #include "server/grpc/call/call_memory.h"
+#include "server/grpc/call/call_observer.h"
 #include "server/grpc/call/open_calls.h"
 
 namespace cascade::server {
@@ -18,7 +19,8 @@ namespace cascade::server {
 class ShortCall final : public grpc::ServerUnaryReactor {
  public:
   // Borrows `context`, which is gRPC's, and `environment`.
-  ShortCall(grpc::CallbackServerContext& context, const CallEnvironment& environment);
+  ShortCall(const MethodName& method, grpc::CallbackServerContext& context,
+            const CallEnvironment& environment);
 
   // What the call holds until it is over.
   CallMemory::Share& memory() { return memory_; }
@@ -28,15 +30,17 @@ class ShortCall final : public grpc::ServerUnaryReactor {
   void Accept() noexcept { End(absl::OkStatus()); }
   void Refuse(absl::Status status) noexcept { End(std::move(status)); }
 
-  void OnDone() override { delete this; }
+  void OnDone() override;
 
  private:
   void End(absl::Status status) noexcept;
 
+  const MethodName method_;
   grpc::CallbackServerContext& context_;
   const CallEnvironment& environment_;
   CallMemory::Share memory_;
   OpenCalls::Ticket ticket_;
+  absl::Status status_;  // written once, before Finish
 };
 
 }  // namespace cascade::server

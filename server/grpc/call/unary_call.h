@@ -39,7 +39,7 @@ class UnaryCall final : public Reactor, public GenerationCall {
   using Response = typename Encoder::Response;
 
   // Borrows `response` too, which is gRPC's and lives until OnDone.
-  UnaryCall(absl::string_view method, Response& response, grpc::CallbackServerContext& context,
+  UnaryCall(const MethodName& method, Response& response, grpc::CallbackServerContext& context,
             const CallEnvironment& environment)
       : GenerationCall(method, mu_, context, environment, kUnlimited, Fate::kShared),
         response_(response) {}
@@ -72,7 +72,7 @@ class UnaryCall final : public Reactor, public GenerationCall {
   void OnCancel() override { CancelByClient(); }
 
   void OnDone() override {
-    LogEnd(status_);
+    TellEnd(status_);
     delete this;
   }
 

@@ -125,6 +125,16 @@ HealthService::View HealthService::Look(const std::string& service) const {
   return {StatusOf(service), ended_};
 }
 
+bool HealthService::ready() const {
+  const MutexLock lock(mu_);
+  return ready_ && !hanging_;
+}
+
+bool HealthService::alive() const {
+  const MutexLock lock(mu_);
+  return !hanging_;
+}
+
 HealthService::Status HealthService::StatusOf(const std::string& service) const {
   const bool liveness = service.empty();
   if (!liveness && !services_.contains(service)) return HealthCheckResponse::SERVICE_UNKNOWN;

@@ -37,6 +37,9 @@ class HealthService final : public grpc::health::v1::Health::CallbackService {
   HealthService(std::set<std::string> services, OpenCalls& calls, CallMemory& memory);
   ~HealthService() override;
 
+  bool ready() const ABSL_LOCKS_EXCLUDED(mu_);
+  bool alive() const ABSL_LOCKS_EXCLUDED(mu_);
+
   // Both tell the watchers of what they change. A watcher that has not yet taken a status when it
   // changes back misses that status, but never the last one.
   void SetReady(bool ready) ABSL_LOCKS_EXCLUDED(mu_);

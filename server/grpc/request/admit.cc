@@ -14,7 +14,6 @@
 #include "server/engine/clock.h"
 #include "server/grpc/backend.h"
 #include "server/grpc/call/correlation.h"
-#include "server/grpc/call/request_log.h"
 #include "server/grpc/model_info.h"
 #include "server/grpc/request/caller_of.h"
 #include "server/grpc/request/text_request.h"
@@ -68,14 +67,19 @@ absl::StatusOr<PreparedRequest> TryAdmit(const Serving& serving, absl::Time dead
 
 }  // namespace
 
-absl::StatusOr<PreparedRequest> Admit(const Serving& serving, absl::string_view method,
+absl::StatusOr<PreparedRequest> Admit(const Serving& serving, const MethodName& method,
                                       const grpc::CallbackServerContext& context,
                                       TextRequest request, Violations violations) {
   const Correlation correlation = CorrelationOf(context);
   if (request.request_id.empty()) request.request_id = correlation.RequestIdToTake();
   absl::StatusOr<PreparedRequest> prepared = TryAdmit(
       serving, Deadline(context), CallerOf(context.peer()), request, std::move(violations));
-  if (!prepared.ok()) LogRefused(method, correlation, request.request_id, prepared.status());
+  if (!prepared.ok()) {
+    serving.environment().observer.OnRefused({.method = method,
+                                              .correlation = correlation,
+                                              .request_id = request.request_id,
+                                              .status = prepared.status()});
+  }
   return prepared;
 }
 

@@ -5,6 +5,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "grpcpp/server_context.h"
+#include "server/grpc/call/call_observer.h"
 #include "server/grpc/request/preparation.h"
 #include "server/grpc/request/text_request.h"
 #include "server/grpc/request/violations.h"
@@ -19,9 +20,9 @@ class Serving;
 // call's metadata, if it has one (call/correlation.h).
 //
 // UNAVAILABLE if requests are not welcome; INVALID_ARGUMENT with all violations;
-// RESOURCE_EXHAUSTED if there is no place; or what Prepare says. A refusal is already in the log,
-// under `method`.
-absl::StatusOr<PreparedRequest> Admit(const Serving& serving, absl::string_view method,
+// RESOURCE_EXHAUSTED if there is no place; or what Prepare says. The observer of calls has heard of
+// a refusal already, under `method`.
+absl::StatusOr<PreparedRequest> Admit(const Serving& serving, const MethodName& method,
                                       const grpc::CallbackServerContext& context,
                                       TextRequest request, Violations violations);
 

@@ -53,11 +53,11 @@ using AnswerFunction = absl::Status (*)(const Backend& backend, const Request& r
 // Parses the request of `bytes` and answers it, if the model is in service and there is memory for
 // the answer. Borrows `bytes` and `response`, which are gRPC's and live until the call's OnDone.
 template <typename Request, typename Response>
-grpc::ServerUnaryReactor* BeginShortCall(const Serving& serving,
+grpc::ServerUnaryReactor* BeginShortCall(const Serving& serving, const MethodName& method,
                                          grpc::CallbackServerContext& context,
                                          const grpc::ByteBuffer& bytes, Response& response,
                                          AnswerFunction<Request, Response> answer) {
-  auto* call = new ShortCall(context, serving.environment());
+  auto* call = new ShortCall(method, context, serving.environment());
   return Begin(serving, bytes, call, [=, &serving, &context, &bytes, &response]() -> absl::Status {
     if (context.IsCancelled()) return absl::CancelledError("the client went away");
     const absl::StatusOr<const Backend*> backend = serving.Available();

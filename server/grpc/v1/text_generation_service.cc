@@ -28,6 +28,8 @@ namespace {
 
 using Context = grpc::CallbackServerContext;
 
+constexpr absl::string_view kService = "cascade.v1.TextGeneration";
+
 using Stream = ServerStream<V1Encoder>;
 using Unary = UnaryCall<V1Encoder>;
 
@@ -42,7 +44,7 @@ std::size_t HeldAnswerBytes(const Unary& /*call*/, std::size_t answer_bytes) {
 
 // Admits the request of `bytes` and starts it as the one generation of `call`, or says why not.
 template <typename Call>
-absl::Status Start(const Serving& serving, absl::string_view method, const Context& context,
+absl::Status Start(const Serving& serving, const MethodName& method, const Context& context,
                    const grpc::ByteBuffer& bytes, Call& call) {
   v1::GenerateRequest message;
   if (absl::Status status = Parse(bytes, message); !status.ok()) return status;
@@ -67,22 +69,22 @@ absl::Status Start(const Serving& serving, absl::string_view method, const Conte
 
 // What the methods that generate do with a call that was just created for them.
 template <typename Call>
-Call* BeginGeneration(const Serving& serving, absl::string_view method, const Context& context,
+Call* BeginGeneration(const Serving& serving, const MethodName& method, const Context& context,
                       const grpc::ByteBuffer& bytes, Call* call) {
-  return Begin(serving, bytes, call, [&serving, method, &context, &bytes, call] {
+  return Begin(serving, bytes, call, [&serving, &method, &context, &bytes, call] {
     return Start(serving, method, context, bytes, *call);
   });
 }
 
 Stream* BeginStream(const Serving& serving, Context& context, const grpc::ByteBuffer& bytes) {
-  static constexpr absl::string_view kMethod = "GenerateStream";
+  static constexpr MethodName kMethod = {kService, "GenerateStream"};
   return BeginGeneration(serving, kMethod, context, bytes,
                          new Stream(kMethod, context, serving.environment()));
 }
 
 Unary* BeginUnary(const Serving& serving, Context& context, const grpc::ByteBuffer& bytes,
                   v1::GenerateResponse& response) {
-  static constexpr absl::string_view kMethod = "Generate";
+  static constexpr MethodName kMethod = {kService, "Generate"};
   return BeginGeneration(serving, kMethod, context, bytes,
                          new Unary(kMethod, response, context, serving.environment()));
 }
@@ -144,12 +146,13 @@ grpc::internal::MethodHandler* UnaryHandler(Method method) {
 }
 
 template <typename Request, typename Response>
-grpc::internal::MethodHandler* ShortHandler(const Serving& serving,
+grpc::internal::MethodHandler* ShortHandler(const Serving& serving, absl::string_view method,
                                             AnswerFunction<Request, Response> answer) {
-  return UnaryHandler<Response>(
-      [&serving, answer](Context& context, const grpc::ByteBuffer& bytes, Response& response) {
-        return BeginShortCall(serving, context, bytes, response, answer);
-      });
+  return UnaryHandler<Response>([&serving, method, answer](Context& context,
+                                                           const grpc::ByteBuffer& bytes,
+                                                           Response& response) {
+    return BeginShortCall(serving, {kService, method}, context, bytes, response, answer);
+  });
 }
 
 }  // namespace
@@ -169,9 +172,10 @@ TextGenerationService::TextGenerationService(const Serving& serving) {
                                                     v1::GenerateResponse& response) {
         return BeginUnary(serving, context, bytes, response);
       }));
-  MarkMethodCallback(MethodIndex("Tokenize"), ShortHandler(serving, AnswerTokenize));
-  MarkMethodCallback(MethodIndex("Detokenize"), ShortHandler(serving, AnswerDetokenize));
-  MarkMethodCallback(MethodIndex("GetModel"), ShortHandler(serving, AnswerGetModel));
+  MarkMethodCallback(MethodIndex("Tokenize"), ShortHandler(serving, "Tokenize", AnswerTokenize));
+  MarkMethodCallback(MethodIndex("Detokenize"),
+                     ShortHandler(serving, "Detokenize", AnswerDetokenize));
+  MarkMethodCallback(MethodIndex("GetModel"), ShortHandler(serving, "GetModel", AnswerGetModel));
 }
 
 }  // namespace cascade::server

@@ -86,6 +86,7 @@ TEST_F(WorkerStallTest, PausesAloneAndResumesWhereItWas) {
   EXPECT_TRUE(SameResult(slow_.Await(), Alone()));
   EXPECT_EQ(worker->stats().counts.recomputed_tokens, 0U) << "nobody needed its blocks";
   EXPECT_EQ(worker->stats().stalled, 0U);
+  EXPECT_EQ(worker->stats().counts.stalls, 1U);
 }
 
 TEST_F(WorkerStallTest, TakesNoPlaceInTheBatchMeanwhile) {

@@ -191,6 +191,23 @@ TEST_F(WorkerTest, SaysWhereTheTimeWent) {
   EXPECT_EQ(timings.decode, absl::Seconds(4));
 }
 
+TEST_F(WorkerTest, MeasuresTheTimeBetweenTokensAndItsSteps) {
+  ManualClock clock;
+  RecordingSink sink;
+  sink.on_step = [&](std::size_t) { clock.Advance(absl::Seconds(1)); };  // within a step
+  const auto worker = MakeTinyWorker(
+      tokenizer_,
+      {.worker = {.max_running = 1, .speculate = false, .clock = [&] { return clock.now(); }}});
+  worker->Submit(Request(3, 5, sink));
+  sink.Await();
+  const WorkerStats stats = worker->stats();
+  EXPECT_EQ(stats.counts.token_intervals.count(), 4U);  // none before the first token
+  EXPECT_DOUBLE_EQ(stats.counts.token_intervals.sum, 4.0);
+  EXPECT_EQ(stats.step_seconds.count(), 5U);
+  EXPECT_EQ(stats.step_rows.count(), 5U);
+  EXPECT_DOUBLE_EQ(stats.step_rows.sum, 3 + 4);
+}
+
 TEST_F(WorkerTest, CountsWhatItDoes) {
   RecordingSink sink;
   const auto worker = MakeTinyWorker(

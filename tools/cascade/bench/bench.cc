@@ -173,7 +173,7 @@ class BenchCommand : public Command {
   std::vector<std::unique_ptr<v1::TextGeneration::Stub>> Connect(const CallOptions& options) const {
     std::vector<std::shared_ptr<grpc::Channel>> channels;
     for (std::uint32_t i = 0; i < connections_; ++i) {
-      channels.push_back(MakeChannel(options.server, /*own_connection=*/true));
+      channels.push_back(MakeChannel(options, /*own_connection=*/true));
       channels.back()->GetState(/*try_to_connect=*/true);
     }
     std::vector<std::unique_ptr<v1::TextGeneration::Stub>> stubs;

@@ -20,6 +20,7 @@
 #include "server/grpc/call/generation_index.h"
 #include "server/grpc/call/open_calls.h"
 #include "server/grpc/call/outbox.h"
+#include "server/grpc/call/request_log.h"
 
 namespace cascade::server {
 namespace {
@@ -68,7 +69,7 @@ class Service final : public ServerReflection::CallbackService {
   grpc::ServerBidiReactor<ServerReflectionRequest, ServerReflectionResponse>* ServerReflectionInfo(
       grpc::CallbackServerContext* context) override {
     auto* call = new Duplex(
-        "Duplex", /*max_generations=*/2,
+        MethodName{"test", "Duplex"}, /*max_generations=*/2,
         [this](Duplex& c, const ServerReflectionRequest& request) { return Start(c, request); },
         *context, environment_);
     call->Accept();
@@ -102,9 +103,11 @@ class Service final : public ServerReflection::CallbackService {
   OpenCalls calls_;
   Outbox outbox_;
   GenerationIndex index_;
+  const RequestLog log_;
   const CallEnvironment environment_ = {.outbox = outbox_,
                                         .calls = calls_,
                                         .generations = index_,
+                                        .observer = log_,
                                         .wake_worker = [] {},
                                         .retry_after = [] { return absl::Seconds(1); },
                                         .stalled_reader_limit = absl::InfiniteDuration()};

@@ -29,7 +29,7 @@ class DuplexStreamTest : public CallTest {
   // A call that has been accepted.
   FakeDuplex& NewCall(std::size_t max_generations = 8) {
     auto* call = new FakeDuplex(
-        "Duplex", max_generations,
+        MethodName{"test", "Duplex"}, max_generations,
         [this](FakeDuplex& c, int request) { return Handle(c, static_cast<char>(request)); },
         context_, environment_);
     call->Accept();

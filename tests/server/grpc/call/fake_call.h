@@ -22,6 +22,7 @@
 #include "server/grpc/call/generation_index.h"
 #include "server/grpc/call/open_calls.h"
 #include "server/grpc/call/outbox.h"
+#include "server/grpc/call/request_log.h"
 
 namespace cascade::server {
 
@@ -183,10 +184,12 @@ class CallTest : public ::testing::Test {
   OpenCalls calls_;
   Outbox outbox_;
   GenerationIndex index_;
+  const RequestLog log_;
   int wakes_ = 0;
   const CallEnvironment environment_ = {.outbox = outbox_,
                                         .calls = calls_,
                                         .generations = index_,
+                                        .observer = log_,
                                         .wake_worker = [this] { ++wakes_; },
                                         .retry_after = [] { return absl::Seconds(7); },
                                         .stalled_reader_limit = absl::InfiniteDuration()};

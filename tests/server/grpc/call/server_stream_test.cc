@@ -27,7 +27,7 @@ using FakeStream = ServerStream<Letters, FakeReactor>;
 
 class ServerStreamTest : public CallTest {
  protected:
-  FakeStream* NewStream() { return new FakeStream("Stream", context_, environment_); }
+  FakeStream* NewStream() { return new FakeStream({"test", "Stream"}, context_, environment_); }
 };
 
 TEST_F(ServerStreamTest, GenerationsTakeTurnsAndEachKeepsItsOrder) {

@@ -24,7 +24,9 @@ using FakeUnary = UnaryCall<Letters, FakeReactor>;
 
 class UnaryCallTest : public CallTest {
  protected:
-  FakeUnary* NewUnary() { return new FakeUnary("Unary", response_, context_, environment_); }
+  FakeUnary* NewUnary() {
+    return new FakeUnary({"test", "Unary"}, response_, context_, environment_);
+  }
 
   std::vector<std::string> response_;
 };

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who hears how calls end: the log, the metrics.
+#pragma once
+
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+
+namespace cascade::server {
+
+class Answer;
+struct Correlation;
+
+// A method as the wire names it. Literals.
+struct MethodName {
+  absl::string_view service;  // "cascade.v1.TextGeneration"
+  absl::string_view method;   // "Generate"
+};
+
+// A request that was refused before the worker had it. Borrows all.
+struct RefusedRequest {
+  const MethodName& method;
+  const Correlation& correlation;
+  absl::string_view request_id;  // as it was sent: anything
+  const absl::Status& status;
+};
+
+// A generation that the worker has ended. Borrows all.
+struct EndedGeneration {
+  const MethodName& method;
+  const Correlation& correlation;
+  const Answer& answer;
+  const absl::Status& status;  // of its call
+};
+
+// Any thread calls it, several at once, and none of the functions may wait or throw: what there is
+// no memory for is left out.
+class CallObserver {
+ public:
+  virtual ~CallObserver() = default;
+
+  virtual void OnRefused(const RefusedRequest& request) const noexcept = 0;
+  virtual void OnGenerationEnd(const EndedGeneration& generation) const noexcept = 0;
+
+  // A call of any method of a service that needs the model, those that were refused included; after
+  // its generations.
+  virtual void OnCallEnd(const MethodName& method, const absl::Status& status) const noexcept = 0;
+};
+
+// Tells each of several observers, which it borrows, in their order.
+class CallObservers final : public CallObserver {
+ public:
+  explicit CallObservers(std::vector<const CallObserver*> observers)
+      : observers_(std::move(observers)) {}
+
+  void OnRefused(const RefusedRequest& request) const noexcept override {
+    for (const CallObserver* observer : observers_) observer->OnRefused(request);
+  }
+  void OnGenerationEnd(const EndedGeneration& generation) const noexcept override {
+    for (const CallObserver* observer : observers_) observer->OnGenerationEnd(generation);
+  }
+  void OnCallEnd(const MethodName& method, const absl::Status& status) const noexcept override {
+    for (const CallObserver* observer : observers_) observer->OnCallEnd(method, status);
+  }
+
+ private:
+  const std::vector<const CallObserver*> observers_;
+};
+
+}  // namespace cascade::server
