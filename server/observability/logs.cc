@@ -8,6 +8,7 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -97,7 +98,11 @@ void StartLogging(const LogOptions& options) {
       spdlog::pattern_time_type::utc);
   // spdlog's own handler would write to stderr, and wait for it.
   logger->set_error_handler([](const std::string& /*error*/) {});
+  const std::string old = spdlog::default_logger_raw()->name();
+  const std::string name = logger->name();
   spdlog::set_default_logger(std::move(logger));
+  // Later versions of spdlog keep the logger before under its name, and with it lines that wait.
+  if (old != name) spdlog::drop(old);
 }
 
 void Log(LogLevel level, absl::string_view message, absl::Span<const LogField> fields) {
