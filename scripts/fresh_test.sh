@@ -35,7 +35,7 @@ bare() {
   components=main
   [ "$release" != noble ] || components=main,universe
   # With an input that is empty, mmdebstrap would read no sources from it.
-  mmdebstrap --quiet --variant=minbase --mode=root --include=make --components="$components" \
+  mmdebstrap --quiet --variant=minbase --mode=root --include=apt,make --components="$components" \
     --aptopt='Acquire::Check-Valid-Until "false"' --aptopt='Acquire::Languages "none"' \
     "$release" "$root" "$@" < /dev/null
 }
