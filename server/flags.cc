@@ -40,6 +40,10 @@ ABSL_FLAG(std::string, tls_key, "", "The private key of --tls_cert, as a PEM fil
 ABSL_FLAG(std::string, tls_client_ca, "",
           "Authorities, as a PEM file: each client must have a certificate of one of them (mutual\n"
           "TLS). Empty: clients need no certificate.");
+ABSL_FLAG(std::string, token_file, "",
+          "A file of those who may call, each known by a bearer token: lines of NAME, the token's\n"
+          "SHA-256, and limits (max_requests=, tokens_per_minute=, max_priority=,\n"
+          "share_prefixes=). Read again when it changes. Health stays open. Empty: everybody may.");
 ABSL_FLAG(
     std::string, weights, "auto",
     "The weights' type in memory: auto (as they are stored), f32, bf16, f16, int8 or int4. Half\n"

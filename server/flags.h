@@ -21,6 +21,7 @@ ABSL_DECLARE_FLAG(std::string, idle_connection_seconds);
 ABSL_DECLARE_FLAG(std::string, tls_cert);
 ABSL_DECLARE_FLAG(std::string, tls_key);
 ABSL_DECLARE_FLAG(std::string, tls_client_ca);
+ABSL_DECLARE_FLAG(std::string, token_file);
 ABSL_DECLARE_FLAG(std::string, weights);
 ABSL_DECLARE_FLAG(std::string, threads);
 ABSL_DECLARE_FLAG(bool, pin_threads);

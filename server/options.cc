@@ -151,6 +151,7 @@ constexpr FlagRow kFlags[] = {
     {"tls_cert", [](Flag, Options& o) { return Set(FLAGS_tls_cert, o.tls.cert); }},
     {"tls_key", [](Flag, Options& o) { return Set(FLAGS_tls_key, o.tls.key); }},
     {"tls_client_ca", [](Flag, Options& o) { return Set(FLAGS_tls_client_ca, o.tls.client_ca); }},
+    {"token_file", [](Flag, Options& o) { return Set(FLAGS_token_file, o.token_file); }},
     {"weights",
      [](Flag f, Options& o) { return SetWeights(f, absl::GetFlag(FLAGS_weights), o.weights); }},
     {"threads",

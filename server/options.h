@@ -25,6 +25,7 @@ struct Options {
   std::string model_name;          // the model's name in GetModel and in logs
   ListenOptions listen;
   TlsOptions tls;
+  std::string token_file;                             // of those who may call; empty: everybody
   std::optional<model::kernels::WeightType> weights;  // absent: as stored
   model::kernels::KvType kv_cache_type = model::kernels::KvType::kF32;
   bool pin_threads = false;

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "grpcpp/security/server_credentials.h"
@@ -80,6 +81,19 @@ std::vector<HandOverThreads::HandOver> WaysToHandOver(
   return ways;
 }
 
+// Tokens that anybody on the network can read are no secrets.
+void WarnOfPlainTokens(const Options& options) {
+  if (options.token_file.empty() || options.tls.on()) return;
+  for (const std::string& address : options.listen.addresses) {
+    const absl::string_view host = address;
+    const bool is_local = absl::StartsWith(host, "unix:") || absl::StartsWith(host, "localhost:") ||
+                          absl::StartsWith(host, "127.") || absl::StartsWith(host, "[::1]:");
+    if (is_local) continue;
+    Log(LogLevel::kWarning, "bearer tokens are not encrypted: --token_file without --tls_cert",
+        {{"address", address}});
+  }
+}
+
 // Ends the process before an answer is sent that may be wrong.
 void EndNow(const absl::Status& status) {
   WriteLastLine(absl::StrCat("cascade-server: ", status.message()));
@@ -91,7 +105,8 @@ void EndNow(const absl::Status& status) {
 Server::Server(Options options)
     : options_(std::move(options)),
       monitoring_(MonitoringSources()),
-      serving_(calls_, ServingLimitsOf(options_), {&monitoring_.calls()}),
+      authenticator_(options_.token_file),
+      serving_(calls_, authenticator_, ServingLimitsOf(options_), {&monitoring_.calls()}),
       services_(MakeServices(serving_, calls_)),
       health_(NamesWithReadiness(services_), calls_, serving_.memory()),
       certificate_watch_(options_.tls) {}
@@ -103,6 +118,7 @@ absl::Status Server::Listen() {
     const absl::Status status = ReadCertificate(options_.tls).status();
     if (!status.ok()) return status;
   }
+  if (absl::Status status = authenticator_.Read(); !status.ok()) return status;
   std::vector<ListeningSockets> listening;
   for (const std::string& address : options_.listen.addresses) {
     absl::StatusOr<ListeningSockets> sockets = ListenOn(address, options_.listen.unix_socket_mode);
@@ -113,6 +129,7 @@ absl::Status Server::Listen() {
   if (absl::Status status = StartAccepting(std::move(listening)); !status.ok()) return status;
   if (absl::Status status = monitoring_.Start(options_); !status.ok()) return status;
   certificate_watch_.Look(absl::Now());
+  WarnOfPlainTokens(options_);
   for (const std::string& address : addresses_) {
     Log(LogLevel::kInfo, "listening", {{"address", address}, {"model", options_.model_name}});
   }
@@ -184,6 +201,7 @@ void Server::StartWatching() {
     health_.SetHanging(worker_hangs_);
     calls_.Advance(passed);
     certificate_watch_.Look(absl::Now());
+    authenticator_.Look();
   });
 }
 

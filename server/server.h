@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "grpcpp/server.h"
+#include "server/grpc/auth/authenticator.h"
 #include "server/grpc/call/open_calls.h"
 #include "server/grpc/health/health_service.h"
 #include "server/grpc/services.h"
@@ -93,6 +94,7 @@ class Server {
   std::vector<std::string> addresses_;
   OpenCalls calls_;
   Monitoring monitoring_;
+  Authenticator authenticator_;
   Serving serving_;
   const std::vector<Service> services_;
   HealthService health_;

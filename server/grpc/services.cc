@@ -21,7 +21,8 @@ Service Make(bool needs_model, Args&&... args) {
 }
 
 // Reflection, which tells of the services that are in the list, of itself and of health.
-void AddReflection(OpenCalls& calls, CallMemory& memory, std::vector<Service>& services) {
+void AddReflection(OpenCalls& calls, CallMemory& memory, const Authenticator& authenticator,
+                   std::vector<Service>& services) {
   std::vector<std::string> names = {grpc::health::v1::Health::service_full_name(),
                                     ReflectionV1::Service::service_full_name(),
                                     ReflectionV1Alpha::Service::service_full_name()};
@@ -29,9 +30,9 @@ void AddReflection(OpenCalls& calls, CallMemory& memory, std::vector<Service>& s
   const auto descriptors = std::make_shared<const Descriptors>(
       std::move(names), *google::protobuf::DescriptorPool::generated_pool());
   services.push_back(Make<ReflectionV1::Service, ReflectionService<ReflectionV1>>(
-      false, descriptors, calls, memory));
+      false, descriptors, calls, memory, authenticator));
   services.push_back(Make<ReflectionV1Alpha::Service, ReflectionService<ReflectionV1Alpha>>(
-      false, descriptors, calls, memory));
+      false, descriptors, calls, memory, authenticator));
 }
 
 }  // namespace
@@ -39,7 +40,7 @@ void AddReflection(OpenCalls& calls, CallMemory& memory, std::vector<Service>& s
 std::vector<Service> MakeServices(const Serving& serving, OpenCalls& calls) {
   std::vector<Service> services;
   services.push_back(Make<v1::TextGeneration, TextGenerationService>(true, serving));
-  AddReflection(calls, serving.memory(), services);
+  AddReflection(calls, serving.memory(), serving.environment().authenticator, services);
   return services;
 }
 

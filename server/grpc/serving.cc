@@ -24,7 +24,7 @@ std::vector<const CallObserver*> With(const RequestLog& log,
 
 }  // namespace
 
-Serving::Serving(OpenCalls& calls, const Limits& limits,
+Serving::Serving(OpenCalls& calls, const Authenticator& authenticator, const Limits& limits,
                  const std::vector<const CallObserver*>& observers)
     : memory_(limits.call_memory_bytes),
       observers_(With(log_, observers)),
@@ -32,6 +32,7 @@ Serving::Serving(OpenCalls& calls, const Limits& limits,
                    .calls = calls,
                    .generations = generations_,
                    .observer = observers_,
+                   .authenticator = authenticator,
                    .wake_worker =
                        [this] {
                          if (const Backend* b = backend_.load()) b->worker.Wake();

@@ -20,6 +20,7 @@
 
 namespace cascade::server {
 
+class Authenticator;
 class OpenCalls;
 
 // What all services of the process share, however many dialects they speak: one model, one outbox,
@@ -33,10 +34,10 @@ class Serving {
     absl::Duration stalled_reader_limit = absl::Seconds(30);
   };
 
-  // Borrows `calls`, which calls are registered with, and `observers`, which hear how calls end, as
-  // the log does.
-  Serving(OpenCalls& calls, const Limits& limits,
-          const std::vector<const CallObserver*>& observers = {});
+  // Borrows `calls`, which calls are registered with, `authenticator`, and `observers`, which hear
+  // how calls end, as the log does.
+  Serving(OpenCalls& calls, const Authenticator& authenticator, const Limits& limits,
+          const std::vector<const CallObserver*>& observers);
 
   // From now on requests go to `backend`, which must outlive the gRPC server. Once.
   void Start(const Backend& backend) { backend_.store(&backend); }

@@ -55,6 +55,10 @@ absl::Status WithRetryDelay(absl::Status status, absl::Duration delay) {
   return status;
 }
 
+bool HasRetryDelay(const absl::Status& status) {
+  return status.GetPayload(TypeUrl<google::rpc::RetryInfo>()).has_value();
+}
+
 absl::Status StatusOrItsCode(absl::StatusCode code, absl::string_view message) noexcept {
   try {
     return absl::Status(code, message);

@@ -36,6 +36,9 @@ absl::Status BadRequestError(const std::vector<FieldViolation>& violations);
 // Adds google.rpc.RetryInfo to `status`: the client should try again after `delay`.
 absl::Status WithRetryDelay(absl::Status status, absl::Duration delay);
 
+// True if `status` has RetryInfo.
+bool HasRetryDelay(const absl::Status& status);
+
 // A status of this code and message; of the code alone if there is no memory for the message.
 absl::Status StatusOrItsCode(absl::StatusCode code, absl::string_view message) noexcept;
 

@@ -41,6 +41,7 @@
 #include "grpcpp/server_builder.h"
 #include "model/tokenizer/tokenizer.h"
 #include "server/engine/mutex.h"
+#include "server/grpc/auth/authenticator.h"
 #include "server/grpc/call/generation_index.h"
 #include "server/grpc/call/open_calls.h"
 #include "server/grpc/call/outbox.h"
@@ -93,10 +94,12 @@ class BenchService final : public v1::TextGeneration::CallbackService {
   Outbox outbox_;
   GenerationIndex generations_;
   const RequestLog log_;
+  const Authenticator everybody_{""};
   const CallEnvironment environment_ = {.outbox = outbox_,
                                         .calls = calls_,
                                         .generations = generations_,
                                         .observer = log_,
+                                        .authenticator = everybody_,
                                         .wake_worker = [] {},
                                         .retry_after = [] { return absl::Seconds(1); },
                                         .stalled_reader_limit = absl::InfiniteDuration()};

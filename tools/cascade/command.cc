@@ -54,6 +54,8 @@ Flags FlagsOf(Command& command, CommonValues& values) {
               &options.client_cert);
     flags.Add("client_key", "FILE", "and its private key ($CASCADE_CLIENT_KEY)",
               &options.client_key);
+    flags.Add("token_file", "FILE", "show the bearer token in this file ($CASCADE_TOKEN_FILE)",
+              &options.token_file);
     options.timeout = command.description().timeout;
     flags.Add("timeout", "TIME",
               absl::StrCat("give up a call after this long, such as 30s or 2m; 0 is never (",
@@ -72,6 +74,7 @@ ExitCode RunCommand(Command& command, std::span<const std::string> args, Console
   TakeFromEnvironment("CASCADE_CA", options.ca);
   TakeFromEnvironment("CASCADE_CLIENT_CERT", options.client_cert);
   TakeFromEnvironment("CASCADE_CLIENT_KEY", options.client_key);
+  TakeFromEnvironment("CASCADE_TOKEN_FILE", options.token_file);
   std::string tls;
   TakeFromEnvironment("CASCADE_TLS", tls);
   options.tls = !tls.empty() && tls != "0" && tls != "false";

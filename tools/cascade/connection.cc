@@ -3,11 +3,15 @@
 #include "tools/cascade/connection.h"
 
 #include <fstream>
+#include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "grpcpp/support/client_interceptor.h"
 #include "tools/cascade/status_text.h"
 #include "tools/cascade/text.h"
 
@@ -28,17 +32,51 @@ absl::Status ReadFile(absl::string_view flag, const std::string& path, std::stri
   return absl::OkStatus();
 }
 
+// Adds the bearer token to each call. gRPC's own call credentials would refuse to do so without
+// TLS, behind a proxy that ends it, too.
+class TokenSender final : public grpc::experimental::Interceptor {
+ public:
+  explicit TokenSender(const std::string& token) : header_(absl::StrCat("Bearer ", token)) {}
+
+  void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override {
+    using Point = grpc::experimental::InterceptionHookPoints;
+    if (methods->QueryInterceptionHookPoint(Point::PRE_SEND_INITIAL_METADATA)) {
+      methods->GetSendInitialMetadata()->emplace("authorization", header_);
+    }
+    methods->Proceed();
+  }
+
+ private:
+  const std::string header_;
+};
+
+class TokenSenderFactory final : public grpc::experimental::ClientInterceptorFactoryInterface {
+ public:
+  explicit TokenSenderFactory(std::string token) : token_(std::move(token)) {}
+
+  grpc::experimental::Interceptor* CreateClientInterceptor(
+      grpc::experimental::ClientRpcInfo* /*info*/) override {
+    return new TokenSender(token_);  // gRPC owns it
+  }
+
+ private:
+  const std::string token_;
+};
+
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> ReadCredentials(
-    const CallOptions& options) {
-  if (!options.tls) return grpc::InsecureChannelCredentials();
+absl::StatusOr<Credentials> ReadCredentials(const CallOptions& options) {
   grpc::SslCredentialsOptions files;
+  Credentials credentials;
   absl::Status status = ReadFile("ca", options.ca, files.pem_root_certs);
   status.Update(ReadFile("client_cert", options.client_cert, files.pem_cert_chain));
   status.Update(ReadFile("client_key", options.client_key, files.pem_private_key));
+  status.Update(ReadFile("token_file", options.token_file, credentials.token));
   if (!status.ok()) return status;
-  return grpc::SslCredentials(files);
+  absl::StripAsciiWhitespace(&credentials.token);
+  credentials.channel =
+      options.tls ? grpc::SslCredentials(files) : grpc::InsecureChannelCredentials();
+  return credentials;
 }
 
 std::shared_ptr<grpc::Channel> MakeChannel(const CallOptions& options, bool own_connection) {
@@ -49,7 +87,14 @@ std::shared_ptr<grpc::Channel> MakeChannel(const CallOptions& options, bool own_
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);  // no limit: a queue may be long
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, own_connection ? 1 : 0);
-  return grpc::CreateCustomChannel(options.server, *ReadCredentials(options), arguments);
+  const Credentials credentials = *ReadCredentials(options);
+  if (credentials.token.empty()) {
+    return grpc::CreateCustomChannel(options.server, credentials.channel, arguments);
+  }
+  std::vector<std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>> interceptors;
+  interceptors.push_back(std::make_unique<TokenSenderFactory>(credentials.token));
+  return grpc::experimental::CreateCustomChannelWithInterceptors(
+      options.server, credentials.channel, arguments, std::move(interceptors));
 }
 
 Connection::Connection(CallOptions options)

@@ -21,13 +21,19 @@ struct CallOptions {
   std::string ca;           // a PEM file of authorities; empty: the system's
   std::string client_cert;  // PEM files of mutual TLS; empty: none
   std::string client_key;
+  std::string token_file;  // has the bearer token that calls show; empty: none
   absl::Duration timeout = absl::InfiniteDuration();  // of each call
   bool json = false;
 };
 
-// Reads the files of TLS. INVALID_ARGUMENT if one cannot be read. OK without TLS.
-absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> ReadCredentials(
-    const CallOptions& options);
+// What a channel shows of who calls.
+struct Credentials {
+  std::shared_ptr<grpc::ChannelCredentials> channel;
+  std::string token;  // empty: none
+};
+
+// Reads the files that `options` names. INVALID_ARGUMENT, naming the flag, if one cannot be read.
+absl::StatusOr<Credentials> ReadCredentials(const CallOptions& options);
 
 // Makes a channel to options.server, a gRPC target, with TLS if `options` says so and without an
 // HTTP proxy. Channels to the same server share one connection unless `own_connection` is true.

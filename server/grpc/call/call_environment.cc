@@ -11,7 +11,7 @@ namespace cascade::server {
 void AddRetryDelay(const CallEnvironment& environment, grpc::CallbackServerContext& context,
                    absl::Status& status) noexcept {
   try {
-    status = WithRetryDelay(status, environment.retry_after());
+    if (!HasRetryDelay(status)) status = WithRetryDelay(status, environment.retry_after());
     AddRetryPushback(status, context);
   } catch (const std::bad_alloc&) {
   }

@@ -10,6 +10,7 @@
 
 namespace cascade::server {
 
+class Authenticator;
 class CallObserver;
 class GenerationIndex;
 class OpenCalls;
@@ -21,6 +22,7 @@ struct CallEnvironment {
   OpenCalls& calls;
   GenerationIndex& generations;
   const CallObserver& observer;
+  const Authenticator& authenticator;
   std::function<void()> wake_worker;            // Worker::Wake
   std::function<absl::Duration()> retry_after;  // Worker::RetryAfter
   absl::Duration stalled_reader_limit;          // for a client to read the end of an answer

@@ -11,6 +11,7 @@
 namespace cascade::server {
 
 class Answer;
+class Tenant;
 struct Correlation;
 
 // A method as the wire names it. Literals.
@@ -23,6 +24,7 @@ struct MethodName {
 struct RefusedRequest {
   const MethodName& method;
   const Correlation& correlation;
+  const Tenant* tenant;          // null: not known
   absl::string_view request_id;  // as it was sent: anything
   const absl::Status& status;
 };
@@ -31,6 +33,7 @@ struct RefusedRequest {
 struct EndedGeneration {
   const MethodName& method;
   const Correlation& correlation;
+  const Tenant* tenant;  // null: callers are not known
   const Answer& answer;
   const absl::Status& status;  // of its call
 };

@@ -61,7 +61,7 @@ void Generation::End(absl::Status status, const Timings* timings) {
     } else {
       answer_.Fail(std::move(status));
     }
-    call.CountEnd(*answer_.outcome());
+    call.CountEnd(answer_);
     must_post = call.MustPost();
   }
   if (must_post) call.Post();

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "server/engine/clock.h"
 #include "server/grpc/call/correlation.h"
 
 namespace cascade::server {
@@ -40,10 +41,7 @@ Generation& GenerationCall::AddGeneration(Answer answer, Admission::Permit open)
 
 void GenerationCall::DropGeneration(std::size_t index) noexcept {
   const Answer& ended = answer(index);
-  environment_.observer.OnGenerationEnd({.method = method_,
-                                         .correlation = CorrelationOf(context_),
-                                         .answer = ended,
-                                         .status = *ended.outcome()});
+  TellEndOf(ended, CorrelationOf(context_), *ended.outcome());
   generations_.erase(generations_.begin() + static_cast<std::ptrdiff_t>(index));
 }
 
@@ -59,8 +57,13 @@ bool GenerationCall::MustPost() {
   return true;
 }
 
-void GenerationCall::CountEnd(const absl::Status& outcome) noexcept {
+void GenerationCall::CountEnd(const Answer& answer) noexcept {
+  const absl::Status& outcome = *answer.outcome();
   --running_;
+  if (Tenant* const tenant = tenant_permit_.tenant(); tenant != nullptr && answer.started()) {
+    tenant->Pay(answer.prompt_tokens() + answer.generated_tokens(), MonotonicNow());
+  }
+  if (running_ == 0) tenant_permit_.Leave();
   if (fate_ == Fate::kShared && !outcome.ok() && failure_.ok()) {
     failure_ = outcome;
     CancelAll();
@@ -108,13 +111,19 @@ void GenerationCall::AdviseRetry(absl::Status& status) noexcept {
   AddRetryDelay(environment_, context_, status);
 }
 
+void GenerationCall::TellEndOf(const Answer& answer, const Correlation& correlation,
+                               const absl::Status& status) noexcept {
+  environment_.observer.OnGenerationEnd({.method = method_,
+                                         .correlation = correlation,
+                                         .tenant = tenant_permit_.tenant(),
+                                         .answer = answer,
+                                         .status = status});
+}
+
 void GenerationCall::TellEnd(const absl::Status& status) noexcept {
   const MutexLock lock(call_mu_);
   const Correlation correlation = CorrelationOf(context_);
-  for (std::size_t i = 0; i < generations_.size(); ++i) {
-    environment_.observer.OnGenerationEnd(
-        {.method = method_, .correlation = correlation, .answer = answer(i), .status = status});
-  }
+  for (std::size_t i = 0; i < generations_.size(); ++i) TellEndOf(answer(i), correlation, status);
   environment_.observer.OnCallEnd(method_, status);
 }
 

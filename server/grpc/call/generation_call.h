@@ -14,6 +14,7 @@
 #include "grpcpp/server_context.h"
 #include "server/engine/admission.h"
 #include "server/engine/mutex.h"
+#include "server/grpc/auth/tenant.h"
 #include "server/grpc/call/answer.h"
 #include "server/grpc/call/call_environment.h"
 #include "server/grpc/call/call_memory.h"
@@ -23,6 +24,8 @@
 #include "server/grpc/call/outbox.h"
 
 namespace cascade::server {
+
+struct Correlation;
 
 // How much of one generation may wait while a message of its stream is in flight. Beyond either
 // the generation pauses. A slow reader therefore costs at most twice this for each generation, in
@@ -64,6 +67,7 @@ class GenerationCall : protected Outbox::Sender {
 
   // What the call holds until it is over. For the service, before Accept.
   CallMemory::Share& memory() { return memory_; }
+  TenantPermit& tenant_permit() { return tenant_permit_; }
 
  protected:
   // How the generations of one call depend on each other.
@@ -145,8 +149,13 @@ class GenerationCall : protected Outbox::Sender {
   bool MustPost() ABSL_EXCLUSIVE_LOCKS_REQUIRED(call_mu_);
   void Post() { environment_.outbox.Post(*this); }
 
-  // A generation has had its last call from the worker.
-  void CountEnd(const absl::Status& outcome) noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(call_mu_);
+  // Tells the observer of a generation that has ended.
+  void TellEndOf(const Answer& answer, const Correlation& correlation,
+                 const absl::Status& status) noexcept;
+
+  // A generation has had its last call from the worker: its tenant pays, and with the last one
+  // gives the place back, before the client can hear of the end and send the next request.
+  void CountEnd(const Answer& answer) noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(call_mu_);
 
   const MethodName method_;
   Mutex& call_mu_;
@@ -155,6 +164,7 @@ class GenerationCall : protected Outbox::Sender {
   const Backlog max_unsent_;
   const Fate fate_;
   CallMemory::Share memory_;
+  TenantPermit tenant_permit_;
   OpenCalls::Ticket ticket_;
   bool posted_ ABSL_GUARDED_BY(call_mu_) = true;
   bool cancelled_ ABSL_GUARDED_BY(call_mu_) = false;

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "server/grpc/auth/tenant.h"
 #include "server/grpc/call/answer.h"
 #include "server/grpc/call/correlation.h"
 #include "server/observability/logs.h"
@@ -46,12 +47,13 @@ std::string FinishReasons(const Answer& answer) {
 
 // What the lines of all calls begin with. Headers that were not sent have no field.
 std::vector<LogField> Identity(const MethodName& method, const Correlation& correlation,
-                               absl::string_view request_id) {
+                               const Tenant* tenant, absl::string_view request_id) {
   std::vector<LogField> fields = {{"method", absl::StrCat(method.service, "/", method.method)},
                                   {"request_id", request_id}};
   const auto add = [&fields](absl::string_view name, absl::string_view value) {
     if (!value.empty()) fields.emplace_back(name, value);
   };
+  if (tenant != nullptr) add("caller", tenant->name());
   // Often the id that the request has; then once is enough.
   if (correlation.request_id != request_id) add("x_request_id", correlation.request_id);
   if (correlation.correlation_id != request_id) add("x_correlation_id", correlation.correlation_id);
@@ -68,7 +70,7 @@ void Write(const EndedGeneration& generation) {
   const Answer& answer = generation.answer;
   const absl::Status& status = generation.status;
   std::vector<LogField> fields =
-      Identity(generation.method, generation.correlation, answer.request_id());
+      Identity(generation.method, generation.correlation, generation.tenant, answer.request_id());
   fields.emplace_back("prompt_tokens", answer.prompt_tokens());
   if (!status.ok()) {
     fields.emplace_back("generated_tokens", answer.generated_tokens());
@@ -100,7 +102,7 @@ void RequestLog::OnGenerationEnd(const EndedGeneration& generation) const noexce
 void RequestLog::OnRefused(const RefusedRequest& request) const noexcept {
   try {
     // An id that was refused may be anything, of any length.
-    std::vector<LogField> fields = Identity(request.method, request.correlation,
+    std::vector<LogField> fields = Identity(request.method, request.correlation, request.tenant,
                                             request.request_id.substr(0, kMaxRequestIdBytes));
     AddOutcome(request.status, fields);
     Log(LogLevel::kDebug, "request refused", fields);

@@ -19,6 +19,7 @@
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/server_callback.h"
 #include "server/engine/mutex.h"
+#include "server/grpc/auth/authenticator.h"
 #include "server/grpc/call/call_memory.h"
 #include "server/grpc/call/open_calls.h"
 #include "server/grpc/call/write_loop.h"
@@ -63,15 +64,17 @@ class ReflectionStream final
  public:
   // Borrows `descriptors`, `calls` and `memory`. Without a share of the memory the stream ends at
   // once.
+  // Who is not known is refused as in every other service.
   ReflectionStream(const Descriptors& descriptors, OpenCalls& calls, CallMemory& memory,
-                   grpc::CallbackServerContext& context)
-      : ticket_(calls, &context),
+                   const Authenticator& authenticator, grpc::CallbackServerContext& context)
+      : refusal_(authenticator.Authenticate(context).status()),
+        ticket_(calls, &context),
         memory_(memory),
         share_(memory.TryTake(CallBytes(kMaxReflectionRequestBytes))),
         descriptors_(descriptors),
-        reading_(share_) {
+        reading_(share_ && refusal_.ok()) {
     ticket_.IsIdle();
-    if (share_) {
+    if (share_ && refusal_.ok()) {
       this->StartRead(&request_);
     } else {
       this->Advance();
@@ -109,8 +112,8 @@ class ReflectionStream final
   Next TakeNext(typename Version::Response& response, absl::Status& status) noexcept override
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(this->mu_) {
     if (reading_) return Next::kNothing;
-    if (!share_) {
-      status = memory_.Full();
+    if (!refusal_.ok() || !share_) {
+      status = refusal_.ok() ? memory_.Full() : refusal_;
       return Next::kFinish;
     }
     if (ended_ || this->broken()) return Next::kFinish;
@@ -130,6 +133,7 @@ class ReflectionStream final
     }
   }
 
+  const absl::Status refusal_;
   OpenCalls::Ticket ticket_;
   const CallMemory& memory_;
   const CallMemory::Share share_;
@@ -143,14 +147,18 @@ class ReflectionStream final
 template <typename Version>
 class ReflectionService final : public Version::Service::CallbackService {
  public:
-  // Borrows `calls`, which streams are registered with, and `memory`, which they share.
+  // Borrows `calls`, which streams are registered with, `memory`, which they share, and
+  // `authenticator`.
   ReflectionService(std::shared_ptr<const Descriptors> descriptors, OpenCalls& calls,
-                    CallMemory& memory)
-      : descriptors_(std::move(descriptors)), calls_(calls), memory_(memory) {}
+                    CallMemory& memory, const Authenticator& authenticator)
+      : descriptors_(std::move(descriptors)),
+        calls_(calls),
+        memory_(memory),
+        authenticator_(authenticator) {}
 
   grpc::ServerBidiReactor<typename Version::Request, typename Version::Response>*
   ServerReflectionInfo(grpc::CallbackServerContext* context) override {
-    return new ReflectionStream<Version>(*descriptors_, calls_, memory_,
+    return new ReflectionStream<Version>(*descriptors_, calls_, memory_, authenticator_,
                                          *context);  // deletes itself
   }
 
@@ -158,6 +166,7 @@ class ReflectionService final : public Version::Service::CallbackService {
   const std::shared_ptr<const Descriptors> descriptors_;
   OpenCalls& calls_;
   CallMemory& memory_;
+  const Authenticator& authenticator_;
 };
 
 // --- Implementation

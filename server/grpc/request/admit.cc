@@ -34,12 +34,16 @@ absl::Time Deadline(const grpc::CallbackServerContext& context) {
 }
 
 absl::StatusOr<PreparedRequest> TryAdmit(const Serving& serving, absl::Time deadline, Caller caller,
-                                         const TextRequest& request, Violations violations) {
+                                         std::shared_ptr<Tenant> tenant, const TextRequest& request,
+                                         Violations violations) {
   const absl::StatusOr<const Backend*> available = serving.Available();
   if (!available.ok()) return available.status();
   const Backend& backend = **available;
   Validate(request, backend.info, violations);
   if (absl::Status status = violations.ToStatus(); !status.ok()) return status;
+  absl::StatusOr<TenantPermit> of_tenant =
+      TenantPermit::TryEnter(std::move(tenant), MonotonicNow());
+  if (!of_tenant.ok()) return of_tenant.status();
   Admission::Permit open = backend.open_generations.TryEnter(caller);
   if (!open) {
     return absl::ResourceExhaustedError(
@@ -62,6 +66,10 @@ absl::StatusOr<PreparedRequest> TryAdmit(const Serving& serving, absl::Time dead
   prepared->generation.caller = caller;
   prepared->generation.permit = std::move(permit);
   prepared->open = std::move(open);
+  if (of_tenant->tenant() != nullptr) {
+    prepared->generation.cache_salt = of_tenant->tenant()->CacheSalt(request.cache.salt);
+  }
+  prepared->tenant = *std::move(of_tenant);
   return prepared;
 }
 
@@ -69,14 +77,18 @@ absl::StatusOr<PreparedRequest> TryAdmit(const Serving& serving, absl::Time dead
 
 absl::StatusOr<PreparedRequest> Admit(const Serving& serving, const MethodName& method,
                                       const grpc::CallbackServerContext& context,
-                                      TextRequest request, Violations violations) {
+                                      std::shared_ptr<Tenant> tenant, TextRequest request,
+                                      Violations violations) {
   const Correlation correlation = CorrelationOf(context);
   if (request.request_id.empty()) request.request_id = correlation.RequestIdToTake();
-  absl::StatusOr<PreparedRequest> prepared = TryAdmit(
-      serving, Deadline(context), CallerOf(context.peer()), request, std::move(violations));
+  if (tenant != nullptr) request.max_priority = tenant->spec().max_priority;
+  const Caller caller = tenant == nullptr ? CallerOf(context.peer()) : CallerNamed(tenant->name());
+  absl::StatusOr<PreparedRequest> prepared =
+      TryAdmit(serving, Deadline(context), caller, tenant, request, std::move(violations));
   if (!prepared.ok()) {
     serving.environment().observer.OnRefused({.method = method,
                                               .correlation = correlation,
+                                              .tenant = tenant.get(),
                                               .request_id = request.request_id,
                                               .status = prepared.status()});
   }

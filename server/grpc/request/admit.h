@@ -2,6 +2,8 @@
 // The way of a request into the server.
 #pragma once
 
+#include <memory>
+
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "grpcpp/server_context.h"
@@ -13,17 +15,20 @@
 namespace cascade::server {
 
 class Serving;
+class Tenant;
 
 // Validates, admits and prepares one request, and takes its places. What costs least comes first: a
 // refusal under load must be cheap, and tokenizing is not. `violations` has what the dialect found
 // wrong when it made `request` from its message. A request without an id takes the one of the
-// call's metadata, if it has one (call/correlation.h).
+// call's metadata, if it has one (call/correlation.h). `tenant` is who calls, or null; its limits
+// and its part of the prefix cache are then the request's.
 //
 // UNAVAILABLE if requests are not welcome; INVALID_ARGUMENT with all violations;
 // RESOURCE_EXHAUSTED if there is no place; or what Prepare says. The observer of calls has heard of
 // a refusal already, under `method`.
 absl::StatusOr<PreparedRequest> Admit(const Serving& serving, const MethodName& method,
                                       const grpc::CallbackServerContext& context,
-                                      TextRequest request, Violations violations);
+                                      std::shared_ptr<Tenant> tenant, TextRequest request,
+                                      Violations violations);
 
 }  // namespace cascade::server

@@ -47,8 +47,10 @@ std::string CallerName(absl::string_view peer) {
   return std::string(peer.substr(0, peer.find(':')));
 }
 
-Caller CallerOf(absl::string_view peer) {
-  return static_cast<Caller>(absl::HashOf(CallerName(peer)) % kCallers);
+Caller CallerOf(absl::string_view peer) { return CallerNamed(CallerName(peer)); }
+
+Caller CallerNamed(absl::string_view name) {
+  return static_cast<Caller>(absl::HashOf(name) % kCallers);
 }
 
 }  // namespace cascade::server

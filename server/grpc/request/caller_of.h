@@ -16,4 +16,7 @@ std::string CallerName(absl::string_view peer);
 // Its number. Not the same in another process, so that nobody can choose to share another's turns.
 Caller CallerOf(absl::string_view peer);
 
+// The number of a caller who is known by name.
+Caller CallerNamed(absl::string_view name);
+
 }  // namespace cascade::server

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -10,6 +11,7 @@
 #include "grpcpp/support/byte_buffer.h"
 #include "grpcpp/support/server_callback.h"
 #include "server/engine/exception_status.h"
+#include "server/grpc/auth/authenticator.h"
 #include "server/grpc/backend.h"
 #include "server/grpc/call/call_memory.h"
 #include "server/grpc/call/short_call.h"
@@ -18,23 +20,30 @@
 
 namespace cascade::server {
 
-// Begins `call`, which was just created for the request of `bytes`: takes its share of the memory
-// and has `work` done, here or on a thread for long work. `work` returns OK if it has accepted the
-// call; with every other status, and with what it throws, the call is refused. Returns `call`,
-// which deletes itself.
+// Begins `call`, which was just created for the request of `bytes`: finds out who calls, takes its
+// share of the memory and has `work` done, here or on a thread for long work. `work` returns OK if
+// it has accepted the call; with every other status, and with what it throws, the call is refused.
+// Its argument is null where callers are not known. Returns `call`, which deletes itself.
 template <typename Call>
-Call* Begin(const Serving& serving, const grpc::ByteBuffer& bytes, Call* call,
-            std::function<absl::Status()> work) noexcept {
+Call* Begin(const Serving& serving, const grpc::ServerContextBase& context,
+            const grpc::ByteBuffer& bytes, Call* call,
+            std::function<absl::Status(std::shared_ptr<Tenant>)> work) noexcept {
   const auto refuse = [call] { call->Refuse(StatusOfException("the request was read")); };
+  absl::StatusOr<std::shared_ptr<Tenant>> tenant =
+      serving.environment().authenticator.Authenticate(context);
+  if (!tenant.ok()) {
+    call->Refuse(std::move(tenant).status());
+    return call;
+  }
   call->memory() = serving.memory().TryTake(CallBytes(bytes.Length()));
   if (!call->memory()) {
     call->Refuse(serving.memory().Full());
     return call;
   }
   try {
-    serving.Run(bytes.Length(), [call, refuse, work = std::move(work)] {
+    serving.Run(bytes.Length(), [call, refuse, work = std::move(work), tenant = *tenant] {
       try {
-        if (absl::Status status = work(); !status.ok()) call->Refuse(std::move(status));
+        if (absl::Status status = work(tenant); !status.ok()) call->Refuse(std::move(status));
       } catch (...) {
         refuse();
       }
@@ -58,7 +67,8 @@ grpc::ServerUnaryReactor* BeginShortCall(const Serving& serving, const MethodNam
                                          const grpc::ByteBuffer& bytes, Response& response,
                                          AnswerFunction<Request, Response> answer) {
   auto* call = new ShortCall(method, context, serving.environment());
-  return Begin(serving, bytes, call, [=, &serving, &context, &bytes, &response]() -> absl::Status {
+  const auto work = [=, &serving, &context, &bytes,
+                     &response](const std::shared_ptr<Tenant>& /*tenant*/) -> absl::Status {
     if (context.IsCancelled()) return absl::CancelledError("the client went away");
     const absl::StatusOr<const Backend*> backend = serving.Available();
     if (!backend.ok()) return backend.status();
@@ -70,7 +80,8 @@ grpc::ServerUnaryReactor* BeginShortCall(const Serving& serving, const MethodNam
     }
     call->Accept();
     return absl::OkStatus();
-  });
+  };
+  return Begin(serving, context, bytes, call, work);
 }
 
 }  // namespace cascade::server

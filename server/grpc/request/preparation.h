@@ -8,6 +8,7 @@
 #include "absl/time/time.h"
 #include "server/engine/admission.h"
 #include "server/engine/generation_request.h"
+#include "server/grpc/auth/tenant.h"
 
 namespace cascade::model {
 class Tokenizer;
@@ -21,6 +22,7 @@ struct TextRequest;
 struct PreparedRequest {
   GenerationRequest generation;  // complete but for sink and permit
   Admission::Permit open;        // a place among unread answers, for as long as the call is open
+  TenantPermit tenant;           // and one among those of who calls
   std::size_t truncated_tokens = 0;
   std::size_t answer_bytes = 0;  // that the whole answer may have, as one message
 };

@@ -62,6 +62,7 @@ struct TextRequest {
   } cache;
 
   int priority = 0;
+  std::optional<int> max_priority;  // the caller's own; left out: the server's
   bool speculation = true;
 
   // What the dialect calls a field of this struct in its errors. The argument is the field's path

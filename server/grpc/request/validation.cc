@@ -149,10 +149,13 @@ void CheckSchedule(const TextRequest& request, const ModelInfo& info, Violations
     violations.Add("cache.salt",
                    absl::StrCat("has ", salt, " bytes; must have at most ", kMaxCacheSaltBytes));
   }
-  if (request.priority < kMinPriority || request.priority > info.max_priority) {
-    violations.Add("priority",
-                   absl::StrCat("is ", request.priority, "; must be from ", kMinPriority, " to ",
-                                info.max_priority, ", this server's --max_priority"));
+  const int most = request.max_priority.value_or(info.max_priority);
+  if (request.priority < kMinPriority || request.priority > most) {
+    violations.Add(
+        "priority",
+        absl::StrCat("is ", request.priority, "; must be from ", kMinPriority, " to ", most,
+                     request.max_priority ? ", the caller's max_priority"
+                                          : ", this server's --max_priority"));
   }
 }
 

@@ -3,6 +3,7 @@
 #include "server/grpc/v1/text_generation_service.h"
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,17 +46,18 @@ std::size_t HeldAnswerBytes(const Unary& /*call*/, std::size_t answer_bytes) {
 // Admits the request of `bytes` and starts it as the one generation of `call`, or says why not.
 template <typename Call>
 absl::Status Start(const Serving& serving, const MethodName& method, const Context& context,
-                   const grpc::ByteBuffer& bytes, Call& call) {
+                   const grpc::ByteBuffer& bytes, std::shared_ptr<Tenant> tenant, Call& call) {
   v1::GenerateRequest message;
   if (absl::Status status = Parse(bytes, message); !status.ok()) return status;
   Violations violations(V1FieldName);
   TextRequest request = ToTextRequest(message, violations);
   absl::StatusOr<PreparedRequest> prepared =
-      Admit(serving, method, context, std::move(request), std::move(violations));
+      Admit(serving, method, context, std::move(tenant), std::move(request), std::move(violations));
   if (!prepared.ok()) return prepared.status();
   if (!call.memory().TryGrow(HeldAnswerBytes(call, prepared->answer_bytes))) {
     return serving.memory().Full();
   }
+  call.tenant_permit() = std::move(prepared->tenant);
   const Backend& backend = serving.backend();
   const v1::ResponseOptions& report = message.response();
   prepared->generation.sink = &call.Add(
@@ -71,9 +73,10 @@ absl::Status Start(const Serving& serving, const MethodName& method, const Conte
 template <typename Call>
 Call* BeginGeneration(const Serving& serving, const MethodName& method, const Context& context,
                       const grpc::ByteBuffer& bytes, Call* call) {
-  return Begin(serving, bytes, call, [&serving, &method, &context, &bytes, call] {
-    return Start(serving, method, context, bytes, *call);
-  });
+  return Begin(serving, context, bytes, call,
+               [&serving, &method, &context, &bytes, call](std::shared_ptr<Tenant> tenant) {
+                 return Start(serving, method, context, bytes, std::move(tenant), *call);
+               });
 }
 
 Stream* BeginStream(const Serving& serving, Context& context, const grpc::ByteBuffer& bytes) {

@@ -36,8 +36,11 @@ class CallMetricsTest : public ::testing::Test {
   }
 
   void End(const Answer& answer, const absl::Status& status) {
-    metrics_.OnGenerationEnd(
-        {.method = kMethod, .correlation = Correlation(), .answer = answer, .status = status});
+    metrics_.OnGenerationEnd({.method = kMethod,
+                              .correlation = Correlation(),
+                              .tenant = nullptr,
+                              .answer = answer,
+                              .status = status});
   }
 
   std::map<std::string, double> Series() const { return testing::SeriesOf(metrics_.Collect()); }
@@ -99,8 +102,11 @@ TEST_F(CallMetricsTest, SaysHowFarARequestHadComeThatFailed) {
   EXPECT_EQ(failed("delivery"), 1);
   EXPECT_EQ(Series()["cascade_choices_finished_total{reason=\"eos\"}"], 1);
   EXPECT_EQ(Series()["cascade_request_duration_seconds_count"], 0);
-  metrics_.OnRefused(
-      {.method = kMethod, .correlation = Correlation(), .request_id = "", .status = cancelled});
+  metrics_.OnRefused({.method = kMethod,
+                      .correlation = Correlation(),
+                      .tenant = nullptr,
+                      .request_id = "",
+                      .status = cancelled});
   EXPECT_EQ(failed("admission"), 1);
 }
 

@@ -16,6 +16,7 @@
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
 #include "gtest/gtest.h"
+#include "server/grpc/auth/authenticator.h"
 #include "server/grpc/call/duplex_stream.h"
 #include "server/grpc/call/generation_index.h"
 #include "server/grpc/call/open_calls.h"
@@ -104,10 +105,12 @@ class Service final : public ServerReflection::CallbackService {
   Outbox outbox_;
   GenerationIndex index_;
   const RequestLog log_;
+  const Authenticator everybody_{""};
   const CallEnvironment environment_ = {.outbox = outbox_,
                                         .calls = calls_,
                                         .generations = index_,
                                         .observer = log_,
+                                        .authenticator = everybody_,
                                         .wake_worker = [] {},
                                         .retry_after = [] { return absl::Seconds(1); },
                                         .stalled_reader_limit = absl::InfiniteDuration()};

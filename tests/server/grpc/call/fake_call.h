@@ -17,6 +17,7 @@
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/status.h"
 #include "gtest/gtest.h"
+#include "server/grpc/auth/authenticator.h"
 #include "server/grpc/call/call_environment.h"
 #include "server/grpc/call/generation.h"
 #include "server/grpc/call/generation_index.h"
@@ -185,11 +186,13 @@ class CallTest : public ::testing::Test {
   Outbox outbox_;
   GenerationIndex index_;
   const RequestLog log_;
+  const Authenticator everybody_{""};
   int wakes_ = 0;
   const CallEnvironment environment_ = {.outbox = outbox_,
                                         .calls = calls_,
                                         .generations = index_,
                                         .observer = log_,
+                                        .authenticator = everybody_,
                                         .wake_worker = [this] { ++wakes_; },
                                         .retry_after = [] { return absl::Seconds(7); },
                                         .stalled_reader_limit = absl::InfiniteDuration()};

@@ -95,7 +95,7 @@ class ReflectionServiceTest : public ::testing::Test {
   ReflectionServiceTest()
       : service_(std::make_shared<const Descriptors>(
                      std::vector<std::string>{"test.Painter", "test.Other"}, files_.pool()),
-                 calls_, memory_) {
+                 calls_, memory_, everybody_) {
     int port = 0;
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
@@ -150,6 +150,7 @@ class ReflectionServiceTest : public ::testing::Test {
   TestFiles files_;
   OpenCalls calls_;
   CallMemory memory_{100 * CallBytes(kMaxReflectionRequestBytes)};
+  const Authenticator everybody_{""};
   ReflectionService<Version> service_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<typename Version::Service::Stub> stub_;
