@@ -68,7 +68,7 @@ class Serving {
   mutable CallMemory memory_;
   mutable Outbox outbox_;
   mutable GenerationIndex generations_;
-  const RequestLog log_;
+  const RequestLog log_ = {};
   const CallObservers observers_;
   std::atomic<const Backend*> backend_ = nullptr;
   std::atomic<bool> stopped_ = false;
