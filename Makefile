@@ -19,7 +19,7 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help build run install deb test checkpoints asan tsan aarch64 soak hostile bench bench-peers \
-        bench-load format lint ci readme-test proto-lint image-test deb-test manifests-test fresh-test \
+        bench-load format lint ci readme-test proto-lint prometheus-test image-test deb-test manifests-test fresh-test \
         modern-test clean
 
 help:  ## Show this
@@ -109,6 +109,9 @@ ci:  ## All that a change must pass: format, includes, release, asan, tsan and a
 readme-test: build  ## Run every command of the README (Python and grpcurl need pip and go)
 	scripts/install_clients.sh build/clients
 	PATH="$(CURDIR)/build/clients/bin:$$PATH" scripts/readme_test.sh build/bin grpcurl python go
+
+prometheus-test: build  ## Try metrics, alerts and dashboard on a real Prometheus (needs it, curl and python3)
+	scripts/prometheus_test.sh build/bin
 
 proto-lint:  ## Check the contract with buf's standard rules (needs pip and go)
 	scripts/install_clients.sh build/clients

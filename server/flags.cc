@@ -129,4 +129,6 @@ ABSL_FLAG(std::string, metrics_aliases, "none",
           "autoscaling rules and routers that know those; or none.");
 ABSL_FLAG(std::string, log_level, "info",
           "Least important events to log: debug, info, warning, error or off.");
-ABSL_FLAG(std::string, log_format, "text", "Log lines on stderr: text or json.");
+ABSL_FLAG(std::string, log_format, "auto",
+          "Log lines on stderr: text, json (an object a line), or auto: text on a terminal, else\n"
+          "json.");

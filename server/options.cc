@@ -2,6 +2,8 @@
 
 #include "server/options.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
@@ -104,6 +106,11 @@ absl::Status SetMemory(absl::string_view flag, const std::string& text, std::uin
       SetSizeAtLeast(flag, text, kLeastMemory, "which the process itself needs", bytes);
   out = std::min(bytes.value_or(out), out);
   return status;
+}
+
+// Text for people, JSON for the machines that collect logs.
+LogFormat FormatForStderr() {
+  return isatty(STDERR_FILENO) == 1 ? LogFormat::kText : LogFormat::kJson;
 }
 
 template <typename Value>
@@ -257,9 +264,10 @@ constexpr FlagRow kFlags[] = {
      }},
     {"log_format",
      [](Flag f, Options& o) {
-       return SetChoice<LogFormat>(f, absl::GetFlag(FLAGS_log_format),
-                                   {{"text", LogFormat::kText}, {"json", LogFormat::kJson}},
-                                   o.log.format);
+       return SetChoice<LogFormat>(
+           f, absl::GetFlag(FLAGS_log_format),
+           {{"auto", FormatForStderr()}, {"text", LogFormat::kText}, {"json", LogFormat::kJson}},
+           o.log.format);
      }},
 };
 

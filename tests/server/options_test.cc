@@ -2,6 +2,8 @@
 
 #include "server/options.h"
 
+#include <unistd.h>
+
 #include <string>
 #include <vector>
 
@@ -64,7 +66,7 @@ TEST(OptionsTest, AModelIsAWholeCommandLine) {
   EXPECT_EQ(options->listen.idle_connection, absl::Minutes(30));
   EXPECT_EQ(options->drain, absl::Seconds(20));
   EXPECT_EQ(options->log.level, LogLevel::kInfo);
-  EXPECT_EQ(options->log.format, LogFormat::kText);
+  EXPECT_EQ(options->log.format, isatty(STDERR_FILENO) == 1 ? LogFormat::kText : LogFormat::kJson);
 }
 
 TEST(OptionsTest, TakesEveryFlag) {
@@ -201,7 +203,7 @@ TEST(OptionsTest, SaysWhichFlagIsWrongAndWhatIsAllowed) {
       {"--metrics_address=nowhere", {"--metrics_address", "'nowhere' is not HOST:PORT"}},
       {"--metrics_aliases=all", {"--metrics_aliases=all", "none, vllm"}},
       {"--log_level=loud", {"--log_level=loud", "debug, info, warning, error, off"}},
-      {"--log_format=xml", {"--log_format=xml", "text, json"}},
+      {"--log_format=xml", {"--log_format=xml", "auto, text, json"}},
   };
   for (const auto& c : cases) EXPECT_THAT(Parse({"--model=m", c.flag}), IsInvalid(c.message));
 }

@@ -22,6 +22,7 @@ ServerProcess::ServerProcess(const std::vector<std::string>& arguments,
                              std::vector<std::string> wrapper) {
   std::vector<std::string> command = std::move(wrapper);
   command.emplace_back(CASCADE_SERVER_BINARY);
+  command.emplace_back("--log_format=text");  // unless `arguments` say otherwise
   command.insert(command.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
   for (std::string& argument : command) argv.push_back(argument.data());

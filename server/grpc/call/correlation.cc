@@ -52,7 +52,8 @@ bool IsTraceparent(absl::string_view value) {
 }
 
 Correlation CorrelationOf(const grpc::CallbackServerContext& context) {
-  return {.request_id = Header(context, "x-request-id", IsRequestId),
+  return {.peer = context.peer(),
+          .request_id = Header(context, "x-request-id", IsRequestId),
           .correlation_id = Header(context, "x-correlation-id", IsRequestId),
           .traceparent = Header(context, "traceparent", IsTraceparent)};
 }

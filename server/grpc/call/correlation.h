@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 
 #include "absl/strings/string_view.h"
 #include "grpcpp/server_context.h"
@@ -14,8 +15,10 @@ inline constexpr std::size_t kMaxRequestIdBytes = 128;
 // True if `id` is printable ASCII: it can stand in a log as it is.
 bool IsPrintableAscii(absl::string_view id);
 
-// Each is empty where the caller did not send it, or sent something else than it must be.
+// Each but the peer is empty where the caller did not send it, or sent something else than it must
+// be.
 struct Correlation {
+  std::string peer;  // as gRPC writes it: "ipv4:192.0.2.1:5000"; empty if the call is a test's
   absl::string_view request_id;      // x-request-id: printable, at most kMaxRequestIdBytes
   absl::string_view correlation_id;  // x-correlation-id: the same
   absl::string_view traceparent;     // W3C Trace Context, section 3.2: "00-<trace id>-<span id>-01"

@@ -53,11 +53,12 @@ std::vector<LogField> Identity(const MethodName& method, const Correlation& corr
   const auto add = [&fields](absl::string_view name, absl::string_view value) {
     if (!value.empty()) fields.emplace_back(name, value);
   };
-  if (tenant != nullptr) add("caller", tenant->name());
   // Often the id that the request has; then once is enough.
   if (correlation.request_id != request_id) add("x_request_id", correlation.request_id);
   if (correlation.correlation_id != request_id) add("x_correlation_id", correlation.correlation_id);
   add("traceparent", correlation.traceparent);
+  add("peer", correlation.peer);
+  if (tenant != nullptr) add("caller", tenant->name());
   return fields;
 }
 
@@ -80,6 +81,7 @@ void Write(const EndedGeneration& generation) {
     Log(answer.started() ? LogLevel::kInfo : LogLevel::kDebug, "request failed", fields);
     return;
   }
+  fields.emplace_back("code", "OK");
   fields.emplace_back("cached_tokens", answer.cached_tokens());
   fields.emplace_back("generated_tokens", answer.generated_tokens());
   fields.emplace_back("finish_reason", FinishReasons(answer));
