@@ -40,7 +40,7 @@ ABSL_FLAG(std::string, tls_key, "", "The private key of --tls_cert, as a PEM fil
 ABSL_FLAG(std::string, tls_client_ca, "",
           "Authorities, as a PEM file: each client must have a certificate of one of them (mutual\n"
           "TLS). Empty: clients need no certificate.");
-ABSL_FLAG(std::string, token_file, "",
+ABSL_FLAG(std::string, callers_file, "",
           "A file of those who may call, each known by a bearer token: lines of NAME, the token's\n"
           "SHA-256, and limits (max_requests=, tokens_per_minute=, max_priority=,\n"
           "share_prefixes=). Read again when it changes. Health stays open. Empty: everybody may.");
@@ -132,3 +132,9 @@ ABSL_FLAG(std::string, log_level, "info",
 ABSL_FLAG(std::string, log_format, "auto",
           "Log lines on stderr: text, json (an object a line), or auto: text on a terminal, else\n"
           "json.");
+ABSL_FLAG(bool, print_config, false,
+          "Prints what each flag is, defaults, environment and files included, and exits.");
+ABSL_FLAG(
+    bool, config_check, false,
+    "Checks the flags and the files that they name, but reads no weights and serves nothing:\n"
+    "exits with 0, or with 1 after a line that says what is wrong.");

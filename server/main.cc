@@ -196,7 +196,15 @@ int Main(int argc, char** argv) {
   }
   const absl::StatusOr<Options> options = ParseOptions(argc, argv);
   if (!options.ok()) return Fail(options.status());
+  if (options->print_config) {
+    std::fputs(ConfigText().c_str(), stdout);
+    return EXIT_SUCCESS;
+  }
   try {
+    if (options->config_check) {
+      const absl::Status status = Server::Check(*options);
+      return status.ok() ? EXIT_SUCCESS : Fail(status);
+    }
     return Serve(*options);
   } catch (const std::exception& error) {  // the server itself: loading returns its errors
     return Fail(absl::ResourceExhaustedError(

@@ -15,6 +15,7 @@
 #include "model/executor.h"
 #include "model/kernels/element_types.h"
 #include "model/source/model_source.h"
+#include "model/weights/weight_files.h"
 #include "server/engine/clock.h"
 #include "server/observability/logs.h"
 #include "server/options.h"
@@ -137,6 +138,13 @@ std::string PackedWeightsPath(const Options& options) {
   const bool beside = options.packed_weights_cache == "beside";
   return absl::StrCat(beside ? options.model : options.packed_weights_cache, "/", name, ".", type,
                       ".packed");
+}
+
+absl::Status CheckModelFiles(const model::ModelSource& source, const model::ModelConfig& config,
+                             const Options& options) {
+  absl::Status status = ReadTokenizer(source, config, options).status();
+  if (status.ok()) status = source.OpenWeights().status();
+  return status;
 }
 
 absl::StatusOr<ModelFiles> LoadModelFiles(const model::ModelSource& source,

@@ -30,6 +30,11 @@ absl::StatusOr<ModelFiles> LoadModelFiles(const model::ModelSource& source,
                                           const model::ModelConfig& config, const Options& options,
                                           model::Executor& executor);
 
+// Reads the tokenizer, and what the weights' files say of their tensors. The errors of
+// LoadModelFiles that need no more than that.
+absl::Status CheckModelFiles(const model::ModelSource& source, const model::ModelConfig& config,
+                             const Options& options);
+
 // The path of the file in which --packed_weights_cache keeps this model's packed weights; empty if
 // the flag is.
 std::string PackedWeightsPath(const Options& options);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -17,6 +18,7 @@
 #include "absl/flags/parse.h"
 #include "absl/flags/reflection.h"
 #include "absl/flags/usage_config.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "server/flag_values.h"
@@ -158,7 +160,7 @@ constexpr FlagRow kFlags[] = {
     {"tls_cert", [](Flag, Options& o) { return Set(FLAGS_tls_cert, o.tls.cert); }},
     {"tls_key", [](Flag, Options& o) { return Set(FLAGS_tls_key, o.tls.key); }},
     {"tls_client_ca", [](Flag, Options& o) { return Set(FLAGS_tls_client_ca, o.tls.client_ca); }},
-    {"token_file", [](Flag, Options& o) { return Set(FLAGS_token_file, o.token_file); }},
+    {"callers_file", [](Flag, Options& o) { return Set(FLAGS_callers_file, o.callers_file); }},
     {"weights",
      [](Flag f, Options& o) { return SetWeights(f, absl::GetFlag(FLAGS_weights), o.weights); }},
     {"threads",
@@ -269,7 +271,23 @@ constexpr FlagRow kFlags[] = {
            {{"auto", FormatForStderr()}, {"text", LogFormat::kText}, {"json", LogFormat::kJson}},
            o.log.format);
      }},
+    {"print_config", [](Flag, Options& o) { return Set(FLAGS_print_config, o.print_config); }},
+    {"config_check", [](Flag, Options& o) { return Set(FLAGS_config_check, o.config_check); }},
 };
+
+// Sets each flag whose variable the environment has.
+absl::Status TakeEnvironment() {
+  for (const FlagRow& row : kFlags) {
+    const std::string variable = absl::StrCat("CASCADE_", absl::AsciiStrToUpper(row.name));
+    // No other thread yet.  NOLINTNEXTLINE(concurrency-mt-unsafe)
+    const char* const value = std::getenv(variable.c_str());
+    if (value == nullptr) continue;
+    std::string error;
+    if (absl::FindCommandLineFlag(row.name)->ParseFrom(value, &error)) continue;
+    return absl::InvalidArgumentError(absl::StrCat(variable, "=", value, ": ", error));
+  }
+  return absl::OkStatus();
+}
 
 // Flags that make sense together alone.
 absl::Status CheckTogether(const Options& options) {
@@ -306,12 +324,23 @@ absl::StatusOr<Options> ParseOptions(int argc, char** argv) {
   absl::FlagsUsageConfig usage;
   usage.version_string = [] { return std::string("cascade-server " CASCADE_VERSION "\n"); };
   absl::SetFlagsUsageConfig(std::move(usage));
+  if (absl::Status status = TakeEnvironment(); !status.ok()) return status;
   const std::vector<char*> positional = absl::ParseCommandLine(argc, argv);
   if (positional.size() > 1) {
     return absl::InvalidArgumentError(
         absl::StrCat("unexpected argument '", positional[1], "': flags are --name=value"));
   }
   return OptionsFromFlags();
+}
+
+std::string ConfigText() {
+  std::string text;
+  for (const FlagRow& row : kFlags) {
+    if (row.name == "print_config" || row.name == "config_check") continue;
+    absl::StrAppend(&text, "--", row.name, "=", absl::FindCommandLineFlag(row.name)->CurrentValue(),
+                    "\n");
+  }
+  return text;
 }
 
 bool WantsHelp(int argc, char** argv) {

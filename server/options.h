@@ -25,7 +25,7 @@ struct Options {
   std::string model_name;          // the model's name in GetModel and in logs
   ListenOptions listen;
   TlsOptions tls;
-  std::string token_file;                             // of those who may call; empty: everybody
+  std::string callers_file;                           // of those who may call; empty: everybody
   std::optional<model::kernels::WeightType> weights;  // absent: as stored
   model::kernels::KvType kv_cache_type = model::kernels::KvType::kF32;
   bool pin_threads = false;
@@ -44,13 +44,21 @@ struct Options {
   std::string metrics_address;            // of the metrics' pages; empty: there are none
   bool metrics_under_vllm_names = false;  // beside their own
   LogOptions log;
+  bool print_config = false;
+  bool config_check = false;
 };
 
-// Parses the command line. INVALID_ARGUMENT if a flag's value is not allowed (naming the flag, its
-// value and what is allowed), if --model is missing, or if there is an argument that is not a flag.
-// Abseil itself ends the process: with 1, after a line on stderr, for an unknown flag or a value
-// that cannot be parsed; with 0 after printing the version for --version.
+// Parses the environment and the command line. A flag NAME has its default, or the value of the
+// environment's CASCADE_NAME (in capital letters), or that of the command line and of the files
+// that it names with --flagfile, of which the last counts. INVALID_ARGUMENT if a flag's value is
+// not allowed (naming the flag, its value and what is allowed), if --model is missing, or if there
+// is an argument that is not a flag. Abseil itself ends the process: with 1, after a line on
+// stderr, for an unknown flag or a value that cannot be parsed; with 0 after printing the version
+// for --version.
 absl::StatusOr<Options> ParseOptions(int argc, char** argv);
+
+// What all flags are now, each on a line, as --flagfile reads it. After ParseOptions.
+std::string ConfigText();
 
 // True if the command line asks for help.
 bool WantsHelp(int argc, char** argv);

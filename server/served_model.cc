@@ -244,6 +244,17 @@ absl::StatusOr<std::unique_ptr<ServedModel>> ServedModel::Load(const Options& op
   }
 }
 
+absl::Status ServedModel::Check(const Options& options) {
+  try {
+    if (absl::Status status = ApplyFlags(options); !status.ok()) return status;
+    const std::unique_ptr<model::ModelSource> source = model::OpenModelSource(options.model);
+    const absl::StatusOr<ModelInfo> info = DescribeModel(options, *source);
+    return info.ok() ? CheckModelFiles(*source, info->config, options) : info.status();
+  } catch (...) {
+    return LoadError("the model's files were checked", options.threads);
+  }
+}
+
 absl::StatusOr<std::unique_ptr<ServedModel>> ServedModel::LoadOrThrow(const Options& options,
                                                                       absl::string_view& doing) {
   doing = "the model's small files were read";

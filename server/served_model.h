@@ -34,6 +34,9 @@ class ServedModel {
   // memory or threads run out.
   static absl::StatusOr<std::unique_ptr<ServedModel>> Load(const Options& options);
 
+  // The errors of Load that show without reading the weights. Logs nothing.
+  static absl::Status Check(const Options& options);
+
   ServedModel(const ServedModel&) = delete;
   ServedModel& operator=(const ServedModel&) = delete;
 

@@ -83,13 +83,13 @@ std::vector<HandOverThreads::HandOver> WaysToHandOver(
 
 // Tokens that anybody on the network can read are no secrets.
 void WarnOfPlainTokens(const Options& options) {
-  if (options.token_file.empty() || options.tls.on()) return;
+  if (options.callers_file.empty() || options.tls.on()) return;
   for (const std::string& address : options.listen.addresses) {
     const absl::string_view host = address;
     const bool is_local = absl::StartsWith(host, "unix:") || absl::StartsWith(host, "localhost:") ||
                           absl::StartsWith(host, "127.") || absl::StartsWith(host, "[::1]:");
     if (is_local) continue;
-    Log(LogLevel::kWarning, "bearer tokens are not encrypted: --token_file without --tls_cert",
+    Log(LogLevel::kWarning, "bearer tokens are not encrypted: --callers_file without --tls_cert",
         {{"address", address}});
   }
 }
@@ -105,13 +105,20 @@ void EndNow(const absl::Status& status) {
 Server::Server(Options options)
     : options_(std::move(options)),
       monitoring_(MonitoringSources()),
-      authenticator_(options_.token_file),
+      authenticator_(options_.callers_file),
       serving_(calls_, authenticator_, ServingLimitsOf(options_), {&monitoring_.calls()}),
       services_(MakeServices(serving_, calls_)),
       health_(NamesWithReadiness(services_), calls_, serving_.memory()),
       certificate_watch_(options_.tls) {}
 
 Server::~Server() { Shutdown(); }
+
+absl::Status Server::Check(const Options& options) {
+  absl::Status status;
+  if (options.tls.on()) status.Update(ReadCertificate(options.tls).status());
+  status.Update(Authenticator(options.callers_file).Read());
+  return status.ok() ? ServedModel::Check(options) : status;
+}
 
 absl::Status Server::Listen() {
   if (options_.tls.on()) {

@@ -42,6 +42,10 @@ class Server {
   explicit Server(Options options);
   ~Server();  // Shutdown
 
+  // What Listen and LoadModel would say, as far as it shows without listening and without reading
+  // the weights.
+  static absl::Status Check(const Options& options);
+
   // Listens: health checks and reflection work from now on. UNAVAILABLE, with the reason, if the
   // server cannot listen on one of the addresses.
   absl::Status Listen();

@@ -25,7 +25,7 @@ double SecondsSinceEpoch() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-// When the first metrics of the process were asked for, or rather, when its parts were made.
+// Before main: milliseconds after the process began.
 const double kStart = SecondsSinceEpoch();
 
 }  // namespace

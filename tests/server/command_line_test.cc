@@ -2,11 +2,13 @@
 // What the real binary says to command lines that serve nothing.
 #include <fstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/server/server_process.h"
+#include "tests/support/source_path.h"
 #include "tests/support/temp_dir.h"
 
 namespace cascade::server {
@@ -71,6 +73,49 @@ TEST(CommandLineTest, FlagsComeFromAFileAndFromTheEnvironment) {
   ServerProcess from_environment({"--model=m", "--fromenv=simd"}, {"env", "FLAGS_simd=of env"});
   EXPECT_EQ(from_environment.Wait(), 1);
   EXPECT_THAT(from_environment.StandardError(), HasSubstr("--simd=of env"));
+}
+
+TEST(CommandLineTest, TheEnvironmentHasAVariableForEachFlag) {
+  ServerProcess from_environment({"--threads=0"}, {"env", "CASCADE_MODEL=m", "CASCADE_THREADS=2"});
+  EXPECT_EQ(from_environment.Wait(), 1);
+  EXPECT_THAT(from_environment.StandardError(), HasSubstr("--threads=0"));  // which goes before it
+  ServerProcess not_read({"--model=m"}, {"env", "CASCADE_SPECULATE=perhaps"});
+  EXPECT_EQ(not_read.Wait(), 1);
+  EXPECT_THAT(not_read.StandardError(), HasSubstr("CASCADE_SPECULATE=perhaps: "));
+}
+
+TEST(CommandLineTest, PrintsWhatItsFlagsAre) {
+  ServerProcess process({"--model=m", "--print_config"}, {"env", "CASCADE_MAX_QUEUED=7"});
+  const std::string config = process.StandardOutput();
+  EXPECT_EQ(process.Wait(), 0);
+  EXPECT_THAT(config, AllOf(HasSubstr("--model=m\n"), HasSubstr("--max_queued=7\n"),
+                            HasSubstr("--step_tokens=256\n")));
+  // A server reads it back.
+  const TempDir folder;
+  std::ofstream(folder.PathOf("flags")) << config;
+  ServerProcess again({"--flagfile=" + folder.PathOf("flags"), "--print_config"});
+  EXPECT_EQ(again.StandardOutput(), config);
+  EXPECT_EQ(again.Wait(), 0);
+}
+
+TEST(CommandLineTest, ChecksItsConfigurationWithoutServing) {
+  const TempDir folder;
+  const std::string model = testing::SourcePath("deploy/models/tales-7m");
+  ServerProcess good({"--model=" + model, "--config_check"});
+  EXPECT_EQ(good.StandardOutput(), "");
+  EXPECT_EQ(good.Wait(), 0);
+  EXPECT_EQ(good.StandardError(), "");
+  for (const auto& [flag, message] : std::vector<std::pair<std::string, std::string>>{
+           {"--model=" + folder.path(), folder.path() + "/config.json"},
+           {"--tokenizer=" + folder.path(), "has neither tokenizer.json"},
+           {"--kv_cache_bytes=1KiB", "--kv_cache_bytes"},
+           {"--callers_file=/does/not/exist", "--callers_file=/does/not/exist: cannot be read"},
+           {"--step_tokens=2", "--step_tokens"}}) {
+    ServerProcess process({"--model=" + model, "--config_check", flag});
+    EXPECT_EQ(process.Wait(), 1) << flag;
+    EXPECT_THAT(process.StandardError(),
+                AllOf(HasSubstr(message), MatchesRegex("cascade-server: [^\n]+\n")));
+  }
 }
 
 TEST(CommandLineTest, UnknownFlagsAndSwitchesThatAreNoneAreRefused) {

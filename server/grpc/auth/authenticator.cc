@@ -48,10 +48,10 @@ absl::Status Authenticator::Read() {
   stamp_ = StampOf(path_);
   const absl::StatusOr<std::string> text = ReadText(path_);
   absl::StatusOr<std::vector<TenantSpec>> specs =
-      text.ok() ? ParseTokenFile(*text) : absl::StatusOr<std::vector<TenantSpec>>(text.status());
+      text.ok() ? ParseCallersFile(*text) : absl::StatusOr<std::vector<TenantSpec>>(text.status());
   if (!specs.ok()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("--token_file=", path_, ": ", specs.status().message()));
+        absl::StrCat("--callers_file=", path_, ": ", specs.status().message()));
   }
   absl::flat_hash_map<std::string, std::shared_ptr<Tenant>> by_name;
   const MutexLock lock(mu_);
@@ -74,9 +74,9 @@ void Authenticator::Look() {
   if (!on() || StampOf(path_) == stamp_) return;
   const absl::Status status = Read();
   if (status.ok()) {
-    Log(LogLevel::kInfo, "token file read again", {{"path", path_}});
+    Log(LogLevel::kInfo, "callers file read again", {{"path", path_}});
   } else {
-    Log(LogLevel::kError, "the token file is wrong; who may call is as before",
+    Log(LogLevel::kError, "the callers file is wrong; who may call is as before",
         {{"error", status.message()}});
   }
 }

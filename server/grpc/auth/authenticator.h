@@ -11,8 +11,8 @@
 #include "absl/strings/string_view.h"
 #include "grpcpp/server_context.h"
 #include "server/engine/mutex.h"
+#include "server/grpc/auth/callers_file.h"
 #include "server/grpc/auth/tenant.h"
-#include "server/grpc/auth/token_file.h"
 
 namespace cascade::server {
 
@@ -20,7 +20,7 @@ namespace cascade::server {
 // call, and nobody is known. Any thread.
 class Authenticator {
  public:
-  // `path` is --token_file, or empty.
+  // `path` is --callers_file, or empty.
   explicit Authenticator(std::string path) : path_(std::move(path)) {}
 
   bool on() const { return !path_.empty(); }

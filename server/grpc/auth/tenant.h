@@ -13,8 +13,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "server/grpc/auth/callers_file.h"
 #include "server/grpc/auth/token_bucket.h"
-#include "server/grpc/auth/token_file.h"
 
 namespace cascade::server {
 

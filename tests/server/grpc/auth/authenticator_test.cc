@@ -75,7 +75,7 @@ TEST_F(AuthenticatorTest, AFileThatIsWrongChangesNothing) {
   ASSERT_THAT(authenticator_.Read(), IsOk());
   Write("a nonsense");
   EXPECT_THAT(authenticator_.Read(), Refuses(absl::StatusCode::kInvalidArgument,
-                                             Parts{"--token_file=" + path_, "line 1: "}));
+                                             Parts{"--callers_file=" + path_, "line 1: "}));
   EXPECT_NE(Find("Bearer one"), nullptr);
   Authenticator none(folder_.PathOf("none"));
   EXPECT_THAT(none.Read(),

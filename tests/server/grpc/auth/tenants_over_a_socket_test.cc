@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A server with --token_file, as its clients see it.
+// A server with --callers_file, as its clients see it.
 #include <chrono>
 #include <fstream>
 #include <memory>
@@ -10,7 +10,7 @@
 #include "gmock/gmock.h"
 #include "grpc/reflection/v1/reflection.grpc.pb.h"
 #include "gtest/gtest.h"
-#include "server/grpc/auth/token_file.h"
+#include "server/grpc/auth/callers_file.h"
 #include "tests/server/model_folder.h"
 #include "tests/server/served.h"
 #include "tests/support/temp_dir.h"
@@ -75,7 +75,7 @@ class TenantsTest : public ::testing::Test {
   ModelFolder model_;
   Served served_{model_.path(), [this](Options& options) {
                    Write();
-                   options.token_file = path_;
+                   options.callers_file = path_;
                  }};
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "server/grpc/auth/token_file.h"
+#include "server/grpc/auth/callers_file.h"
 
 #include <string>
 #include <vector>
@@ -21,17 +21,17 @@ std::string Hex(absl::string_view token) {
 }
 
 std::string Refusal(absl::string_view text) {
-  const absl::StatusOr<std::vector<TenantSpec>> tenants = ParseTokenFile(text);
+  const absl::StatusOr<std::vector<TenantSpec>> tenants = ParseCallersFile(text);
   EXPECT_FALSE(tenants.ok()) << text;
   return std::string(tenants.status().message());
 }
 
-TEST(TokenFileTest, HashesAsSha256sumDoes) {
+TEST(CallersFileTest, HashesAsSha256sumDoes) {
   EXPECT_EQ(Hex("secret"), "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b");
 }
 
-TEST(TokenFileTest, ReadsNamesHashesAndSettings) {
-  const absl::StatusOr<std::vector<TenantSpec>> tenants = ParseTokenFile(
+TEST(CallersFileTest, ReadsNamesHashesAndSettings) {
+  const absl::StatusOr<std::vector<TenantSpec>> tenants = ParseCallersFile(
       absl::StrCat("\xEF\xBB\xBF# who may call\r\n\n  team-a\t", Hex("a"),
                    " max_requests=8 tokens_per_minute=60000 max_priority=5 share_prefixes=true\r\n",
                    "b@c.d ", absl::AsciiStrToUpper(Hex("b"))));
@@ -46,8 +46,8 @@ TEST(TokenFileTest, ReadsNamesHashesAndSettings) {
   EXPECT_EQ((*tenants)[1], (TenantSpec{.name = "b@c.d", .token = HashToken("b")}));
 }
 
-TEST(TokenFileTest, ACallerMayHaveSeveralTokens) {
-  EXPECT_TRUE(ParseTokenFile(
+TEST(CallersFileTest, ACallerMayHaveSeveralTokens) {
+  EXPECT_TRUE(ParseCallersFile(
                   absl::StrCat("a ", Hex("1"), " max_requests=2\na ", Hex("2"), " max_requests=2"))
                   .ok());
   EXPECT_THAT(Refusal(absl::StrCat("a ", Hex("1"), " max_requests=2\na ", Hex("2"))),
@@ -56,7 +56,7 @@ TEST(TokenFileTest, ACallerMayHaveSeveralTokens) {
               HasSubstr("line 2: the token is that of a line before"));
 }
 
-TEST(TokenFileTest, NamesTheLineThatIsWrongAndTellsNoToken) {
+TEST(CallersFileTest, NamesTheLineThatIsWrongAndTellsNoToken) {
   const std::string hash = Hex("1");
   const struct {
     std::string line;

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// --token_file: any text gives callers within the stated bounds, or one refusal that names a line.
+// --callers_file: any text gives callers within the stated bounds, or one refusal that names a
+// line.
 #include <cstddef>
 #include <cstdint>
 #include <set>
 #include <string>
 
 #include "absl/strings/match.h"
-#include "server/grpc/auth/token_file.h"
+#include "server/grpc/auth/callers_file.h"
 #include "tests/fuzz/fuzz.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using cascade::server::ParseTokenFile;
+  using cascade::server::ParseCallersFile;
   using cascade::server::TenantSpec;
   using cascade::server::TokenHash;
-  const auto tenants = ParseTokenFile({reinterpret_cast<const char*>(data), size});
+  const auto tenants = ParseCallersFile({reinterpret_cast<const char*>(data), size});
   if (!tenants.ok()) {
     FUZZ_EXPECT(absl::IsInvalidArgument(tenants.status()));
     FUZZ_EXPECT(absl::StartsWith(tenants.status().message(), "line "));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The file of those who may call, --token_file.
+// The file of those who may call, --callers_file.
 #pragma once
 
 #include <array>
@@ -42,6 +42,6 @@ struct TenantSpec {
 //
 // INVALID_ARGUMENT with the number of the first line that is wrong, and what is. Never says more of
 // a token than its line.
-absl::StatusOr<std::vector<TenantSpec>> ParseTokenFile(absl::string_view text);
+absl::StatusOr<std::vector<TenantSpec>> ParseCallersFile(absl::string_view text);
 
 }  // namespace cascade::server

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "server/grpc/auth/token_file.h"
+#include "server/grpc/auth/callers_file.h"
 
 #include <openssl/sha.h>
 
@@ -138,7 +138,7 @@ TokenHash HashToken(absl::string_view token) {
   return hash;
 }
 
-absl::StatusOr<std::vector<TenantSpec>> ParseTokenFile(absl::string_view text) {
+absl::StatusOr<std::vector<TenantSpec>> ParseCallersFile(absl::string_view text) {
   if (text.size() > kMaxFileBytes) {
     return absl::InvalidArgumentError("the file has more than 1 MiB");
   }
