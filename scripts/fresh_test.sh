@@ -69,6 +69,11 @@ tail -n 4 "$root/run.log"
 grep -q 'shut down' "$root/run.log"
 
 step "make $target"
-inside make -C /cascade "$target" > "$root/test.log" 2>&1 || { tail -n 100 "$root/test.log"; exit 1; }
+inside make -C /cascade "$target" > "$root/test.log" 2>&1 || {
+  tail -n 100 "$root/test.log"
+  cp "$root/test.log" "/var/tmp/cascade-fresh-$release.log"
+  echo "the whole log: /var/tmp/cascade-fresh-$release.log"
+  exit 1
+}
 tail -n 12 "$root/test.log"
 step 'fresh_test: all well'
