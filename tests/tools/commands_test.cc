@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <streambuf>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/grpc/request/limits.h"

@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "server/grpc/call/answer.h"
 #include "server/grpc/call/correlation.h"
