@@ -123,7 +123,8 @@ image-test:  ## Build the container image, run it locked down, and talk to it
 deb-test: deb  ## Install the Debian package in a bare Debian 12, and run it (needs root and mmdebstrap)
 	scripts/deb_test.sh build/package
 
-manifests-test:  ## Check the Kubernetes manifests against the API's types (needs npm)
+manifests-test:  ## Check the Kubernetes manifests against the API's types (needs npm, pip and go)
+	scripts/install_clients.sh build/clients
 	scripts/manifests_test.sh
 
 fresh-test:  ## make run and make test in a bare RELEASE: bookworm, trixie, noble (needs root and mmdebstrap)

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Brings what the README shows and Debian does not have into FOLDER/bin: grpcurl, built from its Go module,
-# and a Python with grpcio-tools and matplotlib; and buf, which checks the contract. Versions are pinned.
+# and a Python with grpcio-tools and matplotlib; buf, which checks the contract, and
+# kustomize, which builds the manifests. Versions are pinned.
 # Does nothing if they are there.
 set -eu
 mkdir -p "$1/bin"
@@ -14,6 +15,9 @@ install_go_program() {
 
 if [ ! -x "$folder/bin/grpcurl" ]; then
   install_go_program github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3
+fi
+if [ ! -x "$folder/bin/kustomize" ]; then
+  install_go_program sigs.k8s.io/kustomize/kustomize/v5@v5.7.1
 fi
 if [ ! -x "$folder/bin/buf" ]; then
   install_go_program github.com/bufbuild/buf/cmd/buf@v1.75.0

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Checks deploy/kubernetes strictly, and that kustomize can build it if kustomize is there. Needs npm.
+# Checks deploy/kubernetes strictly, and with kustomize, if it is there (install_clients.sh brings it), the
+# base with all components. Needs npm.
 set -eu
 cd "$(dirname "$0")/.."
 work=build/manifests-test
@@ -8,7 +9,9 @@ mkdir -p "$work"
 cp tests/interop/kubernetes/package.json tests/interop/kubernetes/check.mjs "$work"
 npm install --prefix "$work" --silent --no-audit --no-fund
 node "$work/check.mjs" deploy/kubernetes
+PATH="$PWD/build/clients/bin:$PATH"
 if command -v kustomize > /dev/null; then
-  kustomize build deploy/kubernetes > "$work/built.yaml"
-  echo 'kustomize: builds'
+  kustomize build tests/interop/kubernetes/everything > "$work/everything.yaml"
+  node "$work/check.mjs" "$work/everything.yaml"
+  echo 'kustomize: the base and all components build'
 fi

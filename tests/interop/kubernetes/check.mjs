@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checks Kubernetes manifests against the API's types, its schemas, and what this service needs.
 //
-//   node check.mjs FOLDER     a kustomize base; exits with 1 and says why if something is wrong
+//   node check.mjs FOLDER     a kustomize base, or
+//   node check.mjs FILE       what kustomize has built; exits with 1 and says why if something is wrong
 //
 // Types come from kubernetes-models: each manifest is compiled as a literal of its type, which refuses
 // unknown fields; its JSON schema then refuses values that the types let pass.
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import yaml from "js-yaml";
@@ -16,7 +17,16 @@ const here = dirname(fileURLToPath(import.meta.url));
 // "apps/v1" + "Deployment" -> "kubernetes-models/apps/v1/Deployment"
 const moduleOf = ({ apiVersion, kind }) => `kubernetes-models/${apiVersion}/${kind}`;
 
-function loadManifests(folder) {
+// The Deployment and the Service first.
+function loadManifests(path) {
+  if (statSync(path).isFile()) {
+    const rank = ({ kind }) => ["Deployment", "Service"].indexOf(kind) >>> 0;
+    return yaml.loadAll(readFileSync(path, "utf8")).sort((a, b) => rank(a) - rank(b));
+  }
+  return loadBase(path);
+}
+
+function loadBase(folder) {
   const read = (file) => yaml.load(readFileSync(join(folder, file), "utf8"));
   return read("kustomization.yaml").resources.map(read);
 }
@@ -66,7 +76,8 @@ function serviceErrors(manifests) {
     Object.entries(selector).every(([key, value]) => labels[key] === value);
   const flag = (name) =>
     container.args.find((arg) => arg.startsWith(`--${name}=`))?.slice(name.length + 3);
-  const port = container.ports.find(({ name }) => name === "grpc")?.containerPort;
+  const portOf = (name) => container.ports.find((port) => port.name === name)?.containerPort;
+  const port = portOf("grpc");
 
   expect(selects(spec.selector.matchLabels), "the Deployment does not select its own pods");
   expect(selects(of("Service").spec.selector), "the Service does not select the pods");
@@ -76,8 +87,27 @@ function serviceErrors(manifests) {
   expect(flag("listen")?.endsWith(`:${port}`), "--listen is not the container's port");
   expect(pod.terminationGracePeriodSeconds > Number(flag("drain_seconds")),
     "the grace period is not longer than the drain");
-  for (const probe of ["startupProbe", "readinessProbe", "livenessProbe"]) {
-    expect(container[probe]?.grpc?.port === port, `${probe} does not ask the container's port`);
+  // Kubernetes' gRPC probes speak no TLS.
+  const tls = flag("tls_cert") !== undefined;
+  for (const [name, path] of [["readinessProbe", "/readyz"], ["livenessProbe", "/healthz"]]) {
+    const probe = container[name];
+    expect(tls ? probe?.httpGet?.port === "metrics" && probe.httpGet.path === path && !probe.grpc
+               : probe?.grpc?.port === port, `${name} does not ask what answers it`);
+  }
+  if (flag("metrics_address")) {
+    expect(flag("metrics_address").endsWith(`:${portOf("metrics")}`),
+      "--metrics_address is not the port of that name");
+  }
+  for (const file of ["tls_cert", "tls_key", "callers_file"].map(flag).filter(Boolean)) {
+    const mount = container.volumeMounts?.find(({ mountPath }) => file.startsWith(`${mountPath}/`));
+    expect(pod.volumes?.some(({ name }) => name === mount?.name), `${file} is in no volume`);
+  }
+  const policy = of("NetworkPolicy");
+  if (policy) expect(selects(policy.spec.podSelector.matchLabels), "the NetworkPolicy selects no pod");
+  const scaler = of("HorizontalPodAutoscaler");
+  if (scaler) {
+    expect(scaler.spec.scaleTargetRef.name === of("Deployment").metadata.name && !spec.replicas,
+      "the HorizontalPodAutoscaler does not decide the Deployment's replicas");
   }
   expect(pod.securityContext.runAsNonRoot && container.securityContext.readOnlyRootFilesystem &&
     container.securityContext.allowPrivilegeEscalation === false &&
@@ -94,7 +124,7 @@ const check = async (manifests) => [
 const sabotage = {
   "a misspelt field": ([deployment]) => { deployment.spec.replica = 2; },
   "a misspelt nested field": ([deployment]) => {
-    deployment.spec.template.spec.containers[0].readinessProbe.grpc.prot = 1;
+    deployment.spec.template.spec.containers[0].readinessProbe.periodSecond = 1;
   },
   "a wrong type": ([deployment]) => { deployment.spec.replicas = "two"; },
   "a missing field": ([deployment]) => { delete deployment.spec.selector; },
