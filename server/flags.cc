@@ -132,6 +132,10 @@ ABSL_FLAG(std::string, log_level, "info",
 ABSL_FLAG(std::string, log_format, "auto",
           "Log lines on stderr: text, json (an object a line), or auto: text on a terminal, else\n"
           "json.");
+ABSL_FLAG(
+    bool, log_prompts, false,
+    "Logs the text of each prompt, 4 KiB of it at most: for who searches for an error and may\n"
+    "read what others write. Without it no text is ever logged.");
 ABSL_FLAG(bool, print_config, false,
           "Prints what each flag is, defaults, environment and files included, and exits.");
 ABSL_FLAG(

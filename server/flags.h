@@ -49,5 +49,6 @@ ABSL_DECLARE_FLAG(std::string, metrics_address);
 ABSL_DECLARE_FLAG(std::string, metrics_aliases);
 ABSL_DECLARE_FLAG(std::string, log_level);
 ABSL_DECLARE_FLAG(std::string, log_format);
+ABSL_DECLARE_FLAG(bool, log_prompts);
 ABSL_DECLARE_FLAG(bool, print_config);
 ABSL_DECLARE_FLAG(bool, config_check);

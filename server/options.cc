@@ -271,6 +271,7 @@ constexpr FlagRow kFlags[] = {
            {{"auto", FormatForStderr()}, {"text", LogFormat::kText}, {"json", LogFormat::kJson}},
            o.log.format);
      }},
+    {"log_prompts", [](Flag, Options& o) { return Set(FLAGS_log_prompts, o.log_prompts); }},
     {"print_config", [](Flag, Options& o) { return Set(FLAGS_print_config, o.print_config); }},
     {"config_check", [](Flag, Options& o) { return Set(FLAGS_config_check, o.config_check); }},
 };

@@ -44,6 +44,7 @@ struct Options {
   std::string metrics_address;            // of the metrics' pages; empty: there are none
   bool metrics_under_vllm_names = false;  // beside their own
   LogOptions log;
+  bool log_prompts = false;
   bool print_config = false;
   bool config_check = false;
 };

@@ -60,6 +60,7 @@ std::size_t CallMemoryBytes(const Options& options) {
 Serving::Limits ServingLimitsOf(const Options& options) {
   return {.call_memory_bytes = CallMemoryBytes(options),
           .long_work_threads = std::max<std::size_t>(1, CpuLimit() / kCpusForEachLongWorkThread),
+          .log_prompts = options.log_prompts,
           .stalled_reader_limit = options.worker.stalled_reader_limit};
 }
 

@@ -27,6 +27,7 @@ std::vector<const CallObserver*> With(const RequestLog& log,
 Serving::Serving(OpenCalls& calls, const Authenticator& authenticator, const Limits& limits,
                  const std::vector<const CallObserver*>& observers)
     : memory_(limits.call_memory_bytes),
+      log_(limits.log_prompts),
       observers_(With(log_, observers)),
       environment_{.outbox = outbox_,
                    .calls = calls,

@@ -31,6 +31,7 @@ class Serving {
   struct Limits {
     std::size_t call_memory_bytes = std::size_t{128} << 20;  // of all calls that are open
     std::size_t long_work_threads = 1;
+    bool log_prompts = false;
     absl::Duration stalled_reader_limit = absl::Seconds(30);
   };
 
@@ -68,7 +69,7 @@ class Serving {
   mutable CallMemory memory_;
   mutable Outbox outbox_;
   mutable GenerationIndex generations_;
-  const RequestLog log_ = {};
+  const RequestLog log_;
   const CallObservers observers_;
   std::atomic<const Backend*> backend_ = nullptr;
   std::atomic<bool> stopped_ = false;

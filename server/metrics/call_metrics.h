@@ -27,6 +27,7 @@ class CallMetrics final : public CallObserver {
   ~CallMetrics() override;
 
   void OnRefused(const RefusedRequest& request) const noexcept override;
+  void OnAdmitted(const AdmittedRequest& /*request*/) const noexcept override {}
   void OnGenerationEnd(const EndedGeneration& generation) const noexcept override;
   void OnCallEnd(const MethodName& method, const absl::Status& status) const noexcept override;
 

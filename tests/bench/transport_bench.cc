@@ -93,7 +93,7 @@ class BenchService final : public v1::TextGeneration::CallbackService {
   OpenCalls calls_;
   Outbox outbox_;
   GenerationIndex generations_;
-  const RequestLog log_ = {};
+  const RequestLog log_{/*prompts=*/false};
   const Authenticator everybody_{""};
   const CallEnvironment environment_ = {.outbox = outbox_,
                                         .calls = calls_,

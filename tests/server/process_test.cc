@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "gmock/gmock.h"
@@ -291,6 +292,23 @@ TEST_F(ProcessTest, AFinishedRequestIsOneJsonLineWithoutItsText) {
   }
   EXPECT_EQ(finished, 1);
   EXPECT_THAT(log, Not(HasSubstr(answer)));
+}
+
+TEST_F(ProcessTest, PromptsAreLoggedIfTheOperatorWantsIt) {
+  for (const bool wanted : {false, true}) {
+    Child child(folder_.path(), {absl::StrCat("--log_prompts=", wanted ? "true" : "false")});
+    child.WaitFor(HealthCheckResponse::SERVING);
+    v1::GenerateRequest request = Request(1);
+    request.set_request_id("mine");
+    request.set_text("a line\nand " + std::string(5000, 'x'));
+    request.mutable_truncation();
+    EXPECT_TRUE(GenerateStream(child.stub(), request).status.ok());
+    child.process().Signal(SIGTERM);
+    EXPECT_EQ(child.process().Wait(), 0);
+    const std::string line = "info prompt request_id=mine caller=\"\" text=\"a line\\nand xxx";
+    EXPECT_EQ(absl::StrContains(child.process().StandardError(), line), wanted);
+    EXPECT_THAT(child.process().StandardError(), Not(HasSubstr(std::string(4096, 'x'))));
+  }
 }
 
 TEST_F(ProcessTest, TheLogHasTheIdsThatTheCallerGoesBy) {

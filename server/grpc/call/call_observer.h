@@ -29,6 +29,14 @@ struct RefusedRequest {
   const absl::Status& status;
 };
 
+// A request that the worker is about to have. Borrows all.
+struct AdmittedRequest {
+  const MethodName& method;
+  const Tenant* tenant;  // null: callers are not known
+  absl::string_view request_id;
+  absl::string_view text;  // the prompt; empty if it came as token ids
+};
+
 // A generation that the worker has ended. Borrows all.
 struct EndedGeneration {
   const MethodName& method;
@@ -45,6 +53,7 @@ class CallObserver {
   virtual ~CallObserver() = default;
 
   virtual void OnRefused(const RefusedRequest& request) const noexcept = 0;
+  virtual void OnAdmitted(const AdmittedRequest& request) const noexcept = 0;
   virtual void OnGenerationEnd(const EndedGeneration& generation) const noexcept = 0;
 
   // A call of any method of a service that needs the model, those that were refused included; after
@@ -60,6 +69,9 @@ class CallObservers final : public CallObserver {
 
   void OnRefused(const RefusedRequest& request) const noexcept override {
     for (const CallObserver* observer : observers_) observer->OnRefused(request);
+  }
+  void OnAdmitted(const AdmittedRequest& request) const noexcept override {
+    for (const CallObserver* observer : observers_) observer->OnAdmitted(request);
   }
   void OnGenerationEnd(const EndedGeneration& generation) const noexcept override {
     for (const CallObserver* observer : observers_) observer->OnGenerationEnd(generation);

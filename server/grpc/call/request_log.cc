@@ -16,6 +16,9 @@
 namespace cascade::server {
 namespace {
 
+// Of a prompt that is logged.
+constexpr std::size_t kMaxPromptBytes = 4096;
+
 // As the API's FinishReason has them, whatever the dialect of the call.
 absl::string_view Name(model::FinishReason reason) {
   switch (reason) {
@@ -97,6 +100,17 @@ void Write(const EndedGeneration& generation) {
 void RequestLog::OnGenerationEnd(const EndedGeneration& generation) const noexcept {
   try {
     Write(generation);
+  } catch (...) {
+  }
+}
+
+void RequestLog::OnAdmitted(const AdmittedRequest& request) const noexcept {
+  if (!prompts_) return;
+  try {
+    LogEach(LogLevel::kInfo, "prompt",
+            {{"request_id", request.request_id},
+             {"caller", request.tenant == nullptr ? "" : request.tenant->name()},
+             {"text", request.text.substr(0, kMaxPromptBytes)}});
   } catch (...) {
   }
 }

@@ -7,11 +7,16 @@
 namespace cascade::server {
 
 // One line for each request: the ids that its caller goes by, its sizes and times, and how its call
-// ended. Never its text.
+// ended. Never its text, unless `prompts`.
 class RequestLog final : public CallObserver {
  public:
+  explicit RequestLog(bool prompts) : prompts_(prompts) {}
+
   // At `debug`.
   void OnRefused(const RefusedRequest& request) const noexcept override;
+
+  // Its prompt, if prompts are to be logged: the first 4 KiB of it, at `info`.
+  void OnAdmitted(const AdmittedRequest& request) const noexcept override;
 
   // At `info` for every request that finished; at `info` too, but a few a second, for those that
   // failed; at `debug` for those that the worker never started.
@@ -19,6 +24,9 @@ class RequestLog final : public CallObserver {
 
   void OnCallEnd(const MethodName& /*method*/,
                  const absl::Status& /*status*/) const noexcept override {}
+
+ private:
+  const bool prompts_;
 };
 
 }  // namespace cascade::server

@@ -91,7 +91,12 @@ absl::StatusOr<PreparedRequest> Admit(const Serving& serving, const MethodName& 
                                               .tenant = tenant.get(),
                                               .request_id = request.request_id,
                                               .status = prepared.status()});
+    return prepared;
   }
+  serving.environment().observer.OnAdmitted({.method = method,
+                                             .tenant = tenant.get(),
+                                             .request_id = prepared->generation.id,
+                                             .text = request.text.value_or("")});
   return prepared;
 }
 

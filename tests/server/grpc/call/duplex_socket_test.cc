@@ -104,7 +104,7 @@ class Service final : public ServerReflection::CallbackService {
   OpenCalls calls_;
   Outbox outbox_;
   GenerationIndex index_;
-  const RequestLog log_ = {};
+  const RequestLog log_{/*prompts=*/false};
   const Authenticator everybody_{""};
   const CallEnvironment environment_ = {.outbox = outbox_,
                                         .calls = calls_,

@@ -185,7 +185,7 @@ class CallTest : public ::testing::Test {
   OpenCalls calls_;
   Outbox outbox_;
   GenerationIndex index_;
-  const RequestLog log_ = {};
+  const RequestLog log_{/*prompts=*/false};
   const Authenticator everybody_{""};
   int wakes_ = 0;
   const CallEnvironment environment_ = {.outbox = outbox_,
