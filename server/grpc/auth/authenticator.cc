@@ -5,7 +5,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
+#include <ios>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -28,14 +28,17 @@ std::string StampOf(const std::string& path) {
   return error ? "" : absl::StrCat(time.time_since_epoch().count());
 }
 
+// The file's text: as much of it as may be there, and a byte that tells of more.
 absl::StatusOr<std::string> ReadText(const std::string& path) {
   std::error_code error;
   const bool is_directory = std::filesystem::is_directory(path, error);
   errno = is_directory ? EISDIR : 0;
   std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (!is_directory && file.is_open() && (text << file.rdbuf() || file.peek() == EOF)) {
-    return std::move(text).str();
+  if (!is_directory && file.is_open()) {
+    std::string text(kMaxCallersFileBytes + 1, '\0');
+    file.read(text.data(), static_cast<std::streamsize>(text.size()));
+    text.resize(static_cast<std::size_t>(file.gcount()));
+    if (!file.bad()) return text;
   }
   return absl::InvalidArgumentError(
       absl::StrCat("cannot be read: ", std::generic_category().message(errno)));

@@ -4,8 +4,7 @@
 
 #include <openssl/sha.h>
 
-#include <algorithm>
-#include <limits>
+#include <utility>
 
 #include "absl/algorithm/container.h"
 #include "absl/container/flat_hash_map.h"
@@ -20,7 +19,6 @@
 namespace cascade::server {
 namespace {
 
-constexpr std::size_t kMaxFileBytes = std::size_t{1} << 20;
 constexpr std::size_t kMaxTenants = 10'000;
 constexpr std::size_t kMaxNameBytes = 64;
 constexpr std::uint64_t kMaxTokensPerMinute = 1'000'000'000'000;
@@ -43,7 +41,7 @@ bool ParseHash(absl::string_view digits, TokenHash& hash) {
   return true;
 }
 
-// A number from 0, or `least`, to `most`.
+// A number from `least` to `most`.
 template <typename Number>
 absl::Status ParseNumber(absl::string_view name, absl::string_view text, Number least, Number most,
                          std::optional<Number>& out) {
@@ -139,7 +137,7 @@ TokenHash HashToken(absl::string_view token) {
 }
 
 absl::StatusOr<std::vector<TenantSpec>> ParseCallersFile(absl::string_view text) {
-  if (text.size() > kMaxFileBytes) {
+  if (text.size() > kMaxCallersFileBytes) {
     return absl::InvalidArgumentError("the file has more than 1 MiB");
   }
   absl::ConsumePrefix(&text, "\xEF\xBB\xBF");  // a byte order mark
@@ -155,7 +153,9 @@ absl::StatusOr<std::vector<TenantSpec>> ParseCallersFile(absl::string_view text)
       return absl::InvalidArgumentError(absl::StrCat("line ", number, ": ", status.message()));
     }
   }
-  return callers.Take();
+  std::vector<TenantSpec> tenants = callers.Take();
+  if (tenants.empty()) return absl::InvalidArgumentError("no line names a caller");
+  return tenants;
 }
 
 }  // namespace cascade::server

@@ -31,7 +31,9 @@ struct TenantSpec {
   friend bool operator==(const TenantSpec&, const TenantSpec&) = default;
 };
 
-// Parses the file's text, UTF-8, of at most 1 MiB and 10,000 callers:
+inline constexpr std::size_t kMaxCallersFileBytes = std::size_t{1} << 20;
+
+// Parses the file's text, UTF-8, of at most kMaxCallersFileBytes, with 1 to 10,000 callers:
 //
 //   # a comment
 //   NAME SHA256 [max_requests=N] [tokens_per_minute=N] [max_priority=N] [share_prefixes=BOOL]
@@ -40,8 +42,9 @@ struct TenantSpec {
 // `printf %s "$TOKEN" | sha256sum` prints. A name may have several lines with equal settings, each
 // with a token of its own, so that a token can be replaced without a gap.
 //
-// INVALID_ARGUMENT with the number of the first line that is wrong, and what is. Never says more of
-// a token than its line.
+// INVALID_ARGUMENT with the number of the first line that is wrong, and what is; or if no line
+// names a caller, as while an editor writes the file anew: nobody could call. Never says more of a
+// token than its line.
 absl::StatusOr<std::vector<TenantSpec>> ParseCallersFile(absl::string_view text);
 
 }  // namespace cascade::server

@@ -3,6 +3,7 @@
 #include "server/grpc/call/correlation.h"
 
 #include <algorithm>
+#include <new>
 
 namespace cascade::server {
 namespace {
@@ -51,11 +52,15 @@ bool IsTraceparent(absl::string_view value) {
          value.size() <= kMaxRequestIdBytes && IsPrintableAscii(value);
 }
 
-Correlation CorrelationOf(const grpc::CallbackServerContext& context) {
-  return {.peer = context.peer(),
-          .request_id = Header(context, "x-request-id", IsRequestId),
-          .correlation_id = Header(context, "x-correlation-id", IsRequestId),
-          .traceparent = Header(context, "traceparent", IsTraceparent)};
+Correlation CorrelationOf(const grpc::CallbackServerContext& context) noexcept {
+  try {
+    return {.peer = context.peer(),
+            .request_id = Header(context, "x-request-id", IsRequestId),
+            .correlation_id = Header(context, "x-correlation-id", IsRequestId),
+            .traceparent = Header(context, "traceparent", IsTraceparent)};
+  } catch (const std::bad_alloc&) {
+    return {};
+  }
 }
 
 }  // namespace cascade::server

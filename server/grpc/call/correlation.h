@@ -30,8 +30,9 @@ struct Correlation {
 };
 
 // Reads it from the metadata, which it borrows from `context`. Proxies add these headers, so a
-// malformed one is no error of the request. Of one that is repeated the first counts.
-Correlation CorrelationOf(const grpc::CallbackServerContext& context);
+// malformed one is no error of the request. Of one that is repeated the first counts. Empty if
+// there is no memory for it.
+Correlation CorrelationOf(const grpc::CallbackServerContext& context) noexcept;
 
 // True if `value` is a traceparent header: version, trace id, span id and flags in lower-case
 // hexadecimal digits, neither id all zeros. A version after 00 may have more behind the flags.

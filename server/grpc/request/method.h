@@ -29,18 +29,18 @@ Call* Begin(const Serving& serving, const grpc::ServerContextBase& context,
             const grpc::ByteBuffer& bytes, Call* call,
             std::function<absl::Status(std::shared_ptr<Tenant>)> work) noexcept {
   const auto refuse = [call] { call->Refuse(StatusOfException("the request was read")); };
-  absl::StatusOr<std::shared_ptr<Tenant>> tenant =
-      serving.environment().authenticator.Authenticate(context);
-  if (!tenant.ok()) {
-    call->Refuse(std::move(tenant).status());
-    return call;
-  }
-  call->memory() = serving.memory().TryTake(CallBytes(bytes.Length()));
-  if (!call->memory()) {
-    call->Refuse(serving.memory().Full());
-    return call;
-  }
   try {
+    absl::StatusOr<std::shared_ptr<Tenant>> tenant =
+        serving.environment().authenticator.Authenticate(context);
+    if (!tenant.ok()) {
+      call->Refuse(std::move(tenant).status());
+      return call;
+    }
+    call->memory() = serving.memory().TryTake(CallBytes(bytes.Length()));
+    if (!call->memory()) {
+      call->Refuse(serving.memory().Full());
+      return call;
+    }
     serving.Run(bytes.Length(), [call, refuse, work = std::move(work), tenant = *tenant] {
       try {
         if (absl::Status status = work(tenant); !status.ok()) call->Refuse(std::move(status));

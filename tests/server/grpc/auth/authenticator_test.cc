@@ -77,6 +77,12 @@ TEST_F(AuthenticatorTest, AFileThatIsWrongChangesNothing) {
   EXPECT_THAT(authenticator_.Read(), Refuses(absl::StatusCode::kInvalidArgument,
                                              Parts{"--callers_file=" + path_, "line 1: "}));
   EXPECT_NE(Find("Bearer one"), nullptr);
+  Write("");  // as a writer leaves it for a moment
+  EXPECT_THAT(authenticator_.Read(),
+              Refuses(absl::StatusCode::kInvalidArgument, Parts{"no line names a caller"}));
+  EXPECT_NE(Find("Bearer one"), nullptr);
+  Authenticator endless("/dev/zero");
+  EXPECT_THAT(endless.Read(), Refuses(absl::StatusCode::kInvalidArgument, Parts{"1 MiB"}));
   Authenticator none(folder_.PathOf("none"));
   EXPECT_THAT(none.Read(),
               Refuses(absl::StatusCode::kInvalidArgument, Parts{"cannot be read", "No such file"}));

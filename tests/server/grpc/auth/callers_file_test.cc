@@ -79,7 +79,12 @@ TEST(CallersFileTest, NamesTheLineThatIsWrongAndTellsNoToken) {
     EXPECT_THAT(refusal, HasSubstr(c.message)) << c.line;
     EXPECT_THAT(refusal, ::testing::Not(HasSubstr("secret-itself")));
   }
-  EXPECT_THAT(Refusal(std::string((1 << 20) + 1, '#')), HasSubstr("1 MiB"));
+  EXPECT_THAT(Refusal(std::string(kMaxCallersFileBytes + 1, '#')), HasSubstr("1 MiB"));
+}
+
+TEST(CallersFileTest, AFileThatNamesNobodyIsWrong) {
+  EXPECT_EQ(Refusal(""), "no line names a caller");
+  EXPECT_EQ(Refusal("# nobody yet\n\n"), "no line names a caller");
 }
 
 }  // namespace
