@@ -66,10 +66,10 @@ absl::Status SetByteSize(absl::string_view flag, const std::string& text,
                          std::optional<std::uint64_t>& out) {
   if (text == "auto") return absl::OkStatus();
   const absl::StatusOr<std::uint64_t> bytes = ParseByteSize(text);
-  if (!bytes.ok())
+  if (!bytes.ok()) {
     return FlagError(flag, text,
-                     "auto or a size such as 1048576, 512M or 2GiB (the units are "
-                     "those of 1024; GB is not taken)");
+                     "auto or a size such as 1048576, 512M or 2GiB (units are of 1024, so no GB)");
+  }
   out = *bytes;
   return absl::OkStatus();
 }

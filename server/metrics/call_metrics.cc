@@ -17,24 +17,6 @@ namespace {
 using prometheus::Counter;
 using prometheus::Family;
 
-std::string Reason(model::FinishReason reason) {
-  switch (reason) {
-    case model::FinishReason::kEos:
-      return "eos";
-    case model::FinishReason::kStopToken:
-      return "stop_token";
-    case model::FinishReason::kStopString:
-      return "stop_string";
-    case model::FinishReason::kMaxTokens:
-      return "max_tokens";
-    case model::FinishReason::kContextFull:
-      return "context_full";
-    case model::FinishReason::kTimeLimit:
-      return "time_limit";
-  }
-  return "";
-}
-
 // How far a request had come when its call failed.
 std::string Stage(const Answer& answer) {
   if (answer.outcome() && answer.outcome()->ok()) return "delivery";
@@ -102,7 +84,9 @@ void CallMetrics::OnGenerationEnd(const EndedGeneration& generation) const noexc
   try {
     for (std::size_t choice = 0; choice < answer.choices(); ++choice) {
       if (!answer.finish(choice)) continue;
-      families_->finished.Add({{"reason", Reason(answer.finish(choice)->reason)}}).Increment();
+      families_->finished
+          .Add({{"reason", std::string(FinishReasonName(answer.finish(choice)->reason))}})
+          .Increment();
     }
     if (!generation.status.ok()) {
       families_->failed.Add({{"stage", Stage(answer)}, {"code", Code(generation.status)}})

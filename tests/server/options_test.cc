@@ -182,7 +182,7 @@ TEST(OptionsTest, SaysWhichFlagIsWrongAndWhatIsAllowed) {
       {"--memory_bytes=63MiB", {"--memory_bytes=63MiB", "64MiB"}},
       {"--memory_bytes=half", {"--memory_bytes=half", "512M"}},
       {"--call_memory_bytes=5", {"--call_memory_bytes=5", "16MiB"}},
-      {"--kv_cache_bytes=1GB", {"--kv_cache_bytes=1GB", "2GiB", "GB is not taken"}},
+      {"--kv_cache_bytes=1GB", {"--kv_cache_bytes=1GB", "2GiB", "no GB"}},
       {"--max_running=0", {"--max_running=0", "from 1 to 16384"}},
       {"--step_tokens=16385", {"--step_tokens=16385", "from 1 to 16384"}},
       {"--max_queued=-1", {"--max_queued=-1", "from 0 to 1000000"}},

@@ -194,7 +194,7 @@ TEST_F(CommandsTest, AFailedCallSaysWhy) {
 TEST_F(CommandsTest, AServerThatIsNotThereIsNamedWithAWayOut) {
   port_ = 1;
   EXPECT_EQ(Run(MakeModelCommand(), {}), ExitCode::kFailed);
-  EXPECT_THAT(err_.str(), HasSubstr("no server answers without TLS at 127.0.0.1:1"));
+  EXPECT_THAT(err_.str(), HasSubstr("no server answers at 127.0.0.1:1"));
   EXPECT_THAT(err_.str(), HasSubstr("make run"));
 }
 
@@ -264,7 +264,7 @@ TEST_F(CommandsTest, TheEnvironmentMayNameTheServer) {
   setenv("CASCADE_SERVER", "127.0.0.1:2", 1);  // NOLINT(concurrency-mt-unsafe): one thread
   EXPECT_EQ(RunCommand(*MakeModelCommand(), {}, console_), ExitCode::kFailed);
   unsetenv("CASCADE_SERVER");  // NOLINT(concurrency-mt-unsafe)
-  EXPECT_THAT(err_.str(), HasSubstr("no server answers without TLS at 127.0.0.1:2"));
+  EXPECT_THAT(err_.str(), HasSubstr("no server answers at 127.0.0.1:2"));
 }
 
 TEST_F(CommandsTest, AnOutputThatCannotBeWrittenIsAFailure) {

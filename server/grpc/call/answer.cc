@@ -14,6 +14,24 @@ std::size_t BytesOf(const model::GeneratedToken& token) {
 
 }  // namespace
 
+absl::string_view FinishReasonName(model::FinishReason reason) {
+  switch (reason) {
+    case model::FinishReason::kEos:
+      return "eos";
+    case model::FinishReason::kStopToken:
+      return "stop_token";
+    case model::FinishReason::kStopString:
+      return "stop_string";
+    case model::FinishReason::kMaxTokens:
+      return "max_tokens";
+    case model::FinishReason::kContextFull:
+      return "context_full";
+    case model::FinishReason::kTimeLimit:
+      return "time_limit";
+  }
+  return "";
+}
+
 Answer::Answer(const GenerationRequest& request, std::size_t truncated_tokens, bool keep_tokens)
     : request_id_(request.id),
       prompt_tokens_(request.prompt.size()),

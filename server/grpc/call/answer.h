@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "model/generation/decoding_step.h"
 #include "server/engine/generation_request.h"
 #include "server/engine/token_sink.h"
@@ -20,6 +21,9 @@ struct Backlog {
   std::size_t tokens = 0;
   std::size_t bytes = 0;  // of text and log-probabilities, as they lie in memory
 };
+
+// "eos", "stop_token", "stop_string", "max_tokens", "context_full" or "time_limit".
+absl::string_view FinishReasonName(model::FinishReason reason);
 
 // Gathers the worker's steps until an encoder takes them and writes them in its dialect. A stream's
 // encoder takes them piece by piece, a unary call's all at once, so the two cannot differ. Steps

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who hears how calls end: the log, the metrics.
+// Who hears what becomes of calls: the log, the metrics.
 #pragma once
 
 #include <utility>

@@ -76,8 +76,8 @@ class GenerationCall : protected Outbox::Sender {
     kOwn,     // a failure is told by the encoder, and the others go on; each ends by itself
   };
 
-  // Borrows `mu`, the lock of the reactor that derives from
-  // this; `context`, which is gRPC's; and `environment`.
+  // Borrows `mu`, the lock of the reactor that derives from this; `context`, which is gRPC's; and
+  // `environment`.
   GenerationCall(const MethodName& method, Mutex& mu, grpc::CallbackServerContext& context,
                  const CallEnvironment& environment, const Backlog& max_unsent, Fate fate);
   ~GenerationCall();

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "server/grpc/auth/tenant.h"
@@ -19,31 +20,14 @@ namespace {
 // Of a prompt that is logged.
 constexpr std::size_t kMaxPromptBytes = 4096;
 
-// As the API's FinishReason has them, whatever the dialect of the call.
-absl::string_view Name(model::FinishReason reason) {
-  switch (reason) {
-    case model::FinishReason::kEos:
-      return "FINISH_REASON_EOS";
-    case model::FinishReason::kStopToken:
-      return "FINISH_REASON_STOP_TOKEN";
-    case model::FinishReason::kStopString:
-      return "FINISH_REASON_STOP_STRING";
-    case model::FinishReason::kMaxTokens:
-      return "FINISH_REASON_MAX_TOKENS";
-    case model::FinishReason::kContextFull:
-      return "FINISH_REASON_CONTEXT_FULL";
-    case model::FinishReason::kTimeLimit:
-      return "FINISH_REASON_TIME_LIMIT";
-  }
-  return "";
-}
-
-// Of all choices, separated by commas.
+// As the API's FinishReason has them, whatever the dialect of the call. Of all choices, separated
+// by commas.
 std::string FinishReasons(const Answer& answer) {
   std::string reasons;
   for (std::size_t choice = 0; choice < answer.choices(); ++choice) {
     if (!answer.finish(choice)) continue;
-    absl::StrAppend(&reasons, reasons.empty() ? "" : ",", Name(answer.finish(choice)->reason));
+    absl::StrAppend(&reasons, reasons.empty() ? "" : ",", "FINISH_REASON_",
+                    absl::AsciiStrToUpper(FinishReasonName(answer.finish(choice)->reason)));
   }
   return reasons;
 }

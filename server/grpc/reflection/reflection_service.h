@@ -62,9 +62,8 @@ class ReflectionStream final
           typename Version::Response,
           grpc::ServerBidiReactor<typename Version::Request, typename Version::Response>> {
  public:
-  // Borrows `descriptors`, `calls` and `memory`. Without a share of the memory the stream ends at
-  // once.
-  // Who is not known is refused as in every other service.
+  // Borrows `descriptors`, `calls` and `memory`. Without a share of the memory, and for a caller
+  // who is not known, the stream ends at once.
   ReflectionStream(const Descriptors& descriptors, OpenCalls& calls, CallMemory& memory,
                    const Authenticator& authenticator, grpc::CallbackServerContext& context)
       : refusal_(authenticator.Authenticate(context).status()),
