@@ -12,9 +12,9 @@
 #include "model/kernels/element_types.h"
 #include "server/cgroup.h"
 #include "server/engine/worker_options.h"
+#include "server/grpc/auth/tls.h"
 #include "server/listener/listen_options.h"
 #include "server/observability/logs.h"
-#include "server/tls.h"
 
 namespace cascade::server {
 

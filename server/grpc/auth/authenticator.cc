@@ -2,11 +2,6 @@
 
 #include "server/grpc/auth/authenticator.h"
 
-#include <cerrno>
-#include <filesystem>
-#include <fstream>
-#include <ios>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -14,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "server/engine/clock.h"
+#include "server/grpc/auth/operators_file.h"
 #include "server/observability/logs.h"
 
 namespace cascade::server {
@@ -22,34 +18,12 @@ namespace {
 // Of a token: beyond this it is none. To hash more would be work that a stranger asks for.
 constexpr std::size_t kMaxTokenBytes = 4096;
 
-std::string StampOf(const std::string& path) {
-  std::error_code error;
-  const auto time = std::filesystem::last_write_time(path, error);
-  return error ? "" : absl::StrCat(time.time_since_epoch().count());
-}
-
-// The file's text: as much of it as may be there, and a byte that tells of more.
-absl::StatusOr<std::string> ReadText(const std::string& path) {
-  std::error_code error;
-  const bool is_directory = std::filesystem::is_directory(path, error);
-  errno = is_directory ? EISDIR : 0;
-  std::ifstream file(path, std::ios::binary);
-  if (!is_directory && file.is_open()) {
-    std::string text(kMaxCallersFileBytes + 1, '\0');
-    file.read(text.data(), static_cast<std::streamsize>(text.size()));
-    text.resize(static_cast<std::size_t>(file.gcount()));
-    if (!file.bad()) return text;
-  }
-  return absl::InvalidArgumentError(
-      absl::StrCat("cannot be read: ", std::generic_category().message(errno)));
-}
-
 }  // namespace
 
 absl::Status Authenticator::Read() {
   if (!on()) return absl::OkStatus();
   stamp_ = StampOf(path_);
-  const absl::StatusOr<std::string> text = ReadText(path_);
+  const absl::StatusOr<std::string> text = ReadOperatorsFile(path_);
   absl::StatusOr<std::vector<TenantSpec>> specs =
       text.ok() ? ParseCallersFile(*text) : absl::StatusOr<std::vector<TenantSpec>>(text.status());
   if (!specs.ok()) {

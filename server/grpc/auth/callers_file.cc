@@ -137,9 +137,6 @@ TokenHash HashToken(absl::string_view token) {
 }
 
 absl::StatusOr<std::vector<TenantSpec>> ParseCallersFile(absl::string_view text) {
-  if (text.size() > kMaxCallersFileBytes) {
-    return absl::InvalidArgumentError("the file has more than 1 MiB");
-  }
   absl::ConsumePrefix(&text, "\xEF\xBB\xBF");  // a byte order mark
   Callers callers;
   std::size_t number = 0;

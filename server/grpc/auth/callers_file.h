@@ -31,9 +31,7 @@ struct TenantSpec {
   friend bool operator==(const TenantSpec&, const TenantSpec&) = default;
 };
 
-inline constexpr std::size_t kMaxCallersFileBytes = std::size_t{1} << 20;
-
-// Parses the file's text, UTF-8, of at most kMaxCallersFileBytes, with 1 to 10,000 callers:
+// Parses the file's text, UTF-8, with 1 to 10,000 callers:
 //
 //   # a comment
 //   NAME SHA256 [max_requests=N] [tokens_per_minute=N] [max_priority=N] [share_prefixes=BOOL]

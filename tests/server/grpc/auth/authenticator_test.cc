@@ -82,7 +82,8 @@ TEST_F(AuthenticatorTest, AFileThatIsWrongChangesNothing) {
               Refuses(absl::StatusCode::kInvalidArgument, Parts{"no line names a caller"}));
   EXPECT_NE(Find("Bearer one"), nullptr);
   Authenticator endless("/dev/zero");
-  EXPECT_THAT(endless.Read(), Refuses(absl::StatusCode::kInvalidArgument, Parts{"1 MiB"}));
+  EXPECT_THAT(endless.Read(),
+              Refuses(absl::StatusCode::kInvalidArgument, Parts{"has more than 1048576 bytes"}));
   Authenticator none(folder_.PathOf("none"));
   EXPECT_THAT(none.Read(),
               Refuses(absl::StatusCode::kInvalidArgument, Parts{"cannot be read", "No such file"}));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "tests/server/certificates.h"
+#include "tests/server/grpc/auth/certificates.h"
 
 #include <openssl/bio.h>
 #include <openssl/evp.h>

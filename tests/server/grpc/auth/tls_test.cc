@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who gets in by TLS and who does not.
-#include "server/tls.h"
+#include "server/grpc/auth/tls.h"
 
 #include <openssl/ssl.h>
 
@@ -13,7 +13,7 @@
 #include "grpcpp/security/credentials.h"
 #include "gtest/gtest.h"
 #include "server/observability/grpc_log.h"
-#include "tests/server/certificates.h"
+#include "tests/server/grpc/auth/certificates.h"
 #include "tests/server/model_folder.h"
 #include "tests/server/raw_connection.h"
 #include "tests/server/served.h"

@@ -1,20 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "server/tls.h"
+#include "server/grpc/auth/tls.h"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
-#include <cerrno>
 #include <ctime>
-#include <filesystem>
-#include <fstream>
-#include <system_error>
 
 #include "absl/strings/str_cat.h"
 #include "grpcpp/security/tls_certificate_provider.h"
 #include "grpcpp/security/tls_credentials_options.h"
+#include "server/grpc/auth/operators_file.h"
 #include "server/observability/logs.h"
 
 namespace cascade::server {
@@ -46,11 +43,8 @@ absl::Status Wrong(absl::string_view flag, absl::string_view path, absl::string_
 }
 
 absl::Status CheckReadable(absl::string_view flag, const std::string& path) {
-  errno = 0;
-  if (std::ifstream(path).good() && !std::filesystem::is_directory(path)) return absl::OkStatus();
-  return Wrong(flag, path,
-               absl::StrCat("cannot be read: ",
-                            std::generic_category().message(errno == 0 ? EISDIR : errno)));
+  const absl::Status status = ReadOperatorsFile(path).status();
+  return status.ok() ? status : Wrong(flag, path, status.message());
 }
 
 absl::Time ToTime(const ASN1_TIME* time) {
@@ -117,9 +111,7 @@ std::shared_ptr<grpc::ServerCredentials> MakeServerCredentials(const TlsOptions&
 std::string CertificateWatch::Stamp() const {
   std::string stamp;
   for (const std::string& path : {tls_.cert, tls_.key, tls_.client_ca}) {
-    std::error_code error;
-    const auto time = std::filesystem::last_write_time(path, error);
-    absl::StrAppend(&stamp, error ? 0 : time.time_since_epoch().count(), " ");
+    absl::StrAppend(&stamp, StampOf(path), " ");
   }
   return stamp;
 }
