@@ -20,7 +20,7 @@ step() { printf '== %s\n' "$*"; }
 
 cleanup() {
   [ -z "$server" ] || kill "$server" 2> /dev/null || true
-  umount "$root/dev" "$root/proc" 2> /dev/null || true
+  umount "$root/proc" 2> /dev/null || true
   # Never through a mount that is still there.
   rm -rf --one-file-system "$root"
 }
@@ -50,8 +50,9 @@ else
   bare /etc/apt/sources.list
 fi
 cp /etc/resolv.conf "$root/etc/resolv.conf"
+# Of /dev it has what mmdebstrap made. A bind of this machine's own would outlive a killed run, and who
+# then deletes the folder by hand empties both.
 mount -t proc proc "$root/proc"
-mount --bind /dev "$root/dev"
 git clone --quiet . "$root/cascade"
 
 step 'make run'

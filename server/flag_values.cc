@@ -32,6 +32,16 @@ absl::Status SetSeconds(absl::string_view flag, const std::string& text, std::in
   return status;
 }
 
+absl::Status SetRatio(absl::string_view flag, const std::string& text, double& out) {
+  double ratio = 0;
+  // Not a number fails both comparisons.
+  if (!absl::SimpleAtod(text, &ratio) || !(ratio >= 0 && ratio <= 1)) {
+    return FlagError(flag, text, "a number from 0 to 1");
+  }
+  out = ratio;
+  return absl::OkStatus();
+}
+
 absl::Status SetCountOrAuto(absl::string_view flag, const std::string& text, CountRange range,
                             std::optional<std::size_t>& out) {
   if (text == "auto") return absl::OkStatus();

@@ -75,6 +75,9 @@ absl::Status SetFileMode(absl::string_view flag, const std::string& text, mode_t
 absl::Status SetSeconds(absl::string_view flag, const std::string& text, std::int32_t least,
                         absl::Duration& out);
 
+// A number from 0 to 1.
+absl::Status SetRatio(absl::string_view flag, const std::string& text, double& out);
+
 // "auto", one for each CPU that this process may use, or a number from 1 to 1024.
 absl::Status SetThreads(absl::string_view flag, const std::string& text, std::size_t& out);
 

@@ -127,6 +127,13 @@ ABSL_FLAG(std::string, metrics_address, "",
 ABSL_FLAG(std::string, metrics_aliases, "none",
           "vllm: the metrics under vLLM's names too (vllm:num_requests_running), for dashboards,\n"
           "autoscaling rules and routers that know those; or none.");
+ABSL_FLAG(
+    std::string, otlp_endpoint, "",
+    "An OpenTelemetry collector's HOST:PORT for OTLP over gRPC (https://HOST:PORT: with TLS),\n"
+    "which gets a trace of each call: its wait, prefill and decoding. Empty: no traces.");
+ABSL_FLAG(std::string, trace_ratio, "1",
+          "The share, 0 to 1, of those calls that begin a trace themselves; of the others their\n"
+          "callers decide (the flags of traceparent).");
 ABSL_FLAG(std::string, log_level, "info",
           "Least important events to log: debug, info, warning, error or off.");
 ABSL_FLAG(std::string, log_format, "auto",

@@ -47,6 +47,8 @@ ABSL_DECLARE_FLAG(std::string, simd);
 ABSL_DECLARE_FLAG(std::string, drain_seconds);
 ABSL_DECLARE_FLAG(std::string, metrics_address);
 ABSL_DECLARE_FLAG(std::string, metrics_aliases);
+ABSL_DECLARE_FLAG(std::string, otlp_endpoint);
+ABSL_DECLARE_FLAG(std::string, trace_ratio);
 ABSL_DECLARE_FLAG(std::string, log_level);
 ABSL_DECLARE_FLAG(std::string, log_format);
 ABSL_DECLARE_FLAG(bool, log_prompts);

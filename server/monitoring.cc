@@ -30,6 +30,14 @@ void Append(Families more, Families& families) {
                   std::make_move_iterator(more.end()));
 }
 
+Families SpanMetrics(const SpanCounts& spans) {
+  return {CounterOf("cascade_trace_spans_exported_total", "Spans that the collector took.",
+                    static_cast<double>(spans.exported)),
+          CounterOf("cascade_trace_spans_dropped_total",
+                    "Spans that the collector was too slow for, was not there for, or rejected.",
+                    static_cast<double>(spans.dropped))};
+}
+
 HttpPage YesOrNo(bool yes) {
   return yes ? HttpPage{.body = "ok\n"} : HttpPage{.status = kServiceUnavailable, .body = "no\n"};
 }
@@ -62,6 +70,7 @@ HttpPage Monitoring::Metrics(bool vllm_names) const {
       GaugeOf("cascade_call_memory_bytes", "Of --call_memory_bytes, what open calls hold.",
               static_cast<double>(sources_.call_memory_bytes())),
   };
+  if (sources_.spans) Append(SpanMetrics(sources_.spans()), families);
   Append(ProcessMetrics(), families);
   Append(calls_.Collect(), families);
   if (const Backend* const model = sources_.model()) {

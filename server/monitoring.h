@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "server/metrics/call_metrics.h"
 #include "server/metrics/http_endpoint.h"
+#include "server/tracing/span_exporter.h"
 
 namespace cascade::server {
 
@@ -26,6 +27,7 @@ class Monitoring {
     std::function<bool()> ready;
     std::function<std::size_t()> connections;
     std::function<std::size_t()> call_memory_bytes;
+    std::function<SpanCounts()> spans;  // empty: calls are not traced
   };
   explicit Monitoring(Sources sources) : sources_(std::move(sources)) {}
 

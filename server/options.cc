@@ -74,6 +74,17 @@ absl::Status SetMetricsAddress(absl::string_view flag, std::string& out) {
   return absl::InvalidArgumentError(absl::StrCat("--", flag, ": ", status.message()));
 }
 
+absl::Status SetOtlpEndpoint(absl::string_view flag, std::optional<OtlpEndpoint>& out) {
+  const std::string text = absl::GetFlag(FLAGS_otlp_endpoint);
+  if (text.empty()) return absl::OkStatus();
+  absl::StatusOr<OtlpEndpoint> endpoint = ParseOtlpEndpoint(text);
+  if (!endpoint.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("--", flag, ": ", endpoint.status().message()));
+  }
+  out = *std::move(endpoint);
+  return absl::OkStatus();
+}
+
 // Every type, under its name.
 template <typename Value, typename Types>
 Choices<Value> NamedTypes(const Types& types) {
@@ -253,6 +264,11 @@ constexpr FlagRow kFlags[] = {
      [](Flag f, Options& o) {
        return SetChoice<bool>(f, absl::GetFlag(FLAGS_metrics_aliases),
                               {{"none", false}, {"vllm", true}}, o.metrics_under_vllm_names);
+     }},
+    {"otlp_endpoint", [](Flag f, Options& o) { return SetOtlpEndpoint(f, o.tracing.endpoint); }},
+    {"trace_ratio",
+     [](Flag f, Options& o) {
+       return SetRatio(f, absl::GetFlag(FLAGS_trace_ratio), o.tracing.ratio);
      }},
     {"log_level",
      [](Flag f, Options& o) {

@@ -15,8 +15,14 @@
 #include "server/grpc/auth/tls.h"
 #include "server/listener/listen_options.h"
 #include "server/observability/logs.h"
+#include "server/tracing/otlp_endpoint.h"
 
 namespace cascade::server {
+
+struct TracingOptions {
+  std::optional<OtlpEndpoint> endpoint;  // absent: no traces
+  double ratio = 1;                      // of the calls that begin a trace
+};
 
 // All values are set and valid: ParseOptions refuses a command line with others.
 struct Options {
@@ -43,6 +49,7 @@ struct Options {
   absl::Duration drain = absl::Seconds(20);
   std::string metrics_address;            // of the metrics' pages; empty: there are none
   bool metrics_under_vllm_names = false;  // beside their own
+  TracingOptions tracing;
   LogOptions log;
   bool log_prompts = false;
   bool print_config = false;

@@ -94,6 +94,17 @@ void WarnOfPlainTokens(const Options& options) {
   }
 }
 
+std::unique_ptr<CallTracer> MakeTracer(const Options& options) {
+  const std::optional<OtlpEndpoint>& endpoint = options.tracing.endpoint;
+  if (!endpoint) return nullptr;
+  Log(LogLevel::kInfo, "traces",
+      {{"collector", endpoint->target},
+       {"tls", endpoint->tls ? "yes" : "no"},
+       {"ratio", options.tracing.ratio}});
+  return std::make_unique<CallTracer>(NewCollectorStub(*endpoint), ExportOptions(),
+                                      options.model_name, options.tracing.ratio);
+}
+
 // Ends the process before an answer is sent that may be wrong.
 void EndNow(const absl::Status& status) {
   WriteLastLine(absl::StrCat("cascade-server: ", status.message()));
@@ -104,9 +115,10 @@ void EndNow(const absl::Status& status) {
 
 Server::Server(Options options)
     : options_(std::move(options)),
+      tracer_(MakeTracer(options_)),
       monitoring_(MonitoringSources()),
       authenticator_(options_.callers_file),
-      serving_(calls_, authenticator_, ServingLimitsOf(options_), {&monitoring_.calls()}),
+      serving_(calls_, authenticator_, ServingLimitsOf(options_), Observers()),
       services_(MakeServices(serving_, calls_)),
       health_(NamesWithReadiness(services_), calls_, serving_.memory()),
       certificate_watch_(options_.tls) {}
@@ -148,7 +160,15 @@ Monitoring::Sources Server::MonitoringSources() {
           .alive = [this] { return health_.alive(); },
           .ready = [this] { return health_.ready(); },
           .connections = [this] { return accept_loop_->connections(); },
-          .call_memory_bytes = [this] { return serving_.memory().held(); }};
+          .call_memory_bytes = [this] { return serving_.memory().held(); },
+          .spans = tracer_ == nullptr ? std::function<SpanCounts()>()
+                                      : [this] { return tracer_->counts(); }};
+}
+
+std::vector<const CallObserver*> Server::Observers() const {
+  std::vector<const CallObserver*> observers = {&monitoring_.calls()};
+  if (tracer_ != nullptr) observers.push_back(tracer_.get());
+  return observers;
 }
 
 absl::Status Server::StartAccepting(std::vector<ListeningSockets> listening) {
@@ -240,6 +260,7 @@ void Server::Shutdown() {
   server_->Wait();
   ticker_.reset();
   monitoring_.Stop();
+  if (tracer_ != nullptr) tracer_->Stop();
   server_.reset();
   accept_loop_.reset();
   model_.reset();

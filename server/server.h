@@ -20,6 +20,7 @@
 #include "server/options.h"
 #include "server/served_model.h"
 #include "server/ticker.h"
+#include "server/tracing/call_tracer.h"
 #include "server/worker_watch.h"
 
 namespace cascade::server {
@@ -84,6 +85,9 @@ class Server {
   // What the metrics are made of.
   Monitoring::Sources MonitoringSources();
 
+  // Who hears how calls end, beside the log.
+  std::vector<const CallObserver*> Observers() const;
+
   // Builds the gRPC server and starts to accept connections for it.
   absl::Status StartAccepting(std::vector<ListeningSockets> listening);
 
@@ -97,6 +101,7 @@ class Server {
   const Options options_;
   std::vector<std::string> addresses_;
   OpenCalls calls_;
+  const std::unique_ptr<CallTracer> tracer_;  // null without --otlp_endpoint
   Monitoring monitoring_;
   Authenticator authenticator_;
   Serving serving_;

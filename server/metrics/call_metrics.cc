@@ -108,12 +108,13 @@ void CallMetrics::OnGenerationEnd(const EndedGeneration& generation) const noexc
   }
 }
 
-void CallMetrics::OnCallEnd(const MethodName& method, const absl::Status& status) const noexcept {
+void CallMetrics::OnCallEnd(const EndedCall& ended) const noexcept {
+  const MethodName& method = ended.call.method;
   try {
     families_->calls
         .Add({{"service", std::string(method.service)},
               {"method", std::string(method.method)},
-              {"code", Code(status)}})
+              {"code", Code(ended.status)}})
         .Increment();
   } catch (...) {
   }

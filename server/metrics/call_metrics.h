@@ -29,7 +29,7 @@ class CallMetrics final : public CallObserver {
   void OnRefused(const RefusedRequest& request) const noexcept override;
   void OnAdmitted(const AdmittedRequest& /*request*/) const noexcept override {}
   void OnGenerationEnd(const EndedGeneration& generation) const noexcept override;
-  void OnCallEnd(const MethodName& method, const absl::Status& status) const noexcept override;
+  void OnCallEnd(const EndedCall& call) const noexcept override;
 
   // A snapshot. May throw std::bad_alloc.
   std::vector<prometheus::MetricFamily> Collect() const;

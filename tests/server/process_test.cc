@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <csignal>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <thread>
@@ -344,6 +345,26 @@ TEST_F(ProcessTest, TheLogHasTheIdsThatTheCallerGoesBy) {
       log,
       HasSubstr("request refused method=cascade.v1.TextGeneration/Generate request_id=\"a 1\" " +
                 trace));
+}
+
+TEST_F(ProcessTest, TheLogSaysWhoCalledWithoutAToken) {
+  const std::string callers = folder_.path() + "/callers";
+  std::ofstream(callers) << "nobody " << std::string(64, '0') << "\n";
+  Child child(folder_.path(), {"--callers_file=" + callers});
+  child.WaitFor(HealthCheckResponse::SERVING);
+  grpc::ClientContext context;
+  context.AddMetadata("authorization", "Bearer not-a-token-that-is-known");
+  v1::GetModelResponse model;
+  EXPECT_EQ(child.stub().GetModel(&context, v1::GetModelRequest(), &model).error_code(),
+            grpc::StatusCode::UNAUTHENTICATED);
+  child.process().Signal(SIGTERM);
+  EXPECT_EQ(child.process().Wait(), 0);
+  const std::string log = child.process().StandardError();
+  EXPECT_THAT(
+      log,
+      HasSubstr("caller refused method=cascade.v1.TextGeneration/GetModel peer=ipv4:127.0.0.1"));
+  EXPECT_THAT(log, HasSubstr("code=UNAUTHENTICATED"));
+  EXPECT_THAT(log, Not(HasSubstr("not-a-token-that-is-known")));
 }
 
 }  // namespace

@@ -2,11 +2,13 @@
 // Who hears what becomes of calls: the log, the metrics.
 #pragma once
 
+#include <cstdint>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 
 namespace cascade::server {
 
@@ -18,6 +20,16 @@ struct Correlation;
 struct MethodName {
   absl::string_view service;  // "cascade.v1.TextGeneration"
   absl::string_view method;   // "Generate"
+};
+
+// What is known of a call from its beginning on.
+struct BegunCall {
+  // Now, under a new id.
+  explicit BegunCall(const MethodName& method_name);
+
+  MethodName method;
+  absl::Time begun;  // MonotonicNow
+  std::uint64_t id;  // random, not 0: so that what is told of the call at different times can meet
 };
 
 // A request that was refused before the worker had it. Borrows all.
@@ -39,11 +51,19 @@ struct AdmittedRequest {
 
 // A generation that the worker has ended. Borrows all.
 struct EndedGeneration {
-  const MethodName& method;
+  const BegunCall& call;
   const Correlation& correlation;
   const Tenant* tenant;  // null: callers are not known
+  absl::Time submitted;  // to the worker; MonotonicNow
   const Answer& answer;
   const absl::Status& status;  // of its call
+};
+
+// A call that has ended. Borrows all.
+struct EndedCall {
+  const BegunCall& call;
+  const Correlation& correlation;
+  const absl::Status& status;
 };
 
 // Any thread calls it, several at once, and none of the functions may wait or throw: what there is
@@ -58,7 +78,7 @@ class CallObserver {
 
   // A call of any method of a service that needs the model, those that were refused included; after
   // its generations.
-  virtual void OnCallEnd(const MethodName& method, const absl::Status& status) const noexcept = 0;
+  virtual void OnCallEnd(const EndedCall& call) const noexcept = 0;
 };
 
 // Tells each of several observers, which it borrows, in their order.
@@ -76,8 +96,8 @@ class CallObservers final : public CallObserver {
   void OnGenerationEnd(const EndedGeneration& generation) const noexcept override {
     for (const CallObserver* observer : observers_) observer->OnGenerationEnd(generation);
   }
-  void OnCallEnd(const MethodName& method, const absl::Status& status) const noexcept override {
-    for (const CallObserver* observer : observers_) observer->OnCallEnd(method, status);
+  void OnCallEnd(const EndedCall& call) const noexcept override {
+    for (const CallObserver* observer : observers_) observer->OnCallEnd(call);
   }
 
  private:

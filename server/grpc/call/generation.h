@@ -7,8 +7,10 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "model/generation/decoding_step.h"
 #include "server/engine/admission.h"
+#include "server/engine/clock.h"
 #include "server/engine/mutex.h"
 #include "server/engine/token_sink.h"
 #include "server/grpc/call/answer.h"
@@ -48,6 +50,9 @@ class Generation final : public TokenSink {
 
   Answer& answer() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return answer_; }
 
+  // When it was created, to be given to the worker. MonotonicNow.
+  absl::Time submitted() const { return submitted_; }
+
   // Looks whether the client is too far behind; it never is while `can_send`. True if the
   // generation was stalled and no longer is: then the worker must be woken.
   bool UpdateStall(bool can_send) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -63,6 +68,7 @@ class Generation final : public TokenSink {
   Mutex& mu_;
   const Admission::Permit open_;
   const Backlog max_unsent_;
+  const absl::Time submitted_ = MonotonicNow();
   std::atomic<bool> cancelled_ = false;
   std::atomic<bool> stalled_ = false;
   Answer answer_ ABSL_GUARDED_BY(mu_);

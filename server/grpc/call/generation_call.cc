@@ -20,7 +20,7 @@ GenerationCall::GenerationCall(const MethodName& method, Mutex& mu,
                                grpc::CallbackServerContext& context,
                                const CallEnvironment& environment, const Backlog& max_unsent,
                                Fate fate)
-    : method_(method),
+    : begun_(method),
       call_mu_(mu),
       context_(context),
       environment_(environment),
@@ -40,8 +40,7 @@ Generation& GenerationCall::AddGeneration(Answer answer, Admission::Permit open)
 }
 
 void GenerationCall::DropGeneration(std::size_t index) noexcept {
-  const Answer& ended = answer(index);
-  TellEndOf(ended, CorrelationOf(context_), *ended.outcome());
+  TellEndOf(index, CorrelationOf(context_), *answer(index).outcome());
   generations_.erase(generations_.begin() + static_cast<std::ptrdiff_t>(index));
 }
 
@@ -111,20 +110,21 @@ void GenerationCall::AdviseRetry(absl::Status& status) noexcept {
   AddRetryDelay(environment_, context_, status);
 }
 
-void GenerationCall::TellEndOf(const Answer& answer, const Correlation& correlation,
+void GenerationCall::TellEndOf(std::size_t index, const Correlation& correlation,
                                const absl::Status& status) noexcept {
-  environment_.observer.OnGenerationEnd({.method = method_,
+  environment_.observer.OnGenerationEnd({.call = begun_,
                                          .correlation = correlation,
                                          .tenant = tenant_permit_.tenant(),
-                                         .answer = answer,
+                                         .submitted = generations_[index]->submitted(),
+                                         .answer = answer(index),
                                          .status = status});
 }
 
 void GenerationCall::TellEnd(const absl::Status& status) noexcept {
   const MutexLock lock(call_mu_);
   const Correlation correlation = CorrelationOf(context_);
-  for (std::size_t i = 0; i < generations_.size(); ++i) TellEndOf(answer(i), correlation, status);
-  environment_.observer.OnCallEnd(method_, status);
+  for (std::size_t i = 0; i < generations_.size(); ++i) TellEndOf(i, correlation, status);
+  environment_.observer.OnCallEnd({.call = begun_, .correlation = correlation, .status = status});
 }
 
 }  // namespace cascade::server

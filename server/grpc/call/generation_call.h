@@ -150,14 +150,14 @@ class GenerationCall : protected Outbox::Sender {
   void Post() { environment_.outbox.Post(*this); }
 
   // Tells the observer of a generation that has ended.
-  void TellEndOf(const Answer& answer, const Correlation& correlation,
-                 const absl::Status& status) noexcept;
+  void TellEndOf(std::size_t index, const Correlation& correlation,
+                 const absl::Status& status) noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(call_mu_);
 
   // A generation has had its last call from the worker: its tenant pays, and with the last one
   // gives the place back, before the client can hear of the end and send the next request.
   void CountEnd(const Answer& answer) noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(call_mu_);
 
-  const MethodName method_;
+  const BegunCall begun_;
   Mutex& call_mu_;
   grpc::CallbackServerContext& context_;
   const CallEnvironment& environment_;

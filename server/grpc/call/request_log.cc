@@ -32,14 +32,14 @@ std::string FinishReasons(const Answer& answer) {
   return reasons;
 }
 
-// What the lines of all calls begin with. Headers that were not sent have no field.
+// What the lines of all calls begin with. What is not known has no field.
 std::vector<LogField> Identity(const MethodName& method, const Correlation& correlation,
                                const Tenant* tenant, absl::string_view request_id) {
-  std::vector<LogField> fields = {{"method", absl::StrCat(method.service, "/", method.method)},
-                                  {"request_id", request_id}};
+  std::vector<LogField> fields = {{"method", absl::StrCat(method.service, "/", method.method)}};
   const auto add = [&fields](absl::string_view name, absl::string_view value) {
     if (!value.empty()) fields.emplace_back(name, value);
   };
+  add("request_id", request_id);
   // Often the id that the request has; then once is enough.
   if (correlation.request_id != request_id) add("x_request_id", correlation.request_id);
   if (correlation.correlation_id != request_id) add("x_correlation_id", correlation.correlation_id);
@@ -57,8 +57,8 @@ void AddOutcome(const absl::Status& status, std::vector<LogField>& fields) {
 void Write(const EndedGeneration& generation) {
   const Answer& answer = generation.answer;
   const absl::Status& status = generation.status;
-  std::vector<LogField> fields =
-      Identity(generation.method, generation.correlation, generation.tenant, answer.request_id());
+  std::vector<LogField> fields = Identity(generation.call.method, generation.correlation,
+                                          generation.tenant, answer.request_id());
   fields.emplace_back("prompt_tokens", answer.prompt_tokens());
   if (!status.ok()) {
     fields.emplace_back("generated_tokens", answer.generated_tokens());
@@ -106,6 +106,16 @@ void RequestLog::OnRefused(const RefusedRequest& request) const noexcept {
                                             request.request_id.substr(0, kMaxRequestIdBytes));
     AddOutcome(request.status, fields);
     Log(LogLevel::kDebug, "request refused", fields);
+  } catch (...) {
+  }
+}
+
+void RequestLog::OnCallEnd(const EndedCall& call) const noexcept {
+  if (!absl::IsUnauthenticated(call.status)) return;
+  try {
+    std::vector<LogField> fields = Identity(call.call.method, call.correlation, nullptr, "");
+    AddOutcome(call.status, fields);
+    Log(LogLevel::kInfo, "caller refused", fields);
   } catch (...) {
   }
 }

@@ -22,8 +22,8 @@ class RequestLog final : public CallObserver {
   // failed; at `debug` for those that the worker never started.
   void OnGenerationEnd(const EndedGeneration& generation) const noexcept override;
 
-  void OnCallEnd(const MethodName& /*method*/,
-                 const absl::Status& /*status*/) const noexcept override {}
+  // Calls without a token that is known: at `info`, a few a second.
+  void OnCallEnd(const EndedCall& call) const noexcept override;
 
  private:
   const bool prompts_;

@@ -2,19 +2,21 @@
 
 #include "server/grpc/call/short_call.h"
 
+#include "server/grpc/call/correlation.h"
 #include "server/grpc/status.h"
 
 namespace cascade::server {
 
 ShortCall::ShortCall(const MethodName& method, grpc::CallbackServerContext& context,
                      const CallEnvironment& environment)
-    : method_(method),
+    : begun_(method),
       context_(context),
       environment_(environment),
       ticket_(environment.calls, &context) {}
 
 void ShortCall::OnDone() {
-  environment_.observer.OnCallEnd(method_, status_);
+  environment_.observer.OnCallEnd(
+      {.call = begun_, .correlation = CorrelationOf(context_), .status = status_});
   delete this;
 }
 

@@ -35,7 +35,7 @@ class ShortCall final : public grpc::ServerUnaryReactor {
  private:
   void End(absl::Status status) noexcept;
 
-  const MethodName method_;
+  const BegunCall begun_;
   grpc::CallbackServerContext& context_;
   const CallEnvironment& environment_;
   CallMemory::Share memory_;

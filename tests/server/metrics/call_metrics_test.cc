@@ -37,22 +37,28 @@ class CallMetricsTest : public ::testing::Test {
   }
 
   void End(const Answer& answer, const absl::Status& status) {
-    metrics_.OnGenerationEnd({.method = kMethod,
+    metrics_.OnGenerationEnd({.call = call_,
                               .correlation = Correlation(),
                               .tenant = nullptr,
+                              .submitted = call_.begun,
                               .answer = answer,
                               .status = status});
   }
 
+  void EndCall(const absl::Status& status) {
+    metrics_.OnCallEnd({.call = call_, .correlation = Correlation(), .status = status});
+  }
+
   std::map<std::string, double> Series() const { return testing::SeriesOf(metrics_.Collect()); }
 
+  const BegunCall call_{kMethod};
   CallMetrics metrics_;
 };
 
 TEST_F(CallMetricsTest, CountsCallsByMethodAndCode) {
-  metrics_.OnCallEnd(kMethod, absl::OkStatus());
-  metrics_.OnCallEnd(kMethod, absl::OkStatus());
-  metrics_.OnCallEnd(kMethod, absl::CancelledError("x"));
+  EndCall(absl::OkStatus());
+  EndCall(absl::OkStatus());
+  EndCall(absl::CancelledError("x"));
   std::map<std::string, double> series = Series();
   const std::string rest = R"(",method="Method",service="some.Service"})";
   EXPECT_EQ(series["cascade_calls_total{code=\"OK" + rest], 2);
