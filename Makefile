@@ -19,8 +19,8 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help build run install deb test checkpoints asan tsan aarch64 soak hostile bench bench-peers \
-        bench-load format lint ci readme-test proto-lint prometheus-test image-test deb-test manifests-test fresh-test \
-        modern-test clean
+        bench-load format lint ci readme-test proto-lint prometheus-test traces-test image-test deb-test manifests-test \
+        fresh-test modern-test clean
 
 help:  ## Show this
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -112,6 +112,10 @@ readme-test: build  ## Run every command of the README (Python and grpcurl need 
 
 prometheus-test: build  ## Try metrics, alerts and dashboard on a real Prometheus (needs it, curl and python3)
 	scripts/prometheus_test.sh build/bin
+
+traces-test: build  ## Try the traces on a real OpenTelemetry collector (needs go, curl and pip)
+	scripts/install_clients.sh build/clients
+	scripts/traces_test.sh build/bin build/clients
 
 proto-lint:  ## Check the contract with buf's standard rules (needs pip and go)
 	scripts/install_clients.sh build/clients

@@ -33,6 +33,12 @@ ABSL_FLAG(std::string, handshake_seconds, "20",
 ABSL_FLAG(std::string, idle_connection_seconds, "1800",
           "Seconds after which a connection without a call is closed; clients connect again with\n"
           "their next call. 0: never.");
+ABSL_FLAG(
+    std::string, connection_age_seconds, "0",
+    "Seconds after which a connection takes no new call, so that its client connects again,\n"
+    "perhaps to another replica, and shows a new certificate. A tenth more or less. 0: never.");
+ABSL_FLAG(std::string, connection_grace_seconds, "600",
+          "Seconds that calls which are open then may still take.");
 ABSL_FLAG(std::string, tls_cert, "",
           "The server's certificate and those between it and its authority, as a PEM file: serves\n"
           "TLS 1.2 and 1.3, and no plaintext. Read again when it changes. Empty: no TLS.");

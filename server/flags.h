@@ -18,6 +18,8 @@ ABSL_DECLARE_FLAG(std::string, max_connections);
 ABSL_DECLARE_FLAG(std::string, max_connections_per_peer);
 ABSL_DECLARE_FLAG(std::string, handshake_seconds);
 ABSL_DECLARE_FLAG(std::string, idle_connection_seconds);
+ABSL_DECLARE_FLAG(std::string, connection_age_seconds);
+ABSL_DECLARE_FLAG(std::string, connection_grace_seconds);
 ABSL_DECLARE_FLAG(std::string, tls_cert);
 ABSL_DECLARE_FLAG(std::string, tls_key);
 ABSL_DECLARE_FLAG(std::string, tls_client_ca);

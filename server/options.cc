@@ -168,6 +168,16 @@ constexpr FlagRow kFlags[] = {
        return SetSeconds(f, absl::GetFlag(FLAGS_idle_connection_seconds), 0,
                          o.listen.idle_connection);
      }},
+    {"connection_age_seconds",
+     [](Flag f, Options& o) {
+       return SetSeconds(f, absl::GetFlag(FLAGS_connection_age_seconds), 0,
+                         o.listen.connection_age);
+     }},
+    {"connection_grace_seconds",
+     [](Flag f, Options& o) {
+       return SetSeconds(f, absl::GetFlag(FLAGS_connection_grace_seconds), 1,
+                         o.listen.connection_grace);
+     }},
     {"tls_cert", [](Flag, Options& o) { return Set(FLAGS_tls_cert, o.tls.cert); }},
     {"tls_key", [](Flag, Options& o) { return Set(FLAGS_tls_key, o.tls.key); }},
     {"tls_client_ca", [](Flag, Options& o) { return Set(FLAGS_tls_client_ca, o.tls.client_ca); }},

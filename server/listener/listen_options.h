@@ -19,7 +19,9 @@ struct ListenOptions {
   std::optional<std::size_t> max_connections;           // absent: what descriptors and memory allow
   std::optional<std::size_t> max_connections_per_peer;  // absent: half of max_connections
   absl::Duration handshake = absl::Seconds(20);  // from the accept to the client's HTTP/2 settings
-  absl::Duration idle_connection = absl::Minutes(30);  // without a call; zero: for ever
+  absl::Duration idle_connection = absl::Minutes(30);    // without a call; zero: for ever
+  absl::Duration connection_age = absl::ZeroDuration();  // then no new calls; zero: for ever
+  absl::Duration connection_grace = absl::Minutes(10);   // after that, for the calls that are open
 };
 
 }  // namespace cascade::server

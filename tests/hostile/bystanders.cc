@@ -8,7 +8,6 @@
 #include "absl/time/time.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "grpcpp/create_channel.h"
-#include "grpcpp/security/credentials.h"
 #include "gtest/gtest.h"
 
 namespace cascade::testing {
@@ -83,20 +82,24 @@ double Percentile(Latencies latencies, int percent) {
   return std::chrono::duration<double, std::milli>(*nth).count();
 }
 
-std::shared_ptr<grpc::Channel> OpenChannel(const std::string& address) {
+std::shared_ptr<grpc::Channel> OpenChannel(
+    const std::string& address, const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 50);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 200);
   arguments.SetMaxReceiveMessageSize(-1);
-  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+  arguments.SetSslTargetNameOverride("localhost");
+  return grpc::CreateCustomChannel(address, credentials, arguments);
 }
 
-Bystanders::Bystanders(const std::string& address, pid_t pid)
+Bystanders::Bystanders(const std::string& address, pid_t pid,
+                       const std::shared_ptr<grpc::ChannelCredentials>& credentials)
     : address_(address),
+      credentials_(credentials),
       pid_(pid),
-      asking_channel_(OpenChannel(address)),
-      probing_channel_(OpenChannel(address)) {
+      asking_channel_(OpenChannel(address, credentials)),
+      probing_channel_(OpenChannel(address, credentials)) {
   WaitUntilItServes(probing_channel_);
   Latencies gaps;
   const auto stub = v1::TextGeneration::NewStub(asking_channel_);
@@ -125,7 +128,7 @@ std::string Bystanders::CheckAnswer(const grpc::Status& status, const v1::Delta&
 }
 
 std::string Bystanders::AskOnce() const {
-  const auto stub = v1::TextGeneration::NewStub(OpenChannel(address_));
+  const auto stub = v1::TextGeneration::NewStub(OpenChannel(address_, credentials_));
   v1::Delta answer;
   Latencies gaps;
   const grpc::Status status = Ask(*stub, Request(), answer, gaps);

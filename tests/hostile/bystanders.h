@@ -12,6 +12,7 @@
 #include "absl/synchronization/notification.h"
 #include "cascade/v1/text_generation.grpc.pb.h"
 #include "grpcpp/channel.h"
+#include "grpcpp/security/credentials.h"
 #include "tests/server/process_usage.h"
 
 namespace cascade::testing {
@@ -22,8 +23,11 @@ using Latencies = std::vector<std::chrono::steady_clock::duration>;
 // The `percent`-th percentile in milliseconds; 0 if there are no times.
 double Percentile(Latencies latencies, int percent);
 
-// A connection of its own to `address`, which connects again at once when it is closed.
-std::shared_ptr<grpc::Channel> OpenChannel(const std::string& address);
+// A connection of its own to `address`, which connects again at once when it is closed. With TLS
+// the server's name must be localhost.
+std::shared_ptr<grpc::Channel> OpenChannel(const std::string& address,
+                                           const std::shared_ptr<grpc::ChannelCredentials>&
+                                               credentials = grpc::InsecureChannelCredentials());
 
 // A client that asks for one answer again and again, as a stream, and a health probe that calls
 // every few milliseconds and looks at what the server uses.
@@ -42,7 +46,8 @@ class Bystanders {
 
   // Waits until the server at `address`, process `pid`, is ready, and learns the answer to
   // `Request` while it is quiet.
-  Bystanders(const std::string& address, pid_t pid);
+  Bystanders(const std::string& address, pid_t pid,
+             const std::shared_ptr<grpc::ChannelCredentials>& credentials);
   ~Bystanders() { Stop(); }
   Bystanders(const Bystanders&) = delete;
   Bystanders& operator=(const Bystanders&) = delete;
@@ -62,6 +67,7 @@ class Bystanders {
   std::string CheckAnswer(const grpc::Status& status, const v1::Delta& answer) const;
 
   const std::string address_;
+  const std::shared_ptr<grpc::ChannelCredentials> credentials_;
   const pid_t pid_;
   // Connected before the attack: it may keep everybody from connecting.
   const std::shared_ptr<grpc::Channel> asking_channel_;

@@ -68,7 +68,7 @@ void Hostile::Serve(const std::vector<std::string>& flags, const std::string& pr
   server_ = std::make_unique<ServerProcess>(
       arguments, std::vector<std::string>{"sh", "-c", preamble + " exec \"$@\"", "sh"});
   address_ = server_->Address();
-  bystanders_ = std::make_unique<Bystanders>(socket, server_->pid());
+  bystanders_ = std::make_unique<Bystanders>(socket, server_->pid(), credentials_);
   before_ = MeasureUsage(server_->pid());
   ResetPeak(server_->pid());
 }

@@ -7,8 +7,10 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "grpcpp/security/credentials.h"
 #include "gtest/gtest.h"
 #include "tests/hostile/bystanders.h"
 #include "tests/server/server_process.h"
@@ -32,6 +34,11 @@ class Hostile : public ::testing::Test {
   // `flags`, and returns when it is ready. The child runs `preamble`, commands of the shell, before
   // it becomes the server: "ulimit -n 64;".
   void Serve(const std::vector<std::string>& flags = {}, const std::string& preamble = "");
+
+  // Before Serve: the bystanders speak TLS, with these credentials, to a server named localhost.
+  void BystandersTrust(std::shared_ptr<grpc::ChannelCredentials> credentials) {
+    credentials_ = std::move(credentials);
+  }
 
   // Runs `attack`, which is to return soon after the time that it is given, beside the bystanders.
   void Attack(const std::function<void(Time until)>& attack);
@@ -67,6 +74,7 @@ class Hostile : public ::testing::Test {
   std::unique_ptr<ServerProcess> server_;
   std::unique_ptr<Bystanders> bystanders_;
   std::string address_;
+  std::shared_ptr<grpc::ChannelCredentials> credentials_ = grpc::InsecureChannelCredentials();
   bool may_be_refused_ = false;
   bool may_be_cut_ = false;
   bool all_held_ = true;

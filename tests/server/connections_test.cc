@@ -29,6 +29,7 @@ namespace cascade::server {
 namespace {
 
 using ::cascade::testing::GenerateStream;
+using ::cascade::testing::kEndless;
 using ::cascade::testing::ModelFolder;
 using ::cascade::testing::RawConnection;
 using ::cascade::testing::Request;
@@ -158,6 +159,44 @@ TEST_F(ConnectionsTest, AClientWhoseIdleConnectionWasClosedConnectsAgainWithItsN
       channel->WaitForStateChange(GRPC_CHANNEL_READY, gpr_inf_future(GPR_CLOCK_REALTIME));
     }
   }
+}
+
+TEST_F(ConnectionsTest, OldOnesEndWhenTheGraceOfTheirCallsIsOver) {
+  Served served(folder_.path(), [](Options& options) {
+    options.listen.connection_age = absl::Milliseconds(50);
+    options.listen.connection_grace = absl::Milliseconds(50);
+  });
+  grpc::ClientContext context;
+  const auto watch = served.health().Watch(&context, {});  // a call that lasts
+  grpc::health::v1::HealthCheckResponse response;
+  while (watch->Read(&response)) {  // a hang is the failure
+  }
+  EXPECT_EQ(watch->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
+TEST_F(ConnectionsTest, CallsOfOldOnesEndInTheirGraceAndTheNextConnectAgain) {
+  Served served(folder_.path(), [](Options& options) {
+    options.listen.connection_age = absl::Milliseconds(20);
+    options.listen.connection_grace = absl::Hours(1);
+  });
+  grpc::ClientContext context;
+  v1::GenerateRequest request = Request(kEndless);
+  const auto stream = served.stub().GenerateStream(&context, request);
+  v1::GenerateEvent event;
+  ASSERT_TRUE(stream->Read(&event));
+  const std::shared_ptr<grpc::Channel> channel = served.NewChannel();
+  const auto stub = v1::TextGeneration::NewStub(channel);
+  for (int call = 0; call < 3; ++call) {
+    EXPECT_TRUE(GenerateStream(*stub, Request(3)).status.ok());
+    while (channel->GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_READY) {
+      channel->WaitForStateChange(GRPC_CHANNEL_READY, gpr_inf_future(GPR_CLOCK_REALTIME));
+    }
+  }
+  EXPECT_TRUE(stream->Read(&event));  // it is on a connection of that age, or an older one
+  context.TryCancel();
+  while (stream->Read(&event)) {
+  }
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);  // by us
 }
 
 // The value of `id` in the SETTINGS with which the server begins a connection; 0 if it is not

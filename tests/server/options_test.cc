@@ -78,6 +78,8 @@ TEST(OptionsTest, TakesEveryFlag) {
                                                  "--max_connections_per_peer=30",
                                                  "--handshake_seconds=2",
                                                  "--idle_connection_seconds=0",
+                                                 "--connection_age_seconds=60",
+                                                 "--connection_grace_seconds=61",
                                                  "--weights=bf16",
                                                  "--threads=4",
                                                  "--pin_threads",
@@ -99,6 +101,8 @@ TEST(OptionsTest, TakesEveryFlag) {
                                                  "--generation_config=none",
                                                  "--simd=scalar",
                                                  "--drain_seconds=0",
+                                                 "--otlp_endpoint=https://collector:4317",
+                                                 "--trace_ratio=0.25",
                                                  "--log_level=warning",
                                                  "--log_format=json"});
   ASSERT_THAT(options, IsOk());
@@ -109,6 +113,8 @@ TEST(OptionsTest, TakesEveryFlag) {
   EXPECT_EQ(options->listen.max_connections_per_peer, 30U);
   EXPECT_EQ(options->listen.handshake, absl::Seconds(2));
   EXPECT_EQ(options->listen.idle_connection, absl::ZeroDuration());
+  EXPECT_EQ(options->listen.connection_age, absl::Seconds(60));
+  EXPECT_EQ(options->listen.connection_grace, absl::Seconds(61));
   EXPECT_EQ(options->weights, model::kernels::WeightType::kBf16);
   EXPECT_EQ(options->threads, 4U);
   EXPECT_TRUE(options->pin_threads);
@@ -130,6 +136,9 @@ TEST(OptionsTest, TakesEveryFlag) {
   EXPECT_FALSE(options->use_generation_config);
   EXPECT_EQ(options->simd, "scalar");
   EXPECT_EQ(options->drain, absl::ZeroDuration());
+  ASSERT_TRUE(options->tracing.endpoint.has_value());
+  EXPECT_EQ(options->tracing.endpoint->target, "collector:4317");
+  EXPECT_EQ(options->tracing.ratio, 0.25);
   EXPECT_EQ(options->log.level, LogLevel::kWarning);
   EXPECT_EQ(options->log.format, LogFormat::kJson);
 }
@@ -176,6 +185,8 @@ TEST(OptionsTest, SaysWhichFlagIsWrongAndWhatIsAllowed) {
       {"--trace_ratio=1.5", {"--trace_ratio=1.5: must be a number from 0 to 1"}},
       {"--trace_ratio=nan", {"--trace_ratio=nan: must be a number from 0 to 1"}},
       {"--handshake_seconds=0", {"--handshake_seconds=0", "from 1 to 86400"}},
+      {"--connection_age_seconds=1e3", {"--connection_age_seconds=1e3", "from 0 to 86400"}},
+      {"--connection_grace_seconds=0", {"--connection_grace_seconds=0", "from 1 to 86400"}},
       {"--idle_connection_seconds=-1", {"--idle_connection_seconds=-1", "from 0 to 86400"}},
       {"--weights=int9", {"--weights=int9", "one of auto, f32, bf16, f16, int8, int4"}},
       {"--threads=0", {"--threads=0", "1 to 1024"}},
