@@ -2,6 +2,8 @@
 // Everything at once, and still the same bits: thousands of requests meet every fate and every
 // setting of the engine, and each that comes to its own end has the tokens, log-probabilities and
 // text that it has alone in the library. Chance is seeded; only the threads' timing is not.
+#include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -49,6 +51,7 @@ struct Subject {
   std::size_t choices = 1;
   std::size_t first_choice = 0;
   bool was_stalled = false;
+  std::atomic<bool> over = false;
 };
 
 // How often each fate was met in all worlds together.
@@ -139,15 +142,7 @@ class EverythingTest : public ::testing::Test {
       worker->Submit(AnyRequest(subject, rng));
       Interfere(subjects[rng() % (i + 1)], *worker, rng);
     }
-    for (Subject& subject : subjects) subject.sink.SetStalled(false);
-    worker->Wake();
-    for (Subject& subject : subjects) {
-      while (subject.sink.record().ends == 0) {  // it may stall once more, by its own script
-        subject.sink.SetStalled(false);
-        worker->Wake();
-        std::this_thread::yield();
-      }
-    }
+    ResumeUntilAllHaveEnded(subjects, *worker);
     worker->Drain(absl::InfiniteFuture());
     const WorkerStats stats = worker->stats();
     EXPECT_EQ(stats.free_blocks, options.blocks);
@@ -162,6 +157,30 @@ class EverythingTest : public ::testing::Test {
   Fates fates_;
 
  private:
+  // Whoever stalls, by its own script, goes on at once: it may have the only place, for which all
+  // others wait.
+  void ResumeUntilAllHaveEnded(std::vector<Subject>& subjects, Worker& worker) {
+    while (true) {
+      const unsigned seen = news_.load();
+      bool all_have_ended = true;
+      for (Subject& subject : subjects) {
+        if (subject.over) continue;
+        subject.sink.SetStalled(false);
+        all_have_ended = false;
+      }
+      if (all_have_ended) break;
+      worker.Wake();
+      news_.wait(seen);
+    }
+    for (const Subject& subject : subjects) subject.sink.Await();  // who is over ends in a moment
+  }
+
+  // Somebody has stalled or ended.
+  void Tell() {
+    ++news_;
+    news_.notify_one();
+  }
+
   static TinyEngineOptions AnyOptions(std::mt19937& rng) {
     TinyEngineOptions options;
     const auto weight_types = model::kernels::kWeightTypes;
@@ -177,6 +196,8 @@ class EverythingTest : public ::testing::Test {
     worker.kv_overcommit = rng() % 3 > 0;
     worker.speculate = rng() % 4 > 0;
     worker.priority_ageing = absl::Milliseconds(1);
+    // Nobody is too late, however slow the machine is.
+    worker.stalled_reader_limit = absl::Hours(24);
     return options;
   }
 
@@ -215,7 +236,7 @@ class EverythingTest : public ::testing::Test {
     return request.choices;
   }
 
-  static GenerationRequest AnyRequest(Subject& subject, std::mt19937& rng) {
+  GenerationRequest AnyRequest(Subject& subject, std::mt19937& rng) {
     GenerationRequest request;
     request.prompt = subject.made_of->prompt;
     request.params = subject.made_of->params;
@@ -234,10 +255,16 @@ class EverythingTest : public ::testing::Test {
       };
     } else if (what < 3) {
       subject.was_stalled = true;
-      subject.sink.on_step = [&sink = subject.sink, at](std::size_t count) {
-        if (count % at == 0) sink.SetStalled(true);
+      subject.sink.on_step = [this, &sink = subject.sink, at](std::size_t count) {
+        if (count % at != 0) return;
+        sink.SetStalled(true);
+        Tell();
       };
     }
+    subject.sink.on_end = [this, &subject] {
+      subject.over = true;
+      Tell();
+    };
     return request;
   }
 
@@ -289,6 +316,7 @@ class EverythingTest : public ::testing::Test {
   }
 
   const model::Tokenizer tokenizer_ = testing::BundledTokenizer();
+  std::atomic<unsigned> news_ = 0;
 };
 
 TEST_F(EverythingTest, WhoeverSurvivesHasTheBitsThatItHasAlone) {
