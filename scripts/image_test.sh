@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Builds the image, runs it as production would (read-only root, no capabilities, not root, bounded
-# memory), and asks it for health and for text. Docker if its engine runs, else podman.
+# memory, TLS, tokens), and asks it for health and for text. Docker if its engine runs, else podman.
+# Needs openssl.
 #
 # Where no image registry can be reached, make the base image first: scripts/make_base_image.sh.
 set -eu
@@ -40,7 +41,7 @@ cleanup() {
 trap cleanup EXIT
 
 # Runs the client inside the container: no port needs publishing.
-client() { "$engine" exec "$name" cascade "$@" "--server=127.0.0.1:$port" --timeout=30s; }
+client() { "$engine" exec "$name" /usr/bin/cascade "$@" "--server=localhost:$port" --timeout=30s; }
 
 wait_until_serving() {
   for _ in $(seq 120); do
@@ -54,27 +55,49 @@ wait_until_serving() {
 }
 
 step "build with $engine"
-set --
-[ "$engine" = docker ] || set -- --format docker  # podman's own format has no health checks
-"$engine" build "$@" -t "$image" .
+scripts/build_image.sh "$image"
 "$engine" image inspect "$image" --format 'size: {{.Size}} bytes'
+
+step 'no shell, and a bill of materials'
+"$engine" create --name "$name" "$image" > /dev/null
+"$engine" export "$name" | tar -t > "$work/files"
+"$engine" cp "$name:/sbom.spdx.json" "$work/sbom.json"
+"$engine" rm "$name" > /dev/null
+if grep -E '(^|/)(sh|bash|dash|busybox|apt|dpkg)$' "$work/files"; then exit 1; fi
+grep -q 'pkg:deb/debian/libgrpc29@' "$work/sbom.json"
+
+step 'an authority, a certificate and a token'
+mkdir "$work/tls"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj '/CN=image test' \
+  -addext 'subjectAltName=DNS:localhost' -keyout "$work/tls/server.key" -out "$work/tls/server.pem" 2> "$work/openssl"
+printf 'a token for the image test' > "$work/tls/token"
+printf 'tester %s\n' "$(printf 'a token for the image test' | sha256sum | cut -d' ' -f1)" > "$work/tls/callers"
+chmod -R a+rX "$work"
 
 step 'run: read-only, no capabilities, no new privileges'
 set --
 [ "$engine" = docker ] || set -- --read-only-tmpfs=false
 "$engine" run -d --name "$name" --read-only "$@" --cap-drop all \
   --security-opt no-new-privileges --memory 512m --pids-limit 200 \
-  "$image" "--listen=127.0.0.1:$port" --kv_cache_bytes=256MiB > /dev/null
+  --volume "$work/tls:/tls:ro" --env CASCADE_TLS=true --env CASCADE_CA=/tls/server.pem \
+  "$image" "--listen=127.0.0.1:$port" --kv_cache_bytes=256MiB \
+  --tls_cert=/tls/server.pem --tls_key=/tls/server.key --callers_file=/tls/callers > /dev/null
 wait_until_serving
 cat "$work/health"
 
 step 'not root'
-uid=$("$engine" exec "$name" id -u)
+pid=$("$engine" inspect "$name" --format '{{.State.Pid}}')
+uid=$(awk '/^Uid:/ { print $2 }' "/proc/$pid/status")
 [ "$uid" = 10001 ] || { echo "runs as $uid"; exit 1; }
 
+step 'without a token, nothing but health'
+if client model > "$work/refused" 2>&1; then exit 1; fi
+grep UNAUTHENTICATED "$work/refused"
+
 step 'a generate call, twice the same'
-client generate --seed=7 --max_new_tokens=30 'Once upon a time' | tee "$work/first"
-client generate --seed=7 --max_new_tokens=30 'Once upon a time' > "$work/second"
+generate() { client generate --token_file=/tls/token --seed=7 --max_new_tokens=30 'Once upon a time'; }
+generate | tee "$work/first"
+generate > "$work/second"
 [ -s "$work/first" ] && cmp "$work/first" "$work/second"
 
 step 'stop: SIGTERM, and a clean exit'

@@ -3,7 +3,7 @@
 # Installs the packages of some groups, on Debian 12 or 13 or Ubuntu 24.04; does nothing, quickly, if all
 # are there.
 #
-#   install_packages.sh GROUP...    build, test, package, sanitize, lint, bench, peers, aarch64, cache
+#   install_packages.sh GROUP...    build, test, image, package, sanitize, lint, bench, peers, aarch64, cache
 set -eu
 
 say() { printf 'install_packages: %s\n' "$*" >&2; }
@@ -21,6 +21,7 @@ packages_of() {
         libabsl-dev libeigen3-dev libhwy-dev libpcre2-dev libutf8proc-dev nlohmann-json3-dev \
         libspdlog-dev libxxhash-dev libmicrohttpd-dev prometheus-cpp-dev ;;
     test) echo libgtest-dev libgmock-dev ;;
+    image) echo ca-certificates ;;
     package) echo dpkg-dev ;;  # tells cpack what the programs are linked with
     sanitize)
       case $(system_name) in
@@ -33,7 +34,7 @@ packages_of() {
     peers) echo python3 python3-venv python3-dev ;;
     cache) echo ccache ;;
     aarch64) echo g++-aarch64-linux-gnu qemu-user ;;
-    *) say "there is no group \"$1\": build, test, package, sanitize, lint, bench, peers, aarch64, cache"; exit 2 ;;
+    *) say "there is no group \"$1\": build, test, image, package, sanitize, lint, bench, peers, aarch64, cache"; exit 2 ;;
   esac
 }
 
