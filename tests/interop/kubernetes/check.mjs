@@ -14,8 +14,16 @@ import yaml from "js-yaml";
 
 const here = dirname(fileURLToPath(import.meta.url));
 
+// Those that are not Kubernetes' own.
+const packages = {
+  "cert-manager.io": "@kubernetes-models/cert-manager",
+  "keda.sh": "@kubernetes-models/keda",
+  "monitoring.coreos.com": "@kubernetes-models/prometheus-operator",
+};
+
 // "apps/v1" + "Deployment" -> "kubernetes-models/apps/v1/Deployment"
-const moduleOf = ({ apiVersion, kind }) => `kubernetes-models/${apiVersion}/${kind}`;
+const moduleOf = ({ apiVersion, kind }) =>
+  `${packages[apiVersion.split("/")[0]] ?? "kubernetes-models"}/${apiVersion}/${kind}`;
 
 // The Deployment and the Service first.
 function loadManifests(path) {
@@ -78,15 +86,19 @@ function serviceErrors(manifests) {
     container.args.find((arg) => arg.startsWith(`--${name}=`))?.slice(name.length + 3);
   const portOf = (name) => container.ports.find((port) => port.name === name)?.containerPort;
   const port = portOf("grpc");
+  const services = manifests.filter(({ kind }) => kind === "Service");
 
   expect(selects(spec.selector.matchLabels), "the Deployment does not select its own pods");
-  expect(selects(of("Service").spec.selector), "the Service does not select the pods");
+  expect(services.every((service) => selects(service.spec.selector)),
+    "a Service does not select the pods");
   expect(selects(of("PodDisruptionBudget").spec.selector.matchLabels),
     "the PodDisruptionBudget does not select the pods");
-  expect(of("Service").spec.clusterIP === "None", "the Service is not headless");
+  expect(services.every((service) => service.spec.clusterIP === "None"),
+    "a Service is not headless");
   expect(flag("listen")?.endsWith(`:${port}`), "--listen is not the container's port");
-  expect(pod.terminationGracePeriodSeconds > Number(flag("drain_seconds")),
-    "the grace period is not longer than the drain");
+  expect(pod.terminationGracePeriodSeconds >
+      (container.lifecycle?.preStop?.sleep?.seconds ?? 0) + Number(flag("drain_seconds")),
+    "the grace period is not longer than preStop and the drain");
   // Kubernetes' gRPC probes speak no TLS.
   const tls = flag("tls_cert") !== undefined;
   for (const [name, path] of [["readinessProbe", "/readyz"], ["livenessProbe", "/healthz"]]) {
@@ -98,8 +110,8 @@ function serviceErrors(manifests) {
     expect(flag("metrics_address").endsWith(`:${portOf("metrics")}`),
       "--metrics_address is not the port of that name");
   }
-  for (const file of ["tls_cert", "tls_key", "callers_file"].map(flag).filter(Boolean)) {
-    const mount = container.volumeMounts?.find(({ mountPath }) => file.startsWith(`${mountPath}/`));
+  for (const file of ["tls_cert", "tls_key", "callers_file", "model"].map(flag).filter(Boolean)) {
+    const mount = container.volumeMounts?.find(({ mountPath }) => `${file}/`.startsWith(`${mountPath}/`));
     expect(pod.volumes?.some(({ name }) => name === mount?.name), `${file} is in no volume`);
   }
   const policy = of("NetworkPolicy");
@@ -108,6 +120,25 @@ function serviceErrors(manifests) {
   if (scaler) {
     expect(scaler.spec.scaleTargetRef.name === of("Deployment").metadata.name && !spec.replicas,
       "the HorizontalPodAutoscaler does not decide the Deployment's replicas");
+  }
+  const scaled = of("ScaledObject");
+  if (scaled) {
+    expect(scaled.spec.scaleTargetRef.name === of("Deployment").metadata.name && !spec.replicas,
+      "the ScaledObject does not decide the Deployment's replicas");
+  }
+  const monitor = of("ServiceMonitor");
+  if (monitor) {
+    const wanted = Object.entries(monitor.spec.selector.matchLabels);
+    const found = services.filter(({ metadata }) =>
+      wanted.every(([key, value]) => metadata.labels?.[key] === value));
+    expect(found.length === 1 && monitor.spec.endpoints.every((endpoint) =>
+      found[0].spec.ports.some(({ name }) => name === endpoint.port)),
+      "the ServiceMonitor does not find one Service with its ports");
+  }
+  const certificate = of("Certificate");
+  if (certificate) {
+    expect(pod.volumes.some(({ secret }) => secret?.secretName === certificate.spec.secretName),
+      "the Certificate's Secret is in no volume");
   }
   expect(pod.securityContext.runAsNonRoot && container.securityContext.readOnlyRootFilesystem &&
     container.securityContext.allowPrivilegeEscalation === false &&
