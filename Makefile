@@ -19,8 +19,8 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help build run install deb test checkpoints asan tsan aarch64 soak hostile bench bench-peers \
-        bench-load format lint ci readme-test proto-lint prometheus-test traces-test image-test deb-test manifests-test \
-        fresh-test modern-test clean
+        bench-load format lint ci readme-test proto-lint prometheus-test traces-test operations-test image-test deb-test \
+        manifests-test kubernetes-test fresh-test modern-test clean
 
 help:  ## Show this
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -130,6 +130,14 @@ deb-test: deb  ## Install the Debian package in a bare Debian 12, and run it (ne
 manifests-test:  ## Check the Kubernetes manifests against the API's types (needs npm, pip and go)
 	scripts/install_clients.sh build/clients
 	scripts/manifests_test.sh
+
+kubernetes-test:  ## Apply the Kubernetes manifests to a real API server (needs go, pip, openssl)
+	scripts/install_clients.sh build/clients
+	scripts/install_kubernetes.sh build/clients
+	scripts/kubernetes_test.sh build/clients
+
+operations-test: build  ## Run the commands of deploy/README.md (needs openssl, curl, prometheus)
+	scripts/operations_test.sh build/bin
 
 fresh-test:  ## make run and make test in a bare RELEASE: bookworm, trixie, noble (needs root and mmdebstrap)
 	JOBS=$(JOBS) scripts/fresh_test.sh $(RELEASE)
