@@ -2,7 +2,7 @@
 # Cascade and the bundled model on an empty base: two programs, the libraries that they load, and a bill of
 # materials, sbom.spdx.json. No shell, no package manager.
 #
-#   docker build -t cascade .
+#   docker build -t cascade .                              or, for another processor: --platform linux/arm64
 #   docker run --rm -p 50051:50051 --read-only --cap-drop all --security-opt no-new-privileges cascade
 #
 # Another model: -v /path/to/gpt2:/model:ro, and the argument --model=/model. Arguments are added to
@@ -10,10 +10,19 @@
 #
 # scripts/build_image.sh builds the same bytes again from the same commit and the same Debian packages.
 
-FROM debian:bookworm-slim AS build
+# On the machine's own processor, for the image's: linux/amd64 and linux/arm64. (Docker sets the first argument
+# by itself; podman of Debian 12 does not.)
+ARG BUILDPLATFORM
+FROM --platform=$BUILDPLATFORM debian:bookworm-slim AS build
+ARG TARGETARCH
 WORKDIR /src
 COPY scripts/install_packages.sh scripts/
-RUN scripts/install_packages.sh build image && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
+RUN if [ "${TARGETARCH:-amd64}" = arm64 ] && [ "$(dpkg --print-architecture)" != arm64 ]; then \
+      dpkg --add-architecture arm64 && scripts/install_packages.sh cross image; \
+    else \
+      scripts/install_packages.sh build image; \
+    fi \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
 COPY CMakeLists.txt CMakePresets.json LICENSE README.md CHANGELOG.md ./
 COPY cmake cmake
 COPY deploy deploy
@@ -22,7 +31,10 @@ COPY model model
 COPY server server
 COPY tools tools
 COPY tests/golden/tales-7m tests/golden/tales-7m
-RUN cmake --preset release -DCASCADE_BUILD_TESTS=OFF \
+RUN if command -v aarch64-linux-gnu-g++ > /dev/null; then \
+      set -- -DCASCADE_SYSROOT=/ -DCMAKE_TOOLCHAIN_FILE=cmake/toolchains/aarch64-linux-gnu.cmake; \
+    fi \
+    && cmake --preset release -DCASCADE_BUILD_TESTS=OFF "$@" \
     && cmake --build --preset release --target cascade-server cascade \
     && cmake --install build --prefix /install --strip
 COPY scripts/image_root.sh scripts/sbom.sh scripts/

@@ -17,5 +17,6 @@ if docker info > /dev/null 2>&1; then
 else
   # Docker's format: podman's own has no health checks.
   BUILDAH_ISOLATION="${BUILDAH_ISOLATION:-chroot}" podman build --format docker \
+    --build-arg "BUILDPLATFORM=linux/$(podman info --format '{{.Host.Arch}}')" \
     --build-arg "SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH" --timestamp "$SOURCE_DATE_EPOCH" -t "$tag" "$@" .
 fi

