@@ -93,5 +93,6 @@ apply() {
 apply deploy/kubernetes/base
 apply deploy/kubernetes/overlays/production
 apply tests/interop/kubernetes/everything
+apply tests/interop/kubernetes/inference-pool
 apply deploy/kubernetes/kserve
 step 'kubernetes_test: all well'

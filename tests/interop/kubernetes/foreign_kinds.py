@@ -7,7 +7,7 @@ import json
 import re
 import sys
 
-OWN = re.compile(r"^(v1|apps/v1|policy/v1|autoscaling/v2|networking\.k8s\.io/v1)$")
+OWN = re.compile(r"^(v1|apps/v1|policy/v1|autoscaling/v2|(networking|rbac\.authorization)\.k8s\.io/v1)$")
 
 seen = set()
 for text in sys.stdin.read().split("\n---\n"):
