@@ -22,7 +22,7 @@ using CommandsTest = CommandTest;
 
 TEST_F(CommandsTest, GenerateStreamsTheText) {
   StartServer();
-  EXPECT_EQ(Run(MakeGenerateCommand(), {"Once"}), ExitCode::kOk);
+  EXPECT_EQ(Run(MakeGenerateCommand(), {"Once"}), ExitCode::kOk) << err_.str();
   EXPECT_EQ(out_.str(), " a b\n");
   EXPECT_EQ(service_.generate_request.text(), "Once");
 }

@@ -66,7 +66,8 @@ class TenantsTest : public ::testing::Test {
     request.clear_text();
     for (int i = 0; i < 100; ++i) request.mutable_token_ids()->add_ids(300);
     v1::GenerateResponse response;
-    EXPECT_TRUE(Generate(token, request, response).ok());
+    const grpc::Status status = Generate(token, request, response);
+    EXPECT_TRUE(status.ok()) << status.error_code() << ": " << status.error_message();
     return response.prompt().cached_tokens();
   }
 
