@@ -23,7 +23,7 @@ packages_of() {
     test) echo libgtest-dev libgmock-dev ;;
     image) echo ca-certificates ;;
     # For who builds for arm64 on another machine; needs `dpkg --add-architecture arm64` before.
-    cross) echo cmake ninja-build g++ g++-aarch64-linux-gnu pkg-config protobuf-compiler protobuf-compiler-grpc \
+    cross) echo cmake ninja-build g++ g++-aarch64-linux-gnu pkg-config qemu-user protobuf-compiler protobuf-compiler-grpc \
         libeigen3-dev nlohmann-json3-dev libgrpc++-dev:arm64 libprotobuf-dev:arm64 libssl-dev:arm64 libabsl-dev:arm64 \
         libhwy-dev:arm64 libpcre2-dev:arm64 libutf8proc-dev:arm64 libspdlog-dev:arm64 libxxhash-dev:arm64 \
         libmicrohttpd-dev:arm64 prometheus-cpp-dev:arm64 ;;
