@@ -20,7 +20,7 @@ step() { printf '== %s\n' "$*"; }
 
 cleanup() {
   [ -z "$server" ] || kill "$server" 2> /dev/null || true
-  umount "$root/proc" 2> /dev/null || true
+  umount "$root/proc" "$root/sys" 2> /dev/null || true
   # Never through a mount that is still there.
   rm -rf --one-file-system "$root"
 }
@@ -53,6 +53,9 @@ cp /etc/resolv.conf "$root/etc/resolv.conf"
 # Of /dev it has what mmdebstrap made. A bind of this machine's own would outlive a killed run, and who
 # then deletes the folder by hand empties both.
 mount -t proc proc "$root/proc"
+# Without /sys, glibc's malloc leaves an error in errno when it asks for the number of CPUs, and gRPC 1.51's
+# client, which looks at errno too late, takes a connection that is in progress for one that has failed.
+mount -t sysfs -o ro sysfs "$root/sys"
 git clone --quiet . "$root/cascade"
 
 step 'make run'
