@@ -10,8 +10,6 @@
 #include <string>
 #include <utility>
 
-#include "absl/random/random.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -59,11 +57,6 @@ Span NewSpan(std::string name, const TraceContext& context, std::string id, std:
   span.set_start_time_unix_nano(static_cast<std::uint64_t>(absl::ToUnixNanos(from)));
   span.set_end_time_unix_nano(static_cast<std::uint64_t>(absl::ToUnixNanos(to)));
   return span;
-}
-
-std::string NewSpanId() {
-  thread_local absl::InsecureBitGen random;
-  return SpanId(absl::Uniform<std::uint64_t>(random));
 }
 
 void SetStatus(const absl::Status& status, Span& span) {
@@ -121,7 +114,7 @@ std::vector<Span> GenerationSpans(const EndedGeneration& ended, const TraceConte
   const absl::Time end =
       finished ? begin + timings.queue + timings.prefill + timings.decode : absl::Now();
   std::vector<Span> spans = {NewSpan(absl::StrCat("text_completion ", model_name), context,
-                                     NewSpanId(), SpanId(ended.call.id), begin, end)};
+                                     SpanId(RandomId()), SpanId(ended.call.id), begin, end)};
   Attributes& attributes = *spans[0].mutable_attributes();
   Add(attributes, "gen_ai.operation.name", "text_completion");
   Add(attributes, "gen_ai.provider.name", "cascade");
@@ -136,7 +129,8 @@ std::vector<Span> GenerationSpans(const EndedGeneration& ended, const TraceConte
   if (!finished) return spans;
   const auto add_part = [&](const char* name, absl::Duration length) {
     if (length <= absl::ZeroDuration()) return;
-    spans.push_back(NewSpan(name, context, NewSpanId(), spans[0].span_id(), begin, begin + length));
+    spans.push_back(
+        NewSpan(name, context, SpanId(RandomId()), spans[0].span_id(), begin, begin + length));
     begin += length;
   };
   add_part("queue", timings.queue);

@@ -8,15 +8,12 @@
 #include "server/engine/clock.h"
 
 namespace cascade::server {
-namespace {
 
 std::uint64_t RandomId() {
   thread_local absl::InsecureBitGen random;
   return absl::Uniform<std::uint64_t>(absl::IntervalClosed, random, 1,
                                       std::numeric_limits<std::uint64_t>::max());
 }
-
-}  // namespace
 
 BegunCall::BegunCall(const MethodName& method_name)
     : method(method_name), begun(MonotonicNow()), id(RandomId()) {}

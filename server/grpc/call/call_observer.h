@@ -22,6 +22,9 @@ struct MethodName {
   absl::string_view method;   // "Generate"
 };
 
+// Not 0, and no secret. Any thread.
+std::uint64_t RandomId();
+
 // What is known of a call from its beginning on.
 struct BegunCall {
   // Now, under a new id.
@@ -29,7 +32,7 @@ struct BegunCall {
 
   MethodName method;
   absl::Time begun;  // MonotonicNow
-  std::uint64_t id;  // random, not 0: so that what is told of the call at different times can meet
+  std::uint64_t id;  // a RandomId: so that what is told of the call at different times can meet
 };
 
 // A request that was refused before the worker had it. Borrows all.
