@@ -2,6 +2,7 @@
 
 #include "model/generation_config.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "absl/status/status.h"
@@ -18,6 +19,7 @@ namespace {
 constexpr std::size_t kMaxFileBytes = std::size_t{1} << 20;
 constexpr std::uint64_t kMaxCount = std::numeric_limits<std::uint32_t>::max();
 constexpr double kMaxTemperature = 100.0;
+constexpr double kMaxRepetitionPenalty = 100.0;
 
 // transformers' default, which applies wherever a file does not have the key, and which
 // save_pretrained does not write.
@@ -32,6 +34,19 @@ void ReadSampling(JsonReader& reader, GenerationConfig& config) {
   config.top_p = static_cast<float>(reader.Number("top_p", 0.0, 1.0).value_or(1.0));
   if (config.top_p == 0.0F) reader.Refuse("top_p", "a number above 0 and at most 1");
   config.min_p = static_cast<float>(reader.Number("min_p", 0.0, 1.0).value_or(0.0));
+  // 1 and more cut nothing, as in transformers.
+  const double typical_p =
+      reader.Number("typical_p", 0.0, std::numeric_limits<float>::max()).value_or(1.0);
+  config.typical_p = static_cast<float>(std::min(typical_p, 1.0));
+  if (config.typical_p == 0.0F) reader.Refuse("typical_p", "a number above 0");
+}
+
+void ReadPenalties(JsonReader& reader, GenerationConfig& config) {
+  config.repetition_penalty = static_cast<float>(
+      reader.Number("repetition_penalty", 0.0, kMaxRepetitionPenalty).value_or(1.0));
+  if (config.repetition_penalty == 0.0F) reader.Refuse("repetition_penalty", "a number above 0");
+  config.no_repeat_ngram_size =
+      static_cast<std::uint32_t>(reader.Integer("no_repeat_ngram_size", 0, kMaxCount).value_or(0));
 }
 
 enum class ConfigKind : std::uint8_t {
@@ -65,6 +80,7 @@ absl::StatusOr<GenerationConfig> Parse(absl::string_view json, absl::string_view
   JsonReader reader(**document, file);
   GenerationConfig config;
   ReadSampling(reader, config);
+  ReadPenalties(reader, config);
   if (const auto limit = reader.Integer("max_new_tokens", 1, kMaxCount)) {
     config.max_new_tokens = static_cast<std::uint32_t>(*limit);
   }

@@ -19,9 +19,12 @@ namespace cascade::model {
 struct GenerationConfig {
   // 0 is greedy. do_sample false or missing: 0; do_sample true: the file's temperature, or 1.
   float temperature = 0.0F;
-  std::uint32_t top_k = 0;  // 0: off
-  float top_p = 1.0F;       // 1: off
-  float min_p = 0.0F;       // 0: off
+  std::uint32_t top_k = 0;                 // 0: off
+  float top_p = 1.0F;                      // 1: off
+  float min_p = 0.0F;                      // 0: off
+  float typical_p = 1.0F;                  // 1: off
+  float repetition_penalty = 1.0F;         // 1: off
+  std::uint32_t no_repeat_ngram_size = 0;  // 0: off
   std::optional<std::uint32_t> max_new_tokens;
   std::vector<TokenId> eos_token_ids;  // empty: config.json's
 

@@ -25,7 +25,6 @@ bool IsZero(const json& value) { return Is(value, 0.0); }
 bool IsOne(const json& value) { return Is(value, 1.0); }
 bool IsZeroOrOne(const json& value) { return IsZero(value) || IsOne(value); }
 bool IsFalse(const json& value) { return value == json(false); }
-bool IsNoCut(const json& value) { return value.is_number() && value.get<double>() >= 1.0; }
 bool IsNotQuantized(const json& value) { return value != json("quantized"); }
 
 bool IsEmpty(const json& value) {
@@ -61,17 +60,14 @@ constexpr Key kUnfollowed[] = {
     {"max_time", Never},
     {"min_length", IsZero},
     {"min_new_tokens", IsZero},
-    {"no_repeat_ngram_size", IsZero},
     {"num_beams", IsOne},
     {"num_return_sequences", IsOne},
     {"penalty_alpha", IsZero},
-    {"repetition_penalty", IsOne},
     {"sequence_bias", IsEmpty},
     {"stop_strings", IsEmpty},
     {"suppress_tokens", IsEmpty},
     {"token_healing", IsFalse},
     {"top_h", Never},
-    {"typical_p", IsNoCut},
     {"watermarking_config", Never},
 };
 
@@ -97,6 +93,7 @@ constexpr absl::string_view kKnown[] = {"assistant_confidence_threshold",
                                         "max_matching_ngram_size",
                                         "max_new_tokens",
                                         "min_p",
+                                        "no_repeat_ngram_size",
                                         "num_assistant_tokens",
                                         "num_assistant_tokens_schedule",
                                         "num_beam_groups",
@@ -109,6 +106,7 @@ constexpr absl::string_view kKnown[] = {"assistant_confidence_threshold",
                                         "prompt_lookup_num_tokens",
                                         "remove_invalid_values",
                                         "renormalize_logits",
+                                        "repetition_penalty",
                                         "return_dict_in_generate",
                                         "return_legacy_cache",
                                         "speculation_type",
@@ -117,6 +115,7 @@ constexpr absl::string_view kKnown[] = {"assistant_confidence_threshold",
                                         "top_k",
                                         "top_p",
                                         "transformers_version",
+                                        "typical_p",
                                         "use_cache",
                                         "use_mtp"};
 

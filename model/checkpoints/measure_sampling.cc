@@ -54,8 +54,8 @@ absl::Status MeasureGreedySampler(CheckedModel& model, Measurement& measurement)
   for (const float temperature : {0.0F, 9e-7F}) {
     std::vector<TokenId> chosen;
     for (std::size_t row = 0; row < golden->argmax.size(); ++row) {
-      // Neither top_p nor the seed nor the choice may matter.
-      Sampler sampler({.temperature = temperature, .top_p = 0.5F, .seed = row}, /*choice=*/1);
+      // Neither top_p nor the seed may matter.
+      Sampler sampler({.temperature = temperature, .top_p = 0.5F, .seed = row});
       const std::span<float> logits =
           std::span(golden->logits.values).subspan(row * vocab_size, vocab_size);
       chosen.push_back(sampler.Sample(logits, /*position=*/row));
@@ -94,8 +94,7 @@ absl::Status MeasureCuts(CheckedModel& model, Measurement& measurement) {
     Sampler sampler({.temperature = cut.temperature,
                      .top_k = cut.top_k,
                      .top_p = cut.top_p,
-                     .min_p = cut.min_p},
-                    /*choice=*/0);
+                     .min_p = cut.min_p});
     sampler.Probabilities(golden->logits.AsMat().Row(cut.row), probabilities);
     const std::string what = Describe(cut);
     measurement.CompareTokens(Possible(probabilities), Possible(expected.Row(i)),

@@ -32,13 +32,18 @@ absl::Status CheckFinite(std::span<const float> logits) {
       "weights or of a float16 KV cache, which bf16 and f32 do not have"));
 }
 
+SamplingParams OfChoice(SamplingParams params, std::uint32_t choice) {
+  params.seed += choice;
+  return params;
+}
+
 }  // namespace
 
 Decoding::Decoding(const GenerationParams& params, std::uint32_t choice,
                    std::span<const TokenId> prompt, std::size_t n_ctx, const Tokenizer& tokenizer)
     : params_(params),
-      processors_(MakeLogitProcessors(params)),
-      sampler_(params.sampling, choice),
+      processors_(MakeLogitProcessors(params, prompt, tokenizer)),
+      sampler_(OfChoice(params.sampling, choice)),
       prompt_tokens_(prompt.size()),
       n_ctx_(n_ctx),
       tokenizer_(tokenizer),

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "model/processors/processor_params.h"
 #include "model/sampling/sampling_params.h"
 #include "model/token.h"
 
@@ -19,6 +20,7 @@ struct StoppingParams {
   std::vector<TokenId> stop_token_ids;
   std::vector<std::string> stop;  // non-empty UTF-8 strings
   bool include_stop = false;      // keep a matched stop string in the text
+  LengthPenaltyParams length_penalty;
 };
 
 struct OutputParams {
@@ -28,6 +30,8 @@ struct OutputParams {
 };
 
 struct GenerationParams {
+  TokenRules tokens;
+  PenaltyParams penalties;
   SamplingParams sampling;
   StoppingParams stopping;
   OutputParams output;

@@ -62,10 +62,9 @@ class Run {
 
 }  // namespace
 
-absl::StatusOr<Generation> Generator::Generate(std::span<const TokenId> prompt,
-                                               const GenerationParams& params,
-                                               absl::FunctionRef<void(const DecodingStep&)> on_step,
-                                               std::uint32_t choice) {
+absl::StatusOr<Generation> Generator::Generate(
+    std::span<const TokenId> prompt, const GenerationParams& params,
+    absl::FunctionRef<void(const DecodingStep&)> on_step) {
   const ModelConfig& config = model_.config();
   absl::Status status = CheckPrompt(prompt, config.n_ctx, config.vocab_size);
   if (!status.ok()) return status;
@@ -74,7 +73,7 @@ absl::StatusOr<Generation> Generator::Generate(std::span<const TokenId> prompt,
   if (!blocks.ok()) return blocks.status();
 
   Run run(model_, cache_, *std::move(blocks));
-  Decoding decoding(params, choice, prompt, config.n_ctx, tokenizer_);
+  Decoding decoding(params, /*choice=*/0, prompt, config.n_ctx, tokenizer_);
   Generation generation;
   std::span<const float> logits = run.Forward(prompt);
   while (true) {

@@ -31,9 +31,9 @@ std::array<std::uint32_t, 4> Philox4x32(std::array<std::uint32_t, 4> counter,
   return counter;
 }
 
-double UniformAt(std::uint64_t seed, std::uint32_t choice, std::uint64_t position) {
+double UniformAt(std::uint64_t seed, std::uint64_t position) {
   const std::array<std::uint32_t, 4> random =
-      Philox4x32({Low(position), High(position), choice, kSamplingDomain}, {Low(seed), High(seed)});
+      Philox4x32({Low(position), High(position), 0, kSamplingDomain}, {Low(seed), High(seed)});
   const std::uint64_t bits = std::uint64_t{random[0]} << 32 | random[1];
   return static_cast<double>(bits >> 11) * 0x1p-53;
 }

@@ -13,7 +13,7 @@ std::array<std::uint32_t, 4> Philox4x32(std::array<std::uint32_t, 4> counter,
                                         std::array<std::uint32_t, 2> key);
 
 // A number in [0, 1) with 53 random bits: a pure function of its arguments, so the token at
-// `position` of `choice` is drawn with the same number whatever else was drawn before or beside it.
-double UniformAt(std::uint64_t seed, std::uint32_t choice, std::uint64_t position);
+// `position` is drawn with the same number whatever else was drawn before or beside it.
+double UniformAt(std::uint64_t seed, std::uint64_t position);
 
 }  // namespace cascade::model

@@ -12,17 +12,18 @@
 
 namespace cascade::model {
 
-// Chooses the tokens of one sequence (choice `choice` of its request).
+// Chooses the tokens of one sequence.
 //
 // Greedy below temperature 1e-6. Else, in Hugging Face's order: divide by the temperature, top-k
-// (ties with the k-th are kept), top-p, min-p, renormalise, and draw token t with the number
-// UniformAt(seed, choice, position) on the cumulative distribution in order of id. The result is a
-// pure function of (params, choice, position, logits).
+// (ties with the k-th are kept), top-p, min-p, typical-p, each on what the one before left; before
+// them top-n-sigma, which Hugging Face lacks. Then renormalise, and draw token t with the number
+// UniformAt(seed, position) on the cumulative distribution in order of id. The result is a
+// pure function of (params, position, logits).
 //
 // Keeps scratch between calls; not thread-safe.
 class Sampler {
  public:
-  Sampler(const SamplingParams& params, std::uint32_t choice) : params_(params), choice_(choice) {}
+  explicit Sampler(const SamplingParams& params) : params_(params) {}
 
   // The token for `position` (the prompt's first token is position 0) from its logits,
   // [vocab_size], which it may overwrite. -Inf excludes a token; at least one logit must be finite.
@@ -34,8 +35,8 @@ class Sampler {
 
  private:
   SamplingParams params_;
-  std::uint32_t choice_;
   std::vector<ScoredToken> scratch_;
+  std::vector<float> distances_;  // scratch of typical-p
 };
 
 }  // namespace cascade::model

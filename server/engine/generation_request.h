@@ -21,13 +21,13 @@ namespace cascade::server {
 //
 // A request has one or more choices: continuations of the one prompt, which differ in their random
 // numbers alone. Choice i of a request gives, to the bit, what a request of one choice gives whose
-// first_choice is this request's first_choice + i.
+// seed is this request's seed + i, modulo 2^64.
 struct GenerationRequest {
-  std::string id;                      // for logs
+  std::string id;                      // for logs, and for its owner to abort it by
+  std::string owner;                   // who may abort it: a caller's name, or a peer's address
   std::vector<model::TokenId> prompt;  // 1 to n_ctx - 1 tokens, each below vocab_size
   model::GenerationParams params;      // of every choice
   std::size_t choices = 1;             // at least 1, at most WorkerOptions::max_running
-  std::uint32_t first_choice = 0;      // number of choice 0 for the random numbers (Philox)
   absl::Time deadline = absl::InfiniteFuture();   // fails with DEADLINE_EXCEEDED at this time
   absl::Time finish_by = absl::InfiniteFuture();  // at this time, unfinished choices finish with
                                                   // kTimeLimit and the tokens that they have

@@ -2,9 +2,6 @@
 
 #include "server/engine/limits.h"
 
-#include <cstdint>
-#include <limits>
-
 #include "absl/strings/str_cat.h"
 #include "model/cache/kv_cache.h"
 #include "model/generation/limits.h"
@@ -19,12 +16,6 @@ absl::Status CheckChoices(const GenerationRequest& request, const EngineLimits& 
     return absl::InvalidArgumentError(
         absl::StrCat("the request has ", request.choices, " choices; it must have 1 to ",
                      limits.max_running, ", the sequences of one step"));
-  }
-  constexpr std::size_t kLast = std::numeric_limits<std::uint32_t>::max();
-  if (request.choices - 1 > kLast - request.first_choice) {
-    return absl::InvalidArgumentError(absl::StrCat("the number of the last choice, ",
-                                                   request.first_choice, " + ", request.choices,
-                                                   " - 1, is greater than ", kLast));
   }
   return absl::OkStatus();
 }

@@ -50,6 +50,8 @@ WorkerStats LoadMonitor::stats(const RequestQueue::Size& queued) const {
   WorkerStats stats = stats_;
   stats.queued = queued.requests;
   stats.queued_tokens = queued.prompt_tokens;
+  stats.tokens_per_second = rate_.RowsPerSecond();
+  stats.requests_per_second = rate_.RequestsPerSecond();
   stats.step_seconds = step_seconds_;
   stats.step_rows = step_rows_;
   return stats;

@@ -18,8 +18,8 @@ Sequence::Sequence(RequestGroup& group, std::size_t choice, std::size_t n_ctx,
       request_(group.request()),
       choice_(choice),
       n_ctx_(n_ctx),
-      decoding_(request_.params, request_.first_choice + static_cast<std::uint32_t>(choice),
-                request_.prompt, n_ctx, tokenizer),
+      decoding_(request_.params, static_cast<std::uint32_t>(choice), request_.prompt, n_ctx,
+                tokenizer),
       tokens_(request_.prompt) {}
 
 void Sequence::Place(model::BlockTable blocks, std::size_t run) {

@@ -28,6 +28,10 @@ class ServiceRate {
   // Time from one request's finish to the next, while there is work. Zero before the first finish.
   absl::Duration TimePerRequest() const;
 
+  // Rows run, and requests finished, in a second of work. Zero before the first step.
+  double RowsPerSecond() const { return seconds_ <= 0 ? 0 : rows_ / seconds_; }
+  double RequestsPerSecond() const { return seconds_ <= 0 ? 0 : finished_ / seconds_; }
+
   // The average length of a finished answer. Zero before the first finish. At the start of a burst
   // the short answers finish first, and the average is too low rather than too high.
   double TokensPerChoice() const;

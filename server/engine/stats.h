@@ -38,6 +38,8 @@ struct WorkerStats {
   std::size_t free_blocks = 0;    // blocks of the KV cache that no sequence holds
   std::size_t cached_blocks = 0;  // of the free blocks, those that keep a prefix
   std::size_t total_blocks = 0;
+  double tokens_per_second = 0;    // run, in the last ten seconds or so of work; 0: not known
+  double requests_per_second = 0;  // finished, likewise
   Counts counts;
   SecondsHistogram step_seconds = {};
   TokensHistogram step_rows = {};

@@ -7,6 +7,42 @@
 
 namespace cascade::testing {
 
+namespace {
+
+void AddProcessors(std::size_t i, const model::ModelConfig& config,
+                   model::GenerationParams& params) {
+  const auto token = [&config](std::size_t n) {
+    return static_cast<model::TokenId>(n * 7919 % config.vocab_size);
+  };
+  switch (i % 3) {
+    case 1:
+      params.penalties = {.repetition = 1.3F,
+                          .presence = 0.5F,
+                          .frequency = 0.25F,
+                          .window = i % 2 == 0 ? 0U : 32U,
+                          .presence_and_frequency_count_prompt = i % 5 == 0,
+                          .no_repeat_ngram_size = 3,
+                          .dry = {}};
+      params.stopping.min_new_tokens = 2;
+      params.stopping.length_penalty = {.start = 3, .factor = 1.1F};
+      break;
+    case 2:
+      params.penalties.dry = {.multiplier = 0.8F, .base = 1.75F, .allowed_length = 1, .window = 64};
+      params.tokens.bias = {{token(i), 3.0F}, {token(i + 1), -3.0F}};
+      params.tokens.banned = {token(i + 2), token(i + 3)};
+      params.tokens.banned_sequences = {{token(i + 4)}, {token(i), token(i)}};
+      for (std::size_t n = 0; n < 500; ++n) params.tokens.allowed.push_back(token(i + n));
+      params.sampling.typical_p = 0.9F;
+      params.sampling.top_n_sigma = 2.0F;
+      params.sampling.min_p = 0.01F;
+      break;
+    default:
+      break;
+  }
+}
+
+}  // namespace
+
 std::vector<TestRequest> MixedRequests(const RequestMix& mix, const model::ModelConfig& config) {
   std::mt19937 rng(11);  // the standard says what it gives; of its distributions it does not
   std::vector<TestRequest> requests(mix.count);
@@ -23,6 +59,7 @@ std::vector<TestRequest> MixedRequests(const RequestMix& mix, const model::Model
     request.params.stopping.max_new_tokens = 1 + rng() % mix.most_new_tokens;
     request.params.stopping.eos_token_ids = config.eos_token_ids;
     if (i % 7 == 0) request.params.stopping.stop = {"the end"};
+    if (mix.processors) AddProcessors(i, config, request.params);
     request.params.output = {.logprobs = i % 4 != 0, .candidates = i % 4};
   }
   return requests;

@@ -25,10 +25,12 @@ struct RequestMix {
   std::size_t count = 2;           // at least 2
   std::size_t longest_prompt = 1;  // below config.n_ctx
   std::size_t most_new_tokens = 24;
+  bool processors = false;  // two of three requests have penalties and token rules, too
 };
 
 // Greedy and seeded by turns, prompts of 1 to `longest_prompt` tokens, with and without log-
-// probabilities and stop strings. A pure function of its arguments, the same on every machine.
+// probabilities and stop strings; with `processors` each logit processor and each cut of the
+// sampler is in some of them. A pure function of its arguments, the same on every machine.
 std::vector<TestRequest> MixedRequests(const RequestMix& mix, const model::ModelConfig& config);
 
 // One answer, floats as their bits.

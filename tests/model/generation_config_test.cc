@@ -61,9 +61,7 @@ TEST(GenerationConfigTest, AModelThatSamplesHasTransformersTopK) {
 
 TEST(GenerationConfigTest, WarnsOfWhatItDoesNotFollow) {
   const std::pair<const char*, const char*> keys[] = {
-      {"repetition_penalty", "1.2"},
       {"encoder_repetition_penalty", "1.1"},
-      {"no_repeat_ngram_size", "3"},
       {"encoder_no_repeat_ngram_size", "3"},
       {"max_length", "50"},
       {"min_length", "10"},
@@ -74,7 +72,6 @@ TEST(GenerationConfigTest, WarnsOfWhatItDoesNotFollow) {
       {"bad_words_ids", "[[1]]"},
       {"stop_strings", "[\"x\"]"},
       {"stop_strings", "\"x\""},
-      {"typical_p", "0.9"},
       {"top_h", "0.4"},
       {"epsilon_cutoff", "3e-4"},
       {"eta_cutoff", "3e-4"},
@@ -103,10 +100,23 @@ TEST(GenerationConfigTest, WarnsOfWhatItDoesNotFollow) {
   }
 }
 
+TEST(GenerationConfigTest, FollowsPenaltiesAndTypicalP) {
+  const auto config = Parse(
+      R"({"repetition_penalty": 1.5, "no_repeat_ngram_size": 3, "do_sample": true,
+          "typical_p": 0.9})");
+  ASSERT_THAT(config, IsOk());
+  EXPECT_EQ(config->repetition_penalty, 1.5F);
+  EXPECT_EQ(config->no_repeat_ngram_size, 3U);
+  EXPECT_EQ(config->typical_p, 0.9F);
+  EXPECT_THAT(config->warnings, IsEmpty());
+  EXPECT_EQ(Parse(R"({"typical_p": 2})")->typical_p, 1.0F);  // cuts nothing
+  EXPECT_THAT(Parse(R"({"typical_p": 0})"), IsInvalid({"typical_p", "above 0"}));
+  EXPECT_THAT(Parse(R"({"repetition_penalty": 0})"), IsInvalid({"repetition_penalty", "above 0"}));
+}
+
 TEST(GenerationConfigTest, WarnsInOneSentenceOfAllThatItDoesNotFollow) {
-  EXPECT_THAT(
-      Parse(R"({"num_beams": 4, "repetition_penalty": 1.5, "stop_strings": ["x"]})")->warnings,
-      ElementsAre(HasSubstr(": num_beams (4), repetition_penalty (1.5), stop_strings (an array)")));
+  EXPECT_THAT(Parse(R"({"num_beams": 4, "min_length": 5, "stop_strings": ["x"]})")->warnings,
+              ElementsAre(HasSubstr(": min_length (5), num_beams (4), stop_strings (an array)")));
 }
 
 TEST(GenerationConfigTest, WarnsOfKeysThatNobodyKnows) {

@@ -118,7 +118,7 @@ TEST_F(ProcessWeightsTest, WarnsOfWeightsThatAreNotNumbers) {
 // One line for each thing that the files say and the server does otherwise.
 TEST_F(ProcessWeightsTest, WarnsOfWhatItDoesNotFollow) {
   folder_.Write("generation_config.json",
-                R"({"repetition_penalty": 1.3, "num_beams": 1, "eos_token_id": [9999, 4095]})");
+                R"({"min_length": 13, "num_beams": 1, "eos_token_id": [9999, 4095]})");
   Child child(folder_.path(), {});
   child.WaitFor(HealthCheckResponse::SERVING);
   child.process().Signal(SIGTERM);
@@ -126,7 +126,7 @@ TEST_F(ProcessWeightsTest, WarnsOfWhatItDoesNotFollow) {
   const std::string log = child.process().StandardError();
   constexpr char kWarning[] = "warning the model is served otherwise than its files say ";
   EXPECT_THAT(log, HasSubstr(kWarning));
-  EXPECT_THAT(log, HasSubstr("repetition_penalty (1.3)"));
+  EXPECT_THAT(log, HasSubstr("min_length (13)"));
   EXPECT_THAT(log, HasSubstr("eos_token_id 9999 is beyond the vocabulary of 4096"));
   EXPECT_EQ(log.find("num_beams"), std::string::npos);
 }

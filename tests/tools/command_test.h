@@ -82,6 +82,23 @@ class FakeService : public v1::TextGeneration::Service {
     return grpc::Status::OK;
   }
 
+  grpc::Status GetStatus(grpc::ServerContext*, const v1::GetStatusRequest*,
+                         v1::GetStatusResponse* response) override {
+    response->set_running(3);
+    response->mutable_kv_cache()->set_used(0.25F);
+    response->mutable_kv_cache()->set_tokens(1000);
+    return grpc::Status::OK;
+  }
+
+  // Knows the request "there" and no other.
+  grpc::Status Abort(grpc::ServerContext*, const v1::AbortRequest* request,
+                     v1::AbortResponse* response) override {
+    for (const std::string& id : request->request_ids()) {
+      if (id == "there") response->add_request_ids(id);
+    }
+    return grpc::Status::OK;
+  }
+
   v1::GenerateRequest generate_request;
   std::chrono::system_clock::time_point deadline;  // of the last GenerateStream
   v1::TokenizeRequest tokenize_request;

@@ -207,6 +207,8 @@ TEST_F(CommandsTest, AWrongCommandLineSendsNothing) {
   EXPECT_EQ(Run(MakeDetokenizeCommand(), {"x"}), ExitCode::kUsage);
   EXPECT_EQ(Run(MakeModelCommand(), {"x"}), ExitCode::kUsage);
   EXPECT_EQ(Run(MakeHealthCommand(), {"x"}), ExitCode::kUsage);
+  EXPECT_EQ(Run(MakeStatusCommand(), {"x"}), ExitCode::kUsage);
+  EXPECT_EQ(Run(MakeAbortCommand(), {}), ExitCode::kUsage);
 }
 
 TEST_F(CommandsTest, APromptThatIsNotUtf8IsRefused) {
@@ -251,6 +253,55 @@ TEST_F(CommandsTest, ModelShowsJson) {
   StartServer();
   Run(MakeModelCommand(), {"--json"});
   EXPECT_EQ(out_.str(), "{\"name\":\"tales\",\"architecture\":{\"n_layer\":8}}\n");
+}
+
+TEST_F(CommandsTest, StatusShowsATable) {
+  StartServer();
+  EXPECT_EQ(Run(MakeStatusCommand(), {}), ExitCode::kOk);
+  EXPECT_THAT(out_.str(), HasSubstr("running       3 answers"));
+  EXPECT_THAT(out_.str(), HasSubstr("KV cache      25 % of 1000 tokens held"));
+}
+
+TEST_F(CommandsTest, StatusShowsJson) {
+  StartServer();
+  Run(MakeStatusCommand(), {"--json"});
+  EXPECT_EQ(out_.str(), "{\"running\":3,\"kv_cache\":{\"used\":0.25,\"tokens\":\"1000\"}}\n");
+}
+
+TEST_F(CommandsTest, AbortPrintsWhatWasThereAndFailsIfSomethingWasNot) {
+  StartServer();
+  EXPECT_EQ(Run(MakeAbortCommand(), {"there"}), ExitCode::kOk);
+  EXPECT_EQ(out_.str(), "there\n");
+  EXPECT_EQ(Run(MakeAbortCommand(), {"there", "gone"}), ExitCode::kFailed);
+}
+
+TEST_F(CommandsTest, GenerateSendsWhatItsFlagsSayOfSampling) {
+  StartServer();
+  EXPECT_EQ(Run(MakeGenerateCommand(),
+                {"Once", "--n=2", "--typical_p=0.5", "--repetition_penalty=1.5",
+                 "--penalize_prompt=false", "--no_repeat_ngram_size=3", "--dry_multiplier=0.8",
+                 "--dry_breaker=\\n", "--logit_bias=5:-1.5", "--logit_bias=6:2",
+                 "--banned_token_ids=7,8", "--banned_word=king", "--length_penalty=20:1.05"}),
+            ExitCode::kOk);
+  const v1::GenerateRequest& request = service_.generate_request;
+  EXPECT_EQ(request.sampling().n(), 2U);
+  EXPECT_EQ(request.sampling().typical_p(), 0.5F);
+  EXPECT_EQ(request.penalties().repetition(), 1.5F);
+  EXPECT_TRUE(request.penalties().has_count_prompt());
+  EXPECT_EQ(request.penalties().no_repeat_ngram_size(), 3U);
+  EXPECT_THAT(request.penalties().dry().breakers(), ElementsAre("\n"));
+  EXPECT_EQ(request.token_rules().bias().at(5), -1.5F);
+  EXPECT_EQ(request.token_rules().bias().at(6), 2.0F);
+  EXPECT_THAT(request.token_rules().banned(), ElementsAre(7, 8));
+  EXPECT_THAT(request.token_rules().banned_words(), ElementsAre("king"));
+  EXPECT_EQ(request.stopping().length_penalty().start(), 20U);
+  EXPECT_EQ(request.stopping().length_penalty().factor(), 1.05F);
+}
+
+TEST_F(CommandsTest, APairOfNumbersThatCannotBeReadIsNamed) {
+  EXPECT_EQ(Run(MakeGenerateCommand(), {"Once", "--logit_bias=5"}), ExitCode::kUsage);
+  EXPECT_THAT(err_.str(), HasSubstr("--logit_bias: \"5\" is not of the form ID:BIAS"));
+  EXPECT_EQ(Run(MakeGenerateCommand(), {"Once", "--length_penalty=x:1"}), ExitCode::kUsage);
 }
 
 TEST_F(CommandsTest, HealthExitsByWhatItHears) {

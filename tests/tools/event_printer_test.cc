@@ -29,6 +29,7 @@ v1::GenerateEvent FinishEvent(v1::FinishReason reason) {
   v1::GenerateEvent event;
   event.mutable_finish()->set_reason(reason);
   event.mutable_finish()->set_seed(42);
+  event.mutable_finish()->set_generated_tokens(11);
   return event;
 }
 
@@ -48,7 +49,7 @@ class EventPrinterTest : public ::testing::Test {
 };
 
 TEST_F(EventPrinterTest, APipeGetsTheTextAloneAndANewline) {
-  const auto printer = MakeTextPrinter("Once", console_);
+  const auto printer = MakeTextPrinter("Once", 1, console_);
   printer->Print(PromptEvent());
   printer->Print(DeltaEvent(" upon\x1b[2J"));
   printer->Print(DeltaEvent(" a time"));
@@ -61,7 +62,7 @@ TEST_F(EventPrinterTest, APipeGetsTheTextAloneAndANewline) {
 
 TEST_F(EventPrinterTest, ATerminalGetsThePromptDimAndNoControlCharacters) {
   console_.out_is_terminal = true;
-  const auto printer = MakeTextPrinter("Once\x07", console_);
+  const auto printer = MakeTextPrinter("Once\x07", 1, console_);
   printer->Print(PromptEvent());
   printer->Print(DeltaEvent(" upon\x1b[2J"));
   printer->End();
@@ -69,14 +70,14 @@ TEST_F(EventPrinterTest, ATerminalGetsThePromptDimAndNoControlCharacters) {
 }
 
 TEST_F(EventPrinterTest, TheErrorStreamTellsHowItEnded) {
-  const auto printer = MakeTextPrinter("Once", console_);
+  const auto printer = MakeTextPrinter("Once", 1, console_);
   printer->Print(FinishEvent(v1::FINISH_REASON_MAX_TOKENS));
   printer->Print(SummaryEvent());
   EXPECT_EQ(err_.str(), "[max_new_tokens reached: 11 tokens, 20 tokens/s, seed 42]\n");
 }
 
 TEST_F(EventPrinterTest, NamesTheStopThatMatched) {
-  const auto printer = MakeTextPrinter("Once", console_);
+  const auto printer = MakeTextPrinter("Once", 1, console_);
   v1::GenerateEvent finish = FinishEvent(v1::FINISH_REASON_STOP_STRING);
   finish.mutable_finish()->set_matched_stop("\n");
   printer->Print(finish);
@@ -85,7 +86,7 @@ TEST_F(EventPrinterTest, NamesTheStopThatMatched) {
 }
 
 TEST_F(EventPrinterTest, LogProbabilitiesFollowTheText) {
-  const auto printer = MakeTextPrinter("Once", console_);
+  const auto printer = MakeTextPrinter("Once", 1, console_);
   v1::GenerateEvent delta = DeltaEvent(" upon");
   auto* token = delta.mutable_delta()->add_logprobs();
   token->set_token_id(262);
@@ -99,8 +100,28 @@ TEST_F(EventPrinterTest, LogProbabilitiesFollowTheText) {
   EXPECT_EQ(out_.str(), " upon\n   262    -0.5000  \" the\" -0.2500\n");
 }
 
+TEST_F(EventPrinterTest, FurtherChoicesFollowTheFirstEachBehindItsNumber) {
+  const auto printer = MakeTextPrinter("Once", 2, console_);
+  const auto of_choice = [](v1::GenerateEvent event, std::uint32_t index) {
+    if (event.has_delta()) event.mutable_delta()->set_index(index);
+    if (event.has_finish()) event.mutable_finish()->set_index(index);
+    return event;
+  };
+  printer->Print(PromptEvent());
+  printer->Print(of_choice(DeltaEvent(" b"), 1));
+  printer->Print(of_choice(DeltaEvent(" a"), 0));
+  printer->Print(of_choice(FinishEvent(v1::FINISH_REASON_EOS), 1));
+  printer->Print(of_choice(DeltaEvent("!"), 0));
+  EXPECT_EQ(out_.str(), "--- choice 0\n a!");
+  printer->Print(of_choice(FinishEvent(v1::FINISH_REASON_MAX_TOKENS), 0));
+  printer->Print(SummaryEvent());
+  EXPECT_EQ(out_.str(), "--- choice 0\n a!\n--- choice 1\n b\n");
+  EXPECT_EQ(err_.str(),
+            "[max_new_tokens reached: 11 tokens, seed 42]\n[end of text: 11 tokens, seed 42]\n");
+}
+
 TEST_F(EventPrinterTest, AFailedCallLeavesTheLineClosed) {
-  const auto printer = MakeTextPrinter("Once", console_);
+  const auto printer = MakeTextPrinter("Once", 1, console_);
   printer->Print(PromptEvent());
   printer->Print(DeltaEvent(" upon"));
   printer->End();
@@ -113,9 +134,10 @@ TEST_F(EventPrinterTest, JsonIsOneEventALineWithTheContractsNames) {
   printer->Print(PromptEvent());
   printer->Print(FinishEvent(v1::FINISH_REASON_EOS));
   printer->End();
-  EXPECT_EQ(out_.str(),
-            "{\"prompt\":{\"prompt_tokens\":2}}\n"
-            "{\"finish\":{\"reason\":\"FINISH_REASON_EOS\",\"seed\":\"42\"}}\n");
+  EXPECT_EQ(
+      out_.str(),
+      "{\"prompt\":{\"prompt_tokens\":2}}\n"
+      "{\"finish\":{\"reason\":\"FINISH_REASON_EOS\",\"generated_tokens\":11,\"seed\":\"42\"}}\n");
 }
 
 }  // namespace

@@ -18,6 +18,8 @@ std::unique_ptr<Command> MakeTokenizeCommand();
 std::unique_ptr<Command> MakeDetokenizeCommand();
 std::unique_ptr<Command> MakeModelCommand();
 std::unique_ptr<Command> MakeHealthCommand();
+std::unique_ptr<Command> MakeStatusCommand();
+std::unique_ptr<Command> MakeAbortCommand();
 std::unique_ptr<Command> MakeBenchCommand();  // bench/bench.cc
 std::unique_ptr<Command> MakeCheckCommand();  // check/check.cc
 

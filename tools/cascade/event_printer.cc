@@ -4,6 +4,8 @@
 
 #include <google/protobuf/util/json_util.h>
 
+#include <cstdint>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -45,15 +47,16 @@ std::string Speed(const v1::Summary& summary) {
   return absl::StrFormat(", %.0f tokens/s", tokens / seconds);
 }
 
+// Streams the first choice as it comes, and prints the others, if there are any, after it.
 class TextPrinter : public EventPrinter {
  public:
-  TextPrinter(std::string prompt, Console& console)
-      : prompt_(std::move(prompt)), console_(console) {}
+  TextPrinter(std::string prompt, std::size_t choices, Console& console)
+      : prompt_(std::move(prompt)), choices_(choices), console_(console) {}
 
   void Print(const v1::GenerateEvent& event) override {
     if (event.has_prompt()) PrintPrompt();
     if (event.has_delta()) PrintDelta(event.delta());
-    if (event.has_finish()) finish_ = event.finish();
+    if (event.has_finish()) ChoiceOf(event.finish().index()).finish = event.finish();
     if (event.has_summary()) PrintSummary(event.summary());
   }
 
@@ -63,22 +66,51 @@ class TextPrinter : public EventPrinter {
   }
 
  private:
+  struct Choice {
+    std::string text;  // of choices that wait for the first one's end
+    v1::Finish finish;
+    std::vector<v1::TokenLogProbs> logprobs;
+  };
+
+  // A server may give more choices than were asked for, or number them as it likes.
+  Choice& ChoiceOf(std::uint32_t index) { return by_index_[index]; }
+
   void PrintPrompt() {
+    if (choices_ > 1) PrintNumber(0);
     line_is_open_ = true;
     if (console_.out_is_terminal) console_.out << Dimmed(Printable(prompt_)) << std::flush;
   }
 
+  void PrintNumber(std::uint32_t index) {
+    console_.Write(absl::StrCat("--- choice ", index, "\n"));
+  }
+
   void PrintDelta(const v1::Delta& delta) {
-    console_.Write(delta.text());
-    logprobs_.insert(logprobs_.end(), delta.logprobs().begin(), delta.logprobs().end());
+    Choice& choice = ChoiceOf(delta.index());
+    if (delta.index() == 0) {
+      console_.Write(delta.text());
+    } else {
+      choice.text += delta.text();
+    }
+    choice.logprobs.insert(choice.logprobs.end(), delta.logprobs().begin(), delta.logprobs().end());
   }
 
   void PrintSummary(const v1::Summary& summary) {
-    End();
-    for (const v1::TokenLogProbs& token : logprobs_) PrintLogProbs(token);
-    console_.err << Printable(absl::StrFormat("[%s: %d tokens%s, seed %d]\n", EndedBecause(finish_),
-                                              summary.usage().generated_tokens(), Speed(summary),
-                                              finish_.seed()))
+    for (const auto& [index, choice] : by_index_) {
+      if (index > 0) {
+        PrintNumber(index);
+        console_.Write(choice.text);
+        line_is_open_ = true;
+      }
+      End();
+      for (const v1::TokenLogProbs& token : choice.logprobs) PrintLogProbs(token);
+      PrintEnd(choice.finish, by_index_.size() == 1 ? Speed(summary) : "");
+    }
+  }
+
+  void PrintEnd(const v1::Finish& finish, const std::string& speed) {
+    console_.err << Printable(absl::StrFormat("[%s: %d tokens%s, seed %d]\n", EndedBecause(finish),
+                                              finish.generated_tokens(), speed, finish.seed()))
                  << std::flush;
   }
 
@@ -91,10 +123,10 @@ class TextPrinter : public EventPrinter {
   }
 
   const std::string prompt_;
+  const std::size_t choices_;
   Console& console_;
   bool line_is_open_ = false;
-  v1::Finish finish_;
-  std::vector<v1::TokenLogProbs> logprobs_;
+  std::map<std::uint32_t, Choice> by_index_;
 };
 
 class JsonPrinter : public EventPrinter {
@@ -113,8 +145,9 @@ class JsonPrinter : public EventPrinter {
 
 }  // namespace
 
-std::unique_ptr<EventPrinter> MakeTextPrinter(std::string prompt, Console& console) {
-  return std::make_unique<TextPrinter>(std::move(prompt), console);
+std::unique_ptr<EventPrinter> MakeTextPrinter(std::string prompt, std::size_t choices,
+                                              Console& console) {
+  return std::make_unique<TextPrinter>(std::move(prompt), choices, console);
 }
 
 std::unique_ptr<EventPrinter> MakeJsonPrinter(Console& console) {

@@ -4,6 +4,7 @@
 
 #include <google/protobuf/message.h>
 
+#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -25,8 +26,10 @@ class EventPrinter {
 
 // For people: prints `prompt` (dim, and only to a terminal), the text as it arrives, a newline, and
 // a table of the log-probabilities if there are any; one line on the error stream says how the
-// generation ended.
-std::unique_ptr<EventPrinter> MakeTextPrinter(std::string prompt, Console& console);
+// generation ended. With several choices, each begins with a line that has its number, and those
+// after the first are printed at the end.
+std::unique_ptr<EventPrinter> MakeTextPrinter(std::string prompt, std::size_t choices,
+                                              Console& console);
 
 // For scripts: prints each event as a line of JSON.
 std::unique_ptr<EventPrinter> MakeJsonPrinter(Console& console);

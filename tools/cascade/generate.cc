@@ -10,6 +10,7 @@
 #include "tools/cascade/commands.h"
 #include "tools/cascade/event_printer.h"
 #include "tools/cascade/interrupt.h"
+#include "tools/cascade/sampling_flags.h"
 #include "tools/cascade/text.h"
 
 namespace cascade::cli {
@@ -22,12 +23,14 @@ Ctrl-C cancels.
 
 To a terminal, the prompt comes first and control characters are shown as U+FFFD; a file or a pipe
 gets the generated text alone, byte for byte, and a newline. One line on the error stream tells how
-it ended; its seed, sent again, gives the same text again. --timeout counts from the call, the wait
+it ended; its seed, sent again, gives the same text again. With --n, a line before each answer has
+its number. --timeout counts from the call, the wait
 in the server's queue included.
 
   cascade generate "Once upon a time"
   cascade generate --temperature=0 --max_new_tokens=40 "The old king"
   cascade generate --stop="." --seed=7 --top_k=40 - < prompt.txt
+  cascade generate --n=3 --repetition_penalty=1.2 --banned_word=king "The old"
   cascade generate --json --logprobs --candidates=3 "Once upon a time"
 )";
 
@@ -42,11 +45,7 @@ class GenerateCommand : public Command {
   }
 
   void AddFlags(Flags& flags) override {
-    flags.Add("temperature", "T", "0 is greedy; 1 is the model's own distribution", &temperature_);
-    flags.Add("top_k", "K", "keep the K most probable tokens; 0 keeps all", &top_k_);
-    flags.Add("top_p", "P", "keep the fewest tokens that reach this probability", &top_p_);
-    flags.Add("min_p", "P", "drop tokens below this share of the best one's probability", &min_p_);
-    flags.Add("seed", "N", "the same seed gives the same text (a random one)", &seed_);
+    sampling_.AddTo(flags);
     flags.Add("max_new_tokens", "N", "generate no more than this", &max_new_tokens_);
     flags.Add("min_new_tokens", "N", "nothing but the limits ends it before this many",
               &min_new_tokens_);
@@ -104,9 +103,14 @@ class GenerateCommand : public Command {
       stop = *plain;
       if (!IsUtf8(stop)) return UsageError("--stop: it is not UTF-8", console);
     }
+    v1::GenerateRequest request = MakeRequest(*prompt);
+    if (absl::Status status = sampling_.Fill(request); !status.ok()) {
+      return UsageError(std::string(status.message()), console);
+    }
     const std::unique_ptr<EventPrinter> printer =
-        options.json ? MakeJsonPrinter(console) : MakeTextPrinter(*prompt, console);
-    return Stream(MakeRequest(*prompt), options, *printer, console);
+        options.json ? MakeJsonPrinter(console)
+                     : MakeTextPrinter(*prompt, request.sampling().n(), console);
+    return Stream(request, options, *printer, console);
   }
 
  private:
@@ -156,21 +160,12 @@ class GenerateCommand : public Command {
     request.mutable_cache()->set_salt(cache_salt_);
     request.mutable_cache()->set_bypass(bypass_cache_);
     if (speculation_) request.set_speculation(*speculation_);
-    FillSampling(*request.mutable_sampling());
     FillStopping(*request.mutable_stopping());
     request.mutable_response()->set_token_ids(report_token_ids_);
     request.mutable_response()->set_special_tokens_in_text(special_tokens_in_text_);
     request.mutable_response()->set_logprobs(logprobs_);
     request.mutable_response()->set_candidates(candidates_);
     return request;
-  }
-
-  void FillSampling(v1::SamplingParams& sampling) const {
-    if (temperature_) sampling.set_temperature(*temperature_);
-    if (top_k_) sampling.set_top_k(*top_k_);
-    if (top_p_) sampling.set_top_p(*top_p_);
-    if (min_p_) sampling.set_min_p(*min_p_);
-    if (seed_) sampling.set_seed(*seed_);
   }
 
   void FillStopping(v1::StoppingParams& stopping) const {
@@ -188,11 +183,7 @@ class GenerateCommand : public Command {
         static_cast<std::int32_t>(absl::ToInt64Nanoseconds(rest)));
   }
 
-  std::optional<float> temperature_;
-  std::optional<std::uint32_t> top_k_;
-  std::optional<float> top_p_;
-  std::optional<float> min_p_;
-  std::optional<std::uint64_t> seed_;
+  SamplingFlags sampling_;
   std::optional<std::uint32_t> max_new_tokens_;
   std::uint32_t min_new_tokens_ = 0;
   std::vector<std::string> stop_;

@@ -24,6 +24,8 @@ void AddCommands(Commands& commands) {
   commands.push_back(MakeDetokenizeCommand());
   commands.push_back(MakeModelCommand());
   commands.push_back(MakeHealthCommand());
+  commands.push_back(MakeStatusCommand());
+  commands.push_back(MakeAbortCommand());
   commands.push_back(MakeBenchCommand());
   commands.push_back(MakeCheckCommand());
   commands.push_back(MakeCompletionCommand(commands));

@@ -5,6 +5,7 @@
 #include "absl/strings/str_join.h"
 #include "tools/cascade/commands.h"
 #include "tools/cascade/event_printer.h"
+#include "tools/cascade/text.h"
 
 namespace cascade::cli {
 namespace {
@@ -16,10 +17,6 @@ The model's shape, how it is loaded, what a request gets that leaves a field out
   cascade model --json
 )";
 
-void Row(absl::string_view name, absl::string_view value, std::string* table) {
-  absl::StrAppendFormat(table, "%-13s %s\n", name, value);
-}
-
 std::string ArchitectureText(const v1::GetModelResponse::Architecture& shape) {
   return absl::StrFormat(
       "%d layers of %d heads, %d wide, %s; %.1f million parameters\n%-13s context of %d tokens, "
@@ -30,11 +27,23 @@ std::string ArchitectureText(const v1::GetModelResponse::Architecture& shape) {
 
 std::string DefaultsText(const v1::GetModelResponse::Defaults& defaults) {
   const v1::SamplingParams& sampling = defaults.sampling();
-  return absl::StrFormat(
-      "temperature %g, top_k %d, top_p %g, min_p %g\n%-13s max_new_tokens %d, "
-      "end-of-text %s",
-      sampling.temperature(), sampling.top_k(), sampling.top_p(), sampling.min_p(), "",
-      defaults.max_new_tokens(), absl::StrJoin(defaults.eos_token_ids(), ", "));
+  std::string text =
+      absl::StrFormat("temperature %g, top_k %d, top_p %g, min_p %g", sampling.temperature(),
+                      sampling.top_k(), sampling.top_p(), sampling.min_p());
+  // What few models have.
+  const float typical_p = sampling.typical_p();
+  if (typical_p > 0 && typical_p < 1) absl::StrAppendFormat(&text, ", typical_p %g", typical_p);
+  const float repetition = defaults.penalties().repetition();
+  if (repetition > 0 && repetition != 1) {
+    absl::StrAppendFormat(&text, ", repetition penalty %g", repetition);
+  }
+  if (defaults.penalties().no_repeat_ngram_size() > 0) {
+    absl::StrAppendFormat(&text, ", no %d tokens twice",
+                          defaults.penalties().no_repeat_ngram_size());
+  }
+  absl::StrAppendFormat(&text, "\n%-13s max_new_tokens %d, end-of-text %s", "",
+                        defaults.max_new_tokens(), absl::StrJoin(defaults.eos_token_ids(), ", "));
+  return text;
 }
 
 std::string LimitsText(const v1::GetModelResponse::Limits& limits) {
@@ -49,20 +58,21 @@ std::string LimitsText(const v1::GetModelResponse::Limits& limits) {
 
 std::string Table(const v1::GetModelResponse& model) {
   std::string table;
-  Row("name", model.name(), &table);
-  Row("fingerprint", model.fingerprint(), &table);
-  Row("server", absl::StrCat("cascade ", model.version()), &table);
-  Row("architecture", ArchitectureText(model.architecture()), &table);
-  Row("weights",
-      absl::StrFormat("%s on disk, %s in memory, %.1f MB", model.weights().stored_type(),
-                      model.weights().memory_type(),
-                      static_cast<double>(model.weights().memory_bytes()) / 1e6),
-      &table);
-  if (model.token_ids_only()) Row("tokenizer", "none: token ids only", &table);
-  Row("KV cache",
-      absl::StrFormat("%s, %d tokens", model.kv_cache().type(), model.kv_cache().tokens()), &table);
-  Row("defaults", DefaultsText(model.defaults()), &table);
-  Row("limits", LimitsText(model.limits()), &table);
+  AppendRow("name", model.name(), table);
+  AppendRow("fingerprint", model.fingerprint(), table);
+  AppendRow("server", absl::StrCat("cascade ", model.version()), table);
+  AppendRow("architecture", ArchitectureText(model.architecture()), table);
+  AppendRow("weights",
+            absl::StrFormat("%s on disk, %s in memory, %.1f MB", model.weights().stored_type(),
+                            model.weights().memory_type(),
+                            static_cast<double>(model.weights().memory_bytes()) / 1e6),
+            table);
+  if (model.token_ids_only()) AppendRow("tokenizer", "none: token ids only", table);
+  AppendRow("KV cache",
+            absl::StrFormat("%s, %d tokens", model.kv_cache().type(), model.kv_cache().tokens()),
+            table);
+  AppendRow("defaults", DefaultsText(model.defaults()), table);
+  AppendRow("limits", LimitsText(model.limits()), table);
   return table;
 }
 

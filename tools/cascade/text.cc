@@ -8,6 +8,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
 
 namespace cascade::cli {
@@ -133,6 +134,10 @@ std::string Quoted(absl::string_view bytes) {
                                 {{"\\", "\\\\"}, {"\"", "\\\""}, {"\n", "\\n"}, {"\t", "\\t"}})
           : absl::CHexEscape(bytes);
   return absl::StrCat("\"", escaped, "\"");
+}
+
+void AppendRow(absl::string_view name, absl::string_view value, std::string& table) {
+  absl::StrAppendFormat(&table, "%-13s %s\n", name, value);
 }
 
 std::string Dimmed(absl::string_view text) { return absl::StrCat("\x1b[2m", text, "\x1b[0m"); }

@@ -38,6 +38,9 @@ std::string Printable(absl::string_view text);
 // \n, \t, \" and \\ escaped; else every byte outside ASCII as \xNN.
 std::string Quoted(absl::string_view bytes);
 
+// Appends a line of a table to `table`: a name, and what there is to say of it.
+void AppendRow(absl::string_view name, absl::string_view value, std::string& table);
+
 // Wraps text in the escape sequences for dim letters. For terminals only.
 std::string Dimmed(absl::string_view text);
 

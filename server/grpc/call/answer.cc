@@ -34,6 +34,7 @@ absl::string_view FinishReasonName(model::FinishReason reason) {
 
 Answer::Answer(const GenerationRequest& request, std::size_t truncated_tokens, bool keep_tokens)
     : request_id_(request.id),
+      owner_(request.owner),
       prompt_tokens_(request.prompt.size()),
       truncated_tokens_(truncated_tokens),
       seed_(request.params.sampling.seed),

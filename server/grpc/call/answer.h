@@ -51,9 +51,10 @@ class Answer {
 
   // Facts of the request.
   const std::string& request_id() const { return request_id_; }
+  const std::string& owner() const { return owner_; }
   std::size_t prompt_tokens() const { return prompt_tokens_; }
   std::size_t truncated_tokens() const { return truncated_tokens_; }
-  std::uint64_t seed() const { return seed_; }
+  std::uint64_t seed(std::size_t choice) const { return seed_ + choice; }  // as Decoding
 
   // True after Start or Add: the engine has taken the request up. (A time limit that passes in the
   // queue comes without Start.)
@@ -91,6 +92,7 @@ class Answer {
   };
 
   const std::string request_id_;
+  const std::string owner_;
   const std::size_t prompt_tokens_;
   const std::size_t truncated_tokens_;
   const std::uint64_t seed_;

@@ -17,7 +17,7 @@ Generation::Generation(GenerationCall& call, Mutex& mu, GenerationIndex& index, 
       open_(std::move(open)),
       max_unsent_(max_unsent),
       answer_(std::move(answer)),
-      entry_(index, answer_.request_id(), cancelled_) {}
+      entry_(index, answer_.owner(), answer_.request_id(), cancelled_) {}
 
 void Generation::OnStarted(std::size_t cached_tokens) {
   bool must_post = false;

@@ -72,7 +72,7 @@ class Generation final : public TokenSink {
   std::atomic<bool> cancelled_ = false;
   std::atomic<bool> stalled_ = false;
   Answer answer_ ABSL_GUARDED_BY(mu_);
-  const GenerationIndex::Entry entry_;  // borrows answer_'s request id and cancelled_
+  const GenerationIndex::Entry entry_;  // borrows answer_'s names and cancelled_
 };
 
 // Hands `request` to the worker. What Submit throws, for want of memory, ends the request as a

@@ -82,7 +82,8 @@ absl::StatusOr<PreparedRequest> Admit(const Serving& serving, const MethodName& 
   const Correlation correlation = CorrelationOf(context);
   if (request.request_id.empty()) request.request_id = correlation.RequestIdToTake();
   if (tenant != nullptr) request.max_priority = tenant->spec().max_priority;
-  const Caller caller = tenant == nullptr ? CallerOf(context.peer()) : CallerNamed(tenant->name());
+  std::string owner = OwnerOf(tenant.get(), context.peer());
+  const Caller caller = CallerNamed(owner);
   absl::StatusOr<PreparedRequest> prepared =
       TryAdmit(serving, Deadline(context), caller, tenant, request, std::move(violations));
   if (!prepared.ok()) {
@@ -93,6 +94,7 @@ absl::StatusOr<PreparedRequest> Admit(const Serving& serving, const MethodName& 
                                               .status = prepared.status()});
     return prepared;
   }
+  prepared->generation.owner = std::move(owner);
   serving.environment().observer.OnAdmitted({.method = method,
                                              .tenant = tenant.get(),
                                              .request_id = prepared->generation.id,

@@ -11,6 +11,7 @@
 #include "absl/hash/hash.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
+#include "server/grpc/auth/tenant.h"
 #include "server/listener/peer.h"
 
 namespace cascade::server {
@@ -47,7 +48,9 @@ std::string CallerName(absl::string_view peer) {
   return std::string(peer.substr(0, peer.find(':')));
 }
 
-Caller CallerOf(absl::string_view peer) { return CallerNamed(CallerName(peer)); }
+std::string OwnerOf(const Tenant* tenant, absl::string_view peer) {
+  return tenant == nullptr ? CallerName(peer) : std::string(tenant->name());
+}
 
 Caller CallerNamed(absl::string_view name) {
   return static_cast<Caller>(absl::HashOf(name) % kCallers);

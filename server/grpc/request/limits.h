@@ -12,7 +12,19 @@ inline constexpr std::size_t kMaxStopStringBytes = 256;
 inline constexpr std::size_t kMaxStopTokenIds = 64;
 inline constexpr std::size_t kMaxCandidates = 20;
 inline constexpr std::size_t kMaxCacheSaltBytes = 128;
+inline constexpr std::size_t kMaxTokenRules = 1 << 16;  // of each kind
+inline constexpr std::size_t kMaxBannedWords = 64;      // and sequences, together
+inline constexpr std::size_t kMaxBannedSequenceTokens = 64;
+inline constexpr std::size_t kMaxDryBreakers = 16;
+inline constexpr std::size_t kMaxAbortedRequests = 1024;  // of one call of Abort
 inline constexpr int kMinPriority = -10;  // the highest is the operator's: ModelInfo::max_priority
 inline constexpr float kMaxTemperature = 100.0F;
+inline constexpr float kMaxSigma = 100.0F;
+inline constexpr float kMaxRepetitionPenalty = 100.0F;
+inline constexpr float kMaxPresencePenalty = 2.0F;  // and frequency penalty, either way
+inline constexpr float kMaxLogitBias = 100.0F;      // either way
+inline constexpr float kMaxDryMultiplier = 100.0F;
+inline constexpr float kMaxDryBase = 100.0F;
+inline constexpr float kMaxLengthFactor = 10.0F;
 
 }  // namespace cascade::server

@@ -54,9 +54,17 @@ Call* Begin(const Serving& serving, const grpc::ServerContextBase& context,
   return call;
 }
 
+// A call of a method that does not generate: who calls, and what the answer may use.
+struct Asking {
+  const Serving& serving;
+  const Backend& backend;
+  const grpc::CallbackServerContext& context;
+  const Tenant* tenant;  // null where callers are not known
+};
+
 // A method that does not generate: fills in the answer to `request`.
 template <typename Request, typename Response>
-using AnswerFunction = absl::Status (*)(const Backend& backend, const Request& request,
+using AnswerFunction = absl::Status (*)(const Asking& asking, const Request& request,
                                         Response& response);
 
 // Parses the request of `bytes` and answers it, if the model is in service and there is memory for
@@ -68,13 +76,16 @@ grpc::ServerUnaryReactor* BeginShortCall(const Serving& serving, const MethodNam
                                          AnswerFunction<Request, Response> answer) {
   auto* call = new ShortCall(method, context, serving.environment());
   const auto work = [=, &serving, &context, &bytes,
-                     &response](const std::shared_ptr<Tenant>& /*tenant*/) -> absl::Status {
+                     &response](const std::shared_ptr<Tenant>& tenant) -> absl::Status {
     if (context.IsCancelled()) return absl::CancelledError("the client went away");
     const absl::StatusOr<const Backend*> backend = serving.Available();
     if (!backend.ok()) return backend.status();
     Request request;
     if (absl::Status status = Parse(bytes, request); !status.ok()) return status;
-    if (absl::Status status = answer(**backend, request, response); !status.ok()) return status;
+    if (absl::Status status =
+            answer({serving, **backend, context, tenant.get()}, request, response);
+        !status.ok())
+      return status;
     if (!call->memory().TryGrow(ResponseBytes(response.ByteSizeLong()))) {
       return serving.memory().Full();
     }

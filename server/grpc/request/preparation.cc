@@ -4,13 +4,15 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <random>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/random/random.h"
 #include "absl/strings/str_cat.h"
 #include "model/generation/generation_params.h"
+#include "model/kernels/kv_block.h"
 #include "model/tokenizer/tokenizer.h"
 #include "server/engine/clock.h"
 #include "server/engine/limits.h"
@@ -22,9 +24,11 @@
 namespace cascade::server {
 namespace {
 
+// Not std::random_device: for each one libstdc++ asks the CPU what it can do, which in a virtual
+// machine takes some 20 microseconds.
 std::uint64_t Random64() {
-  std::random_device device;
-  return (std::uint64_t{device()} << 32) | device();
+  thread_local absl::BitGen random;
+  return random();
 }
 
 std::string MakeRequestId() { return absl::StrCat(absl::Hex(Random64(), absl::kZeroPad16)); }
@@ -70,15 +74,65 @@ std::size_t Truncate(bool keep_beginning, std::size_t limit, std::vector<model::
   return dropped;
 }
 
+model::PenaltyParams ToParams(const TextRequest::Penalties& penalties,
+                              const model::GenerationConfig& defaults) {
+  model::PenaltyParams params;
+  params.repetition = penalties.repetition.value_or(defaults.repetition_penalty);
+  params.presence = penalties.presence;
+  params.frequency = penalties.frequency;
+  params.window = penalties.window;
+  if (penalties.count_prompt) {
+    params.repetition_counts_prompt = *penalties.count_prompt;
+    params.presence_and_frequency_count_prompt = *penalties.count_prompt;
+  }
+  params.no_repeat_ngram_size =
+      penalties.no_repeat_ngram_size.value_or(defaults.no_repeat_ngram_size);
+
+  const TextRequest::Dry& dry = penalties.dry;
+  params.dry.multiplier = dry.multiplier;
+  params.dry.base = dry.base.value_or(params.dry.base);
+  params.dry.allowed_length = dry.allowed_length.value_or(params.dry.allowed_length);
+  params.dry.window = dry.window;
+  if (dry.breakers.empty()) return params;
+  params.dry.breakers.clear();
+  for (const absl::string_view breaker : dry.breakers) params.dry.breakers.emplace_back(breaker);
+  return params;
+}
+
+// Each word as it is and after a space, as a text has it at its beginning and within.
+absl::StatusOr<std::vector<std::vector<model::TokenId>>> BannedSequences(
+    const TextRequest::TokenRules& rules, const model::Tokenizer& tokenizer) {
+  std::vector<std::vector<model::TokenId>> sequences;
+  for (const absl::string_view word : rules.banned_words) {
+    for (const std::string& text : {std::string(word), absl::StrCat(" ", word)}) {
+      absl::StatusOr<std::vector<model::TokenId>> tokens =
+          tokenizer.Encode(text, model::SpecialTokens::kAsText);
+      if (!tokens.ok()) return tokens.status();
+      if (!tokens->empty()) sequences.push_back(*std::move(tokens));
+    }
+  }
+  for (const std::span<const model::TokenId> sequence : rules.banned_sequences) {
+    sequences.emplace_back(sequence.begin(), sequence.end());
+  }
+  return sequences;
+}
+
 model::GenerationParams ToParams(const TextRequest& request, const ModelInfo& info) {
   const model::GenerationConfig& defaults = info.defaults;
   model::GenerationParams params;
+  params.penalties = ToParams(request.penalties, defaults);
+  params.tokens.bias = request.token_rules.bias;
+  params.tokens.allowed.assign(request.token_rules.allowed.begin(),
+                               request.token_rules.allowed.end());
+  params.tokens.banned.assign(request.token_rules.banned.begin(), request.token_rules.banned.end());
 
   const TextRequest::Sampling& sampling = request.sampling;
   params.sampling.temperature = sampling.temperature.value_or(defaults.temperature);
   params.sampling.top_k = sampling.top_k.value_or(defaults.top_k);
   params.sampling.top_p = sampling.top_p.value_or(defaults.top_p);
   params.sampling.min_p = sampling.min_p.value_or(defaults.min_p);
+  params.sampling.typical_p = sampling.typical_p.value_or(defaults.typical_p);
+  params.sampling.top_n_sigma = sampling.top_n_sigma;
   params.sampling.seed = sampling.seed ? *sampling.seed : Random64();
 
   const TextRequest::Stopping& stopping = request.stopping;
@@ -89,6 +143,7 @@ model::GenerationParams ToParams(const TextRequest& request, const ModelInfo& in
                                         stopping.stop_token_ids.end());
   for (const absl::string_view stop : stopping.stop) params.stopping.stop.emplace_back(stop);
   params.stopping.include_stop = stopping.include_stop;
+  if (stopping.length_penalty) params.stopping.length_penalty = *stopping.length_penalty;
 
   params.output.logprobs = request.response.logprobs;
   params.output.candidates = request.response.candidates;
@@ -151,6 +206,16 @@ absl::Status CheckFits(const TextRequest& request, const GenerationRequest& gene
                                 "; with a prompt of ", prompt, " tokens that takes ", needed,
                                 " positions of the KV cache, which has ", info.cache_positions,
                                 "; at most ", info.MaxTotalTokens() - prompt, " would fit"));
+    return violations.ToStatus();
+  }
+  const std::size_t blocks = BlocksNeeded(generation, info.config.n_ctx);
+  const std::size_t all_blocks = info.cache_positions / model::kernels::kBlockPositions;
+  if (blocks > all_blocks) {
+    violations.Add(
+        "sampling.n",
+        absl::StrCat("is ", generation.choices, "; with a prompt of ", prompt,
+                     " tokens and max_new_tokens ", generation.params.stopping.max_new_tokens,
+                     " that takes ", blocks, " blocks of the KV cache, which has ", all_blocks));
   }
   return violations.ToStatus();
 }
@@ -173,6 +238,11 @@ absl::StatusOr<PreparedRequest> Prepare(const TextRequest& request, absl::Time d
   GenerationRequest& generation = prepared.generation;
   generation.prompt = *std::move(prompt);
   generation.params = ToParams(request, info);
+  absl::StatusOr<std::vector<std::vector<model::TokenId>>> banned =
+      BannedSequences(request.token_rules, tokenizer);
+  if (!banned.ok()) return banned.status();
+  generation.params.tokens.banned_sequences = *std::move(banned);
+  generation.choices = request.sampling.n;
   CutDefaultToCache(request, info, generation);
   if (absl::Status status = CheckFits(request, generation, info); !status.ok()) return status;
   generation.id = request.request_id.empty() ? MakeRequestId() : std::string(request.request_id);

@@ -11,6 +11,7 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "model/processors/processor_params.h"
 #include "model/token.h"
 
 namespace cascade::server {
@@ -37,8 +38,37 @@ struct TextRequest {
     std::optional<std::uint32_t> top_k;
     std::optional<float> top_p;
     std::optional<float> min_p;
+    std::optional<float> typical_p;
+    float top_n_sigma = 0.0F;
     std::optional<std::uint64_t> seed;  // left out: a random one
+    std::uint32_t n = 1;                // choices
   } sampling;
+
+  struct Dry {
+    float multiplier = 0.0F;
+    std::optional<float> base;
+    std::optional<std::uint32_t> allowed_length;
+    std::uint32_t window = 0;
+    std::vector<absl::string_view> breakers;  // left out: model::DryParams'
+  };
+
+  struct Penalties {
+    std::optional<float> repetition;
+    float presence = 0.0F;
+    float frequency = 0.0F;
+    std::uint32_t window = 0;
+    std::optional<bool> count_prompt;
+    std::optional<std::uint32_t> no_repeat_ngram_size;
+    Dry dry;
+  } penalties;
+
+  struct TokenRules {
+    std::vector<model::TokenBias> bias;
+    std::span<const model::TokenId> allowed;
+    std::span<const model::TokenId> banned;
+    std::vector<absl::string_view> banned_words;
+    std::vector<std::span<const model::TokenId>> banned_sequences;
+  } token_rules;
 
   struct Stopping {
     std::optional<std::uint32_t> max_new_tokens;
@@ -47,6 +77,7 @@ struct TextRequest {
     std::span<const model::TokenId> stop_token_ids;
     bool include_stop = false;
     bool ignore_eos = false;
+    std::optional<model::LengthPenaltyParams> length_penalty;
     std::optional<absl::Duration> time_limit;  // from the arrival; above 0
   } stopping;
 

@@ -3,7 +3,6 @@
 #include "server/grpc/request/validation.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdint>
 #include <string>
 
@@ -11,6 +10,7 @@
 #include "server/grpc/call/correlation.h"
 #include "server/grpc/model_info.h"
 #include "server/grpc/request/limits.h"
+#include "server/grpc/request/logit_rules_validation.h"
 #include "server/grpc/request/text_request.h"
 #include "server/grpc/request/violations.h"
 
@@ -66,27 +66,28 @@ void CheckTruncation(const TextRequest& request, Violations& violations) {
   }
 }
 
-// The number in as many digits as tell it from its neighbors: 1.0000001 is not 1.
-std::string Shown(float value) {
-  char text[32];
-  const std::to_chars_result end = std::to_chars(text, text + sizeof(text), value);
-  return std::string(text, end.ptr);
-}
-
-void CheckSampling(const TextRequest::Sampling& sampling, Violations& violations) {
-  // Written so that NaN fails.
-  const auto check = [&violations](absl::string_view path, const std::optional<float>& value,
-                                   bool within, absl::string_view range) {
-    if (!value || within) return;
-    violations.Add(path, absl::StrCat("is ", Shown(*value), "; must be in ", range));
+void CheckSampling(const TextRequest::Sampling& sampling, const ModelInfo& info,
+                   Violations& violations) {
+  const auto check = [&violations](absl::string_view path, float value, bool within,
+                                   absl::string_view range) {
+    CheckRange(path, value, within, range, violations);
   };
   const float t = sampling.temperature.value_or(1.0F);
-  check("sampling.temperature", sampling.temperature, t >= 0.0F && t <= kMaxTemperature,
+  check("sampling.temperature", t, t >= 0.0F && t <= kMaxTemperature,
         absl::StrCat("[0, ", kMaxTemperature, "]"));
   const float top_p = sampling.top_p.value_or(1.0F);
-  check("sampling.top_p", sampling.top_p, top_p > 0.0F && top_p <= 1.0F, "(0, 1]");
+  check("sampling.top_p", top_p, top_p > 0.0F && top_p <= 1.0F, "(0, 1]");
   const float min_p = sampling.min_p.value_or(0.0F);
-  check("sampling.min_p", sampling.min_p, min_p >= 0.0F && min_p <= 1.0F, "[0, 1]");
+  check("sampling.min_p", min_p, min_p >= 0.0F && min_p <= 1.0F, "[0, 1]");
+  const float typical_p = sampling.typical_p.value_or(1.0F);
+  check("sampling.typical_p", typical_p, typical_p > 0.0F && typical_p <= 1.0F, "(0, 1]");
+  const float sigma = sampling.top_n_sigma;
+  check("sampling.top_n_sigma", sigma, sigma >= 0.0F && sigma <= kMaxSigma,
+        absl::StrCat("[0, ", kMaxSigma, "]"));
+  if (sampling.n == 0 || sampling.n > info.max_running) {
+    violations.Add("sampling.n", absl::StrCat("is ", sampling.n, "; must be from 1 to ",
+                                              info.max_running, ", this server's --max_running"));
+  }
 }
 
 void CheckStopStrings(const TextRequest::Stopping& stopping, const ModelInfo& info,
@@ -125,11 +126,14 @@ void CheckStopping(const TextRequest& request, const ModelInfo& info, Violations
   if (stopping.time_limit && *stopping.time_limit <= absl::ZeroDuration()) {
     violations.Add("stopping.time_limit", "must be above 0");
   }
-  if (stopping.stop_token_ids.size() > kMaxStopTokenIds) {
-    violations.Add("stopping.stop_token_ids",
-                   absl::StrCat("has ", stopping.stop_token_ids.size(), " ids; must have at most ",
-                                kMaxStopTokenIds));
+  if (stopping.length_penalty) {
+    const float factor = stopping.length_penalty->factor;
+    CheckRange("stopping.length_penalty.factor", factor,
+               factor >= 1.0F && factor <= kMaxLengthFactor,
+               absl::StrCat("[1, ", kMaxLengthFactor, "]"), violations);
   }
+  CheckCount("stopping.stop_token_ids", stopping.stop_token_ids.size(), kMaxStopTokenIds, "ids",
+             violations);
   CheckTokenIds("stopping.stop_token_ids", stopping.stop_token_ids, info, violations);
 }
 
@@ -166,7 +170,9 @@ void Validate(const TextRequest& request, const ModelInfo& info, Violations& vio
   CheckPrompt(request, info, violations);
   CheckPromptLength(request, info, violations);
   CheckTruncation(request, violations);
-  CheckSampling(request.sampling, violations);
+  CheckSampling(request.sampling, info, violations);
+  CheckPenalties(request.penalties, info, violations);
+  CheckTokenRules(request.token_rules, info, violations);
   CheckStopping(request, info, violations);
   CheckResponse(request.response, violations);
   CheckSchedule(request, info, violations);

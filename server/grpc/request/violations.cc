@@ -3,6 +3,7 @@
 #include "server/grpc/request/violations.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "absl/strings/str_cat.h"
 #include "model/json_document.h"
@@ -53,6 +54,21 @@ void CheckTokensOfText(absl::string_view path, std::span<const model::TokenId> i
                                     ", which the tokenizer knows and the model does not: its "
                                     "vocab_size is ",
                                     vocab_size));
+}
+
+void CheckRange(absl::string_view path, float value, bool within, absl::string_view range,
+                Violations& violations) {
+  if (within) return;
+  // In as many digits as tell it from its neighbors: 1.0000001 is not 1.
+  char text[32];
+  const std::to_chars_result end = std::to_chars(text, text + sizeof(text), value);
+  violations.Add(path, absl::StrCat("is ", std::string(text, end.ptr), "; must be in ", range));
+}
+
+void CheckCount(absl::string_view path, std::size_t count, std::size_t most,
+                absl::string_view elements, Violations& violations) {
+  if (count <= most) return;
+  violations.Add(path, absl::StrCat("has ", count, " ", elements, "; must have at most ", most));
 }
 
 void CheckTextSize(absl::string_view text, Violations& violations) {

@@ -52,6 +52,15 @@ void CheckTokenIds(absl::string_view path, std::span<const model::TokenId> ids,
 void CheckTokensOfText(absl::string_view path, std::span<const model::TokenId> ids,
                        const ModelInfo& info, Violations& violations);
 
+// A number, unless it is `within` its range: "is 2; must be in [0, 1]". For NaN, write `within` so
+// that it fails.
+void CheckRange(absl::string_view path, float value, bool within, absl::string_view range,
+                Violations& violations);
+
+// A list may have `most` elements: "has 70 words; must have at most 64".
+void CheckCount(absl::string_view path, std::size_t count, std::size_t most,
+                absl::string_view elements, Violations& violations);
+
 // A text, of a prompt or to tokenize, may have kMaxTextBytes.
 void CheckTextSize(absl::string_view text, Violations& violations);
 

@@ -49,6 +49,10 @@ void FillLimits(const ModelInfo& info, v1::GetModelResponse::Limits& limits) {
   limits.set_min_priority(kMinPriority);
   limits.set_max_priority(info.max_priority);
   limits.set_max_cache_salt_bytes(ToUint32(kMaxCacheSaltBytes));
+  limits.set_max_token_rules(ToUint32(kMaxTokenRules));
+  limits.set_max_banned_words(ToUint32(kMaxBannedWords));
+  limits.set_max_banned_sequence_tokens(ToUint32(kMaxBannedSequenceTokens));
+  limits.set_max_dry_breakers(ToUint32(kMaxDryBreakers));
 }
 
 void FillDefaults(const model::GenerationConfig& config, v1::GetModelResponse::Defaults& defaults) {
@@ -57,6 +61,9 @@ void FillDefaults(const model::GenerationConfig& config, v1::GetModelResponse::D
   sampling.set_top_k(config.top_k);
   sampling.set_top_p(config.top_p);
   sampling.set_min_p(config.min_p);
+  sampling.set_typical_p(config.typical_p);
+  defaults.mutable_penalties()->set_repetition(config.repetition_penalty);
+  defaults.mutable_penalties()->set_no_repeat_ngram_size(config.no_repeat_ngram_size);
   defaults.set_max_new_tokens(ToUint32(*config.max_new_tokens));
   defaults.mutable_eos_token_ids()->Assign(config.eos_token_ids.begin(),
                                            config.eos_token_ids.end());

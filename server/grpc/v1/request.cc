@@ -2,6 +2,7 @@
 
 #include "server/grpc/v1/request.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -41,8 +42,48 @@ TextRequest::Sampling ToSampling(const v1::SamplingParams& message) {
   if (message.has_top_k()) sampling.top_k = message.top_k();
   if (message.has_top_p()) sampling.top_p = message.top_p();
   if (message.has_min_p()) sampling.min_p = message.min_p();
+  if (message.has_typical_p()) sampling.typical_p = message.typical_p();
+  sampling.top_n_sigma = message.top_n_sigma();
   if (message.has_seed()) sampling.seed = message.seed();
+  sampling.n = std::max(message.n(), 1U);
   return sampling;
+}
+
+TextRequest::Dry ToDry(const v1::Penalties::Dry& message) {
+  TextRequest::Dry dry;
+  dry.multiplier = message.multiplier();
+  if (message.has_base()) dry.base = message.base();
+  if (message.has_allowed_length()) dry.allowed_length = message.allowed_length();
+  dry.window = message.window();
+  dry.breakers.assign(message.breakers().begin(), message.breakers().end());
+  return dry;
+}
+
+TextRequest::Penalties ToPenalties(const v1::Penalties& message) {
+  TextRequest::Penalties penalties;
+  if (message.has_repetition()) penalties.repetition = message.repetition();
+  penalties.presence = message.presence();
+  penalties.frequency = message.frequency();
+  penalties.window = message.window();
+  if (message.has_count_prompt()) penalties.count_prompt = message.count_prompt();
+  if (message.has_no_repeat_ngram_size()) {
+    penalties.no_repeat_ngram_size = message.no_repeat_ngram_size();
+  }
+  penalties.dry = ToDry(message.dry());
+  return penalties;
+}
+
+TextRequest::TokenRules ToTokenRules(const v1::TokenRules& message) {
+  TextRequest::TokenRules rules;
+  for (const auto& [token, bias] : message.bias()) rules.bias.push_back({token, bias});
+  std::ranges::sort(rules.bias, {}, &model::TokenBias::token);  // a map has no order
+  rules.allowed = ToSpan(message.allowed());
+  rules.banned = ToSpan(message.banned());
+  rules.banned_words.assign(message.banned_words().begin(), message.banned_words().end());
+  for (const v1::TokenIds& sequence : message.banned_sequences()) {
+    rules.banned_sequences.push_back(ToSpan(sequence.ids()));
+  }
+  return rules;
 }
 
 // google.protobuf.Duration's own rules, and more than nothing.
@@ -61,6 +102,10 @@ TextRequest::Stopping ToStopping(const v1::StoppingParams& message, Violations& 
   stopping.stop_token_ids = ToSpan(message.stop_token_ids());
   stopping.include_stop = message.include_stop();
   stopping.ignore_eos = message.ignore_eos();
+  if (message.has_length_penalty()) {
+    stopping.length_penalty = {.start = message.length_penalty().start(),
+                               .factor = message.length_penalty().factor()};
+  }
   if (!message.has_time_limit()) return stopping;
   if (IsPositiveDuration(message.time_limit())) {
     stopping.time_limit = ToDuration(message.time_limit());
@@ -89,6 +134,8 @@ TextRequest ToTextRequest(const v1::GenerateRequest& message, Violations& violat
   request.parse_special_tokens = message.parse_special_tokens();
   if (message.has_truncation()) request.truncation = ToTruncation(message.truncation(), violations);
   request.sampling = ToSampling(message.sampling());
+  request.penalties = ToPenalties(message.penalties());
+  request.token_rules = ToTokenRules(message.token_rules());
   request.stopping = ToStopping(message.stopping(), violations);
   request.response = {.logprobs = message.response().logprobs(),
                       .candidates = message.response().candidates(),
@@ -109,6 +156,14 @@ absl::Status Validate(const v1::GenerateRequest& message, const ModelInfo& info)
 absl::Status Validate(const v1::TokenizeRequest& message) {
   Violations violations;
   CheckTextSize(message.text(), violations);
+  return violations.ToStatus();
+}
+
+absl::Status Validate(const v1::AbortRequest& message) {
+  Violations violations;
+  if (message.request_ids().empty()) violations.Add("request_ids", "must have at least one id");
+  CheckCount("request_ids", static_cast<std::size_t>(message.request_ids_size()),
+             kMaxAbortedRequests, "ids", violations);
   return violations.ToStatus();
 }
 

@@ -27,6 +27,7 @@ TextRequest ToTextRequest(const v1::GenerateRequest& message, Violations& violat
 // INVALID_ARGUMENT with google.rpc.BadRequest.
 absl::Status Validate(const v1::GenerateRequest& message, const ModelInfo& info);
 absl::Status Validate(const v1::TokenizeRequest& message);
+absl::Status Validate(const v1::AbortRequest& message);
 
 // The text that comes back must be no longer than one that Tokenize takes.
 absl::Status Validate(const v1::DetokenizeRequest& message, const ModelInfo& info,

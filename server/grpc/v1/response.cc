@@ -52,7 +52,7 @@ void FillFinish(const Answer& answer, std::size_t choice, v1::Finish& out) {
   out.set_matched_stop(finish.matched_stop);
   if (finish.matched_token.has_value()) out.set_matched_token_id(*finish.matched_token);
   out.set_generated_tokens(ToUint32(answer.generated_tokens(choice)));
-  out.set_seed(answer.seed());
+  out.set_seed(answer.seed(choice));
 }
 
 void FillSummary(const Answer& answer, const ModelInfo& info, v1::Summary& summary) {

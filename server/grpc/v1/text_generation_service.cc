@@ -12,17 +12,20 @@
 #include "grpcpp/support/server_callback.h"
 #include "model/tokenizer/tokenizer.h"
 #include "model/tokenizer/utf8_stream.h"
+#include "server/engine/worker.h"
 #include "server/grpc/backend.h"
 #include "server/grpc/call/server_stream.h"
 #include "server/grpc/call/unary_call.h"
 #include "server/grpc/model_info.h"
 #include "server/grpc/request/admit.h"
+#include "server/grpc/request/caller_of.h"
 #include "server/grpc/request/method.h"
 #include "server/grpc/request/parse.h"
 #include "server/grpc/serving.h"
 #include "server/grpc/v1/model.h"
 #include "server/grpc/v1/request.h"
 #include "server/grpc/v1/response.h"
+#include "server/grpc/v1/status.h"
 
 namespace cascade::server {
 namespace {
@@ -92,10 +95,10 @@ Unary* BeginUnary(const Serving& serving, Context& context, const grpc::ByteBuff
                          new Unary(kMethod, response, context, serving.environment()));
 }
 
-absl::Status AnswerTokenize(const Backend& backend, const v1::TokenizeRequest& request,
+absl::Status AnswerTokenize(const Asking& asking, const v1::TokenizeRequest& request,
                             v1::TokenizeResponse& response) {
   if (absl::Status status = Validate(request); !status.ok()) return status;
-  const model::Tokenizer& tokenizer = backend.tokenizer;
+  const model::Tokenizer& tokenizer = asking.backend.tokenizer;
   const absl::StatusOr<std::vector<model::TokenId>> ids = tokenizer.Encode(
       request.text(), request.parse_special_tokens() ? model::SpecialTokens::kAsToken
                                                      : model::SpecialTokens::kAsText);
@@ -106,8 +109,9 @@ absl::Status AnswerTokenize(const Backend& backend, const v1::TokenizeRequest& r
   return absl::OkStatus();
 }
 
-absl::Status AnswerDetokenize(const Backend& backend, const v1::DetokenizeRequest& request,
+absl::Status AnswerDetokenize(const Asking& asking, const v1::DetokenizeRequest& request,
                               v1::DetokenizeResponse& response) {
+  const Backend& backend = asking.backend;
   if (absl::Status status = Validate(request, backend.info, backend.tokenizer); !status.ok()) {
     return status;
   }
@@ -123,9 +127,28 @@ absl::Status AnswerDetokenize(const Backend& backend, const v1::DetokenizeReques
   return absl::OkStatus();
 }
 
-absl::Status AnswerGetModel(const Backend& backend, const v1::GetModelRequest& /*request*/,
+absl::Status AnswerGetModel(const Asking& asking, const v1::GetModelRequest& /*request*/,
                             v1::GetModelResponse& response) {
-  response = ToProto(backend.info);
+  response = ToProto(asking.backend.info);
+  return absl::OkStatus();
+}
+
+absl::Status AnswerGetStatus(const Asking& asking, const v1::GetStatusRequest& /*request*/,
+                             v1::GetStatusResponse& response) {
+  const Worker& worker = asking.backend.worker;
+  response = ToProto(worker.stats(), worker.RetryAfter());
+  return absl::OkStatus();
+}
+
+absl::Status AnswerAbort(const Asking& asking, const v1::AbortRequest& request,
+                         v1::AbortResponse& response) {
+  if (absl::Status status = Validate(request); !status.ok()) return status;
+  const CallEnvironment& environment = asking.serving.environment();
+  const std::string owner = OwnerOf(asking.tenant, asking.context.peer());
+  for (const std::string& id : request.request_ids()) {
+    if (environment.generations.Cancel(owner, id) > 0) response.add_request_ids(id);
+  }
+  if (response.request_ids_size() > 0) environment.wake_worker();
   return absl::OkStatus();
 }
 
@@ -179,6 +202,8 @@ TextGenerationService::TextGenerationService(const Serving& serving) {
   MarkMethodCallback(MethodIndex("Detokenize"),
                      ShortHandler(serving, "Detokenize", AnswerDetokenize));
   MarkMethodCallback(MethodIndex("GetModel"), ShortHandler(serving, "GetModel", AnswerGetModel));
+  MarkMethodCallback(MethodIndex("GetStatus"), ShortHandler(serving, "GetStatus", AnswerGetStatus));
+  MarkMethodCallback(MethodIndex("Abort"), ShortHandler(serving, "Abort", AnswerAbort));
 }
 
 }  // namespace cascade::server

@@ -221,7 +221,7 @@ def served_generation():
         "sampling": ({"do_sample": True, "temperature": 0.8}, CONFIG, {}, []),
         "unfollowed_keys": ({"eos_token_id": 63, "repetition_penalty": 1.2, "num_beams": 4,
                              "no_repeat_ngram_size": 0, "max_length": 50}, CONFIG, {},
-                            ["repetition_penalty", "num_beams", "max_length"]),
+                            ["num_beams", "max_length"]),
         "eos_beyond_vocabulary": ({"eos_token_id": 50256}, CONFIG, {}, ["eos_token_id 50256"]),
         "eos_list": ({"eos_token_id": [fifth, 63]}, CONFIG, {"eos": [fifth, 63]}, []),
         "old_config": (None, CONFIG | {"do_sample": True, "temperature": 0.7, "top_k": 7,

@@ -321,12 +321,12 @@ TEST_F(DecodingTest, LogProbsAreThoseOfTheRawLogits) {
   EXPECT_EQ(expected.candidates[0].token, TokenId{'e'}) << "though it was excluded";
 }
 
-TEST_F(DecodingTest, DrawsWithSeedChoiceAndThePositionAfterThePrompt) {
+TEST_F(DecodingTest, DrawsWithTheSeedOfItsChoiceAndThePositionAfterThePrompt) {
   GenerationParams params;
   params.sampling.seed = 5;
   const std::vector<float> even(kVocabSize, 0.0F);
   Decoding decoding(params, 3, kPrompt, kContext, tokenizer_);
-  Sampler sampler(params.sampling, 3);
+  Sampler sampler({.seed = 8});
   for (std::size_t t = 0; t < 20; ++t) {
     std::vector<float> copy = even;
     EXPECT_EQ(decoding.Next(even)->token->id, sampler.Sample(copy, kPrompt.size() + t));

@@ -75,8 +75,10 @@ std::vector<SinkRecord> RunAlone(const Template& asked, const TinyEngineOptions&
   model::Generator generator(*model, tokenizer, cache);
   std::vector<SinkRecord> records(kChoiceNumbers);
   for (std::uint32_t choice = 0; choice < kChoiceNumbers; ++choice) {
-    model::Generation made = *generator.Generate(
-        asked.prompt, asked.params, [](const model::DecodingStep&) {}, choice);
+    model::GenerationParams params = asked.params;
+    params.sampling.seed += choice;
+    model::Generation made =
+        *generator.Generate(asked.prompt, params, [](const model::DecodingStep&) {});
     SinkRecord& record = records[choice];
     record.tokens = std::move(made.tokens);
     record.text = std::move(made.text);
@@ -84,6 +86,24 @@ std::vector<SinkRecord> RunAlone(const Template& asked, const TinyEngineOptions&
     record.end = absl::OkStatus();
   }
   return records;
+}
+
+// Penalties and token rules, which never leave less than half of the tokens.
+void AddProcessors(std::mt19937& rng, model::GenerationParams& params) {
+  const auto token = [&rng] { return static_cast<model::TokenId>(rng() % 200); };
+  model::PenaltyParams& penalties = params.penalties;
+  if (rng() % 2 == 0) penalties.repetition = 1.3F;
+  if (rng() % 2 == 0) penalties.presence = 0.7F;
+  if (rng() % 2 == 0) penalties.frequency = 0.4F;
+  if (rng() % 2 == 0) penalties.window = 1 + rng() % 40;
+  if (rng() % 2 == 0) penalties.no_repeat_ngram_size = 2 + rng() % 3;
+  if (rng() % 2 == 0) penalties.dry = {.multiplier = 0.8F, .allowed_length = 1 + rng() % 3};
+  if (rng() % 2 == 0) params.tokens.bias = {{token(), 4.0F}, {token(), -4.0F}};
+  if (rng() % 2 == 0) params.tokens.banned = {token(), token(), token()};
+  if (rng() % 2 == 0) params.tokens.banned_sequences = {{token()}, {token(), token()}};
+  if (rng() % 2 == 0) params.stopping.length_penalty = {.start = rng() % 5, .factor = 1.2F};
+  if (rng() % 2 == 0) params.sampling.typical_p = 0.8F;
+  if (rng() % 2 == 0) params.sampling.top_n_sigma = 1.5F;
 }
 
 model::GenerationParams AnyParams(std::mt19937& rng) {
@@ -97,6 +117,7 @@ model::GenerationParams AnyParams(std::mt19937& rng) {
   if (rng() % 4 == 0) params.stopping.stop = {"a", "th", "\n", "e "};
   if (rng() % 4 == 0) params.stopping.eos_token_ids = {static_cast<model::TokenId>(rng() % 200)};
   if (rng() % 2 == 0) params.output = {.logprobs = true, .candidates = rng() % 4};
+  if (rng() % 2 == 0) AddProcessors(rng, params);
   return params;
 }
 
@@ -241,7 +262,7 @@ class EverythingTest : public ::testing::Test {
     request.prompt = subject.made_of->prompt;
     request.params = subject.made_of->params;
     request.choices = subject.choices;
-    request.first_choice = static_cast<std::uint32_t>(subject.first_choice);
+    request.params.sampling.seed += subject.first_choice;
     request.priority = static_cast<int>(rng() % 3);
     request.use_prefix_cache = rng() % 6 > 0;
     request.cache_salt = rng() % 4 == 0 ? "salt" : "";

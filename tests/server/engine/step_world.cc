@@ -82,7 +82,7 @@ void StepWorld::Submit() {
   request.prompt = made_of.prompt;
   request.params = made_of.params;
   request.choices = choices;
-  request.first_choice = static_cast<std::uint32_t>(first_choice);
+  request.params.sampling.seed += first_choice;
   request.priority = priority;
   request.use_prefix_cache = rng_() % 8 > 0;
   request.speculate = rng_() % 8 > 0;

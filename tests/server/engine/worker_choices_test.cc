@@ -53,7 +53,7 @@ class WorkerChoicesTest : public ::testing::Test {
       RecordingSink sink;
       const auto worker = MakeTinyWorker(tokenizer_, {});
       GenerationRequest request = Sampled(prompt_tokens, 1, sink);
-      request.first_choice = static_cast<std::uint32_t>(choice);
+      request.params.sampling.seed += choice;
       worker->Submit(std::move(request));
       records.push_back(sink.Await());
     }

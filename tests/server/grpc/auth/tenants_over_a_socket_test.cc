@@ -107,6 +107,27 @@ TEST_F(TenantsTest, EverythingButHealthIsClosedToWhoIsNotKnown) {
   EXPECT_TRUE(served_.health().Check(&health, {}, &response).ok());
 }
 
+TEST_F(TenantsTest, NobodyAbortsAnothersRequest) {
+  v1::GenerateRequest request = Request(kEndless);
+  request.set_request_id("mine");
+  grpc::ClientContext context;
+  Show("token-a", context);
+  const auto reader = served_.stub().GenerateStream(&context, request);
+  v1::GenerateEvent event;
+  while (!event.has_delta() && reader->Read(&event)) {
+  }
+  for (const std::string token : {"token-b", "token-a"}) {
+    grpc::ClientContext abort_context;
+    Show(token, abort_context);
+    v1::AbortRequest abort;
+    abort.add_request_ids("mine");
+    v1::AbortResponse aborted;
+    EXPECT_TRUE(served_.stub().Abort(&abort_context, abort, &aborted).ok());
+    EXPECT_EQ(aborted.request_ids_size(), token == "token-a" ? 1 : 0);
+  }
+  EXPECT_EQ(testing::ReadAll(*reader).status.error_code(), grpc::StatusCode::CANCELLED);
+}
+
 TEST_F(TenantsTest, ACallerHasNoMoreRequestsThanItMay) {
   grpc::ClientContext context;
   Show("token-a", context);

@@ -29,7 +29,8 @@ TEST(AnswerTest, HasTheFactsOfItsRequest) {
   EXPECT_EQ(answer.request_id(), "id");
   EXPECT_EQ(answer.prompt_tokens(), 3U);
   EXPECT_EQ(answer.truncated_tokens(), 4U);
-  EXPECT_EQ(answer.seed(), 99U);
+  EXPECT_EQ(answer.seed(0), 99U);
+  EXPECT_EQ(answer.seed(2), 101U);
   EXPECT_EQ(answer.choices(), 1U);
   EXPECT_FALSE(answer.started());
   EXPECT_FALSE(answer.outcome().has_value());

@@ -90,7 +90,7 @@ TEST_F(DuplexStreamTest, GenerationsComeAndGoAndTheCallEndsWithTheLastOfThem) {
   EndWrite(call);
   EXPECT_EQ(wire->NextMessage(), "a.");
   EndWrite(call);
-  EXPECT_EQ(index_.Cancel("a"), 0U) << "what is over is gone, though the call goes on";
+  EXPECT_EQ(index_.Cancel("", "a"), 0U) << "what is over is gone, though the call goes on";
   Request(call, 'c');
   EndRequests(call);
   generation('c').OnFinished({});

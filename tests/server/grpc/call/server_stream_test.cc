@@ -96,7 +96,7 @@ TEST_F(ServerStreamTest, ARequestIdCancelsItsOwnGenerationOnly) {
   Generation& a = Add(call, 'a');
   Generation& b = Add(call, 'b');
   call.Accept();
-  EXPECT_EQ(index_.Cancel("b"), 1U);
+  EXPECT_EQ(index_.Cancel("", "b"), 1U);
   EXPECT_FALSE(a.IsCancelled());
   EXPECT_TRUE(b.IsCancelled());
   const std::shared_ptr<Wire> wire = call.wire();
@@ -104,7 +104,7 @@ TEST_F(ServerStreamTest, ARequestIdCancelsItsOwnGenerationOnly) {
   b.OnFailed(absl::CancelledError("cancelled"));
   wire->AwaitStatus();
   call.OnDone();
-  EXPECT_EQ(index_.Cancel("b"), 0U);
+  EXPECT_EQ(index_.Cancel("", "b"), 0U);
 }
 
 TEST_F(ServerStreamTest, OnlyTheGenerationThatIsTooFarBehindIsStalled) {

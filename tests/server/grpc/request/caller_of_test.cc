@@ -2,14 +2,17 @@
 
 #include "server/grpc/request/caller_of.h"
 
+#include "absl/time/clock.h"
 #include "gtest/gtest.h"
+#include "server/grpc/auth/tenant.h"
 
 namespace cascade::server {
 namespace {
 
 TEST(CallerOfTest, TheConnectionDoesNotMatter) {
   EXPECT_EQ(CallerName("ipv4:192.0.2.1:5000"), "192.0.2.1");
-  EXPECT_EQ(CallerOf("ipv4:192.0.2.1:5000"), CallerOf("ipv4:192.0.2.1:5001"));
+  EXPECT_EQ(CallerName("ipv4:192.0.2.1:5001"), "192.0.2.1");
+  EXPECT_EQ(OwnerOf(nullptr, "ipv4:192.0.2.1:5000"), "192.0.2.1");
   EXPECT_EQ(CallerName("ipv6:[::1]:5000"), "::1");
   EXPECT_EQ(CallerName("ipv6:%5B::1%5D:5000"), "::1");
 }
@@ -27,6 +30,11 @@ TEST(CallerOfTest, AnIpv6NetworkIsOneCaller) {
 TEST(CallerOfTest, TheUnixSocketsClientsAreOneCaller) {
   EXPECT_EQ(CallerName("unix:/run/cascade.sock"), "unix");
   EXPECT_EQ(CallerName("unix:"), "unix");
+}
+
+TEST(CallerOfTest, WhoHasATokenOwnsByItsName) {
+  const Tenant tenant({.name = "alice"}, absl::Now());
+  EXPECT_EQ(OwnerOf(&tenant, "ipv4:192.0.2.1:5000"), "alice");
 }
 
 TEST(CallerOfTest, WhatIsNoAddressIsACallerToo) {

@@ -47,6 +47,9 @@ void AddSampling(Dice& dice, RandomRequest& r) {
   if (dice.OneIn(2)) sampling.set_top_k(dice.Pick<std::uint32_t>({0, 1, 40, 5000, 0xFFFFFFFF}));
   if (dice.OneIn(2)) sampling.set_top_p(dice.Pick<float>({1e-30F, 0.5F, 1.0F}));
   if (dice.OneIn(2)) sampling.set_min_p(dice.Pick<float>({0.0F, 0.5F, 1.0F}));
+  if (dice.OneIn(3)) sampling.set_typical_p(dice.Pick<float>({1e-30F, 0.5F, 1.0F}));
+  if (dice.OneIn(3)) sampling.set_top_n_sigma(dice.Pick<float>({0.0F, 1e-30F, 1.0F, 100.0F}));
+  if (dice.OneIn(3)) sampling.set_n(dice.Below(4));
   if (dice.OneIn(2)) sampling.set_seed(dice.Below(1000));
   if (dice.OneIn(25)) {
     sampling.set_temperature(dice.Pick<float>({-1.0F, 101.0F, kNan}));
@@ -60,6 +63,48 @@ void AddSampling(Dice& dice, RandomRequest& r) {
     sampling.set_min_p(dice.Pick<float>({-0.1F, 1.5F, kNan}));
     r.wrong.insert("sampling.min_p");
   }
+}
+
+// At most one thing is wrong.
+void AddPenalties(Dice& dice, RandomRequest& r) {
+  v1::Penalties& penalties = *r.request.mutable_penalties();
+  if (dice.OneIn(2)) penalties.set_repetition(dice.Pick<float>({0.01F, 0.9F, 1.3F, 100.0F}));
+  if (dice.OneIn(2)) penalties.set_presence(dice.Pick<float>({-2.0F, 0.5F, 2.0F}));
+  if (dice.OneIn(2)) penalties.set_frequency(dice.Pick<float>({-2.0F, 0.5F, 2.0F}));
+  if (dice.OneIn(2)) penalties.set_window(dice.Pick<std::uint32_t>({1, 5, 0xFFFFFFFF}));
+  if (dice.OneIn(2)) penalties.set_count_prompt(dice.OneIn(2));
+  if (dice.OneIn(2)) penalties.set_no_repeat_ngram_size(dice.Pick<std::uint32_t>({0, 2, 5000}));
+  if (dice.OneIn(2)) {
+    penalties.mutable_dry()->set_multiplier(dice.Pick<float>({0.8F, 100.0F}));
+    if (dice.OneIn(2)) penalties.mutable_dry()->set_base(dice.Pick<float>({1.0F, 100.0F}));
+    if (dice.OneIn(2)) penalties.mutable_dry()->set_allowed_length(1);
+    if (dice.OneIn(2)) penalties.mutable_dry()->set_window(7);
+    if (dice.OneIn(2)) penalties.mutable_dry()->add_breakers(dice.Text(1));
+  }
+  if (!dice.OneIn(25)) return;
+  penalties.set_frequency(2.5F);
+  r.wrong.insert("penalties.frequency");
+}
+
+void AddTokenRules(Dice& dice, std::uint32_t vocabulary, RandomRequest& r) {
+  v1::TokenRules& rules = *r.request.mutable_token_rules();
+  for (std::uint32_t i = dice.Below(3); i > 0; --i) {
+    (*rules.mutable_bias())[dice.Below(vocabulary)] = dice.Pick<float>({-100.0F, -1.5F, 100.0F});
+  }
+  if (dice.OneIn(4)) {
+    for (int i = 0; i < 50; ++i) rules.add_allowed(dice.Below(vocabulary));
+  }
+  for (std::uint32_t i = dice.Below(4); i > 0; --i) rules.add_banned(dice.Below(vocabulary));
+  if (dice.OneIn(2)) rules.add_banned_words(dice.Text(2));
+  if (dice.OneIn(2)) rules.add_banned_sequences()->add_ids(dice.Below(vocabulary));
+  if (dice.OneIn(4)) {
+    v1::LengthPenalty& penalty = *r.request.mutable_stopping()->mutable_length_penalty();
+    penalty.set_start(dice.Below(5));
+    penalty.set_factor(dice.Pick<float>({1.0F, 1.1F, 10.0F}));
+  }
+  if (!dice.OneIn(25)) return;
+  rules.add_banned(vocabulary);
+  r.wrong.insert(absl::StrCat("token_rules.banned[", rules.banned_size() - 1, "]"));
 }
 
 void AddStopping(Dice& dice, std::uint32_t vocabulary, RandomRequest& r) {
@@ -130,6 +175,8 @@ RandomRequest MakeRandomRequest(Dice& dice, std::uint32_t context, std::uint32_t
   AddTruncation(dice, context, r);
   AddPrompt(dice, context, vocabulary, r);
   if (dice.OneIn(2)) AddSampling(dice, r);
+  if (dice.OneIn(2)) AddPenalties(dice, r);
+  if (dice.OneIn(2)) AddTokenRules(dice, vocabulary, r);
   AddStopping(dice, vocabulary, r);
   AddResponse(dice, r);
   AddSchedule(dice, r);

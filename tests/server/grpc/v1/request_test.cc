@@ -35,6 +35,7 @@ ModelInfo Info() {
   info.defaults.max_new_tokens = 128;
   info.cache_positions = 512;
   info.max_priority = 2;
+  info.max_running = 4;
   return info;
 }
 
@@ -50,10 +51,32 @@ v1::GenerateRequest Full() {
   sampling.set_top_k(0);
   sampling.set_top_p(1.0F);
   sampling.set_min_p(0.0F);
+  sampling.set_typical_p(1.0F);
+  sampling.set_top_n_sigma(0.0F);
   sampling.set_seed(0);
+  sampling.set_n(4);
+  v1::Penalties& penalties = *request.mutable_penalties();
+  penalties.set_repetition(100.0F);
+  penalties.set_presence(-2.0F);
+  penalties.set_frequency(2.0F);
+  penalties.set_window(std::numeric_limits<std::uint32_t>::max());
+  penalties.set_no_repeat_ngram_size(std::numeric_limits<std::uint32_t>::max());
+  penalties.mutable_dry()->set_multiplier(100.0F);
+  penalties.mutable_dry()->set_base(1.0F);
+  penalties.mutable_dry()->set_allowed_length(1);
+  for (int i = 0; i < 16; ++i) penalties.mutable_dry()->add_breakers(std::string(256, 'b'));
+  v1::TokenRules& rules = *request.mutable_token_rules();
+  (*rules.mutable_bias())[0] = -100.0F;
+  (*rules.mutable_bias())[4095] = 100.0F;
+  for (std::size_t i = 0; i < kMaxTokenRules; ++i) rules.add_allowed(4095);  // duplicates
+  rules.add_banned(4095);
+  for (int i = 0; i < 63; ++i) rules.add_banned_words(std::string(256, 'w'));
+  rules.add_banned_sequences();
+  for (int i = 0; i < 64; ++i) rules.mutable_banned_sequences(0)->add_ids(4095);
   v1::StoppingParams& stopping = *request.mutable_stopping();
   stopping.set_max_new_tokens(7);
   stopping.set_min_new_tokens(7);
+  stopping.mutable_length_penalty()->set_factor(10.0F);
   for (int i = 0; i < 16; ++i) stopping.add_stop(std::string(256, 's'));  // duplicates
   for (int i = 0; i < 64; ++i) stopping.add_stop_token_ids(4095);
   request.mutable_response()->set_logprobs(true);
@@ -175,6 +198,44 @@ std::vector<Case> WrongFields() {
       {"sampling.min_p", [](R& r) { r.mutable_sampling()->set_min_p(-0.1F); }},
       {"sampling.min_p", [](R& r) { r.mutable_sampling()->set_min_p(1.1F); }},
       {"sampling.min_p", [](R& r) { r.mutable_sampling()->set_min_p(kNan); }},
+      {"sampling.typical_p", [](R& r) { r.mutable_sampling()->set_typical_p(0.0F); }},
+      {"sampling.typical_p", [](R& r) { r.mutable_sampling()->set_typical_p(kNan); }},
+      {"sampling.top_n_sigma", [](R& r) { r.mutable_sampling()->set_top_n_sigma(-0.1F); }},
+      {"sampling.top_n_sigma", [](R& r) { r.mutable_sampling()->set_top_n_sigma(kInf); }},
+      {"sampling.n", [](R& r) { r.mutable_sampling()->set_n(5); }},
+      {"penalties.repetition", [](R& r) { r.mutable_penalties()->set_repetition(0.0F); }},
+      {"penalties.repetition", [](R& r) { r.mutable_penalties()->set_repetition(kNan); }},
+      {"penalties.presence", [](R& r) { r.mutable_penalties()->set_presence(2.1F); }},
+      {"penalties.frequency", [](R& r) { r.mutable_penalties()->set_frequency(kNan); }},
+      {"penalties.dry.multiplier",
+       [](R& r) { r.mutable_penalties()->mutable_dry()->set_multiplier(-1.0F); }},
+      {"penalties.dry.base", [](R& r) { r.mutable_penalties()->mutable_dry()->set_base(0.9F); }},
+      {"penalties.dry.allowed_length",
+       [](R& r) { r.mutable_penalties()->mutable_dry()->set_allowed_length(0); }},
+      {"penalties.dry.breakers",
+       [](R& r) { r.mutable_penalties()->mutable_dry()->add_breakers("one too many"); }},
+      {"penalties.dry.breakers[3]",
+       [](R& r) { r.mutable_penalties()->mutable_dry()->set_breakers(3, ""); }},
+      {"token_rules.bias[4096]",
+       [](R& r) { (*r.mutable_token_rules()->mutable_bias())[4096] = 1.0F; }},
+      {"token_rules.bias[7]", [](R& r) { (*r.mutable_token_rules()->mutable_bias())[7] = 100.1F; }},
+      {"token_rules.bias[7]", [](R& r) { (*r.mutable_token_rules()->mutable_bias())[7] = kNan; }},
+      {"token_rules.allowed", [](R& r) { r.mutable_token_rules()->add_allowed(1); }},
+      {"token_rules.allowed[2]", [](R& r) { r.mutable_token_rules()->set_allowed(2, 4096); }},
+      {"token_rules.banned[0]", [](R& r) { r.mutable_token_rules()->set_banned(0, 4096); }},
+      {"token_rules.banned_words", [](R& r) { r.mutable_token_rules()->add_banned_words("one"); }},
+      {"token_rules.banned_words[1]",
+       [](R& r) { r.mutable_token_rules()->set_banned_words(1, ""); }},
+      {"token_rules.banned_words[62]",
+       [](R& r) { r.mutable_token_rules()->set_banned_words(62, std::string(257, 'w')); }},
+      {"token_rules.banned_sequences[0]",
+       [](R& r) { r.mutable_token_rules()->mutable_banned_sequences(0)->clear_ids(); }},
+      {"token_rules.banned_sequences[0]",
+       [](R& r) { r.mutable_token_rules()->mutable_banned_sequences(0)->add_ids(1); }},
+      {"token_rules.banned_sequences[0].ids[1]",
+       [](R& r) { r.mutable_token_rules()->mutable_banned_sequences(0)->set_ids(1, 4096); }},
+      {"stopping.length_penalty.factor",
+       [](R& r) { r.mutable_stopping()->mutable_length_penalty()->set_factor(0.9F); }},
       {"stopping.max_new_tokens", [](R& r) { r.mutable_stopping()->set_max_new_tokens(0); }},
       {"stopping.min_new_tokens", [](R& r) { r.mutable_stopping()->set_min_new_tokens(8); }},
       {"stopping.stop", [](R& r) { r.mutable_stopping()->add_stop("one too many"); }},
@@ -219,6 +280,24 @@ TEST(ValidationTest, SaysWhatWouldBeRight) {
   request.mutable_sampling()->set_top_p(1.0F);
   request.mutable_sampling()->set_min_p(-1e-9F);
   EXPECT_EQ(Validate(request, Info()).message(), "sampling.min_p: is -1e-09; must be in [0, 1]");
+}
+
+TEST(ValidationTest, SaysHowManyChoicesThereMayBe) {
+  v1::GenerateRequest request = Full();
+  request.mutable_sampling()->set_n(5);
+  EXPECT_EQ(Validate(request, Info()).message(),
+            "sampling.n: is 5; must be from 1 to 4, this server's --max_running");
+}
+
+TEST(ValidationTest, TextsOfTokensNeedATokenizer) {
+  ModelInfo info = Info();
+  info.has_tokenizer = false;
+  v1::GenerateRequest request;
+  request.mutable_token_ids()->add_ids(1);
+  request.mutable_penalties()->mutable_dry()->add_breakers(".");
+  request.mutable_token_rules()->add_banned_words("king");
+  EXPECT_THAT(BadFields(ToGrpcStatus(Validate(request, info))),
+              ElementsAre("penalties.dry.breakers", "token_rules.banned_words"));
 }
 
 TEST(ValidationTest, CountsWrongTokensBeyondTheFirstFew) {

@@ -1,37 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "model/generation/min_new_tokens.h"
+#include "model/processors/min_new_tokens.h"
 
-#include <limits>
 #include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "model/processors/exclude.h"
 
 namespace cascade::model {
 namespace {
 
 using ::testing::ElementsAre;
 
-constexpr float kExcluded = -std::numeric_limits<float>::infinity();
+// Two ends, and one that the vocabulary lacks.
+MinNewTokens Make(std::size_t min_new_tokens) { return {min_new_tokens, {1, 3, 4000000000}}; }
 
-StoppingParams Stopping(std::size_t min_new_tokens) {
-  StoppingParams stopping;
-  stopping.min_new_tokens = min_new_tokens;
-  stopping.eos_token_ids = {1, 4000000000};  // one that the vocabulary lacks
-  stopping.stop_token_ids = {3};
-  return stopping;
-}
-
-TEST(MinNewTokensTest, ExcludesEosAndStopTokensAndNoOthers) {
-  MinNewTokens processor(Stopping(1));
+TEST(MinNewTokensTest, ExcludesTheEndsAndNoOthers) {
+  MinNewTokens processor = Make(1);
   std::vector<float> logits = {5, 6, 7, 8};
   processor.Process(logits);
-  EXPECT_THAT(logits, ElementsAre(5, kExcluded, 7, kExcluded));
+  EXPECT_THAT(logits, ElementsAre(5, kExcludedLogit, 7, kExcludedLogit));
 }
 
 TEST(MinNewTokensTest, IsActiveUntilSoManyTokensWereAccepted) {
-  MinNewTokens processor(Stopping(2));
+  MinNewTokens processor = Make(2);
   EXPECT_TRUE(processor.active());
   processor.Accept(0);
   EXPECT_TRUE(processor.active());
@@ -40,7 +33,7 @@ TEST(MinNewTokensTest, IsActiveUntilSoManyTokensWereAccepted) {
 }
 
 TEST(MinNewTokensTest, SaysWhatItExcludes) {
-  EXPECT_EQ(MinNewTokens(Stopping(2)).Describe(),
+  EXPECT_EQ(Make(2).Describe(),
             "min_new_tokens is 2, which excludes every eos or stop token until then");
 }
 

@@ -5,21 +5,22 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "model/generation/generation_params.h"
 #include "model/sampling/logit_processor.h"
 #include "model/token.h"
 
 namespace cascade::model {
 
-// Excludes the eos and stop tokens until min_new_tokens tokens were accepted. Ids that are not in
-// the vocabulary are passed over.
+// Excludes some tokens, those that would end the generation, until `min_new_tokens` tokens were
+// accepted.
 //
 // Reference: Hugging Face MinNewTokensLengthLogitsProcessor.
 class MinNewTokens final : public LogitProcessor {
  public:
-  explicit MinNewTokens(const StoppingParams& stopping);
+  MinNewTokens(std::size_t min_new_tokens, std::vector<TokenId> ends)
+      : min_new_tokens_(min_new_tokens), ends_(std::move(ends)) {}
 
   bool active() const override { return accepted_ < min_new_tokens_; }
   void Process(std::span<float> logits) override;
@@ -28,7 +29,7 @@ class MinNewTokens final : public LogitProcessor {
 
  private:
   std::size_t min_new_tokens_;
-  std::vector<TokenId> excluded_;
+  std::vector<TokenId> ends_;
   std::size_t accepted_ = 0;
 };
 

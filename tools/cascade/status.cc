@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_format.h"
+#include "tools/cascade/commands.h"
+#include "tools/cascade/event_printer.h"
+#include "tools/cascade/text.h"
+
+namespace cascade::cli {
+namespace {
+
+constexpr absl::string_view kDetails = R"(
+Shows how busy the server is: requests, the KV cache, how fast it has been lately, and totals since
+it started.
+
+  cascade status
+  cascade status --json
+)";
+
+std::string Table(const v1::GetStatusResponse& status) {
+  std::string table;
+  AppendRow("running",
+            absl::StrFormat("%d answers, of which %d wait for their readers and %d for memory",
+                            status.running(), status.stalled(), status.preempted()),
+            table);
+  AppendRow("waiting",
+            absl::StrFormat("%d requests, whose prompts have %d tokens", status.waiting(),
+                            status.waiting_tokens()),
+            table);
+  AppendRow("KV cache",
+            absl::StrFormat("%.0f %% of %d tokens held, %.0f %% kept for prompts that begin alike",
+                            100 * status.kv_cache().used(), status.kv_cache().tokens(),
+                            100 * status.kv_cache().cached()),
+            table);
+  AppendRow(
+      "lately",
+      absl::StrFormat("%.0f tokens and %.2f requests a second of work",
+                      status.rates().tokens_per_second(), status.rates().requests_per_second()),
+      table);
+  AppendRow("in all",
+            absl::StrFormat("%d requests; %d prompt tokens, %d more from the cache; %d generated",
+                            status.totals().finished_requests(), status.totals().prompt_tokens(),
+                            status.totals().cached_tokens(), status.totals().generated_tokens()),
+            table);
+  return table;
+}
+
+class StatusCommand : public Command {
+ public:
+  Description description() const override {
+    return {"status", "", "Shows how busy the server is.", kDetails};
+  }
+
+  void AddFlags(Flags& /*flags*/) override {}
+
+  ExitCode Run(const std::vector<std::string>& arguments, const CallOptions& options,
+               Console& console) override {
+    if (!arguments.empty()) return UsageError("takes no arguments", console);
+    v1::GetStatusResponse response;
+    grpc::ClientContext context;
+    Connection connection(options);
+    connection.SetDeadline(context);
+    const grpc::Status status = connection.text_generation().GetStatus(&context, {}, &response);
+    if (!status.ok()) {
+      console.Complain(connection.Explain(status));
+      return ExitCode::kFailed;
+    }
+    console.Write(options.json ? JsonLine(response) : Table(response));
+    return ExitCode::kOk;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeStatusCommand() { return std::make_unique<StatusCommand>(); }
+
+}  // namespace cascade::cli
