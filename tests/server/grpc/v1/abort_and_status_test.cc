@@ -17,7 +17,6 @@ namespace {
 using ::cascade::testing::BadFields;
 using ::cascade::testing::kEndless;
 using ::cascade::testing::ModelFolder;
-using ::cascade::testing::ReadAll;
 using ::cascade::testing::Request;
 using ::cascade::testing::Served;
 using ::testing::ElementsAre;
@@ -30,24 +29,32 @@ v1::GenerateRequest Named(const std::string& id) {
   return request;
 }
 
+// A unary call, which no reader can stall, in a thread of its own.
+class UnaryCall {
+ public:
+  UnaryCall(v1::TextGeneration::Stub& stub, const v1::GenerateRequest& request)
+      : thread_(
+            [this, &stub, request] { status_ = stub.Generate(&context_, request, &response_); }) {}
+  ~UnaryCall() {
+    context_.TryCancel();
+    if (thread_.joinable()) thread_.join();
+  }
+
+  grpc::Status Wait() {
+    thread_.join();
+    return status_;
+  }
+
+ private:
+  grpc::ClientContext context_;
+  v1::GenerateResponse response_;
+  grpc::Status status_;
+  std::thread thread_;
+};
+
+// A server of which one request fills the only place.
 class AbortAndStatusTest : public ::testing::Test {
  protected:
-  std::unique_ptr<grpc::ClientReader<v1::GenerateEvent>> Start(const v1::GenerateRequest& request,
-                                                               grpc::ClientContext& context) {
-    return served_.stub().GenerateStream(&context, request);
-  }
-
-  // A stream that has begun to generate.
-  std::unique_ptr<grpc::ClientReader<v1::GenerateEvent>> StartRunning(
-      const v1::GenerateRequest& request, grpc::ClientContext& context) {
-    auto reader = Start(request, context);
-    v1::GenerateEvent event;
-    while (!event.has_delta() && reader->Read(&event)) {
-    }
-    EXPECT_TRUE(event.has_delta());
-    return reader;
-  }
-
   void WaitFor(const std::function<bool(const v1::GetStatusResponse&)>& condition) {
     while (!condition(Status())) std::this_thread::yield();
   }
@@ -77,37 +84,34 @@ class AbortAndStatusTest : public ::testing::Test {
 };
 
 TEST_F(AbortAndStatusTest, EndsARequestThatRunsAndLeavesTheOthers) {
-  grpc::ClientContext first_context;
-  const auto first = StartRunning(Named("first"), first_context);
-  grpc::ClientContext second_context;
-  const auto second = Start(Named("second"), second_context);
+  UnaryCall first(served_.stub(), Named("first"));
+  WaitFor([](const v1::GetStatusResponse& status) { return status.running() == 1; });
+  UnaryCall second(served_.stub(), Named("second"));
   WaitFor([](const v1::GetStatusResponse& status) { return status.waiting() == 1; });
   EXPECT_THAT(Aborted({"first", "nobody's"}), ElementsAre("first"));
-  const grpc::Status status = ReadAll(*first).status;
-  EXPECT_EQ(status.error_code(), grpc::StatusCode::CANCELLED);
-  EXPECT_THAT(status.error_message(), HasSubstr("was cancelled"));
-  v1::GenerateEvent event;
-  EXPECT_TRUE(second->Read(&event));  // it has the place now
-  second_context.TryCancel();
+  const grpc::Status end = first.Wait();
+  EXPECT_EQ(end.error_code(), grpc::StatusCode::CANCELLED);
+  EXPECT_THAT(end.error_message(), HasSubstr("was cancelled"));
+  // The other one has the place now.
+  WaitFor([](const v1::GetStatusResponse& status) {
+    return status.running() == 1 && status.waiting() == 0;
+  });
 }
 
 TEST_F(AbortAndStatusTest, EndsARequestThatWaits) {
-  grpc::ClientContext first_context;
-  const auto first = StartRunning(Named("first"), first_context);
-  grpc::ClientContext second_context;
-  const auto second = Start(Named("second"), second_context);
+  UnaryCall first(served_.stub(), Named("first"));
+  WaitFor([](const v1::GetStatusResponse& status) { return status.running() == 1; });
+  UnaryCall second(served_.stub(), Named("second"));
   WaitFor([](const v1::GetStatusResponse& status) { return status.waiting() == 1; });
   EXPECT_THAT(Aborted({"second"}), ElementsAre("second"));
-  EXPECT_EQ(ReadAll(*second).status.error_code(), grpc::StatusCode::CANCELLED);
-  first_context.TryCancel();
+  EXPECT_EQ(second.Wait().error_code(), grpc::StatusCode::CANCELLED);
 }
 
 TEST_F(AbortAndStatusTest, AnIdThatHasEndedIsNotThere) {
   v1::GenerateRequest request = Request(1);
   request.set_request_id("short");
   EXPECT_TRUE(testing::GenerateStream(served_.stub(), request).status.ok());
-  served_.DrainAll();
-  EXPECT_THAT(Aborted({"short"}), IsEmpty());
+  while (!Aborted({"short"}).empty()) std::this_thread::yield();  // until the call is gone, too
 }
 
 TEST_F(AbortAndStatusTest, RefusesNoIdsAndTooMany) {
@@ -127,8 +131,7 @@ TEST_F(AbortAndStatusTest, StatusTellsWhatRunsAndWhatRan) {
   EXPECT_EQ(before.totals().generated_tokens(), 0U);
 
   EXPECT_TRUE(testing::GenerateStream(served_.stub(), Request(5)).status.ok());
-  grpc::ClientContext context;
-  const auto reader = StartRunning(Request(kEndless), context);
+  UnaryCall call(served_.stub(), Request(kEndless));
   WaitFor(
       [](const v1::GetStatusResponse& status) { return status.totals().generated_tokens() > 5; });
   const v1::GetStatusResponse during = Status();
@@ -139,7 +142,6 @@ TEST_F(AbortAndStatusTest, StatusTellsWhatRunsAndWhatRan) {
   EXPECT_GT(during.totals().prompt_tokens(), 0U);
   EXPECT_GT(during.rates().tokens_per_second(), 0.0F);
   EXPECT_GT(during.retry_after().seconds() + during.retry_after().nanos(), 0);
-  context.TryCancel();
 }
 
 }  // namespace

@@ -153,12 +153,9 @@ TEST_F(TextGenerationTest, PenaltiesAndTokenRulesChangeTheText) {
   EXPECT_NE(text_after([](auto& r) { r.mutable_penalties()->set_no_repeat_ngram_size(1); }), plain);
   EXPECT_NE(text_after([](auto& r) { r.mutable_penalties()->mutable_dry()->set_multiplier(5.0F); }),
             plain);
-  const std::string without_spaces = text_after([](auto& r) {
-    r.mutable_token_rules()->add_banned_words("e");
-    r.mutable_token_rules()->add_banned_words("the");
-  });
-  EXPECT_NE(without_spaces, plain);
-  EXPECT_EQ(without_spaces.find(" the "), std::string::npos);
+  const std::string word = plain.substr(0, 1);
+  EXPECT_NE(text_after([&word](auto& r) { r.mutable_token_rules()->add_banned_words(word); })[0],
+            word[0]);
 }
 
 TEST_F(TextGenerationTest, RulesThatLeaveNoTokenAreTold) {
