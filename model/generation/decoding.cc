@@ -4,32 +4,18 @@
 
 #include <algorithm>
 #include <cassert>
-#include <cmath>
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
 #include "model/generation/logit_processors.h"
+#include "model/generation/token_log_probs.h"
 #include "model/sampling/argmax.h"
-#include "model/sampling/log_probs.h"
 
 namespace cascade::model {
 namespace {
 
 bool Contains(const std::vector<TokenId>& tokens, TokenId token) {
   return std::find(tokens.begin(), tokens.end(), token) != tokens.end();
-}
-
-bool IsFinite(float logit) { return std::isfinite(logit); }
-
-// INTERNAL, naming the first logit that is not finite, if there is one.
-absl::Status CheckFinite(std::span<const float> logits) {
-  const auto bad = std::find_if_not(logits.begin(), logits.end(), IsFinite);
-  if (bad == logits.end()) return absl::OkStatus();
-  return absl::InternalError(absl::StrCat(
-      "the model's logit of token ", bad - logits.begin(), " is ", *bad,
-      ", not a finite number: its weights are broken, or a value was beyond the range of float16 ",
-      "weights or of a float16 KV cache, which bf16 and f32 do not have"));
 }
 
 SamplingParams OfChoice(SamplingParams params, std::uint32_t choice) {
@@ -61,7 +47,7 @@ absl::StatusOr<DecodingStep> Decoding::Next(std::span<const float> logits) {
 
   GeneratedToken generated{.id = *token, .log_probs = {}};
   if (params_.output.logprobs) {
-    generated.log_probs = ComputeLogProbs(logits, *token, params_.output.candidates);
+    generated.log_probs = LogProbsOf(logits, *token, params_.output);
   }
   DecodingStep step{.token = std::move(generated), .text = {}, .finish = {}};
   step.finish = FinishByToken(*token);

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,7 +26,11 @@ struct StoppingParams {
 
 struct OutputParams {
   bool logprobs = false;
-  std::size_t candidates = 0;  // with logprobs: alternatives told for each token
+  std::size_t candidates = 0;  // with each log-probability: the most probable tokens
+  bool ranks = false;          // and the token's place among all
+  // The prompt's tokens too, from this index on: the log-probability of each after those before it.
+  // The first token has none.
+  std::optional<std::size_t> prompt_logprobs_from = {};
   bool special_tokens_in_text = false;
 };
 

@@ -22,12 +22,21 @@ LogProbs ComputeLogProbs(std::span<const float> logits, TokenId chosen,
   SelectBest(logits, num_candidates, best);
   std::sort(best.begin(), best.end(), Better);
 
-  LogProbs result{.chosen = log_prob(logits[chosen]), .candidates = {}};
+  LogProbs result{.chosen = log_prob(logits[chosen]), .rank = 0, .candidates = {}};
   result.candidates.reserve(best.size());
   for (const ScoredToken& token : best) {
     result.candidates.push_back({token.token, log_prob(token.score)});
   }
   return result;
+}
+
+std::size_t RankOf(std::span<const float> logits, TokenId token) {
+  assert(token < logits.size());
+  const float score = logits[token];
+  const auto better =
+      std::ranges::count_if(logits.first(token), [score](float s) { return s >= score; }) +
+      std::ranges::count_if(logits.subspan(token + 1), [score](float s) { return s > score; });
+  return 1 + static_cast<std::size_t>(better);
 }
 
 }  // namespace cascade::model

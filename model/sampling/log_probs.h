@@ -19,12 +19,17 @@ struct TokenLogProb {
 };
 
 struct LogProbs {
-  float chosen = 0.0F;                   // of the chosen token
+  float chosen = 0.0F;   // of the chosen token
+  std::size_t rank = 0;  // its place among all tokens, the best being 1; 0: not told
   std::vector<TokenLogProb> candidates;  // the most probable, best first; ties by lowest id
 };
 
 // log softmax(logits)[chosen], and the `num_candidates` most probable tokens; fewer where fewer
-// have a logit above -Inf. REQUIRES: chosen < logits.size(), no NaN or +Inf.
+// have a logit above -Inf. Without the rank. REQUIRES: chosen < logits.size(), no NaN or +Inf.
 LogProbs ComputeLogProbs(std::span<const float> logits, TokenId chosen, std::size_t num_candidates);
+
+// The place of `token` among all tokens, the best being 1; of equal ones the lowest id is better.
+// REQUIRES: token < logits.size(), no NaN.
+std::size_t RankOf(std::span<const float> logits, TokenId token);
 
 }  // namespace cascade::model

@@ -2,6 +2,7 @@
 
 #include "server/engine/block_placement.h"
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
@@ -19,6 +20,16 @@ std::size_t WithSpareBlocks(std::size_t positions, std::size_t blocks) {
   return (model::KvCache::BlocksFor(positions) + blocks) * kBlockPositions;
 }
 
+// The tokens, from the first on, whose keys and values may come from the prefix cache. Where tokens
+// of the prompt are scored, the positions before them have to be run. (Of the tokens that are
+// looked up, the last is never found: see BlockAllocator::TryAllocate.)
+std::span<const model::TokenId> MayBeCached(const GenerationRequest& request,
+                                            std::span<const model::TokenId> tokens) {
+  const std::optional<std::size_t>& from = request.params.output.prompt_logprobs_from;
+  if (!from || *from >= request.prompt.size()) return tokens;
+  return tokens.first(std::max<std::size_t>(*from, 1));
+}
+
 }  // namespace
 
 BlockPlacement::BlockPlacement(model::KvCache cache, const Options& options, const Groups& groups,
@@ -34,11 +45,12 @@ bool BlockPlacement::Shares(const GenerationRequest& request) const {
 std::optional<BlockPlacement::Shared> BlockPlacement::TryAllocateStart(
     const GenerationRequest& request) {
   const std::size_t prompt = request.prompt.size();
-  if (options_.kv_overcommit) return TryAllocateFromStalled(request, request.prompt, prompt);
+  const std::span<const model::TokenId> tokens = MayBeCached(request, request.prompt);
+  if (options_.kv_overcommit) return TryAllocateFromStalled(request, tokens, prompt);
   // What the forks will need is allocated now, as spare blocks of the first choice: a group that
   // has started can then always fork, and the allocation as a whole succeeds or changes nothing.
   const std::size_t spare = (request.choices - 1) * BlocksPerFork(request, options_.n_ctx);
-  return TryAllocateFromStalled(request, request.prompt,
+  return TryAllocateFromStalled(request, tokens,
                                 WithSpareBlocks(PositionsNeeded(request, options_.n_ctx), spare));
 }
 
@@ -126,8 +138,10 @@ bool BlockPlacement::TryPlaceAgain(Sequence& sequence) {
     // The first of its group again: runs the prompt, and keeps room for the others as at the start.
     spare = (group.CountUnfinished() - 1) * per_fork;
   }
+  const std::span<const model::TokenId> tokens =
+      group.ScoresPrompt() ? MayBeCached(request, sequence.tokens()) : sequence.tokens();
   std::optional<Shared> shared =
-      TryAllocateFromStalled(request, sequence.tokens(), WithSpareBlocks(needed, spare));
+      TryAllocateFromStalled(request, tokens, WithSpareBlocks(needed, spare));
   if (shared) sequence.Place(std::move(shared->table), shared->cached_tokens);
   return shared.has_value();
 }

@@ -18,7 +18,8 @@ ModelStep::ModelStep(std::unique_ptr<model::LanguageModel> model, Scheduler sche
 std::span<const PlannedChunk> ModelStep::Plan(std::span<Sequence* const> ready) {
   states_.clear();
   for (Sequence* const sequence : ready) {
-    SequenceState state{.pending = sequence->pending(), .draft = 0};
+    SequenceState state{
+        .pending = sequence->pending(), .draft = 0, .wanted = sequence->WantedLogits()};
     if (state.pending == 1 && speculate_ && sequence->request().speculate) {
       state.draft = sequence->Draft(sequence->speculation().length());
     }

@@ -5,11 +5,22 @@
 #include <algorithm>
 #include <utility>
 
+#include "model/generation/token_log_probs.h"
+
 namespace cascade::server {
+
+namespace {
+
+std::size_t FirstScored(const GenerationRequest& request) {
+  const std::size_t prompt = request.prompt.size();
+  return std::min(request.params.output.prompt_logprobs_from.value_or(prompt), prompt);
+}
+
+}  // namespace
 
 RequestGroup::RequestGroup(QueuedRequest queued, std::size_t n_ctx,
                            const model::Tokenizer& tokenizer)
-    : queued_(std::move(queued)) {
+    : queued_(std::move(queued)), next_scored_(FirstScored(request())) {
   choices_.reserve(request().choices);
   for (std::size_t i = 0; i < request().choices; ++i) {
     choices_.push_back(std::make_unique<Sequence>(*this, i, n_ctx, tokenizer));
@@ -60,6 +71,23 @@ std::size_t RequestGroup::MostTokensToCome() const {
     if (!choice->finished()) tokens += most - std::min(most, choice->generated_tokens());
   }
   return tokens;
+}
+
+absl::StatusOr<std::vector<model::GeneratedToken>> RequestGroup::ScorePrompt(
+    model::ConstMatF logits) {
+  const std::vector<model::TokenId>& prompt = request().prompt;
+  std::vector<model::GeneratedToken> scored;
+  scored.reserve(logits.rows() + 1);
+  if (next_scored_ == 0) scored.push_back({.id = prompt[next_scored_++], .log_probs = {}});
+  for (std::size_t row = 0; row < logits.rows(); ++row) {
+    const model::TokenId token = prompt[next_scored_];
+    if (absl::Status status = model::CheckFinite(logits.Row(row)); !status.ok()) return status;
+    scored.push_back(
+        {.id = token,
+         .log_probs = model::LogProbsOf(logits.Row(row), token, request().params.output)});
+    ++next_scored_;
+  }
+  return scored;
 }
 
 void RequestGroup::Release() {

@@ -7,7 +7,10 @@
 #include <optional>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "model/generation/decoding_step.h"
+#include "model/mat_view.h"
 #include "model/tokenizer/tokenizer.h"
 #include "server/engine/request_queue.h"
 #include "server/engine/sequence.h"
@@ -58,6 +61,20 @@ class RequestGroup {
   // The most tokens that its unfinished choices can still generate.
   std::size_t MostTokensToCome() const;
 
+  // ---- The prompt's own log-probabilities.
+
+  // Whether tokens of the prompt have yet to be scored; then next_scored() is the first of them.
+  bool ScoresPrompt() const { return next_scored_ < request().prompt.size(); }
+  std::size_t next_scored() const { return next_scored_; }
+
+  // Scores the prompt's next tokens from the logits of the positions before them, one row each, and
+  // returns them with their log-probabilities; the prompt's first token, which no logits score,
+  // comes with the first rows, or without any. INTERNAL as model::CheckFinite.
+  // REQUIRES: ScoresPrompt(); no more rows than there are tokens to be scored.
+  absl::StatusOr<std::vector<model::GeneratedToken>> ScorePrompt(model::ConstMatF logits);
+
+  // ---- The end.
+
   // Ends the group: gives back the blocks of all choices and the permit.
   void Release();
   bool released() const { return released_; }
@@ -82,6 +99,7 @@ class RequestGroup {
  private:
   QueuedRequest queued_;
   std::vector<std::unique_ptr<Sequence>> choices_;
+  std::size_t next_scored_;  // index into the prompt; its size if all are scored, or none is to be
   bool released_ = false;
   std::optional<absl::Time> seen_stalled_;  // the time of the last poll, if it found a stall
   absl::Duration stalled_for_;

@@ -200,9 +200,15 @@ void RunningBatch::TakeTokens(std::span<const PlannedChunk> plan, model::ConstMa
   }
 }
 
-// `logits`: the rows of chunk.logits, one for the last pending token and one for each of the draft.
+// `logits`: the rows of chunk.logits: those that score tokens of the prompt, then one for the last
+// pending token and one for each of the draft.
 void RunningBatch::TakeTokensOf(Sequence& sequence, const PlannedChunk& chunk,
                                 model::ConstMatF logits, absl::Time now) {
+  if (sequence.group().ScoresPrompt() && logits.rows() > 0) {
+    const std::size_t scored = ScorePrompt(sequence, chunk, logits);
+    if (sequence.group().released()) return;
+    logits = logits.Rows(scored, logits.rows() - scored);
+  }
   Advance(sequence, chunk.tokens);
   placement_.Publish(sequence);
   counts_.drafted_tokens += chunk.draft;
@@ -214,6 +220,27 @@ void RunningBatch::TakeTokensOf(Sequence& sequence, const PlannedChunk& chunk,
   if (had == 0 || gained == 0) return;
   counts_.token_intervals.Add(absl::ToDoubleSeconds(now - last) / static_cast<double>(gained),
                               gained);
+}
+
+// Has the rows before the prompt's last position score the tokens behind them. Returns how many
+// these rows are.
+std::size_t RunningBatch::ScorePrompt(Sequence& sequence, const PlannedChunk& chunk,
+                                      model::ConstMatF logits) {
+  RequestGroup& group = sequence.group();
+  const std::size_t last = sequence.request().prompt.size() - 1 - sequence.position();
+  const std::size_t count = std::min(logits.rows(), last - std::min(last, chunk.logits.first));
+  try {
+    absl::StatusOr<std::vector<model::GeneratedToken>> scored =
+        group.ScorePrompt(logits.Rows(0, count));
+    if (scored.ok()) {
+      group.request().sink->OnPrompt(*std::move(scored));
+    } else {
+      completions_.Fail(group, scored.status());
+    }
+  } catch (...) {
+    completions_.Fail(group, StatusOfException(kWhileRunning));
+  }
+  return count;
 }
 
 // The token of each row, as long as the draft turns out right.

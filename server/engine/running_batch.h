@@ -112,6 +112,7 @@ class RunningBatch {
   void TakeTokens(std::span<const PlannedChunk> plan, model::ConstMatF logits);
   void TakeTokensOf(Sequence& sequence, const PlannedChunk& chunk, model::ConstMatF logits,
                     absl::Time now);
+  std::size_t ScorePrompt(Sequence& sequence, const PlannedChunk& chunk, model::ConstMatF logits);
   void ChooseTokens(Sequence& sequence, const PlannedChunk& chunk, model::ConstMatF logits,
                     absl::Time now);
   bool TakeFirstTokens(Sequence& first, std::span<const float> logits, absl::Time now);

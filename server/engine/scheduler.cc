@@ -17,7 +17,8 @@ std::span<const PlannedChunk> Scheduler::Plan(std::span<const SequenceState> run
   assert(running.size() <= max_running_);
   plan_.clear();
   for (std::size_t i = 0; i < running.size(); ++i) {
-    assert(running[i].pending > 0);
+    assert(running[i].pending > 0 && running[i].wanted > 0);
+    assert(running[i].wanted <= running[i].pending);
     if (running[i].pending == 1) {
       plan_.push_back({.sequence = i, .tokens = 1, .draft = 0, .logits = {.first = 0, .count = 1}});
     }
@@ -34,12 +35,11 @@ std::span<const PlannedChunk> Scheduler::Plan(std::span<const SequenceState> run
   for (std::size_t i = 0; i < running.size() && budget > 0; ++i) {
     const std::size_t pending = running[i].pending;
     if (pending == 1) continue;
-    const std::size_t tokens = std::min(pending, budget);
-    const model::RowRange last{.first = tokens - 1, .count = 1};
-    plan_.push_back({.sequence = i,
-                     .tokens = tokens,
-                     .draft = 0,
-                     .logits = tokens == pending ? last : model::RowRange{}});
+    const std::size_t unwanted = pending - running[i].wanted;
+    const std::size_t tokens = std::min({pending, budget, unwanted + kScoredRows});
+    model::RowRange logits;
+    if (tokens > unwanted) logits = {.first = unwanted, .count = tokens - unwanted};
+    plan_.push_back({.sequence = i, .tokens = tokens, .draft = 0, .logits = logits});
     budget -= tokens;
   }
   return plan_;

@@ -14,6 +14,8 @@ namespace cascade::server {
 struct SequenceState {
   std::size_t pending = 0;  // tokens to run before the next one can be chosen; 1: it is decoding
   std::size_t draft = 0;    // tokens that it has drafted; only if it is decoding
+  std::size_t wanted = 1;   // of the pending ones, the last of them whose logits are wanted: one
+                            // gives the next token; of a prompt that is scored, more
 };
 
 // A sequence's part of a step: `tokens` of its own, then `draft` of its draft.
@@ -22,7 +24,8 @@ struct PlannedChunk {
   std::size_t tokens = 0;    // at least 1
   std::size_t draft = 0;     // only after the last of its pending tokens
   model::RowRange logits;  // rows of the chunk, the first being 0, whose logits are wanted: of its
-                           // last pending token and of its draft, each of which yields a token
+                           // last pending token and of its draft, each of which yields a token,
+                           // and of the prompt's tokens that are scored
 
   std::size_t rows() const { return tokens + draft; }
   friend bool operator==(const PlannedChunk&, const PlannedChunk&) = default;
@@ -40,7 +43,8 @@ class Scheduler {
 
   // The chunks of the next step for `running`, in order of their starts; valid until the next call.
   // Every sequence that is decoding gets its one row. The remaining rows go to prompts, first come
-  // first served, so only the last of them can get less than the rest of its prompt.
+  // first served, so only the last of them can get less than the rest of its prompt, and those that
+  // are scored.
   // Decode rows come first, and no sequence comes twice.
   //
   // Drafts get rows only where rows are nearly free: in a step of decode rows alone, and up to
@@ -53,6 +57,10 @@ class Scheduler {
   std::span<const PlannedChunk> Plan(std::span<const SequenceState> running);
 
   static constexpr std::size_t kDraftRows = 8;
+
+  // A prompt that is scored gets at most so many rows with logits in a step, which bounds their
+  // memory: 6.4 MB for 50,257 tokens. Rows enough to read the head's weights seldom.
+  static constexpr std::size_t kScoredRows = 32;
 
  private:
   void AddDrafts(std::span<const SequenceState> running);

@@ -34,6 +34,14 @@ void Sequence::ReleaseBlocks() {
   run_ = 0;
 }
 
+std::size_t Sequence::WantedLogits() const {
+  if (!group_.ScoresPrompt()) return 1;
+  // The token at position p is scored by the logits of position p - 1. A preempted sequence may
+  // have to run again what is scored already.
+  const std::size_t first = std::max<std::size_t>(group_.next_scored(), 1) - 1;
+  return tokens_.size() - std::max(first, run_);
+}
+
 std::size_t Sequence::Draft(std::size_t limit) {
   assert(pending() == 1);
   // Each drafted token must be one that may be generated and run: the last of all never runs.

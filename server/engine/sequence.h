@@ -64,6 +64,10 @@ class Sequence {
   // steps.
   std::size_t pending() const { return tokens_.size() - run_; }
 
+  // Of the pending tokens, the last ones whose logits are wanted: one, or more of a prompt that is
+  // to be scored.
+  std::size_t WantedLogits() const;
+
   // Drafts what may come after tokens(), at most `limit` tokens and what the blocks have room for;
   // returns how many. REQUIRES: pending() == 1.
   std::size_t Draft(std::size_t limit);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -21,7 +22,8 @@ struct Timings {
 // The worker calls it; a transport or a test implements it.
 //
 // Calls come from the worker's thread only (but Submit refuses a request on its caller's thread),
-// in this order: OnStarted once; OnStep for every token of every choice, the last one of each
+// in this order: OnStarted once; OnPrompt for the prompt's tokens, if their log-probabilities are
+// asked for; OnStep for every token of every choice, the last one of each
 // choice with `finish` set; OnFinished after all choices have finished. OnFailed may come at any
 // time instead, and ends the request with all its choices. If the request's time limit passes, an
 // OnStep without a token finishes each unfinished choice; of a request that was still queued, these
@@ -32,8 +34,8 @@ struct Timings {
 // last choice; a choice's own blocks, before the OnStep that finishes it.
 //
 // The worker holds no lock during a call. No call may block or call the worker: a slow client must
-// never stall the batch. OnStarted and OnStep may throw, which fails their own request; the others
-// must not.
+// never stall the batch. OnStarted, OnPrompt and OnStep may throw, which fails their own request;
+// the others must not.
 class TokenSink {
  public:
   virtual ~TokenSink() = default;
@@ -41,6 +43,11 @@ class TokenSink {
   // The request has its place in the batch. `cached_tokens` of its prompt were found in the prefix
   // cache.
   virtual void OnStarted(std::size_t cached_tokens) = 0;
+
+  // The next of the prompt's tokens, from prompt_logprobs_from on, with their log-probabilities;
+  // the prompt's first token has none. All of them come before the first OnStep with a token. Only
+  // for requests that ask for them.
+  virtual void OnPrompt(std::vector<model::GeneratedToken> /*tokens*/) {}
 
   // What choice `choice` generated next. 0 <= choice < GenerationRequest::choices. The steps of one
   // choice come in order; those of different choices mix.

@@ -67,8 +67,8 @@ class ConnectionsTest : public ::testing::Test {
 
 TEST_F(ConnectionsTest, BeyondTheLimitTheyAreClosedUntilAClientLeaves) {
   Served served(folder_.path(), [](Options& options) {
-    options.listen.max_connections = 3;
-    options.listen.max_connections_per_peer = 3;
+    options.listen.max_connections = 4;  // Served's own client has one
+    options.listen.max_connections_per_peer = 4;
   });
   const std::string& address = served.server().address();
   std::vector<RawConnection> connections;
@@ -87,8 +87,8 @@ TEST_F(ConnectionsTest, OnePeerDoesNotTakeThePlacesOfAnother) {
   const TempDir folder;
   Served served(folder_.path(), [&folder](Options& options) {
     options.listen.addresses.push_back("unix:" + folder.PathOf("socket"));
-    options.listen.max_connections = 2;
-    options.listen.max_connections_per_peer = 1;
+    options.listen.max_connections = 3;
+    options.listen.max_connections_per_peer = 2;  // Served's own client has one
   });
   const RawConnection first(served.server().addresses()[0]);
   EXPECT_TRUE(first.IsServed());
@@ -113,8 +113,8 @@ TEST_F(ConnectionsTest, ThoseThatNeverBeginAreClosedAndLeaveTheirPlace) {
   const TempDir folder;
   Served served(folder_.path(), [&folder](Options& options) {
     options.listen.addresses = {"127.0.0.1:0", "unix:" + folder.PathOf("socket")};
-    options.listen.max_connections = 4;
-    options.listen.max_connections_per_peer = 2;
+    options.listen.max_connections = 6;
+    options.listen.max_connections_per_peer = 3;  // Served's own client has one
     options.listen.handshake = absl::Milliseconds(50);
   });
   for (const std::string& address : served.server().addresses()) {

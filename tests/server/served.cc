@@ -36,6 +36,7 @@ server::Options TestOptions(const std::string& folder) {
 Served::Served(const std::string& folder, const std::function<void(server::Options&)>& adjust) {
   server::Options options = TestOptions(folder);
   adjust(options);
+  speaks_tls_ = options.tls.on();
   server::StartLogging(options.log);
   server_ = std::make_unique<server::Server>(std::move(options));
   MustBeOk(server_->Listen());
@@ -50,8 +51,12 @@ std::shared_ptr<grpc::Channel> Served::NewChannel() const {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
-  return grpc::CreateCustomChannel(server_->address(), grpc::InsecureChannelCredentials(),
-                                   arguments);
+  std::shared_ptr<grpc::Channel> channel =
+      grpc::CreateCustomChannel(server_->address(), grpc::InsecureChannelCredentials(), arguments);
+  // gRPC 1.51 looks at errno too late, and now and then takes a connection that is in progress for
+  // one that has failed. Calls would fail with it; who waits is connected by its next attempt.
+  if (!speaks_tls_) channel->WaitForConnected(gpr_inf_future(GPR_CLOCK_REALTIME));
+  return channel;
 }
 
 void Served::DrainAll() { MustBeOk(server_->Drain(absl::InfiniteFuture())); }

@@ -42,6 +42,7 @@ class Served {
   bool EverythingIsFree();
 
  private:
+  bool speaks_tls_ = false;
   std::unique_ptr<server::Server> server_;
   std::unique_ptr<v1::TextGeneration::Stub> stub_;
   std::unique_ptr<grpc::health::v1::Health::Stub> health_;

@@ -120,6 +120,19 @@ TEST_F(EventPrinterTest, FurtherChoicesFollowTheFirstEachBehindItsNumber) {
             "[max_new_tokens reached: 11 tokens, seed 42]\n[end of text: 11 tokens, seed 42]\n");
 }
 
+TEST_F(EventPrinterTest, ThePromptsLogProbabilitiesComeFirst) {
+  const auto printer = MakeTextPrinter("Once", 1, console_);
+  v1::GenerateEvent prompt = PromptEvent();
+  prompt.mutable_prompt()->add_logprobs()->set_token_id(5);
+  v1::TokenLogProbs& second = *prompt.mutable_prompt()->add_logprobs();
+  second.set_token_id(6);
+  second.set_logprob(-1.5F);
+  second.set_rank(3);
+  printer->Print(prompt);
+  printer->Print(DeltaEvent(" upon"));
+  EXPECT_EQ(out_.str(), "     5          -\n     6    -1.5000  #3\n upon");
+}
+
 TEST_F(EventPrinterTest, AFailedCallLeavesTheLineClosed) {
   const auto printer = MakeTextPrinter("Once", 1, console_);
   printer->Print(PromptEvent());

@@ -54,7 +54,7 @@ class TextPrinter : public EventPrinter {
       : prompt_(std::move(prompt)), choices_(choices), console_(console) {}
 
   void Print(const v1::GenerateEvent& event) override {
-    if (event.has_prompt()) PrintPrompt();
+    if (event.has_prompt()) PrintPrompt(event.prompt());
     if (event.has_delta()) PrintDelta(event.delta());
     if (event.has_finish()) ChoiceOf(event.finish().index()).finish = event.finish();
     if (event.has_summary()) PrintSummary(event.summary());
@@ -75,7 +75,8 @@ class TextPrinter : public EventPrinter {
   // A server may give more choices than were asked for, or number them as it likes.
   Choice& ChoiceOf(std::uint32_t index) { return by_index_[index]; }
 
-  void PrintPrompt() {
+  void PrintPrompt(const v1::PromptInfo& info) {
+    for (const v1::TokenLogProbs& token : info.logprobs()) PrintLogProbs(token);
     if (choices_ > 1) PrintNumber(0);
     line_is_open_ = true;
     if (console_.out_is_terminal) console_.out << Dimmed(Printable(prompt_)) << std::flush;
@@ -115,7 +116,10 @@ class TextPrinter : public EventPrinter {
   }
 
   void PrintLogProbs(const v1::TokenLogProbs& token) {
-    std::string line = absl::StrFormat("%6d  %9.4f", token.token_id(), token.logprob());
+    std::string line = absl::StrFormat("%6d  ", token.token_id());
+    absl::StrAppend(&line, token.has_logprob() ? absl::StrFormat("%9.4f", token.logprob())
+                                               : absl::StrFormat("%9s", "-"));
+    if (token.rank() > 0) absl::StrAppendFormat(&line, "  #%d", token.rank());
     for (const auto& candidate : token.candidates()) {
       absl::StrAppendFormat(&line, "  %s %.4f", Quoted(candidate.token()), candidate.logprob());
     }

@@ -64,7 +64,9 @@ class GenerateCommand : public Command {
     flags.Add("max_prompt_tokens", "N", "keep no more than the last N of its tokens",
               &max_prompt_tokens_);
     flags.Add("logprobs", "", "report the log-probability of each token", &logprobs_);
-    flags.Add("candidates", "N", "with --logprobs, and of the N most probable", &candidates_);
+    flags.Add("prompt_logprobs", "", "report those of the prompt's tokens, too", &prompt_logprobs_);
+    flags.Add("candidates", "N", "with one of these, and of the N most probable", &candidates_);
+    flags.Add("ranks", "", "with one of these, and each token's place among all", &ranks_);
     flags.Add("special_tokens_in_text", "", "show special tokens, such as <|endoftext|>",
               &special_tokens_in_text_);
     flags.Add("report_token_ids", "", "with --json, report the generated tokens' ids",
@@ -164,7 +166,9 @@ class GenerateCommand : public Command {
     request.mutable_response()->set_token_ids(report_token_ids_);
     request.mutable_response()->set_special_tokens_in_text(special_tokens_in_text_);
     request.mutable_response()->set_logprobs(logprobs_);
+    request.mutable_response()->set_prompt_logprobs(prompt_logprobs_);
     request.mutable_response()->set_candidates(candidates_);
+    request.mutable_response()->set_ranks(ranks_);
     return request;
   }
 
@@ -196,7 +200,9 @@ class GenerateCommand : public Command {
   bool truncate_ = false;
   std::optional<std::uint32_t> max_prompt_tokens_;
   bool logprobs_ = false;
+  bool prompt_logprobs_ = false;
   std::uint32_t candidates_ = 0;
+  bool ranks_ = false;
   bool special_tokens_in_text_ = false;
   bool report_token_ids_ = false;
   std::optional<absl::Duration> time_limit_;

@@ -2,6 +2,8 @@
 
 #include "server/grpc/call/answer.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace cascade::server {
@@ -10,6 +12,11 @@ namespace {
 std::size_t BytesOf(const model::GeneratedToken& token) {
   if (!token.log_probs) return 0;
   return sizeof(token) + token.log_probs->candidates.size() * sizeof(model::TokenLogProb);
+}
+
+std::size_t ScoredTokens(const GenerationRequest& request) {
+  const std::size_t prompt = request.prompt.size();
+  return prompt - std::min(request.params.output.prompt_logprobs_from.value_or(prompt), prompt);
 }
 
 }  // namespace
@@ -39,11 +46,16 @@ Answer::Answer(const GenerationRequest& request, std::size_t truncated_tokens, b
       truncated_tokens_(truncated_tokens),
       seed_(request.params.sampling.seed),
       keep_tokens_(keep_tokens),
+      scored_tokens_(ScoredTokens(request)),
       choices_(request.choices) {}
 
 void Answer::Start(std::size_t cached_tokens) {
   cached_tokens_ = cached_tokens;
   started_ = true;
+}
+
+void Answer::AddPrompt(std::vector<model::GeneratedToken> tokens) {
+  std::move(tokens.begin(), tokens.end(), std::back_inserter(prompt_));
 }
 
 void Answer::Add(std::size_t index, model::DecodingStep step) {
@@ -59,6 +71,7 @@ void Answer::Add(std::size_t index, model::DecodingStep step) {
     }
   }
   if (step.finish) choice.finish = std::move(step.finish);
+  has_finish_ |= choice.finish.has_value();
   for (Backlog* backlog : {&choice.backlog, &backlog_}) {
     backlog->tokens += added.tokens;
     backlog->bytes += added.bytes;

@@ -43,8 +43,10 @@ class Answer {
   // `keep_tokens` do deltas have the tokens and their log-probabilities beside the text.
   Answer(const GenerationRequest& request, std::size_t truncated_tokens, bool keep_tokens);
 
-  // The worker's calls, in its order. Add may throw std::bad_alloc; the others allocate nothing.
+  // The worker's calls, in its order. AddPrompt and Add may throw std::bad_alloc; the others
+  // allocate nothing.
   void Start(std::size_t cached_tokens);
+  void AddPrompt(std::vector<model::GeneratedToken> tokens);
   void Add(std::size_t choice, model::DecodingStep step);
   void Finish(const Timings& timings) noexcept;
   void Fail(absl::Status status) noexcept;
@@ -60,6 +62,11 @@ class Answer {
   // queue comes without Start.)
   bool started() const { return started_; }
   std::size_t cached_tokens() const { return cached_tokens_; }
+
+  // The prompt's tokens from prompt_logprobs_from on, if they are asked for. They are all there, or
+  // will not come any more, once this is true.
+  bool has_prompt() const { return prompt_.size() == scored_tokens_ || outcome_ || has_finish_; }
+  const std::vector<model::GeneratedToken>& prompt() const { return prompt_; }
 
   // Choices are numbered from 0. `finish` is unset until the choice's last step.
   std::size_t choices() const { return choices_.size(); }
@@ -97,7 +104,10 @@ class Answer {
   const std::size_t truncated_tokens_;
   const std::uint64_t seed_;
   const bool keep_tokens_;
+  const std::size_t scored_tokens_;  // of the prompt, that are asked for
+  std::vector<model::GeneratedToken> prompt_;
   bool started_ = false;
+  bool has_finish_ = false;  // of any choice
   std::size_t cached_tokens_ = 0;
   std::vector<Choice> choices_;
   Backlog backlog_;

@@ -30,6 +30,17 @@ void Generation::OnStarted(std::size_t cached_tokens) {
   if (must_post) call_.Post();
 }
 
+void Generation::OnPrompt(std::vector<model::GeneratedToken> tokens) {
+  bool must_post = false;
+  {
+    const MutexLock lock(mu_);
+    call_.AssertLocked();
+    answer_.AddPrompt(std::move(tokens));
+    must_post = call_.MustPost();
+  }
+  if (must_post) call_.Post();
+}
+
 void Generation::OnStep(std::size_t choice, model::DecodingStep step) {
   bool must_post = false;
   {

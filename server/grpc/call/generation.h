@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -39,6 +40,7 @@ class Generation final : public TokenSink {
              Admission::Permit open, const Backlog& max_unsent);
 
   void OnStarted(std::size_t cached_tokens) override ABSL_LOCKS_EXCLUDED(mu_);
+  void OnPrompt(std::vector<model::GeneratedToken> tokens) override ABSL_LOCKS_EXCLUDED(mu_);
   void OnStep(std::size_t choice, model::DecodingStep step) override ABSL_LOCKS_EXCLUDED(mu_);
   void OnFinished(const Timings& timings) override ABSL_LOCKS_EXCLUDED(mu_);
   void OnFailed(absl::Status status) override ABSL_LOCKS_EXCLUDED(mu_);

@@ -147,6 +147,8 @@ model::GenerationParams ToParams(const TextRequest& request, const ModelInfo& in
 
   params.output.logprobs = request.response.logprobs;
   params.output.candidates = request.response.candidates;
+  params.output.ranks = request.response.ranks;
+  params.output.prompt_logprobs_from = request.response.prompt_logprobs_from;
   params.output.special_tokens_in_text = request.response.special_tokens_in_text;
   return params;
 }
@@ -160,19 +162,31 @@ void SetSchedule(const TextRequest& request, absl::Time arrival, GenerationReque
   generation.speculate = request.speculation;
 }
 
+constexpr std::size_t kIdBytes = 8;
+
+// A token's log-probability and its candidates as a message, every token the vocabulary's longest.
+std::size_t LogProbBytes(const GenerationRequest& generation, const ModelInfo& info) {
+  constexpr std::size_t kLogProbBytes = 32;
+  return (1 + generation.params.output.candidates) *
+         (info.max_token_bytes + kIdBytes + kLogProbBytes);
+}
+
+// Of those of the prompt that are asked for.
+std::size_t PromptBytes(const GenerationRequest& generation, const ModelInfo& info) {
+  const std::size_t prompt = generation.prompt.size();
+  const std::size_t from =
+      std::min(generation.params.output.prompt_logprobs_from.value_or(prompt), prompt);
+  return (prompt - from) * LogProbBytes(generation, info);
+}
+
 // What the longest answer to `generation` would have as one message: every token the vocabulary's
 // longest, each with its id, and with its log-probabilities and candidates if they are asked for.
 std::size_t AnswerBytes(const GenerationRequest& generation, const ModelInfo& info) {
-  constexpr std::size_t kIdBytes = 8;
-  constexpr std::size_t kLogProbBytes = 32;
   const model::GenerationParams& params = generation.params;
   const std::size_t tokens = std::min<std::size_t>(
       params.stopping.max_new_tokens, info.MaxTotalTokens() - generation.prompt.size());
   std::size_t bytes_per_token = info.max_token_bytes + kIdBytes;
-  if (params.output.logprobs) {
-    bytes_per_token +=
-        (1 + params.output.candidates) * (info.max_token_bytes + kIdBytes + kLogProbBytes);
-  }
+  if (params.output.logprobs) bytes_per_token += LogProbBytes(generation, info);
   return generation.choices * tokens * bytes_per_token;
 }
 
@@ -249,6 +263,7 @@ absl::StatusOr<PreparedRequest> Prepare(const TextRequest& request, absl::Time d
   generation.deadline = deadline;
   SetSchedule(request, arrival, generation);
   prepared.answer_bytes = AnswerBytes(generation, info);
+  prepared.prompt_bytes = PromptBytes(generation, info);
   return prepared;
 }
 

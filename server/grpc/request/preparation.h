@@ -24,7 +24,8 @@ struct PreparedRequest {
   Admission::Permit open;        // a place among unread answers, for as long as the call is open
   TenantPermit tenant;           // and one among those of who calls
   std::size_t truncated_tokens = 0;
-  std::size_t answer_bytes = 0;  // that the whole answer may have, as one message
+  std::size_t answer_bytes = 0;  // that the whole answer may have, as one message, its prompt aside
+  std::size_t prompt_bytes = 0;  // that the prompt's own log-probabilities may have
 };
 
 // Tokenizes, truncates, fills in the defaults, and makes a seed and a request id if there is none.

@@ -84,6 +84,8 @@ struct TextRequest {
   struct Response {
     bool logprobs = false;
     std::uint32_t candidates = 0;
+    bool ranks = false;
+    std::optional<std::uint32_t> prompt_logprobs_from;
     bool special_tokens_in_text = false;
   } response;
 

@@ -142,9 +142,10 @@ void CheckResponse(const TextRequest::Response& response, Violations& violations
     violations.Add("response.candidates",
                    absl::StrCat("is ", response.candidates, "; must be at most ", kMaxCandidates));
   }
-  if (response.candidates > 0 && !response.logprobs) {
-    violations.Add("response.candidates", "needs response.logprobs");
-  }
+  if (response.logprobs || response.prompt_logprobs_from) return;
+  constexpr absl::string_view kNeeds = "needs response.logprobs or prompt_logprobs";
+  if (response.candidates > 0) violations.Add("response.candidates", kNeeds);
+  if (response.ranks) violations.Add("response.ranks", kNeeds);
 }
 
 void CheckSchedule(const TextRequest& request, const ModelInfo& info, Violations& violations) {

@@ -117,6 +117,20 @@ TextRequest::Stopping ToStopping(const v1::StoppingParams& message, Violations& 
   return stopping;
 }
 
+TextRequest::Response ToResponse(const v1::ResponseOptions& message, Violations& violations) {
+  TextRequest::Response response;
+  response.logprobs = message.logprobs();
+  response.candidates = message.candidates();
+  response.ranks = message.ranks();
+  if (message.prompt_logprobs()) {
+    response.prompt_logprobs_from = message.prompt_logprobs_from();
+  } else if (message.prompt_logprobs_from() > 0) {
+    violations.Add("response.prompt_logprobs_from", "needs response.prompt_logprobs");
+  }
+  response.special_tokens_in_text = message.special_tokens_in_text();
+  return response;
+}
+
 }  // namespace
 
 std::string V1FieldName(absl::string_view path) {
@@ -137,9 +151,7 @@ TextRequest ToTextRequest(const v1::GenerateRequest& message, Violations& violat
   request.penalties = ToPenalties(message.penalties());
   request.token_rules = ToTokenRules(message.token_rules());
   request.stopping = ToStopping(message.stopping(), violations);
-  request.response = {.logprobs = message.response().logprobs(),
-                      .candidates = message.response().candidates(),
-                      .special_tokens_in_text = message.response().special_tokens_in_text()};
+  request.response = ToResponse(message.response(), violations);
   request.cache = {.salt = message.cache().salt(), .bypass = message.cache().bypass()};
   request.priority = message.priority();
   request.speculation = !message.has_speculation() || message.speculation();

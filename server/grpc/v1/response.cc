@@ -37,11 +37,31 @@ std::uint32_t CachedTokens(const Answer& answer, const ModelInfo& info) {
   return info.report_cached_tokens ? ToUint32(answer.cached_tokens()) : 0;
 }
 
-void FillPrompt(const Answer& answer, const ModelInfo& info, v1::PromptInfo& prompt) {
+void FillLogProbs(const model::GeneratedToken& token, const model::Tokenizer& tokenizer,
+                  v1::TokenLogProbs& out) {
+  out.set_token_id(token.id);
+  if (!token.log_probs) return;  // the prompt's first
+  out.set_logprob(token.log_probs->chosen);
+  out.set_rank(ToUint32(token.log_probs->rank));
+  for (const model::TokenLogProb& candidate : token.log_probs->candidates) {
+    v1::TokenLogProbs::Candidate& entry = *out.add_candidates();
+    entry.set_token_id(candidate.token);
+    entry.set_logprob(candidate.log_prob);
+    if (candidate.token >= tokenizer.vocab_size()) continue;  // a padded embedding's
+    const absl::string_view bytes = tokenizer.Bytes(candidate.token);
+    entry.set_token(bytes.data(), bytes.size());
+  }
+}
+
+void FillPrompt(const Answer& answer, const model::Tokenizer& tokenizer, const ModelInfo& info,
+                v1::PromptInfo& prompt) {
   prompt.set_request_id(answer.request_id());
   prompt.set_prompt_tokens(ToUint32(answer.prompt_tokens()));
   prompt.set_truncated_tokens(ToUint32(answer.truncated_tokens()));
   prompt.set_cached_tokens(CachedTokens(answer, info));
+  for (const model::GeneratedToken& token : answer.prompt()) {
+    FillLogProbs(token, tokenizer, *prompt.add_logprobs());
+  }
 }
 
 // REQUIRES: the choice has finished.
@@ -66,20 +86,6 @@ void FillSummary(const Answer& answer, const ModelInfo& info, v1::Summary& summa
   summary.set_fingerprint(info.fingerprint);
 }
 
-void FillLogProbs(const model::GeneratedToken& token, const model::Tokenizer& tokenizer,
-                  v1::TokenLogProbs& out) {
-  out.set_token_id(token.id);
-  out.set_logprob(token.log_probs->chosen);
-  for (const model::TokenLogProb& candidate : token.log_probs->candidates) {
-    v1::TokenLogProbs::Candidate& entry = *out.add_candidates();
-    entry.set_token_id(candidate.token);
-    entry.set_logprob(candidate.log_prob);
-    if (candidate.token >= tokenizer.vocab_size()) continue;  // a padded embedding's
-    const absl::string_view bytes = tokenizer.Bytes(candidate.token);
-    entry.set_token(bytes.data(), bytes.size());
-  }
-}
-
 }  // namespace
 
 template <typename Message>
@@ -96,8 +102,8 @@ void V1Encoder::TakeDelta(Answer& answer, std::size_t choice, Message& message) 
 bool V1Encoder::Encode(Answer& answer, v1::GenerateEvent& event) {
   switch (next_) {
     case Next::kPrompt:
-      if (!answer.started()) return false;
-      FillPrompt(answer, *info_, *event.mutable_prompt());
+      if (!answer.started() || !answer.has_prompt()) return false;
+      FillPrompt(answer, *tokenizer_, *info_, *event.mutable_prompt());
       finished_.resize(answer.choices());
       next_ = Next::kChoices;
       return true;
@@ -134,7 +140,7 @@ bool V1Encoder::EncodeChoice(Answer& answer, v1::GenerateEvent& event) {
 }
 
 void V1Encoder::Append(Answer& answer, v1::GenerateResponse& response) {
-  FillPrompt(answer, *info_, *response.mutable_prompt());
+  FillPrompt(answer, *tokenizer_, *info_, *response.mutable_prompt());
   for (std::size_t choice = 0; choice < answer.choices(); ++choice) {
     v1::Choice& message = *response.add_choices();
     TakeDelta(answer, choice, message);

@@ -57,7 +57,9 @@ absl::Status Start(const Serving& serving, const MethodName& method, const Conte
   absl::StatusOr<PreparedRequest> prepared =
       Admit(serving, method, context, std::move(tenant), std::move(request), std::move(violations));
   if (!prepared.ok()) return prepared.status();
-  if (!call.memory().TryGrow(HeldAnswerBytes(call, prepared->answer_bytes))) {
+  // The prompt's log-probabilities are gathered, and then one message, in every kind of call.
+  if (!call.memory().TryGrow(HeldAnswerBytes(call, prepared->answer_bytes) +
+                             2 * prepared->prompt_bytes)) {
     return serving.memory().Full();
   }
   call.tenant_permit() = std::move(prepared->tenant);

@@ -78,5 +78,14 @@ TEST(LogProbsTest, LargeLogitsDoNotOverflow) {
   EXPECT_EQ(result.candidates[1].log_prob, -std::numeric_limits<float>::infinity());
 }
 
+TEST(RankOfTest, CountsTheTokensThatAreBetterEqualOnesByLowestId) {
+  const std::vector<float> logits = {1, 3, 2, 3, -std::numeric_limits<float>::infinity()};
+  EXPECT_EQ(RankOf(logits, 0), 4U);
+  EXPECT_EQ(RankOf(logits, 1), 1U);
+  EXPECT_EQ(RankOf(logits, 2), 3U);
+  EXPECT_EQ(RankOf(logits, 3), 2U);
+  EXPECT_EQ(RankOf(logits, 4), 5U);
+}
+
 }  // namespace
 }  // namespace cascade::model

@@ -73,6 +73,8 @@ std::vector<SinkRecord> RunAlone(const Template& asked, const TinyEngineOptions&
   const std::unique_ptr<model::Gpt2> model = MakeTinyModel(options);
   model::KvCache cache = *model::KvCache::Create(TinyConfig(), 4, world.kv_type);
   model::Generator generator(*model, tokenizer, cache);
+  const std::vector<model::GeneratedToken> prompt =
+      testing::ScorePromptAlone(*model, cache, asked.prompt, asked.params.output);
   std::vector<SinkRecord> records(kChoiceNumbers);
   for (std::uint32_t choice = 0; choice < kChoiceNumbers; ++choice) {
     model::GenerationParams params = asked.params;
@@ -80,6 +82,7 @@ std::vector<SinkRecord> RunAlone(const Template& asked, const TinyEngineOptions&
     model::Generation made =
         *generator.Generate(asked.prompt, params, [](const model::DecodingStep&) {});
     SinkRecord& record = records[choice];
+    record.prompt = prompt;
     record.tokens = std::move(made.tokens);
     record.text = std::move(made.text);
     record.finish = std::move(made.finish);
@@ -117,6 +120,10 @@ model::GenerationParams AnyParams(std::mt19937& rng) {
   if (rng() % 4 == 0) params.stopping.stop = {"a", "th", "\n", "e "};
   if (rng() % 4 == 0) params.stopping.eos_token_ids = {static_cast<model::TokenId>(rng() % 200)};
   if (rng() % 2 == 0) params.output = {.logprobs = true, .candidates = rng() % 4};
+  if (rng() % 3 == 0) {
+    params.output.prompt_logprobs_from = rng() % 40;
+    params.output.ranks = rng() % 2 == 0;
+  }
   if (rng() % 2 == 0) AddProcessors(rng, params);
   return params;
 }

@@ -30,7 +30,8 @@ struct ChoiceRecord {
 struct SinkRecord : ChoiceRecord {
   std::size_t starts = 0;
   std::size_t cached_tokens = 0;
-  std::optional<absl::Status> end;  // OK: OnFinished
+  std::vector<model::GeneratedToken> prompt;  // what OnPrompt told
+  std::optional<absl::Status> end;            // OK: OnFinished
   server::Timings timings;
   std::thread::id ended_on;
   std::size_t ends = 0;           // how many times it ended: 1, if all is well
@@ -55,6 +56,12 @@ class RecordingSink final : public server::TokenSink {
       record_.cached_tokens = cached_tokens;
     }
     if (on_started) on_started();
+  }
+
+  void OnPrompt(std::vector<model::GeneratedToken> tokens) override ABSL_LOCKS_EXCLUDED(mu_) {
+    const server::MutexLock lock(mu_);
+    record_.called_after_end |= record_.ends > 0 || tokens_ > 0;
+    for (model::GeneratedToken& token : tokens) record_.prompt.push_back(std::move(token));
   }
 
   void OnStep(std::size_t choice, model::DecodingStep step) override ABSL_LOCKS_EXCLUDED(mu_) {

@@ -26,8 +26,8 @@ inline ::testing::AssertionResult HasBitsOf(const model::GeneratedToken& token,
   if (!token.log_probs) return ::testing::AssertionSuccess();
   const auto& got = *token.log_probs;
   const auto& want = *expected.log_probs;
-  bool same =
-      Bits(got.chosen) == Bits(want.chosen) && got.candidates.size() == want.candidates.size();
+  bool same = Bits(got.chosen) == Bits(want.chosen) && got.rank == want.rank &&
+              got.candidates.size() == want.candidates.size();
   for (std::size_t i = 0; same && i < got.candidates.size(); ++i) {
     same = got.candidates[i].token == want.candidates[i].token &&
            Bits(got.candidates[i].log_prob) == Bits(want.candidates[i].log_prob);
@@ -59,6 +59,12 @@ inline ::testing::AssertionResult SameResult(const SinkRecord& got, const SinkRe
            << got.tokens.size() << " tokens instead of " << expected.tokens.size() << ", or \""
            << got.text << "\" instead of \"" << expected.text << "\"";
   }
+  if (got.prompt.size() != expected.prompt.size()) {
+    return ::testing::AssertionFailure()
+           << got.prompt.size() << " tokens of the prompt, not " << expected.prompt.size();
+  }
+  const ::testing::AssertionResult same = BeginWithBitsOf(got.prompt, expected.prompt);
+  if (!same) return ::testing::AssertionFailure() << "of the prompt: " << same.message();
   return BeginWithBitsOf(got.tokens, expected.tokens);
 }
 

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "model/cache/kv_cache.h"
+#include "model/generation/token_log_probs.h"
+#include "model/layers/batch.h"
 #include "tests/support/random_weights.h"
 #include "tests/support/source_path.h"
 
@@ -34,6 +36,26 @@ std::unique_ptr<model::Gpt2> MakeTinyModel(const TinyEngineOptions& options) {
   if (options.change_weights) options.change_weights(weights);
   return std::make_unique<model::Gpt2>(config, std::move(weights), options.worker.step_tokens,
                                        executor);
+}
+
+std::vector<model::GeneratedToken> ScorePromptAlone(model::LanguageModel& model,
+                                                    model::KvCache& cache,
+                                                    std::span<const model::TokenId> prompt,
+                                                    const model::OutputParams& params) {
+  std::vector<model::GeneratedToken> scored;
+  if (!params.prompt_logprobs_from) return scored;
+  const model::BlockTable blocks = *cache.TryAllocate(prompt.size());
+  model::Batch batch;
+  batch.Add(blocks, 0, prompt);
+  const model::RowRange all{.first = 0, .count = prompt.size()};
+  const model::ConstMatF logits = model.Forward(batch, {.logits = {&all, 1}}, cache).logits;
+  for (std::size_t i = *params.prompt_logprobs_from; i < prompt.size(); ++i) {
+    scored.push_back({.id = prompt[i], .log_probs = {}});
+    if (i > 0) {
+      scored.back().log_probs = model::LogProbsOf(logits.Row(i - 1), prompt[i], params);
+    }
+  }
+  return scored;
 }
 
 std::unique_ptr<server::Worker> MakeTinyWorker(const model::Tokenizer& tokenizer,

@@ -8,13 +8,18 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "absl/time/time.h"
+#include "model/cache/kv_cache.h"
 #include "model/config.h"
 #include "model/executor.h"
+#include "model/generation/decoding_step.h"
+#include "model/generation/generation_params.h"
 #include "model/gpt2.h"
 #include "model/kernels/element_types.h"
+#include "model/token.h"
 #include "model/tokenizer/tokenizer.h"
 #include "model/weights/gpt2_weights.h"
 #include "server/engine/generation_request.h"
@@ -69,6 +74,13 @@ struct TinyEngineOptions {
 
 // The model that MakeTinyWorker gives its worker.
 std::unique_ptr<model::Gpt2> MakeTinyModel(const TinyEngineOptions& options);
+
+// What `params` ask for of the prompt's own log-probabilities: the prompt as one batch, alone.
+// REQUIRES: the model steps so many rows, and the cache has blocks for them.
+std::vector<model::GeneratedToken> ScorePromptAlone(model::LanguageModel& model,
+                                                    model::KvCache& cache,
+                                                    std::span<const model::TokenId> prompt,
+                                                    const model::OutputParams& params);
 
 // `tokenizer` is borrowed.
 std::unique_ptr<server::Worker> MakeTinyWorker(const model::Tokenizer& tokenizer,

@@ -82,6 +82,8 @@ TEST_F(PreparationTest, TakesTheModelsDefaultsForWhatIsLeftOut) {
   EXPECT_EQ(params.stopping.max_new_tokens, 5U);
   EXPECT_THAT(params.stopping.eos_token_ids, ElementsAre(4095));
   EXPECT_FALSE(params.output.logprobs);
+  EXPECT_FALSE(params.output.prompt_logprobs_from.has_value());
+  EXPECT_EQ(prepared->prompt_bytes, 0U);
   EXPECT_TRUE(prepared->generation.use_prefix_cache);
   EXPECT_TRUE(prepared->generation.speculate);
   EXPECT_EQ(prepared->generation.finish_by, absl::InfiniteFuture());
@@ -125,6 +127,9 @@ TEST_F(PreparationTest, TakesEveryFieldOfTheRequest) {
   request.mutable_response()->set_token_ids(true);
   request.mutable_response()->set_logprobs(true);
   request.mutable_response()->set_candidates(2);
+  request.mutable_response()->set_ranks(true);
+  request.mutable_response()->set_prompt_logprobs(true);
+  request.mutable_response()->set_prompt_logprobs_from(1);
   request.mutable_cache()->set_salt("salt");
   request.mutable_cache()->set_bypass(true);
   request.set_priority(-3);
@@ -173,6 +178,9 @@ TEST_F(PreparationTest, TakesEveryFieldOfTheRequest) {
   EXPECT_TRUE(params.stopping.include_stop);
   EXPECT_TRUE(params.output.logprobs);
   EXPECT_EQ(params.output.candidates, 2U);
+  EXPECT_TRUE(params.output.ranks);
+  EXPECT_EQ(params.output.prompt_logprobs_from, 1U);
+  EXPECT_GT(prepared->prompt_bytes, 0U);
   EXPECT_EQ(prepared->generation.cache_salt, "salt");
   EXPECT_FALSE(prepared->generation.use_prefix_cache);
   EXPECT_EQ(prepared->generation.priority, -3);

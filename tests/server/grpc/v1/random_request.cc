@@ -134,7 +134,14 @@ void AddResponse(Dice& dice, RandomRequest& r) {
   v1::ResponseOptions& response = *r.request.mutable_response();
   response.set_token_ids(true);
   response.set_logprobs(dice.OneIn(2));
-  if (response.logprobs()) response.set_candidates(dice.Below(21));
+  if (dice.OneIn(4)) {
+    response.set_prompt_logprobs(true);
+    response.set_prompt_logprobs_from(dice.Pick<std::uint32_t>({0, 1, 20, 5000}));
+  }
+  if (response.logprobs() || response.prompt_logprobs()) {
+    response.set_candidates(dice.Below(21));
+    response.set_ranks(dice.OneIn(2));
+  }
   if (!dice.OneIn(25)) return;
   response.set_candidates(21);
   r.wrong.insert("response.candidates");

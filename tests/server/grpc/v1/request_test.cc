@@ -247,6 +247,13 @@ std::vector<Case> WrongFields() {
        [](R& r) { r.mutable_stopping()->set_stop_token_ids(3, 4096); }},
       {"response.candidates", [](R& r) { r.mutable_response()->set_candidates(21); }},
       {"response.candidates", [](R& r) { r.mutable_response()->set_logprobs(false); }},
+      {"response.prompt_logprobs_from",
+       [](R& r) { r.mutable_response()->set_prompt_logprobs_from(1); }},
+      {"response.ranks",
+       [](R& r) {
+         r.mutable_response()->Clear();
+         r.mutable_response()->set_ranks(true);
+       }},
   };
 }
 

@@ -183,6 +183,42 @@ TEST_F(ResponseTest, ReportsLogProbabilitiesWithTheBytesOfTheCandidates) {
   EXPECT_TRUE(events[1].delta().token_ids().empty());
 }
 
+TEST_F(ResponseTest, ThePromptWaitsForItsLogProbabilities) {
+  request_.prompt = {7, 8, 9};
+  request_.params.output.prompt_logprobs_from = 0;
+  Encoded encoded = Make();
+  Answer& answer = encoded.answer;
+  answer.Start(0);
+  v1::GenerateEvent event;
+  EXPECT_FALSE(encoded.encoder.Encode(answer, event));
+  answer.AddPrompt(
+      {{.id = 7, .log_probs = {}},
+       {.id = 8, .log_probs = model::LogProbs{.chosen = -0.5F, .rank = 3, .candidates = {}}}});
+  EXPECT_FALSE(encoded.encoder.Encode(answer, event));
+  answer.AddPrompt(
+      {{.id = 9, .log_probs = model::LogProbs{.chosen = 0.0F, .rank = 1, .candidates = {}}}});
+  ASSERT_TRUE(encoded.encoder.Encode(answer, event));
+  const v1::PromptInfo& prompt = event.prompt();
+  ASSERT_EQ(prompt.logprobs_size(), 3);
+  EXPECT_EQ(prompt.logprobs(0).token_id(), 7U);
+  EXPECT_FALSE(prompt.logprobs(0).has_logprob());
+  EXPECT_EQ(prompt.logprobs(1).logprob(), -0.5F);
+  EXPECT_EQ(prompt.logprobs(1).rank(), 3U);
+  EXPECT_TRUE(prompt.logprobs(2).has_logprob());
+}
+
+TEST_F(ResponseTest, ThePromptHasWhatThereIsWhereTheTimeEnded) {
+  request_.prompt = {7, 8, 9};
+  request_.params.output.prompt_logprobs_from = 1;
+  Encoded encoded = Make();
+  encoded.answer.Start(0);
+  model::DecodingStep step{.token = {}, .text = "", .finish = model::Finish()};
+  encoded.answer.Add(0, std::move(step));
+  v1::GenerateEvent event;
+  ASSERT_TRUE(encoded.encoder.Encode(encoded.answer, event));
+  EXPECT_EQ(event.prompt().logprobs_size(), 0);
+}
+
 TEST_F(ResponseTest, ACandidateThatTheTokenizerDoesNotKnowHasNoBytes) {
   keep_tokens_ = true;
   Encoded encoded = Make();
