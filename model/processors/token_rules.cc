@@ -24,7 +24,7 @@ std::string LogitBias::Describe() const {
 }
 
 AllowedTokens::AllowedTokens(std::vector<TokenId> allowed) : allowed_(std::move(allowed)) {
-  std::ranges::sort(allowed_);
+  if (!std::ranges::is_sorted(allowed_)) std::ranges::sort(allowed_);
   const auto duplicates = std::ranges::unique(allowed_);
   allowed_.erase(duplicates.begin(), duplicates.end());
 }

@@ -124,6 +124,7 @@ model::GenerationParams ToParams(const TextRequest& request, const ModelInfo& in
   params.tokens.bias = request.token_rules.bias;
   params.tokens.allowed.assign(request.token_rules.allowed.begin(),
                                request.token_rules.allowed.end());
+  std::ranges::sort(params.tokens.allowed);  // here, not on the worker's thread for each choice
   params.tokens.banned.assign(request.token_rules.banned.begin(), request.token_rules.banned.end());
 
   const TextRequest::Sampling& sampling = request.sampling;
@@ -177,6 +178,22 @@ std::size_t PromptBytes(const GenerationRequest& generation, const ModelInfo& in
   const std::size_t from =
       std::min(generation.params.output.prompt_logprobs_from.value_or(prompt), prompt);
   return (prompt - from) * LogProbBytes(generation, info);
+}
+
+// What token rules and further choices take in the engine. Each choice has its own copy of the
+// parameters, the rules once more in its processors, its own tokens in up to four of these, and a
+// row of logits.
+std::size_t StateBytes(const GenerationRequest& generation, const ModelInfo& info) {
+  constexpr std::size_t kBytesForToken = 64;
+  const model::TokenRules& rules = generation.params.tokens;
+  std::size_t rule_bytes = rules.bias.size() * sizeof(model::TokenBias) +
+                           (rules.allowed.size() + rules.banned.size()) * sizeof(model::TokenId);
+  for (const auto& sequence : rules.banned_sequences) {
+    rule_bytes += sizeof(sequence) + sequence.size() * sizeof(model::TokenId);
+  }
+  const std::size_t choice_bytes =
+      info.config.vocab_size * sizeof(float) + generation.prompt.size() * kBytesForToken;
+  return generation.choices * 2 * rule_bytes + (generation.choices - 1) * choice_bytes;
 }
 
 // What the longest answer to `generation` would have as one message: every token the vocabulary's
@@ -264,6 +281,7 @@ absl::StatusOr<PreparedRequest> Prepare(const TextRequest& request, absl::Time d
   SetSchedule(request, arrival, generation);
   prepared.answer_bytes = AnswerBytes(generation, info);
   prepared.prompt_bytes = PromptBytes(generation, info);
+  prepared.state_bytes = StateBytes(generation, info);
   return prepared;
 }
 

@@ -26,6 +26,7 @@ struct PreparedRequest {
   std::size_t truncated_tokens = 0;
   std::size_t answer_bytes = 0;  // that the whole answer may have, as one message, its prompt aside
   std::size_t prompt_bytes = 0;  // that the prompt's own log-probabilities may have
+  std::size_t state_bytes = 0;   // that its rules and its choices but the first take while it runs
 };
 
 // Tokenizes, truncates, fills in the defaults, and makes a seed and a request id if there is none.

@@ -59,7 +59,7 @@ absl::Status Start(const Serving& serving, const MethodName& method, const Conte
   if (!prepared.ok()) return prepared.status();
   // The prompt's log-probabilities are gathered, and then one message, in every kind of call.
   if (!call.memory().TryGrow(HeldAnswerBytes(call, prepared->answer_bytes) +
-                             2 * prepared->prompt_bytes)) {
+                             2 * prepared->prompt_bytes + prepared->state_bytes)) {
     return serving.memory().Full();
   }
   call.tenant_permit() = std::move(prepared->tenant);

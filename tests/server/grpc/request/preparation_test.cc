@@ -84,6 +84,7 @@ TEST_F(PreparationTest, TakesTheModelsDefaultsForWhatIsLeftOut) {
   EXPECT_FALSE(params.output.logprobs);
   EXPECT_FALSE(params.output.prompt_logprobs_from.has_value());
   EXPECT_EQ(prepared->prompt_bytes, 0U);
+  EXPECT_EQ(prepared->state_bytes, 0U);
   EXPECT_TRUE(prepared->generation.use_prefix_cache);
   EXPECT_TRUE(prepared->generation.speculate);
   EXPECT_EQ(prepared->generation.finish_by, absl::InfiniteFuture());
@@ -181,6 +182,7 @@ TEST_F(PreparationTest, TakesEveryFieldOfTheRequest) {
   EXPECT_TRUE(params.output.ranks);
   EXPECT_EQ(params.output.prompt_logprobs_from, 1U);
   EXPECT_GT(prepared->prompt_bytes, 0U);
+  EXPECT_GE(prepared->state_bytes, 4096U * sizeof(float));  // the second choice's logits
   EXPECT_EQ(prepared->generation.cache_salt, "salt");
   EXPECT_FALSE(prepared->generation.use_prefix_cache);
   EXPECT_EQ(prepared->generation.priority, -3);
