@@ -71,8 +71,8 @@ void Dry::FindFollowers(std::size_t window) {
     return a.token != b.token ? a.token < b.token : a.match > b.match;
   };
   std::ranges::sort(followers_, longest_first);
-  const auto others = std::ranges::unique(followers_, {}, &Follower::token);
-  followers_.erase(others.begin(), others.end());
+  const auto same_token = [](const Follower& a, const Follower& b) { return a.token == b.token; };
+  followers_.erase(std::unique(followers_.begin(), followers_.end(), same_token), followers_.end());
 }
 
 double Dry::Penalty(std::size_t exponent) const {

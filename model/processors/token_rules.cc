@@ -25,8 +25,7 @@ std::string LogitBias::Describe() const {
 
 AllowedTokens::AllowedTokens(std::vector<TokenId> allowed) : allowed_(std::move(allowed)) {
   if (!std::ranges::is_sorted(allowed_)) std::ranges::sort(allowed_);
-  const auto duplicates = std::ranges::unique(allowed_);
-  allowed_.erase(duplicates.begin(), duplicates.end());
+  allowed_.erase(std::unique(allowed_.begin(), allowed_.end()), allowed_.end());
 }
 
 void AllowedTokens::Process(std::span<float> logits) {

@@ -127,6 +127,19 @@ TEST_F(FlagsTest, HelpNamesEveryFlagWithItsValue) {
   EXPECT_THAT(help, HasSubstr("how hot\n"));
 }
 
+TEST(FlagGroupsTest, EachHasItsHeadingBeforeItsFirstFlag) {
+  bool value = false;
+  Flags flags;
+  flags.BeginGroup("Overwritten");
+  flags.BeginGroup("First");
+  flags.Add("a", "", "x", &value);
+  flags.Add("b", "", "x", &value);
+  flags.BeginGroup("Second");
+  flags.Add("c", "", "x", &value);
+  EXPECT_THAT(flags.Help(), ::testing::StartsWith("First:\n  --a "));
+  EXPECT_THAT(flags.Help(), HasSubstr("x\n\nSecond:\n  --c "));
+}
+
 TEST(ParseTokenIdsTest, TakesCommasAndSpaces) {
   const auto ids = ParseTokenIds(" 1, 2 3,4 ");
   ASSERT_TRUE(ids.ok());

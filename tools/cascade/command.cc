@@ -11,7 +11,7 @@ namespace {
 
 std::string HelpText(const Command::Description& about, const Flags& flags) {
   return absl::StrCat("cascade ", about.name, " [flags]", about.arguments.empty() ? "" : " ",
-                      about.arguments, "\n\n", about.summary, "\n", about.details, "\nFlags:\n",
+                      about.arguments, "\n\n", about.summary, "\n", about.details, "\n",
                       flags.Help());
 }
 
@@ -42,8 +42,10 @@ ExitCode Command::UsageError(absl::string_view message, Console& console) const 
 Flags FlagsOf(Command& command, CommonValues& values) {
   CallOptions& options = values.call;
   Flags flags;
+  flags.BeginGroup("Flags");
   command.AddFlags(flags);
   if (command.description().calls_server) {
+    flags.BeginGroup("The server");
     flags.Add("server", "HOST:PORT", "where the server is ($CASCADE_SERVER, else localhost:50051)",
               &options.server);
     flags.Add("tls", "", "speak TLS, as --ca and --client_cert imply ($CASCADE_TLS)", &options.tls);
@@ -62,6 +64,7 @@ Flags FlagsOf(Command& command, CommonValues& values) {
                            absl::FormatDuration(options.timeout), ")"),
               &options.timeout);
   }
+  flags.BeginGroup("Every command");
   flags.Add("json", "", "print the answer as JSON, one object a line", &options.json);
   flags.Add("help", "", "print this", &values.help);
   return flags;

@@ -51,7 +51,7 @@ absl::StatusOr<std::vector<std::uint32_t>> ParseTokenIds(absl::string_view text)
 
 void Flags::Add(absl::string_view name, absl::string_view value, absl::string_view help,
                 std::vector<std::string>* target) {
-  Add({std::string(name), std::string(value), std::string(help), false,
+  Add({std::string(name), std::string(value), std::string(help), "", false,
        [target](const std::string& text) {
          target->push_back(text);
          return absl::OkStatus();
@@ -60,7 +60,7 @@ void Flags::Add(absl::string_view name, absl::string_view value, absl::string_vi
 
 void Flags::Add(absl::string_view name, absl::string_view value, absl::string_view help,
                 std::vector<std::uint32_t>* target) {
-  Add({std::string(name), std::string(value), std::string(help), false,
+  Add({std::string(name), std::string(value), std::string(help), "", false,
        [target](const std::string& text) {
          absl::StatusOr<std::vector<std::uint32_t>> ids = ParseTokenIds(text);
          if (ids.ok()) target->insert(target->end(), ids->begin(), ids->end());
@@ -107,6 +107,8 @@ absl::StatusOr<std::vector<std::string>> Flags::Parse(std::span<const std::strin
 std::string Flags::Help() const {
   std::string help;
   for (const Flag& flag : flags_) {
+    if (!flag.heading.empty())
+      absl::StrAppend(&help, help.empty() ? "" : "\n", flag.heading, ":\n");
     const std::string form = flag.is_switch ? absl::StrCat("--", flag.name)
                                             : absl::StrCat("--", flag.name, "=", flag.value);
     absl::StrAppendFormat(&help, "  %-26s  %s\n", form, flag.help);

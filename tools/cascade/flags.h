@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "absl/flags/marshalling.h"
@@ -29,15 +30,19 @@ class Flags {
     std::string name;
     std::string value;  // the placeholder in the help text; empty for a switch
     std::string help;
+    std::string heading;  // of the group that begins with this flag; empty: none begins
     bool is_switch;
     std::function<absl::Status(const std::string&)> set;
   };
+
+  // The flags that are added from now on are a group of their own in the help text.
+  void BeginGroup(absl::string_view heading) { heading_ = std::string(heading); }
 
   // Adds one flag, `--name=VALUE` or `--name VALUE`. A bool is a switch: `--name` alone makes it
   // true. A std::optional stays empty if the flag is not given.
   template <typename T>
   void Add(absl::string_view name, absl::string_view value, absl::string_view help, T* target) {
-    Add({std::string(name), std::string(value), std::string(help), std::is_same_v<T, bool>,
+    Add({std::string(name), std::string(value), std::string(help), "", std::is_same_v<T, bool>,
          [target](const std::string& text) { return ParseInto(text, target); }});
   }
 
@@ -54,14 +59,18 @@ class Flags {
   // the user, for an unknown flag, a missing value or one that does not parse.
   absl::StatusOr<std::vector<std::string>> Parse(std::span<const std::string> args) const;
 
-  // Returns one line or more of help for each flag, in the order in which they were added.
+  // Returns a line of help for each flag, in the order in which they were added, and each group's
+  // heading before its first.
   std::string Help() const;
 
   // In the order in which they were added.
   const std::vector<Flag>& all() const { return flags_; }
 
  private:
-  void Add(Flag flag) { flags_.push_back(std::move(flag)); }
+  void Add(Flag flag) {
+    flag.heading = std::exchange(heading_, "");
+    flags_.push_back(std::move(flag));
+  }
   const Flag* Find(absl::string_view name) const;
 
   template <typename T>
@@ -83,6 +92,7 @@ class Flags {
     return status;
   }
 
+  std::string heading_;  // of the group that begins with the next flag
   std::vector<Flag> flags_;
 };
 

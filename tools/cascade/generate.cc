@@ -46,6 +46,7 @@ class GenerateCommand : public Command {
 
   void AddFlags(Flags& flags) override {
     sampling_.AddTo(flags);
+    flags.BeginGroup("When it ends");
     flags.Add("max_new_tokens", "N", "generate no more than this", &max_new_tokens_);
     flags.Add("min_new_tokens", "N", "nothing but the limits ends it before this many",
               &min_new_tokens_);
@@ -56,6 +57,10 @@ class GenerateCommand : public Command {
     flags.Add("stop_token_ids", "ID,...", "end at these tokens", &stop_token_ids_);
     flags.Add("include_stop", "", "keep the stop text in the answer", &include_stop_);
     flags.Add("ignore_eos", "", "go on after the model's end-of-text token", &ignore_eos_);
+    sampling_.AddLengthPenaltyTo(flags);
+    flags.Add("time_limit", "TIME", "finish after this long, such as 2s, with what there is",
+              &time_limit_);
+    flags.BeginGroup("The prompt");
     flags.Add("token_ids", "ID,...", "the prompt as token ids, instead of TEXT", &token_ids_);
     flags.Add("keep_newline", "", "keep the newline at the end of standard input", &keep_newline_);
     flags.Add("parse_special_tokens", "", "read <|endoftext|> in TEXT as the token, not as text",
@@ -63,6 +68,7 @@ class GenerateCommand : public Command {
     flags.Add("truncate", "", "drop the beginning of a prompt that is too long", &truncate_);
     flags.Add("max_prompt_tokens", "N", "keep no more than the last N of its tokens",
               &max_prompt_tokens_);
+    flags.BeginGroup("What is told");
     flags.Add("logprobs", "", "report the log-probability of each token", &logprobs_);
     flags.Add("prompt_logprobs", "", "report those of the prompt's tokens, too", &prompt_logprobs_);
     flags.Add("candidates", "N", "with one of these, and of the N most probable", &candidates_);
@@ -71,8 +77,7 @@ class GenerateCommand : public Command {
               &special_tokens_in_text_);
     flags.Add("report_token_ids", "", "with --json, report the generated tokens' ids",
               &report_token_ids_);
-    flags.Add("time_limit", "TIME", "finish after this long, such as 2s, with what there is",
-              &time_limit_);
+    flags.BeginGroup("How it is served");
     flags.Add("priority", "N", "higher ones start first; more than 0 if the server allows it",
               &priority_);
     flags.Add("cache_salt", "TEXT", "share the prefix cache among equal salts only", &cache_salt_);

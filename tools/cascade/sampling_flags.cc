@@ -45,6 +45,7 @@ absl::Status AddTexts(const std::vector<std::string>& texts, absl::string_view f
 }  // namespace
 
 void SamplingFlags::AddTo(Flags& flags) {
+  flags.BeginGroup("How tokens are chosen");
   flags.Add("temperature", "T", "0 is greedy; 1 is the model's own distribution", &temperature_);
   flags.Add("top_k", "K", "keep the K most probable tokens; 0 keeps all", &top_k_);
   flags.Add("top_p", "P", "keep the fewest tokens that reach this probability", &top_p_);
@@ -60,6 +61,7 @@ void SamplingFlags::AddTo(Flags& flags) {
 }
 
 void SamplingFlags::AddPenaltiesTo(Flags& flags) {
+  flags.BeginGroup("Penalties for what is there already");
   flags.Add("repetition_penalty", "R", "above 1: tokens that are there already are less likely",
             &repetition_penalty_);
   flags.Add("presence_penalty", "P", "what each generated token loses", &presence_penalty_);
@@ -81,17 +83,21 @@ void SamplingFlags::AddPenaltiesTo(Flags& flags) {
   flags.Add("dry_breaker", "TEXT",
             "tokens with this text end a repetition; may be given several times (newline : \" *)",
             &dry_breakers_);
-  flags.Add("length_penalty", "N:FACTOR",
-            "after N tokens the end is more likely with each, by FACTOR", &length_penalty_);
 }
 
 void SamplingFlags::AddTokenRulesTo(Flags& flags) {
+  flags.BeginGroup("Single tokens and words");
   flags.Add("logit_bias", "ID:BIAS", "add to a token's logit; may be given several times",
             &logit_bias_);
   flags.Add("allowed_token_ids", "ID,...", "choose among these tokens only", &allowed_token_ids_);
   flags.Add("banned_token_ids", "ID,...", "never choose these tokens", &banned_token_ids_);
   flags.Add("banned_word", "TEXT", "never generate this; may be given several times",
             &banned_words_);
+}
+
+void SamplingFlags::AddLengthPenaltyTo(Flags& flags) {
+  flags.Add("length_penalty", "N:FACTOR",
+            "after N tokens the end is more likely with each, by FACTOR", &length_penalty_);
 }
 
 absl::Status SamplingFlags::Fill(v1::GenerateRequest& request) const {

@@ -15,8 +15,9 @@ namespace cascade::cli {
 
 class SamplingFlags {
  public:
-  // `flags` borrows this.
+  // `flags` borrows this. The length penalty's flag belongs to another group than the others.
   void AddTo(Flags& flags);
+  void AddLengthPenaltyTo(Flags& flags);
 
   // Fills what was given into sampling, penalties, token rules and the length penalty of `request`.
   // INVALID_ARGUMENT, in words for the user, for a value that cannot be read.
