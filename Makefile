@@ -19,7 +19,7 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help build run install deb test checkpoints asan tsan aarch64 soak hostile bench bench-peers \
-        bench-load format lint ci readme-test proto-lint prometheus-test traces-test operations-test image-test deb-test \
+        bench-load format lint ci readme-test proto-lint prometheus-test traces-test eval-test operations-test image-test deb-test \
         manifests-test kubernetes-test fresh-test modern-test clean
 
 help:  ## Show this
@@ -116,6 +116,9 @@ prometheus-test: build  ## Try metrics, alerts and dashboard on a real Prometheu
 traces-test: build  ## Try the traces on a real OpenTelemetry collector (needs go, curl and pip)
 	scripts/install_clients.sh build/clients
 	scripts/traces_test.sh build/bin build/clients
+
+eval-test: build  ## Run tasks of lm-evaluation-harness on the bundled model (needs pip and 8 GB of disk)
+	scripts/eval_test.sh build/bin build/eval
 
 proto-lint:  ## Check the contract with buf's standard rules (needs pip and go)
 	scripts/install_clients.sh build/clients
