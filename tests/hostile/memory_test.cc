@@ -2,6 +2,7 @@
 // Bytes in flight: long requests, requests that never end, answers that nobody reads.
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -178,6 +179,26 @@ TEST_F(HostileMemory, UnreadAnswersOfGenerate) {
     LeaveAnswersUnread(800, "/cascade.v1.TextGeneration/Generate", request, until);
   });
   End("800 unread answers of Generate");
+}
+
+TEST_F(HostileMemory, UnreadAnswersOfManyChoicesWithManyRules) {
+  v1::GenerateRequest request;
+  request.set_text("Once upon a time");
+  request.mutable_sampling()->set_n(64);
+  request.mutable_sampling()->set_temperature(1.0F);
+  request.mutable_stopping()->set_max_new_tokens(16);
+  v1::TokenRules& rules = *request.mutable_token_rules();
+  for (std::uint32_t token = 0; token < 4000; ++token) {
+    (*rules.mutable_bias())[token] = 0.5F;
+    rules.add_allowed(token);
+  }
+  for (int i = 0; i < 60'000; ++i) rules.add_banned(4095);
+  Serve();
+  BystandersMayBeRefused();
+  Attack([&](Time until) {
+    LeaveAnswersUnread(300, "/cascade.v1.TextGeneration/GenerateStream", request, until);
+  });
+  End("300 unread streams of 64 choices with 68,000 rules");
 }
 
 // ---------------------------------------------------------------------------------------------------
