@@ -25,9 +25,8 @@ std::size_t WithSpareBlocks(std::size_t positions, std::size_t blocks) {
 // looked up, the last is never found: see BlockAllocator::TryAllocate.)
 std::span<const model::TokenId> MayBeCached(const GenerationRequest& request,
                                             std::span<const model::TokenId> tokens) {
-  const std::optional<std::size_t>& from = request.params.output.prompt_logprobs_from;
-  if (!from || *from >= request.prompt.size()) return tokens;
-  return tokens.first(std::max<std::size_t>(*from, 1));
+  const std::size_t first = FirstScored(request);
+  return first == request.prompt.size() ? tokens : tokens.first(std::max<std::size_t>(first, 1));
 }
 
 }  // namespace

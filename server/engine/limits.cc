@@ -2,6 +2,8 @@
 
 #include "server/engine/limits.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "model/cache/kv_cache.h"
 #include "model/generation/limits.h"
@@ -21,6 +23,11 @@ absl::Status CheckChoices(const GenerationRequest& request, const EngineLimits& 
 }
 
 }  // namespace
+
+std::size_t FirstScored(const GenerationRequest& request) {
+  const std::size_t prompt = request.prompt.size();
+  return std::min(request.params.output.prompt_logprobs_from.value_or(prompt), prompt);
+}
 
 std::size_t PositionsNeeded(const GenerationRequest& request, std::size_t n_ctx) {
   return model::PositionsNeeded(request.prompt.size(), request.params.stopping.max_new_tokens,

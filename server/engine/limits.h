@@ -17,6 +17,10 @@ struct EngineLimits {
   std::size_t max_running = 0;   // sequences in one step
 };
 
+// The index of the first token of the prompt whose log-probability is asked for; the prompt's size
+// if that of none is.
+std::size_t FirstScored(const GenerationRequest& request);
+
 // Positions of the KV cache that one choice needs from start to end: the prompt and all that it may
 // generate except the last token, which is never run.
 // REQUIRES: a prompt of 1 to n_ctx - 1 tokens, and max_new_tokens >= 1.

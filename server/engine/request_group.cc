@@ -6,17 +6,9 @@
 #include <utility>
 
 #include "model/generation/token_log_probs.h"
+#include "server/engine/limits.h"
 
 namespace cascade::server {
-
-namespace {
-
-std::size_t FirstScored(const GenerationRequest& request) {
-  const std::size_t prompt = request.prompt.size();
-  return std::min(request.params.output.prompt_logprobs_from.value_or(prompt), prompt);
-}
-
-}  // namespace
 
 RequestGroup::RequestGroup(QueuedRequest queued, std::size_t n_ctx,
                            const model::Tokenizer& tokenizer)

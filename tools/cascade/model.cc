@@ -3,8 +3,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "tools/cascade/ask.h"
 #include "tools/cascade/commands.h"
-#include "tools/cascade/event_printer.h"
 #include "tools/cascade/text.h"
 
 namespace cascade::cli {
@@ -87,17 +87,7 @@ class ModelCommand : public Command {
   ExitCode Run(const std::vector<std::string>& arguments, const CallOptions& options,
                Console& console) override {
     if (!arguments.empty()) return UsageError("takes no arguments", console);
-    v1::GetModelResponse response;
-    grpc::ClientContext context;
-    Connection connection(options);
-    connection.SetDeadline(context);
-    const grpc::Status status = connection.text_generation().GetModel(&context, {}, &response);
-    if (!status.ok()) {
-      console.Complain(connection.Explain(status));
-      return ExitCode::kFailed;
-    }
-    console.Write(options.json ? JsonLine(response) : Table(response));
-    return ExitCode::kOk;
+    return AskAndShow(&v1::TextGeneration::Stub::GetModel, Table, options, console);
   }
 };
 

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
+#include "tools/cascade/ask.h"
 #include "tools/cascade/commands.h"
-#include "tools/cascade/event_printer.h"
 #include "tools/cascade/text.h"
 
 namespace cascade::cli {
@@ -59,17 +59,7 @@ class StatusCommand : public Command {
   ExitCode Run(const std::vector<std::string>& arguments, const CallOptions& options,
                Console& console) override {
     if (!arguments.empty()) return UsageError("takes no arguments", console);
-    v1::GetStatusResponse response;
-    grpc::ClientContext context;
-    Connection connection(options);
-    connection.SetDeadline(context);
-    const grpc::Status status = connection.text_generation().GetStatus(&context, {}, &response);
-    if (!status.ok()) {
-      console.Complain(connection.Explain(status));
-      return ExitCode::kFailed;
-    }
-    console.Write(options.json ? JsonLine(response) : Table(response));
-    return ExitCode::kOk;
+    return AskAndShow(&v1::TextGeneration::Stub::GetStatus, Table, options, console);
   }
 };
 

@@ -2,9 +2,10 @@
 
 #include "server/grpc/call/answer.h"
 
-#include <algorithm>
 #include <iterator>
 #include <utility>
+
+#include "server/engine/limits.h"
 
 namespace cascade::server {
 namespace {
@@ -12,11 +13,6 @@ namespace {
 std::size_t BytesOf(const model::GeneratedToken& token) {
   if (!token.log_probs) return 0;
   return sizeof(token) + token.log_probs->candidates.size() * sizeof(model::TokenLogProb);
-}
-
-std::size_t ScoredTokens(const GenerationRequest& request) {
-  const std::size_t prompt = request.prompt.size();
-  return prompt - std::min(request.params.output.prompt_logprobs_from.value_or(prompt), prompt);
 }
 
 }  // namespace
@@ -46,7 +42,7 @@ Answer::Answer(const GenerationRequest& request, std::size_t truncated_tokens, b
       truncated_tokens_(truncated_tokens),
       seed_(request.params.sampling.seed),
       keep_tokens_(keep_tokens),
-      scored_tokens_(ScoredTokens(request)),
+      scored_tokens_(request.prompt.size() - FirstScored(request)),
       choices_(request.choices) {}
 
 void Answer::Start(std::size_t cached_tokens) {

@@ -174,10 +174,7 @@ std::size_t LogProbBytes(const GenerationRequest& generation, const ModelInfo& i
 
 // Of those of the prompt that are asked for.
 std::size_t PromptBytes(const GenerationRequest& generation, const ModelInfo& info) {
-  const std::size_t prompt = generation.prompt.size();
-  const std::size_t from =
-      std::min(generation.params.output.prompt_logprobs_from.value_or(prompt), prompt);
-  return (prompt - from) * LogProbBytes(generation, info);
+  return (generation.prompt.size() - FirstScored(generation)) * LogProbBytes(generation, info);
 }
 
 // What token rules and further choices take in the engine. Each choice has its own copy of the

@@ -2,7 +2,6 @@
 // The service as its clients see it, over loopback TCP.
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <limits>
 #include <memory>
 #include <set>
@@ -114,65 +113,6 @@ TEST_F(TextGenerationTest, ARequestWithoutAnIdTakesTheOneOfItsMetadata) {
   EXPECT_EQ(id({{"x-request-id", std::string(129, 'r')}, {"x-correlation-id", "c"}}, ""), "c");
   EXPECT_THAT(id({{"x-request-id", ""}}, ""), ::testing::MatchesRegex("[0-9a-f]{16}"));
   EXPECT_THAT(id({{"traceparent", "no"}}, ""), ::testing::MatchesRegex("[0-9a-f]{16}"));
-}
-
-TEST_F(TextGenerationTest, EachChoiceSaysWhatARequestWithItsSeedSays) {
-  v1::GenerateRequest request = WithEverything();
-  request.mutable_sampling()->set_n(3);
-  grpc::ClientContext context;
-  v1::GenerateResponse response;
-  ASSERT_TRUE(served_.stub().Generate(&context, request, &response).ok());
-  ASSERT_EQ(response.choices_size(), 3);
-  std::set<std::string> texts;
-  for (const v1::Choice& choice : response.choices()) {
-    texts.insert(choice.text());
-    request.mutable_sampling()->set_n(1);
-    request.mutable_sampling()->set_seed(choice.finish().seed());
-    const Stream alone = GenerateStream(served_.stub(), request);
-    ASSERT_TRUE(alone.status.ok());
-    EXPECT_EQ(alone.Answer().text(), choice.text());
-    EXPECT_EQ(alone.Answer().logprobs(7).SerializeAsString(),
-              choice.logprobs(7).SerializeAsString());
-  }
-  EXPECT_EQ(texts.size(), 3U);
-  EXPECT_EQ(response.choices(2).finish().seed(), 7U);
-  EXPECT_EQ(response.summary().usage().generated_tokens(), 120U);
-}
-
-TEST_F(TextGenerationTest, PenaltiesAndTokenRulesChangeTheText) {
-  const std::string plain = GenerateStream(served_.stub(), Request(30)).Answer().text();
-  const auto text_after = [this](const std::function<void(v1::GenerateRequest&)>& change) {
-    v1::GenerateRequest request = Request(30);
-    change(request);
-    const Stream stream = GenerateStream(served_.stub(), request);
-    EXPECT_TRUE(stream.status.ok()) << stream.status.error_message();
-    return stream.Answer().text();
-  };
-  EXPECT_NE(text_after([](auto& r) { r.mutable_penalties()->set_repetition(1.5F); }), plain);
-  EXPECT_NE(text_after([](auto& r) { r.mutable_penalties()->set_presence(2.0F); }), plain);
-  EXPECT_NE(text_after([](auto& r) { r.mutable_penalties()->set_no_repeat_ngram_size(1); }), plain);
-  EXPECT_NE(text_after([](auto& r) { r.mutable_penalties()->mutable_dry()->set_multiplier(5.0F); }),
-            plain);
-  const std::string word = plain.substr(0, 1);
-  EXPECT_NE(text_after([&word](auto& r) { r.mutable_token_rules()->add_banned_words(word); })[0],
-            word[0]);
-}
-
-TEST_F(TextGenerationTest, RulesThatLeaveNoTokenAreTold) {
-  v1::GenerateRequest request = Request(30);
-  request.mutable_token_rules()->add_allowed(5);
-  request.mutable_token_rules()->add_banned(5);
-  const Stream stream = GenerateStream(served_.stub(), request);
-  EXPECT_EQ(stream.status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
-  EXPECT_THAT(stream.status.error_message(),
-              HasSubstr("all 4096 tokens are excluded; token_rules.allowed excludes all but 1"));
-}
-
-TEST_F(TextGenerationTest, MoreChoicesThanTheCacheHoldsAreRefused) {
-  v1::GenerateRequest request = Request(kEndless);
-  request.mutable_sampling()->set_n(64);
-  const Stream stream = GenerateStream(served_.stub(), request);
-  EXPECT_THAT(BadFields(stream.status), ElementsAre("sampling.n"));
 }
 
 TEST_F(TextGenerationTest, TheUnaryTwinSaysTheSame) {
