@@ -36,10 +36,9 @@ class Generator {
   Generator(LanguageModel& model, const Tokenizer& tokenizer, KvCache& cache)
       : model_(model), tokenizer_(tokenizer), cache_(cache) {}
 
-  // Runs one sequence to its end. `on_step` is
-  // called for every token as soon as it is chosen. INVALID_ARGUMENT as CheckPrompt (limits.h);
-  // RESOURCE_EXHAUSTED if the cache has too few free blocks; INVALID_ARGUMENT and INTERNAL as
-  // Decoding::Next.
+  // Runs one sequence to its end. `on_step` is called for every token as soon as it is chosen.
+  // INVALID_ARGUMENT as CheckPrompt (limits.h); RESOURCE_EXHAUSTED if the cache has too few free
+  // blocks; INVALID_ARGUMENT and INTERNAL as Decoding::Next.
   absl::StatusOr<Generation> Generate(std::span<const TokenId> prompt,
                                       const GenerationParams& params,
                                       absl::FunctionRef<void(const DecodingStep&)> on_step);

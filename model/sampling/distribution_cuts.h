@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The cuts of a distribution before a token is drawn from it. Scratch is the caller's, so that a
-// step does not allocate.
+// The cuts of a distribution before a token is drawn from it. Logits and probabilities are
+// [vocab_size]; a token that is cut has -Inf or 0. Scratch is the caller's, so that a step does not
+// allocate.
 #pragma once
 
 #include <cstddef>
@@ -26,7 +27,7 @@ void KeepFrom(float floor, std::span<const float> logits, std::span<float> out);
 // only. Reference: Hugging Face TopPLogitsWarper.
 void KeepTopP(double top_p, std::vector<ScoredToken>& scratch, std::span<float> probabilities);
 
-// Reference: Hugging Face MinPLogitsWarper.
+// Cuts what is less probable than `min_p` times the best. Reference: Hugging Face MinPLogitsWarper.
 void KeepMinP(double min_p, std::span<float> probabilities);
 
 // Keeps the tokens whose surprise is nearest to the entropy, up to the one with which their sum
@@ -35,6 +36,7 @@ void KeepMinP(double min_p, std::span<float> probabilities);
 void KeepTypicalP(double mass, std::vector<ScoredToken>& scratch, std::vector<float>& distances,
                   std::span<float> probabilities);
 
+// Scales the probabilities so that their sum is 1. REQUIRES: one of them is above 0.
 void Normalize(std::span<float> probabilities);
 
 }  // namespace cascade::model
