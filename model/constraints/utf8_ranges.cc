@@ -8,26 +8,14 @@
 #include <string>
 #include <utility>
 
+#include "model/constraints/utf8.h"
+
 namespace cascade::model {
 namespace {
 
 constexpr char32_t kBeforeSurrogates = 0xD7FF;
 constexpr char32_t kAfterSurrogates = 0xE000;
 constexpr std::array<char32_t, 4> kLastOfLength = {0x7F, 0x7FF, 0xFFFF, kLastCodePoint};
-
-// The bytes of a character in UTF-8.
-std::string Encoded(char32_t character) {
-  const auto byte = [](char32_t bits) {
-    return static_cast<char>(static_cast<unsigned char>(bits));
-  };
-  const auto continuation = [&](int shift) { return byte(0x80 | ((character >> shift) & 0x3F)); };
-  if (character <= 0x7F) return {byte(character)};
-  if (character <= 0x7FF) return {byte(0xC0 | (character >> 6)), continuation(0)};
-  if (character <= 0xFFFF) {
-    return {byte(0xE0 | (character >> 12)), continuation(6), continuation(0)};
-  }
-  return {byte(0xF0 | (character >> 18)), continuation(12), continuation(6), continuation(0)};
-}
 
 ByteSet ByteRange(char first, char last) {
   ByteSet set;
@@ -55,8 +43,8 @@ void Split(char32_t first, char32_t last, std::vector<Utf8Sequence>& sequences) 
       return;
     }
   }
-  const std::string first_bytes = Encoded(first);
-  const std::string last_bytes = Encoded(last);
+  const std::string first_bytes = EncodeUtf8(first);
+  const std::string last_bytes = EncodeUtf8(last);
   Utf8Sequence sequence;
   for (std::size_t i = 0; i < first_bytes.size(); ++i) {
     sequence.push_back(ByteRange(first_bytes[i], last_bytes[i]));
