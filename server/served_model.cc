@@ -20,6 +20,7 @@
 #include "absl/time/time.h"
 #include "model/cache/kv_cache.h"
 #include "model/config.h"
+#include "model/generation/vocabulary_trie.h"
 #include "model/generation_config.h"
 #include "model/gpt2.h"
 #include "model/kernels/simd_target.h"
@@ -228,12 +229,14 @@ ServedModel::ServedModel(ModelInfo info, model::Tokenizer tokenizer,
                          const WorkerOptions& worker)
     : info_(std::move(info)),
       tokenizer_(std::move(tokenizer)),
+      trie_(model::MakeTokenTrie(tokenizer_, info_.config.vocab_size)),
+      constraints_(trie_),
       executor_(std::move(executor)),
       packed_file_(std::move(packed_file)),
       admission_(info_.max_running + info_.max_queued),
       open_generations_(2 * admission_.limit()),
       worker_(std::move(language_model), std::move(cache), tokenizer_, worker),
-      backend_{info_, tokenizer_, admission_, open_generations_, worker_} {}
+      backend_{info_, tokenizer_, admission_, open_generations_, constraints_, worker_} {}
 
 absl::StatusOr<std::unique_ptr<ServedModel>> ServedModel::Load(const Options& options) {
   absl::string_view doing;

@@ -7,12 +7,14 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "model/constraints/token_trie.h"
 #include "model/executor.h"
 #include "model/tokenizer/tokenizer.h"
 #include "server/engine/admission.h"
 #include "server/engine/worker.h"
 #include "server/grpc/backend.h"
 #include "server/grpc/model_info.h"
+#include "server/grpc/request/constraint_cache.h"
 #include "server/options.h"
 
 namespace cascade::model {
@@ -61,6 +63,8 @@ class ServedModel {
 
   const ModelInfo info_;
   const model::Tokenizer tokenizer_;
+  const model::TokenTrie trie_;  // of the tokenizer
+  ConstraintCache constraints_;
   const std::unique_ptr<model::Executor> executor_;
   const std::shared_ptr<model::FileMemory> packed_file_;  // the model's; null: it has none
   Admission admission_;

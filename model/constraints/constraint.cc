@@ -73,7 +73,7 @@ std::vector<TokenId> Constraint::FindTokens(Automaton::State state) {
 }
 
 void Constraint::ForgetIfFull() {
-  if (automaton_->bytes() + mask_bytes_ <= kMaxKeptBytes) return;
+  if (kept_bytes() <= kMaxKeptBytes) return;
   auto fresh = std::make_unique<Automaton>(nfa_, kMaxSteps);
   for (ConstraintCursor* const cursor : cursors_) {
     cursor->state_ = fresh->Import(*automaton_, cursor->state_);
@@ -90,10 +90,10 @@ ConstraintCursor::ConstraintCursor(std::shared_ptr<Constraint> constraint)
 
 ConstraintCursor::~ConstraintCursor() { std::erase(constraint_->cursors_, this); }
 
-void ConstraintCursor::Append(absl::string_view bytes) {
-  // The bytes are an allowed token's, whose states were made when the token was found.
+void ConstraintCursor::Append(TokenId token) {
+  // This finds no more than was found when the token was, and so takes no more steps.
   constraint_->automaton_->BeginWalk(Constraint::kMaxSteps);
-  for (const char byte : bytes) {
+  for (const char byte : constraint_->trie_.bytes(token)) {
     state_ = constraint_->automaton_->Next(state_, static_cast<std::uint8_t>(byte));
   }
   constraint_->ForgetIfFull();

@@ -28,19 +28,22 @@ class ConstraintCursor;
 // After Make, for one thread at a time; the trie and the vocabulary behind it outlive it.
 class Constraint {
  public:
-  static constexpr std::size_t kMaxKeptBytes = std::size_t{2} << 20;
+  static constexpr std::size_t kMaxKeptBytes = std::size_t{1} << 20;
 
-  // What one set of tokens may cost, in steps of Automaton: some 50 ms of a core at the worst. Sets
+  // What one set of tokens may cost, in steps of Automaton: some 5 ms of a core at the worst. Sets
   // of tokens within a JSON string or a regular expression without nested counts take thousands.
-  static constexpr std::size_t kMaxSteps = 1'000'000;
+  static constexpr std::size_t kMaxSteps = 100'000;
 
   // INVALID_ARGUMENT as Nfa::Make, or if already the first token takes more than kMaxSteps to find,
   // or if the vocabulary has no token to begin a text with.
   static absl::StatusOr<std::shared_ptr<Constraint>> Make(const Grammar& grammar,
                                                           const TokenTrie& trie);
 
-  // The most memory that it takes.
+  // The most memory that it takes between two tokens.
   std::size_t max_bytes() const { return nfa_->bytes() + kMaxKeptBytes; }
+
+  // What it takes now, the grammar's machine aside.
+  std::size_t kept_bytes() const { return automaton_->bytes() + mask_bytes_; }
 
  private:
   friend class ConstraintCursor;
@@ -76,8 +79,11 @@ class ConstraintCursor {
   // suffice.
   absl::StatusOr<const TokenMask*> Allowed() { return constraint_->MaskOf(state_); }
 
-  // The text goes on with these bytes. REQUIRES: they are an allowed token's.
-  void Append(absl::string_view bytes);
+  // The text goes on with an allowed token.
+  void Append(TokenId token);
+
+  // Ids of tokens are below this.
+  std::size_t vocab_size() const { return constraint_->trie_.vocab_size(); }
 
   bool CanEnd() const { return constraint_->automaton_->CanEnd(state_); }
   bool MustEnd() const { return constraint_->automaton_->MustEnd(state_); }

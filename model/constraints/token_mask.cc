@@ -3,13 +3,13 @@
 #include "model/constraints/token_mask.h"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
+
+#include "model/processors/exclude.h"
 
 namespace cascade::model {
 namespace {
 
-constexpr float kExcluded = -std::numeric_limits<float>::infinity();
 constexpr std::size_t kBits = 64;
 
 }  // namespace
@@ -33,12 +33,12 @@ void TokenMask::Apply(std::span<float> logits, std::span<const TokenId> also) co
   std::ranges::for_each(also, keep);
   if (bits_.empty()) {
     std::ranges::for_each(list_, keep);
-    std::ranges::fill(logits, kExcluded);
+    std::ranges::fill(logits, kExcludedLogit);
   } else {
     for (std::size_t token = 0; token < logits.size(); ++token) {
       const std::size_t word = token / kBits;
       const bool is_in = word < bits_.size() && ((bits_[word] >> (token % kBits)) & 1) != 0;
-      if (!is_in) logits[token] = kExcluded;
+      if (!is_in) logits[token] = kExcludedLogit;
     }
   }
   for (const auto& [token, logit] : kept) logits[token] = logit;

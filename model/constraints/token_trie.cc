@@ -3,6 +3,7 @@
 #include "model/constraints/token_trie.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace cascade::model {
 namespace {
@@ -16,14 +17,14 @@ std::size_t CommonPrefix(absl::string_view a, absl::string_view b) {
 
 }  // namespace
 
-TokenTrie::TokenTrie(std::span<const absl::string_view> bytes) : vocab_size_(bytes.size()) {
+TokenTrie::TokenTrie(std::vector<absl::string_view> bytes) : bytes_(std::move(bytes)) {
   std::vector<TokenId> sorted;
-  for (std::size_t id = 0; id < bytes.size(); ++id) {
-    if (bytes[id].empty() || bytes[id].size() > kMaxTokenBytes) continue;
+  for (std::size_t id = 0; id < bytes_.size(); ++id) {
+    if (bytes_[id].empty() || bytes_[id].size() > kMaxTokenBytes) continue;
     sorted.push_back(static_cast<TokenId>(id));
   }
-  std::ranges::sort(sorted, [bytes](TokenId a, TokenId b) {
-    return bytes[a] != bytes[b] ? bytes[a] < bytes[b] : a < b;
+  std::ranges::sort(sorted, [this](TokenId a, TokenId b) {
+    return bytes_[a] != bytes_[b] ? bytes_[a] < bytes_[b] : a < b;
   });
 
   std::vector<std::uint32_t> path;  // the nodes of the token before, by depth
@@ -34,7 +35,7 @@ TokenTrie::TokenTrie(std::span<const absl::string_view> bytes) : vocab_size_(byt
     }
   };
   for (const TokenId token : sorted) {
-    const absl::string_view text = bytes[token];
+    const absl::string_view text = bytes_[token];
     close(CommonPrefix(before, text));
     while (path.size() < text.size()) {
       const auto byte = static_cast<std::uint8_t>(text[path.size()]);

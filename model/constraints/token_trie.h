@@ -27,12 +27,14 @@ class TokenTrie {
   // Longer tokens are left out: whatever their text, it can be written with others.
   static constexpr std::size_t kMaxTokenBytes = 255;
 
-  // `bytes` of each token by its id; tokens without bytes are left out.
-  explicit TokenTrie(std::span<const absl::string_view> bytes);
+  // `bytes` of each token by its id, borrowed; tokens without bytes are left out.
+  explicit TokenTrie(std::vector<absl::string_view> bytes);
 
   // Of the longest token.
   std::size_t depth() const { return depth_; }
-  std::size_t vocab_size() const { return vocab_size_; }
+  std::size_t vocab_size() const { return bytes_.size(); }
+  // REQUIRES: token < vocab_size().
+  absl::string_view bytes(TokenId token) const { return bytes_[token]; }
   std::span<const Node> nodes() const { return std::span(nodes_).first(nodes_.size() - 1); }
 
   // Tokens whose bytes end at the node: one, but in strange vocabularies.
@@ -42,10 +44,10 @@ class TokenTrie {
   }
 
  private:
+  std::vector<absl::string_view> bytes_;
   std::vector<Node> nodes_;  // and one after the last
   std::vector<TokenId> tokens_;
   std::size_t depth_ = 0;
-  std::size_t vocab_size_ = 0;
 };
 
 }  // namespace cascade::model

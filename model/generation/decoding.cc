@@ -28,7 +28,9 @@ SamplingParams OfChoice(SamplingParams params, std::uint32_t choice) {
 Decoding::Decoding(const GenerationParams& params, std::uint32_t choice,
                    std::span<const TokenId> prompt, std::size_t n_ctx, const Tokenizer& tokenizer)
     : params_(params),
-      processors_(MakeLogitProcessors(params, prompt, tokenizer)),
+      constraint_(params.constraint ? std::make_unique<ConstraintCursor>(params.constraint)
+                                    : nullptr),
+      processors_(MakeLogitProcessors(params, prompt, tokenizer, constraint_.get())),
       sampler_(OfChoice(params.sampling, choice)),
       prompt_tokens_(prompt.size()),
       n_ctx_(n_ctx),
@@ -52,12 +54,28 @@ absl::StatusOr<DecodingStep> Decoding::Next(std::span<const float> logits) {
   DecodingStep step{.token = std::move(generated), .text = {}, .finish = {}};
   step.finish = FinishByToken(*token);
   if (!step.finish) step.finish = AddText(*token, step.text);
+  if (!step.finish) step.finish = FinishByConstraint();
   if (!step.finish) step.finish = FinishByLimit();
   finished_ = step.finish.has_value();
   if (finished_ && step.finish->reason != FinishReason::kStopString) {
     step.text += TakeHeldBackText();
   }
   return step;
+}
+
+std::vector<TokenId> Decoding::ForcedTokens(std::size_t limit) const {
+  if (constraint_ == nullptr || limit == 0) return {};
+  constexpr std::size_t kBytesForToken = 8;  // more than most tokens have
+  const std::string text = constraint_->ForcedBytes(limit * kBytesForToken);
+  if (text.empty()) return {};
+  absl::StatusOr<std::vector<TokenId>> tokens = tokenizer_.Encode(text, SpecialTokens::kAsText);
+  if (!tokens.ok()) return {};
+  // The tokenizer may have tokens that the model lacks.
+  const auto unknown = std::ranges::find_if(
+      *tokens, [this](TokenId token) { return token >= constraint_->vocab_size(); });
+  tokens->erase(unknown, tokens->end());
+  tokens->resize(std::min(limit, tokens->size()));
+  return *std::move(tokens);
 }
 
 DecodingStep Decoding::Stop(FinishReason reason) {
@@ -105,6 +123,12 @@ std::optional<Finish> Decoding::AddText(TokenId token, std::string& text) {
   return Finish{.reason = FinishReason::kStopString,
                 .matched_stop = *std::move(result.stop),
                 .matched_token = {}};
+}
+
+std::optional<Finish> Decoding::FinishByConstraint() const {
+  if (constraint_ == nullptr || !constraint_->MustEnd()) return std::nullopt;
+  return Finish{
+      .reason = FinishReason::kConstraintComplete, .matched_stop = {}, .matched_token = {}};
 }
 
 std::optional<Finish> Decoding::FinishByLimit() const {

@@ -5,12 +5,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "model/constraints/constraint.h"
 #include "model/generation/decoding_step.h"
 #include "model/generation/generation_params.h"
 #include "model/generation/stop_matcher.h"
@@ -43,6 +45,8 @@ class Decoding {
   //
   // Until there are min_new_tokens tokens, eos and stop tokens are excluded, and stop strings are
   // not looked for: that text counts as sent, so a stop string that begins in it is passed over.
+  // A constraint allows these tokens only where the text satisfies it.
+  //
   // Log-probabilities are those of the model's own logits, before any processor.
   //
   // INTERNAL if the logits are not all finite (broken weights, or float16 that overflowed);
@@ -50,6 +54,11 @@ class Decoding {
   // on.
   // REQUIRES: not finished.
   absl::StatusOr<DecodingStep> Next(std::span<const float> logits);
+
+  // The tokens that must come next, as the tokenizer cuts what the constraint leaves no choice of:
+  // at most `limit`, none without a constraint. A guess, since the model may cut the same text
+  // otherwise.
+  std::vector<TokenId> ForcedTokens(std::size_t limit) const;
 
   // Ends the sequence where it stands, for a reason of the caller's. The step has no token, and the
   // text that was held back. REQUIRES: not finished.
@@ -65,12 +74,14 @@ class Decoding {
   // Appends to `text` what may be sent now that `token` has come; a finish if the text reaches a
   // stop string.
   std::optional<Finish> AddText(TokenId token, std::string& text);
+  std::optional<Finish> FinishByConstraint() const;
   std::optional<Finish> FinishByLimit() const;
 
   // The text that was held back: the beginning of a stop string, an incomplete character.
   std::string TakeHeldBackText();
 
   GenerationParams params_;
+  std::unique_ptr<ConstraintCursor> constraint_;  // null: none
   LogitProcessorList processors_;
   Sampler sampler_;
   std::size_t prompt_tokens_;

@@ -12,12 +12,13 @@
 namespace cascade::model {
 
 enum class FinishReason : std::uint8_t {
-  kEos,          // an end-of-sequence token; it is among the tokens, never in the text
-  kStopToken,    // one of stop_token_ids; likewise
-  kStopString,   // the text reached a stop string
-  kMaxTokens,    // max_new_tokens
-  kContextFull,  // prompt and generated tokens together are n_ctx
-  kTimeLimit,    // the caller of Decoding::Stop said so
+  kEos,                 // an end-of-sequence token; it is among the tokens, never in the text
+  kStopToken,           // one of stop_token_ids; likewise
+  kStopString,          // the text reached a stop string
+  kConstraintComplete,  // the text satisfies the constraint, and would with nothing more
+  kMaxTokens,           // max_new_tokens
+  kContextFull,         // prompt and generated tokens together are n_ctx
+  kTimeLimit,           // the caller of Decoding::Stop said so
 };
 
 // One generated token.

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -34,7 +35,11 @@ struct OutputParams {
   bool special_tokens_in_text = false;
 };
 
+class Constraint;
+
 struct GenerationParams {
+  // What the text must be; null: anything. Its vocabulary is that of the tokenizer.
+  std::shared_ptr<Constraint> constraint;
   TokenRules tokens;
   PenaltyParams penalties;
   SamplingParams sampling;

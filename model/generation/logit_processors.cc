@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "model/constraints/constrained_tokens.h"
+#include "model/constraints/constraint.h"
 #include "model/processors/banned_sequences.h"
 #include "model/processors/dry.h"
 #include "model/processors/length_penalty.h"
@@ -52,8 +54,8 @@ std::vector<TokenId> Ends(const StoppingParams& stopping) {
 }  // namespace
 
 LogitProcessorList MakeLogitProcessors(const GenerationParams& params,
-                                       std::span<const TokenId> prompt,
-                                       const Tokenizer& tokenizer) {
+                                       std::span<const TokenId> prompt, const Tokenizer& tokenizer,
+                                       ConstraintCursor* constraint) {
   const TokenRules& tokens = params.tokens;
   const StoppingParams& stopping = params.stopping;
   LogitProcessorList processors;
@@ -64,6 +66,9 @@ LogitProcessorList MakeLogitProcessors(const GenerationParams& params,
   }
   if (stopping.min_new_tokens > 0) {
     processors.Add(std::make_unique<MinNewTokens>(stopping.min_new_tokens, Ends(stopping)));
+  }
+  if (constraint != nullptr) {
+    processors.Add(std::make_unique<ConstrainedTokens>(*constraint, Ends(stopping)));
   }
   if (!tokens.allowed.empty()) processors.Add(std::make_unique<AllowedTokens>(tokens.allowed));
   if (stopping.length_penalty.factor > 1.0F) {

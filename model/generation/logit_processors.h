@@ -10,6 +10,7 @@
 
 namespace cascade::model {
 
+class ConstraintCursor;
 class Tokenizer;
 
 // The processors that `params` ask for, in Hugging Face's order (GenerationMixin's
@@ -26,9 +27,11 @@ class Tokenizer;
 //   8. exponential length penalty                  exponential_decay_length_penalty
 //   9. banned tokens                               suppress_tokens
 //
-// The sampler comes last: top-n-sigma, temperature, top-k, top-p, min-p, typical-p. `tokenizer` is
-// borrowed and must outlive the list; `prompt` is copied where a processor looks back at it.
+// The sampler comes last: top-n-sigma, temperature, top-k, top-p, min-p, typical-p. `tokenizer`
+// and `constraint`, which may be null and is moved on as tokens are accepted, are borrowed and must
+// outlive the list; `prompt` is copied where a processor looks back at it.
 LogitProcessorList MakeLogitProcessors(const GenerationParams& params,
-                                       std::span<const TokenId> prompt, const Tokenizer& tokenizer);
+                                       std::span<const TokenId> prompt, const Tokenizer& tokenizer,
+                                       ConstraintCursor* constraint = nullptr);
 
 }  // namespace cascade::model

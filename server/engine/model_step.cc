@@ -21,7 +21,7 @@ std::span<const PlannedChunk> ModelStep::Plan(std::span<Sequence* const> ready) 
     SequenceState state{
         .pending = sequence->pending(), .draft = 0, .wanted = sequence->WantedLogits()};
     if (state.pending == 1 && speculate_ && sequence->request().speculate) {
-      state.draft = sequence->Draft(sequence->speculation().length());
+      state.draft = sequence->Draft();
     }
     states_.push_back(state);
   }

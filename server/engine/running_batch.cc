@@ -256,7 +256,7 @@ void RunningBatch::ChooseTokens(Sequence& sequence, const PlannedChunk& chunk,
     ++accepted;
     ++counts_.accepted_tokens;
   }
-  sequence.speculation().Learn(chunk.draft, accepted);
+  sequence.LearnFromDraft(chunk.draft, accepted);
 }
 
 // All choices of a group choose their first tokens from the same row of logits. Forks the prompt's

@@ -42,22 +42,30 @@ std::size_t Sequence::WantedLogits() const {
   return tokens_.size() - std::max(first, run_);
 }
 
-std::size_t Sequence::Draft(std::size_t limit) {
+std::size_t Sequence::Draft() {
   assert(pending() == 1);
   // Each drafted token must be one that may be generated and run: the last of all never runs.
   const std::size_t new_tokens_left = request_.params.stopping.max_new_tokens - generated_tokens();
   const std::size_t room =
       std::min({new_tokens_left - 1, n_ctx_ - tokens_.size(), blocks_.capacity() - tokens_.size()});
-  const std::span<const model::TokenId> found = model::LookUpDraft(tokens_, std::min(limit, room));
-  if (!found.empty()) draft_ = static_cast<std::size_t>(found.data() - tokens_.data());
-  return found.size();
+  draft_.assign(1, tokens_.back());
+  accepted_ = 0;
+  const std::vector<model::TokenId> forced =
+      decoding_.ForcedTokens(std::min(Speculation::kLongest, room));
+  draft_is_forced_ = !forced.empty();
+  if (draft_is_forced_) {
+    draft_.insert(draft_.end(), forced.begin(), forced.end());
+  } else {
+    const std::span<const model::TokenId> found =
+        model::LookUpDraft(tokens_, std::min(speculation_.length(), room));
+    draft_.insert(draft_.end(), found.begin(), found.end());
+  }
+  return draft_.size() - 1;
 }
 
 std::span<const model::TokenId> Sequence::NextTokens(std::size_t count) const {
-  // The draft was found as what once followed a copy of the last token. That copy stands directly
-  // before it, so that the last token and its draft are one span of tokens_.
-  const std::size_t begin = count > pending() ? draft_ - 1 : run_;
-  return std::span(tokens_).subspan(begin, count);
+  if (count > pending()) return std::span(draft_).first(count);
+  return std::span(tokens_).subspan(run_, count);
 }
 
 std::size_t Sequence::Advance(std::size_t count) {
@@ -76,10 +84,15 @@ absl::StatusOr<model::DecodingStep> Sequence::Next(std::span<const float> logits
 }
 
 bool Sequence::AcceptDrafted() {
-  if (tokens_.back() != tokens_[draft_]) return false;
-  ++draft_;
+  if (tokens_.back() != draft_[accepted_ + 1]) return false;
+  ++accepted_;
   Advance(1);
   return true;
+}
+
+void Sequence::LearnFromDraft(std::size_t drafted, std::size_t accepted) {
+  // What a constraint forces says nothing of how well earlier text foretells later one.
+  if (!draft_is_forced_) speculation_.Learn(drafted, accepted);
 }
 
 }  // namespace cascade::server

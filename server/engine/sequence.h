@@ -68,9 +68,10 @@ class Sequence {
   // to be scored.
   std::size_t WantedLogits() const;
 
-  // Drafts what may come after tokens(), at most `limit` tokens and what the blocks have room for;
-  // returns how many. REQUIRES: pending() == 1.
-  std::size_t Draft(std::size_t limit);
+  // Drafts what may come after tokens(): what the constraint forces, or what came after the same
+  // words before. At most what the blocks have room for; returns how many. REQUIRES: pending()
+  // == 1.
+  std::size_t Draft();
 
   // The next `count` tokens to run, from position() on: pending ones, then drafted ones. Valid
   // until the next call that is not const.
@@ -92,7 +93,8 @@ class Sequence {
   // Finishes the choice where it stands: as model::Decoding::Stop.
   model::DecodingStep Stop(model::FinishReason reason) { return decoding_.Stop(reason); }
 
-  Speculation& speculation() { return speculation_; }
+  // A step drafted `drafted` tokens, and the first `accepted` of them were right.
+  void LearnFromDraft(std::size_t drafted, std::size_t accepted);
 
   // When it had its last token: a pace, which decides nothing. In the infinite past before the
   // first.
@@ -109,10 +111,11 @@ class Sequence {
   Speculation speculation_;
   absl::Time last_token_at_ = absl::InfinitePast();
   std::vector<model::TokenId> tokens_;
-  std::size_t run_ = 0;       // tokens whose keys and values are in blocks_
-  std::size_t furthest_ = 0;  // the largest that run_ ever was
-  std::size_t draft_ = 0;     // index into tokens_ of what is drafted as the next token: a draft is
-                              // a copy of earlier tokens
+  std::size_t run_ = 0;                // tokens whose keys and values are in blocks_
+  std::size_t furthest_ = 0;           // the largest that run_ ever was
+  std::vector<model::TokenId> draft_;  // the last token, and then what is drafted
+  std::size_t accepted_ = 0;           // of the draft
+  bool draft_is_forced_ = false;       // by the constraint
 };
 
 }  // namespace cascade::server

@@ -11,6 +11,8 @@ namespace cascade::server {
 // speed and never a result. Not thread-safe.
 class Speculation {
  public:
+  static constexpr std::size_t kLongest = 8;
+
   // Tokens to draft for the next step.
   std::size_t length() const { return length_; }
 
@@ -18,7 +20,6 @@ class Speculation {
   void Learn(std::size_t drafted, std::size_t accepted);
 
  private:
-  static constexpr std::size_t kLongest = 8;
   static constexpr std::size_t kRest = 32;  // steps without drafting before it tries again
 
   std::size_t length_ = 2;

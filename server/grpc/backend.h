@@ -9,6 +9,7 @@ class Tokenizer;
 namespace cascade::server {
 
 class Admission;
+class ConstraintCache;
 class Worker;
 struct ModelInfo;
 
@@ -18,6 +19,7 @@ struct Backend {
   const model::Tokenizer& tokenizer;
   Admission& admission;         // places of requests that run or wait
   Admission& open_generations;  // places of those and of answers that are not read to their ends
+  ConstraintCache& constraints;
   Worker& worker;
 };
 

@@ -16,7 +16,8 @@ namespace cascade::server {
 //   cascade_requests_failed_total{stage,code}     requests for text without an answer; the stage is
 //                                                 admission, queue, prefill, decode, or delivery
 //                                                 (the answer was made, but not read to its end)
-//   cascade_choices_finished_total{reason}        eos, stop_token, stop_string, max_tokens,
+//   cascade_choices_finished_total{reason}        eos, stop_token, stop_string,
+//                                                 constraint_complete, max_tokens,
 //                                                 context_full, time_limit
 //   cascade_time_to_first_token_seconds           of requests that finished: from the queue on
 //   cascade_request_queue_seconds, _prefill_, _decode_, cascade_request_duration_seconds

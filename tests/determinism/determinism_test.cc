@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <cctype>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "gtest/gtest.h"
+#include "model/generation/vocabulary_trie.h"
 #include "model/kernels/simd_target.h"
 #include "model/tokenizer/tokenizer.h"
 #include "tests/determinism/engine_run.h"
@@ -34,7 +36,10 @@ class DeterminismTest : public ::testing::Test {
   void Use(const TestModel& model, const StorageTypes& types, const RequestMix& mix) {
     model_ = model;
     types_ = types;
-    requests_ = MixedRequests(mix, model.config);
+    trie_.emplace(model::MakeTokenTrie(tokenizer_, model.config.vocab_size));
+    RequestMix all = mix;
+    if (mix.processors) all.trie = &*trie_;
+    requests_ = MixedRequests(all, model.config);
     alone_ = *Alone(subject(), requests_);
   }
 
@@ -60,6 +65,7 @@ class DeterminismTest : public ::testing::Test {
   }
 
   const model::Tokenizer tokenizer_ = *LoadBundledTokenizer(kRoot);
+  std::optional<model::TokenTrie> trie_;
   TestModel model_;
   StorageTypes types_;
   std::vector<TestRequest> requests_;

@@ -5,6 +5,8 @@
 #include <bit>
 #include <random>
 
+#include "tests/support/constraints.h"
+
 namespace cascade::testing {
 
 namespace {
@@ -41,6 +43,16 @@ void AddProcessors(std::size_t i, const model::ModelConfig& config,
   }
 }
 
+// Texts with parts that are forced, and with parts that are not; a request with processors has
+// none, since these may leave none of the tokens.
+void AddConstraint(std::size_t i, const model::TokenTrie& trie, model::GenerationParams& params) {
+  if (i % 9 == 0) params.constraint = ConstraintTo("[^a-f]{5,40}", trie);
+  if (i % 9 != 3) return;
+  params.constraint =
+      ConstraintTo(R"(\{"name": "[^"\\\n]{1,20}", "age": \d{1,3}, "king": (true|false)\})", trie);
+  params.stopping.max_new_tokens = 60;
+}
+
 }  // namespace
 
 std::vector<TestRequest> MixedRequests(const RequestMix& mix, const model::ModelConfig& config) {
@@ -60,6 +72,7 @@ std::vector<TestRequest> MixedRequests(const RequestMix& mix, const model::Model
     request.params.stopping.eos_token_ids = config.eos_token_ids;
     if (i % 7 == 0) request.params.stopping.stop = {"the end"};
     if (mix.processors) AddProcessors(i, config, request.params);
+    if (mix.trie != nullptr) AddConstraint(i, *mix.trie, request.params);
     request.params.output = {.logprobs = i % 4 != 0, .candidates = i % 4};
   }
   return requests;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "model/config.h"
+#include "model/constraints/token_trie.h"
 #include "model/generation/decoding.h"
 #include "model/generation/generation_params.h"
 #include "model/token.h"
@@ -26,6 +27,7 @@ struct RequestMix {
   std::size_t longest_prompt = 1;  // below config.n_ctx
   std::size_t most_new_tokens = 24;
   bool processors = false;  // two of three requests have penalties and token rules, too
+  const model::TokenTrie* trie = nullptr;  // with it, two of nine have a constraint; borrowed
 };
 
 // Greedy and seeded by turns, prompts of 1 to `longest_prompt` tokens, with and without log-

@@ -24,6 +24,8 @@ std::string EndedBecause(const v1::Finish& finish) {
       return absl::StrCat("stop token ", finish.matched_token_id());
     case v1::FINISH_REASON_STOP_STRING:
       return absl::StrCat("stop string ", Quoted(finish.matched_stop()));
+    case v1::FINISH_REASON_CONSTRAINT_COMPLETE:
+      return "the constraint is satisfied";
     case v1::FINISH_REASON_MAX_TOKENS:
       return "max_new_tokens reached";
     case v1::FINISH_REASON_CONTEXT_FULL:

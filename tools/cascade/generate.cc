@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "tools/cascade/commands.h"
+#include "tools/cascade/constraint_flags.h"
 #include "tools/cascade/event_printer.h"
 #include "tools/cascade/interrupt.h"
 #include "tools/cascade/sampling_flags.h"
@@ -31,6 +32,7 @@ in the server's queue included.
   cascade generate --temperature=0 --max_new_tokens=40 "The old king"
   cascade generate --stop="." --seed=7 --top_k=40 - < prompt.txt
   cascade generate --n=3 --repetition_penalty=1.2 --banned_word=king "The old"
+  cascade generate --json_schema=@person.json "The hero of the tale is "
   cascade generate --json --logprobs --candidates=3 "Once upon a time"
 )";
 
@@ -46,6 +48,7 @@ class GenerateCommand : public Command {
 
   void AddFlags(Flags& flags) override {
     sampling_.AddTo(flags);
+    constraint_.AddTo(flags);
     flags.BeginGroup("When it ends");
     flags.Add("max_new_tokens", "N", "generate no more than this", &max_new_tokens_);
     flags.Add("min_new_tokens", "N", "nothing but the limits ends it before this many",
@@ -112,6 +115,9 @@ class GenerateCommand : public Command {
     }
     v1::GenerateRequest request = MakeRequest(*prompt);
     if (absl::Status status = sampling_.Fill(request); !status.ok()) {
+      return UsageError(std::string(status.message()), console);
+    }
+    if (absl::Status status = constraint_.Fill(request); !status.ok()) {
       return UsageError(std::string(status.message()), console);
     }
     const std::unique_ptr<EventPrinter> printer =
@@ -193,6 +199,7 @@ class GenerateCommand : public Command {
   }
 
   SamplingFlags sampling_;
+  ConstraintFlags constraint_;
   std::optional<std::uint32_t> max_new_tokens_;
   std::uint32_t min_new_tokens_ = 0;
   std::vector<std::string> stop_;

@@ -25,6 +25,8 @@ absl::string_view FinishReasonName(model::FinishReason reason) {
       return "stop_token";
     case model::FinishReason::kStopString:
       return "stop_string";
+    case model::FinishReason::kConstraintComplete:
+      return "constraint_complete";
     case model::FinishReason::kMaxTokens:
       return "max_tokens";
     case model::FinishReason::kContextFull:

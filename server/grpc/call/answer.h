@@ -22,7 +22,8 @@ struct Backlog {
   std::size_t bytes = 0;  // of text and log-probabilities, as they lie in memory
 };
 
-// "eos", "stop_token", "stop_string", "max_tokens", "context_full" or "time_limit".
+// "eos", "stop_token", "stop_string", "constraint_complete", "max_tokens", "context_full" or
+// "time_limit".
 absl::string_view FinishReasonName(model::FinishReason reason);
 
 // Gathers the worker's steps until an encoder takes them and writes them in its dialect. A stream's

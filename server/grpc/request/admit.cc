@@ -8,6 +8,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "grpc/support/time.h"
+#include "model/constraints/constraint.h"
+#include "model/constraints/constraint_spec.h"
 #include "model/tokenizer/tokenizer.h"
 #include "server/engine/admission.h"
 #include "server/engine/caller.h"
@@ -16,6 +18,8 @@
 #include "server/grpc/call/correlation.h"
 #include "server/grpc/model_info.h"
 #include "server/grpc/request/caller_of.h"
+#include "server/grpc/request/constraint_cache.h"
+#include "server/grpc/request/constraint_validation.h"
 #include "server/grpc/request/text_request.h"
 #include "server/grpc/request/validation.h"
 #include "server/grpc/serving.h"
@@ -31,6 +35,28 @@ absl::Time Deadline(const grpc::CallbackServerContext& context) {
   }
   const gpr_timespec left = gpr_time_sub(deadline, gpr_now(deadline.clock_type));
   return MonotonicNow() + absl::Seconds(left.tv_sec) + absl::Nanoseconds(left.tv_nsec);
+}
+
+// Compiles what the answer must be, and counts its memory.
+absl::Status AddConstraint(const TextRequest& request, ConstraintCache& constraints,
+                           PreparedRequest& prepared) {
+  if (!request.constraint) return absl::OkStatus();
+  model::ConstraintSpec spec;
+  spec.kind = request.constraint->kind;
+  spec.text = std::string(request.constraint->text);
+  for (const absl::string_view choice : request.constraint->choices) {
+    spec.choices.emplace_back(choice);
+  }
+  absl::StatusOr<std::shared_ptr<model::Constraint>> constraint =
+      constraints.Get(spec, prepared.generation.cache_salt);
+  if (!constraint.ok()) {
+    Violations violations(request.field_name);
+    violations.Add(ConstraintPath(*request.constraint), constraint.status().message());
+    return violations.ToStatus();
+  }
+  prepared.state_bytes += (*constraint)->max_bytes();
+  prepared.generation.params.constraint = *std::move(constraint);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<PreparedRequest> TryAdmit(const Serving& serving, absl::Time deadline, Caller caller,
@@ -70,6 +96,9 @@ absl::StatusOr<PreparedRequest> TryAdmit(const Serving& serving, absl::Time dead
     prepared->generation.cache_salt = of_tenant->tenant()->CacheSalt(request.cache.salt);
   }
   prepared->tenant = *std::move(of_tenant);
+  if (absl::Status status = AddConstraint(request, backend.constraints, *prepared); !status.ok()) {
+    return status;
+  }
   return prepared;
 }
 

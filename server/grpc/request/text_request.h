@@ -11,6 +11,7 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "model/constraints/constraint_spec.h"
 #include "model/processors/processor_params.h"
 #include "model/token.h"
 
@@ -69,6 +70,14 @@ struct TextRequest {
     std::vector<absl::string_view> banned_words;
     std::vector<std::span<const model::TokenId>> banned_sequences;
   } token_rules;
+
+  // What the answer's text must be. Borrowed, as the rest.
+  struct Constraint {
+    model::ConstraintSpec::Kind kind = model::ConstraintSpec::Kind::kRegex;
+    absl::string_view text;
+    std::vector<absl::string_view> choices;
+  };
+  std::optional<Constraint> constraint;
 
   struct Stopping {
     std::optional<std::uint32_t> max_new_tokens;

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/grpc/call/correlation.h"
 #include "server/grpc/model_info.h"
+#include "server/grpc/request/constraint_validation.h"
 #include "server/grpc/request/limits.h"
 #include "server/grpc/request/logit_rules_validation.h"
 #include "server/grpc/request/text_request.h"
@@ -174,6 +175,7 @@ void Validate(const TextRequest& request, const ModelInfo& info, Violations& vio
   CheckSampling(request.sampling, info, violations);
   CheckPenalties(request.penalties, info, violations);
   CheckTokenRules(request.token_rules, info, violations);
+  if (request.constraint) CheckConstraint(*request.constraint, info, violations);
   CheckStopping(request, info, violations);
   CheckResponse(request.response, violations);
   CheckSchedule(request, info, violations);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -86,6 +87,37 @@ TextRequest::TokenRules ToTokenRules(const v1::TokenRules& message) {
   return rules;
 }
 
+std::optional<TextRequest::Constraint> ToConstraint(const v1::Constraint& message,
+                                                    Violations& violations) {
+  using Kind = model::ConstraintSpec::Kind;
+  TextRequest::Constraint constraint;
+  switch (message.constraint_case()) {
+    case v1::Constraint::kRegex:
+      constraint = {.kind = Kind::kRegex, .text = message.regex(), .choices = {}};
+      break;
+    case v1::Constraint::kJsonSchema:
+      constraint = {.kind = Kind::kJsonSchema, .text = message.json_schema(), .choices = {}};
+      break;
+    case v1::Constraint::kJsonObject:
+      if (!message.json_object()) return std::nullopt;
+      constraint = {.kind = Kind::kJsonObject, .text = {}, .choices = {}};
+      break;
+    case v1::Constraint::kChoice:
+      constraint.kind = Kind::kChoice;
+      constraint.choices.assign(message.choice().values().begin(), message.choice().values().end());
+      break;
+    case v1::Constraint::kGrammar:
+      constraint = {.kind = Kind::kGrammar, .text = message.grammar(), .choices = {}};
+      break;
+    case v1::Constraint::CONSTRAINT_NOT_SET:
+      violations.Add(
+          "constraint",
+          "is empty; must be one of regex, json_schema, json_object, choice and grammar");
+      return std::nullopt;
+  }
+  return constraint;
+}
+
 // google.protobuf.Duration's own rules, and more than nothing.
 bool IsPositiveDuration(const google::protobuf::Duration& duration) {
   constexpr std::int64_t kMaxSeconds = 315'576'000'000;  // of Duration: 10,000 years
@@ -150,6 +182,7 @@ TextRequest ToTextRequest(const v1::GenerateRequest& message, Violations& violat
   request.sampling = ToSampling(message.sampling());
   request.penalties = ToPenalties(message.penalties());
   request.token_rules = ToTokenRules(message.token_rules());
+  if (message.has_constraint()) request.constraint = ToConstraint(message.constraint(), violations);
   request.stopping = ToStopping(message.stopping(), violations);
   request.response = ToResponse(message.response(), violations);
   request.cache = {.salt = message.cache().salt(), .bypass = message.cache().bypass()};

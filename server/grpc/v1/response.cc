@@ -22,6 +22,8 @@ v1::FinishReason ToReason(model::FinishReason reason) {
       return v1::FINISH_REASON_STOP_TOKEN;
     case model::FinishReason::kStopString:
       return v1::FINISH_REASON_STOP_STRING;
+    case model::FinishReason::kConstraintComplete:
+      return v1::FINISH_REASON_CONSTRAINT_COMPLETE;
     case model::FinishReason::kMaxTokens:
       return v1::FINISH_REASON_MAX_TOKENS;
     case model::FinishReason::kContextFull:

@@ -18,6 +18,7 @@
 #include "absl/time/clock.h"
 #include "gtest/gtest.h"
 #include "model/generation/generator.h"
+#include "model/generation/vocabulary_trie.h"
 #include "server/engine/limits.h"
 #include "server/engine/thread_pool.h"
 #include "server/engine/worker.h"
@@ -25,6 +26,7 @@
 #include "tests/server/engine/recording_sink.h"
 #include "tests/server/engine/same_bits.h"
 #include "tests/server/engine/tiny_engine.h"
+#include "tests/support/constraints.h"
 
 namespace cascade::server {
 namespace {
@@ -62,6 +64,7 @@ struct Fates {
   std::size_t of_several_choices = 0;  // of those that finished
   std::size_t resumed = 0;             // stalled at some point, and finished
   std::size_t stopped_by_string = 0;
+  std::size_t constraint_complete = 0;
   Counts counts;
 };
 
@@ -109,7 +112,17 @@ void AddProcessors(std::mt19937& rng, model::GenerationParams& params) {
   if (rng() % 2 == 0) params.sampling.top_n_sigma = 1.5F;
 }
 
-model::GenerationParams AnyParams(std::mt19937& rng) {
+// Texts of which much is forced, or little. With no token that ends an answer: it would be missing
+// where it is the only one that may come.
+void AddConstraint(std::mt19937& rng, const model::TokenTrie& trie,
+                   model::GenerationParams& params) {
+  const char* const patterns[] = {"[a-y,]*z", "(once-upon-a-time|[A-Z]+)*", "(yes|no|abcdefghi)",
+                                  "[!-`]{3}abc[!-ac-~]*"};
+  params.constraint = testing::ConstraintTo(patterns[rng() % 4], trie);
+  params.stopping.eos_token_ids.clear();
+}
+
+model::GenerationParams AnyParams(std::mt19937& rng, const model::TokenTrie& trie) {
   model::GenerationParams params;
   const float temperatures[] = {0.0F, 0.02F, 0.7F, 1.3F};
   params.sampling.temperature = temperatures[rng() % 4];
@@ -124,7 +137,11 @@ model::GenerationParams AnyParams(std::mt19937& rng) {
     params.output.prompt_logprobs_from = rng() % 40;
     params.output.ranks = rng() % 2 == 0;
   }
-  if (rng() % 2 == 0) AddProcessors(rng, params);
+  if (rng() % 2 == 0) {
+    AddProcessors(rng, params);
+  } else if (rng() % 2 == 0) {
+    AddConstraint(rng, trie, params);
+  }
   return params;
 }
 
@@ -242,7 +259,7 @@ class EverythingTest : public ::testing::Test {
     std::vector<Template> templates;
     for (std::size_t i = 0; i < kTemplates; ++i) {
       Template made = {
-          .prompt = AnyPrompt(templates, rng), .params = AnyParams(rng), .expected = {}};
+          .prompt = AnyPrompt(templates, rng), .params = AnyParams(rng, trie_), .expected = {}};
       made.expected = RunAlone(made, world, tokenizer_);
       templates.push_back(std::move(made));
     }
@@ -321,6 +338,8 @@ class EverythingTest : public ::testing::Test {
       fates_.resumed += subject.was_stalled ? 1U : 0U;
       const bool by_string = record.finish->reason == model::FinishReason::kStopString;
       fates_.stopped_by_string += by_string ? 1U : 0U;
+      const bool complete = record.finish->reason == model::FinishReason::kConstraintComplete;
+      fates_.constraint_complete += complete ? 1U : 0U;
       return;
     }
     ASSERT_EQ(record.end->code(), absl::StatusCode::kCancelled) << *record.end;
@@ -344,6 +363,7 @@ class EverythingTest : public ::testing::Test {
   }
 
   const model::Tokenizer tokenizer_ = testing::BundledTokenizer();
+  const model::TokenTrie trie_ = model::MakeTokenTrie(tokenizer_, TinyConfig().vocab_size);
   std::atomic<unsigned> news_ = 0;
 };
 
@@ -360,6 +380,7 @@ TEST_F(EverythingTest, WhoeverSurvivesHasTheBitsThatItHasAlone) {
   EXPECT_GT(fates_.cancelled_late, 20U);
   EXPECT_GT(fates_.resumed, 100U);
   EXPECT_GT(fates_.stopped_by_string, 15U);
+  EXPECT_GT(fates_.constraint_complete, 15U);
   EXPECT_GT(fates_.counts.preemptions, 100U);
   EXPECT_GT(fates_.counts.recomputed_tokens, 1000U);
   EXPECT_GT(fates_.counts.cached_tokens, 5000U);

@@ -7,10 +7,12 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "model/generation/vocabulary_trie.h"
 #include "server/engine/worker.h"
 #include "tests/server/engine/recording_sink.h"
 #include "tests/server/engine/same_bits.h"
 #include "tests/server/engine/tiny_engine.h"
+#include "tests/support/constraints.h"
 
 namespace cascade::server {
 namespace {
@@ -80,6 +82,27 @@ TEST_F(WorkerSpeculationTest, AnEndWithinADraftIsTheEnd) {
     EXPECT_TRUE(SameResult(ahead.record, Run(false, true, 0.0F, max_new_tokens).record));
     EXPECT_EQ(ahead.counts.steps + ahead.counts.accepted_tokens, max_new_tokens);
   }
+}
+
+// What the constraint leaves no choice of is drafted whole, though no earlier text foretells it.
+TEST_F(WorkerSpeculationTest, ForcedTextTakesFewerStepsAndHasTheSameBits) {
+  const model::TokenTrie trie = model::MakeTokenTrie(tokenizer_, testing::TinyConfig().vocab_size);
+  const auto run = [&](bool speculate) {
+    RecordingSink sink;
+    GenerationRequest request = testing::Request(12, 40, sink);
+    request.params.constraint = testing::ConstraintTo("(abcdefghijklmnop|qrstuvwxyz){2}", trie);
+    request.params.output = {.logprobs = true, .candidates = 3};
+    const auto worker = MakeTinyWorker(tokenizer_, {.worker = {.speculate = speculate}});
+    worker->Submit(std::move(request));
+    return Outcome{.record = sink.Await(), .counts = worker->stats().counts};
+  };
+  const Outcome plain = run(false);
+  const Outcome ahead = run(true);
+  EXPECT_TRUE(SameResult(ahead.record, plain.record));
+  EXPECT_EQ(plain.record.finish->reason, model::FinishReason::kConstraintComplete);
+  EXPECT_EQ(plain.counts.steps, plain.record.tokens.size());
+  EXPECT_EQ(ahead.counts.steps + ahead.counts.accepted_tokens, plain.counts.steps);
+  EXPECT_LE(ahead.counts.steps, 8U);
 }
 
 }  // namespace

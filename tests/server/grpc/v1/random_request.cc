@@ -107,6 +107,49 @@ void AddTokenRules(Dice& dice, std::uint32_t vocabulary, RandomRequest& r) {
   r.wrong.insert(absl::StrCat("token_rules.banned[", rules.banned_size() - 1, "]"));
 }
 
+// With nothing that could exclude what the constraint allows: that is another test's.
+void AddConstraint(Dice& dice, RandomRequest& r) {
+  v1::Constraint& constraint = *r.request.mutable_constraint();
+  switch (dice.Below(5)) {
+    case 0:
+      constraint.set_regex(dice.Pick<const char*>({"[a-z ]*", "(?i)yes|no", "\\w+, \\d{2,4}"}));
+      break;
+    case 1:
+      constraint.set_json_schema(dice.Pick<const char*>(
+          {R"({"type": "integer", "minimum": -5})",
+           R"({"type": "object", "properties": {"a": {"enum": [1, "b"]}}, "required": ["a"]})"}));
+      break;
+    case 2:
+      constraint.set_json_object(true);
+      break;
+    case 3:
+      constraint.mutable_choice()->add_values("caf\xC3\xA9");
+      constraint.mutable_choice()->add_values("Once upon a time");
+      break;
+    default:
+      constraint.set_grammar("root ::= \"(\" root* \")\"");
+  }
+  if (!dice.OneIn(10)) return;
+  switch (dice.Below(4)) {
+    case 0:
+      constraint.set_regex(dice.Pick<const char*>({"(", "a**", "(a|b)\\1", "a{1000000}"}));
+      r.wrong_constraint = "constraint.regex";
+      break;
+    case 1:
+      constraint.set_json_schema(dice.Pick<const char*>({"{", "[]", R"({"type": 3})", "false"}));
+      r.wrong_constraint = "constraint.json_schema";
+      break;
+    case 2:
+      constraint.mutable_choice()->clear_values();
+      r.wrong.insert("constraint.choice.values");
+      break;
+    default:
+      constraint.set_grammar(
+          dice.Pick<const char*>({"root ::= root \"a\"", "root ::= other", "x"}));
+      r.wrong_constraint = "constraint.grammar";
+  }
+}
+
 void AddStopping(Dice& dice, std::uint32_t vocabulary, RandomRequest& r) {
   v1::StoppingParams& stopping = *r.request.mutable_stopping();
   stopping.set_max_new_tokens(dice.Pick<std::uint32_t>({1, 2, 5, 30, 1'000'000}));
@@ -183,7 +226,11 @@ RandomRequest MakeRandomRequest(Dice& dice, std::uint32_t context, std::uint32_t
   AddPrompt(dice, context, vocabulary, r);
   if (dice.OneIn(2)) AddSampling(dice, r);
   if (dice.OneIn(2)) AddPenalties(dice, r);
-  if (dice.OneIn(2)) AddTokenRules(dice, vocabulary, r);
+  if (dice.OneIn(2)) {
+    AddTokenRules(dice, vocabulary, r);
+  } else if (dice.OneIn(2)) {
+    AddConstraint(dice, r);
+  }
   AddStopping(dice, vocabulary, r);
   AddResponse(dice, r);
   AddSchedule(dice, r);
@@ -192,6 +239,8 @@ RandomRequest MakeRandomRequest(Dice& dice, std::uint32_t context, std::uint32_t
     r.wrong.insert("request_id");
   }
   if (r.too_long) r.wrong.insert("token_ids.ids");
+  // Constraints are translated when nothing else is wrong.
+  if (r.wrong.empty() && !r.wrong_constraint.empty()) r.wrong.insert(r.wrong_constraint);
   return r;
 }
 

@@ -36,7 +36,8 @@ class Dice {
 struct RandomRequest {
   v1::GenerateRequest request;
   std::set<std::string> wrong;
-  bool too_long = false;  // wrong if all else is right
+  std::string wrong_constraint;  // the field, if all else is right
+  bool too_long = false;         // wrong if all else is right
 };
 
 // For a model of `context` positions and `vocabulary` tokens.
