@@ -2,21 +2,28 @@
 // Schemas of the JSON Schema Test Suite and of random structure, against Python's jsonschema
 // (tests/golden/constraints).
 #include <cstddef>
+#include <cstdint>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "gtest/gtest.h"
+#include "model/constraints/automaton.h"
 #include "model/constraints/json_schema.h"
+#include "model/constraints/nfa.h"
 #include "model/constraints/ordered_json.h"
 #include "tests/model/constraints/grammar_matcher.h"
 #include "tests/support/source_path.h"
+#include "tests/support/status_matchers.h"
 #include "tests/support/value_or_die.h"
 
 namespace cascade::model {
 namespace {
 
+using testing::IsOk;
 using testing::Matches;
 using testing::ValueOrDie;
 
@@ -26,6 +33,8 @@ OrderedJson Cases() {
   const std::string text(std::istreambuf_iterator<char>(file), {});
   return ValueOrDie(ParseOrderedJson(text));
 }
+
+constexpr std::size_t kManySteps = 100'000'000;
 
 struct Counts {
   std::size_t accepted = 0;
@@ -44,6 +53,30 @@ void CheckInstances(const OrderedJson& golden, const Grammar& grammar, Counts& c
     EXPECT_TRUE(is_written || !should_be_written) << "not written: " << text;
     ++(is_valid ? counts.valid : counts.invalid);
     if (is_valid && is_written) ++counts.valid_and_written;
+  }
+}
+
+bool Reads(Automaton& automaton, absl::string_view text) {
+  automaton.BeginWalk(kManySteps);
+  Automaton::State state = automaton.start();
+  for (const char byte : text) state = automaton.Next(state, static_cast<std::uint8_t>(byte));
+  EXPECT_FALSE(automaton.exhausted());
+  return automaton.CanEnd(state);
+}
+
+TEST(JsonSchemaGoldenTest, TheAutomatonReadsWhatTheGrammarHas) {
+  const OrderedJson cases = Cases();
+  for (const OrderedJson& golden : cases.Find("cases")->elements) {
+    SCOPED_TRACE(golden.Find("name")->text + ": " + golden.Find("schema")->text);
+    const absl::StatusOr<Grammar> grammar = GrammarOfJsonSchema(golden.Find("schema")->text);
+    if (!grammar.ok()) continue;
+    absl::StatusOr<Nfa> nfa = Nfa::Make(*grammar);
+    ASSERT_THAT(nfa, IsOk());
+    Automaton automaton(std::make_shared<const Nfa>(*std::move(nfa)), kManySteps);
+    for (const OrderedJson& instance : golden.Find("instances")->elements) {
+      const std::string& text = instance.elements[0].text;
+      EXPECT_EQ(Reads(automaton, text), Matches(*grammar, text)) << text;
+    }
   }
 }
 
