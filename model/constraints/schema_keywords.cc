@@ -40,10 +40,10 @@ constexpr std::array<TypeName, 7> kTypeNames = {{{"null", kNullType},
 
 // What says something to people only, or is looked at elsewhere.
 bool IsSilent(absl::string_view keyword) {
-  constexpr std::array<absl::string_view, 17> kSilent = {
-      "title",    "description", "default",    "examples", "$schema", "$comment",
-      "readOnly", "writeOnly",   "deprecated", "$anchor",  "$defs",   "definitions",
-      "$id",      "$ref",        "allOf",      "anyOf",    "oneOf"};
+  constexpr std::array<absl::string_view, 18> kSilent = {
+      "discriminator", "title",    "description", "default",    "examples", "$schema",
+      "$comment",      "readOnly", "writeOnly",   "deprecated", "$anchor",  "$defs",
+      "definitions",   "$id",      "$ref",        "allOf",      "anyOf",    "oneOf"};
   return std::find(kSilent.begin(), kSilent.end(), keyword) != kSilent.end();
 }
 
