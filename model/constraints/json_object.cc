@@ -14,6 +14,7 @@ using Member = ObjectShape::Member;
 // Where all members may be left out, what may follow the first of them takes space that grows with
 // the square of their number: room for some 450.
 constexpr std::size_t kMaxFollowers = 200'000;
+constexpr std::size_t kFewLeads = 4;  // where it is not worth a rule for each follower
 
 // Writes a list of members, whose first may be any up to the first that is required.
 class MemberList {
@@ -31,7 +32,7 @@ class MemberList {
     bool has_required = false;
     while (leads < members_.size() && !has_required) has_required = members_[leads++].is_required;
     if (leads > 1 || other_) ShareLeads(leads);
-    WriteFollowers();
+    WriteFollowers(leads);
     if (leads * followers_.size() > kMaxFollowers) {
       return SchemaError(place,
                          "too many properties may be left out before the first required one");
@@ -58,10 +59,11 @@ class MemberList {
   }
 
   // Each member as it stands after another one, and at last the others.
-  void WriteFollowers() {
+  void WriteFollowers(std::size_t leads) {
     const Expression comma = grammar_.Literal(", ");
     for (const Member& member : members_) {
-      const Expression follower = grammar_.Sequence({comma, member.text});
+      Expression follower = grammar_.Sequence({comma, member.text});
+      if (leads > kFewLeads) follower = json_.Shared(follower, "member after a comma");
       followers_.push_back(member.is_required ? follower : grammar_.Optional(follower));
     }
     if (!other_ || most_others_ == 0) return;

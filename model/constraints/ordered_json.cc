@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "model/constraints/decimal.h"
 #include "model/json_document.h"
 #include "nlohmann/json.hpp"
@@ -111,12 +112,9 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
   std::string complaint_;
 };
 
-bool SameMembers(const OrderedJson& a, const OrderedJson& b) {
-  return a.members.size() == b.members.size() &&
-         std::all_of(a.members.begin(), a.members.end(), [&](const OrderedJson::Member& member) {
-           const OrderedJson* other = b.Find(member.name);
-           return other != nullptr && SameJson(member.value, *other);
-         });
+std::string NumberText(absl::string_view number) {
+  const Decimal value(number);
+  return absl::StrCat(value.negative ? "-" : "", value.integer, ".", value.fraction);
 }
 
 void AppendText(const OrderedJson& value, std::string& text) {
@@ -171,24 +169,23 @@ absl::StatusOr<OrderedJson> ParseOrderedJson(absl::string_view text) {
   return builder.Take();
 }
 
-bool SameJson(const OrderedJson& a, const OrderedJson& b) {
-  if (a.kind != b.kind) return false;
-  switch (a.kind) {
-    case Kind::kNull:
-      return true;
-    case Kind::kBoolean:
-      return a.boolean == b.boolean;
+std::string EqualityText(const OrderedJson& value) {
+  std::vector<std::string> parts;
+  switch (value.kind) {
     case Kind::kNumber:
-      return Compare(Decimal(a.text), Decimal(b.text)) == 0;
-    case Kind::kString:
-      return a.text == b.text;
+      return NumberText(value.text);
     case Kind::kArray:
-      return std::equal(a.elements.begin(), a.elements.end(), b.elements.begin(), b.elements.end(),
-                        SameJson);
+      for (const OrderedJson& element : value.elements) parts.push_back(EqualityText(element));
+      return absl::StrCat("[", absl::StrJoin(parts, ","), "]");
     case Kind::kObject:
-      return SameMembers(a, b);
+      for (const OrderedJson::Member& member : value.members) {
+        parts.push_back(absl::StrCat(JsonStringText(member.name), ":", EqualityText(member.value)));
+      }
+      std::sort(parts.begin(), parts.end());
+      return absl::StrCat("{", absl::StrJoin(parts, ","), "}");
+    default:
+      return JsonText(value);
   }
-  return false;
 }
 
 std::string JsonText(const OrderedJson& value) {

@@ -41,8 +41,9 @@ inline constexpr std::size_t kMaxOrderedJsonDepth = 64;
 // in one object. Throws nothing but std::bad_alloc.
 absl::StatusOr<OrderedJson> ParseOrderedJson(absl::string_view text);
 
-// Equal as JSON Schema has it: 1 is 1.0, and the order of members does not matter.
-bool SameJson(const OrderedJson& a, const OrderedJson& b);
+// A text that two values have in common if they are equal as JSON Schema has it: 1 is 1.0, and the
+// order of members does not matter.
+std::string EqualityText(const OrderedJson& value);
 
 // As Python's json.dumps(value, ensure_ascii=False) writes it.
 std::string JsonText(const OrderedJson& value);

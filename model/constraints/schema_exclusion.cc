@@ -7,13 +7,14 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 
 namespace cascade::model {
 namespace {
 
 constexpr std::size_t kMaxDepth = 8;
-constexpr std::size_t kMaxSteps = 20'000;
+constexpr std::size_t kMaxSteps = 500'000;
 
 // The schemas of which one must hold, with the last list of alternatives resolved; nothing if one
 // is not a schema that is supported.
@@ -78,7 +79,11 @@ bool SchemaExclusion::Excludes(const MergedSchema& written, const MergedSchema& 
     };
     return chosen && std::all_of(chosen->begin(), chosen->end(), excludes);
   }
-  if (written.values || valid.values) return ExcludesValues(written, valid);
+  if (written.values || valid.values) {
+    steps_ +=
+        (written.values ? written.values->size() : 0) + (valid.values ? valid.values->size() : 0);
+    return ExcludesValues(written, valid);
+  }
   const auto common = static_cast<TypeSet>(written.WrittenTypes() & valid.types);
   if (common == 0) return true;
   if ((common & ~(kNumberTypes | kObjectType)) != 0) return false;
@@ -98,11 +103,13 @@ bool SchemaExclusion::ExcludesValues(const MergedSchema& written, const MergedSc
     return std::none_of(valid.values->begin(), valid.values->end(),
                         [types](const OrderedJson* value) { return TypeOf(*value) & types; });
   }
+  absl::flat_hash_set<std::string> valid_texts;
+  if (valid.values) {
+    for (const OrderedJson* value : *valid.values) valid_texts.insert(EqualityText(*value));
+  }
   return std::all_of(written.values->begin(), written.values->end(), [&](const OrderedJson* value) {
     if (has_other_type(written)(value) || has_other_type(valid)(value)) return true;
-    return valid.values &&
-           std::none_of(valid.values->begin(), valid.values->end(),
-                        [value](const OrderedJson* other) { return SameJson(*value, *other); });
+    return valid.values && !valid_texts.contains(EqualityText(*value));
   });
 }
 

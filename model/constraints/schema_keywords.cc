@@ -6,6 +6,7 @@
 #include <array>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/numbers.h"
@@ -153,10 +154,10 @@ class Merger {
       merged_.values = allowed;
       return absl::OkStatus();
     }
-    std::erase_if(*merged_.values, [&](const OrderedJson* value) {
-      return std::none_of(allowed.begin(), allowed.end(),
-                          [value](const OrderedJson* other) { return SameJson(*value, *other); });
-    });
+    absl::flat_hash_set<std::string> texts;
+    for (const OrderedJson* value : allowed) texts.insert(EqualityText(*value));
+    std::erase_if(*merged_.values,
+                  [&](const OrderedJson* value) { return !texts.contains(EqualityText(*value)); });
     return absl::OkStatus();
   }
 

@@ -4,7 +4,11 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <memory>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -22,8 +26,9 @@ using Kind = Grammar::Kind;
 constexpr std::size_t kLongestPattern = 8192;
 constexpr std::size_t kUnbounded = Grammar::kUnbounded;
 
-// Of the forms that RFC 3339, 4122, 4291 and 5321 have, those that every checker takes: February
-// has 28 days, a minute 60 seconds, and an address of mail has letters, digits and few signs.
+// Of the forms that RFC 3339, 3986, 4122, 4291 and 5321 have, those that every checker takes:
+// February has 28 days, a minute 60 seconds, an address of mail letters, digits and few signs, and
+// a URI is one of the web.
 #define CASCADE_DATE                                            \
   "[1-9]\\d{3}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])|" \
   "(?:0[469]|11)-(?:0[1-9]|[12]\\d|30)|02-(?:0[1-9]|1\\d|2[0-8]))"
@@ -31,26 +36,33 @@ constexpr std::size_t kUnbounded = Grammar::kUnbounded;
   "(?:[01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(?:\\.\\d{1,6})?" \
   "(?:Z|[+-](?:[01]\\d|2[0-3]):[0-5]\\d)"
 #define CASCADE_OCTET "(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)"
+#define CASCADE_HOST "[a-zA-Z0-9]{1,40}(?:-[a-zA-Z0-9]{1,20})?(?:\\.[a-zA-Z]{2,20}){1,3}"
+#define CASCADE_DURATION \
+  "T(?:\\d{1,4}H(?:\\d{1,4}M(?:\\d{1,4}S)?)?|\\d{1,4}M(?:\\d{1,4}S)?|\\d{1,4}S)"
 
 struct Format {
   absl::string_view name;
   absl::string_view pattern;
 };
-constexpr std::array<Format, 7> kFormats = {{
+constexpr std::array<Format, 10> kFormats = {{
     {"date", CASCADE_DATE},
     {"time", CASCADE_TIME},
     {"date-time", CASCADE_DATE "T" CASCADE_TIME},
     {"uuid", "[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"},
     {"ipv4", CASCADE_OCTET "(?:\\." CASCADE_OCTET "){3}"},
     {"ipv6", "[0-9a-fA-F]{1,4}(?::[0-9a-fA-F]{1,4}){7}"},
-    {"email",
-     "[a-zA-Z0-9_+-]{1,30}(?:\\.[a-zA-Z0-9_+-]{1,20}){0,1}@"
-     "[a-zA-Z0-9]{1,40}(?:-[a-zA-Z0-9]{1,20})?(?:\\.[a-zA-Z]{2,20}){1,3}"},
+    {"email", "[a-zA-Z0-9_+-]{1,30}(?:\\.[a-zA-Z0-9_+-]{1,20}){0,1}@" CASCADE_HOST},
+    {"hostname", CASCADE_HOST},
+    {"uri", "https?://" CASCADE_HOST
+            "(?::[1-9]\\d{0,3})?(?:/[a-zA-Z0-9._~-]{0,60}){0,8}(?:\\?[a-zA-Z0-9._~=&-]{1,100})?"},
+    {"duration", "P(?:\\d{1,4}W|\\d{1,4}D(?:" CASCADE_DURATION ")?|" CASCADE_DURATION ")"},
 }};
 
 #undef CASCADE_DATE
 #undef CASCADE_TIME
 #undef CASCADE_OCTET
+#undef CASCADE_HOST
+#undef CASCADE_DURATION
 
 std::size_t Plus(std::size_t a, std::size_t b) {
   return a == kUnbounded || b == kUnbounded ? kUnbounded : std::min(a + b, kUnbounded - 1);
@@ -120,18 +132,31 @@ Expression WriteUndisputed(std::span<const CodePointRange> ranges, Grammar& gram
   return JsonGrammar::WriteCharacters(Complement(outside), grammar);
 }
 
+// As `write`, each set once: a pattern has some sets often, and . takes thirty expressions.
+CharacterWriter EachOnce(Expression (*write)(std::span<const CodePointRange>, Grammar&)) {
+  auto known = std::make_shared<std::map<std::u32string, Expression>>();
+  return [known, write](std::span<const CodePointRange> ranges, Grammar& grammar) {
+    std::u32string key;
+    for (const CodePointRange& range : ranges) key.append({range.first, range.last});
+    const auto [entry, is_new] = known->try_emplace(std::move(key));
+    if (is_new) entry->second = write(ranges, grammar);
+    return entry->second;
+  };
+}
+
 absl::StatusOr<Contents> PatternContents(const SchemaPlace& place, absl::string_view pattern,
                                          RegexMatch match, Grammar& grammar) {
   if (pattern.size() > kLongestPattern) {
     return SchemaError(place, absl::StrCat("expected at most ", kLongestPattern, " bytes"));
   }
   Contents contents;
-  const absl::StatusOr<Expression> plain = AddRegex(pattern, contents.plain, match);
+  const absl::StatusOr<Expression> plain =
+      AddRegex(pattern, contents.plain, match, EachOnce(WriteAsUtf8));
   if (!plain.ok()) return SchemaError(place, plain.status().message());
   contents.plain.SetStart(*plain);
   const absl::StatusOr<Expression> written =
       AddRegex(pattern, grammar, match,
-               NegatesAClass(pattern) ? WriteUndisputed : JsonGrammar::WriteCharacters);
+               EachOnce(NegatesAClass(pattern) ? WriteUndisputed : JsonGrammar::WriteCharacters));
   if (!written.ok()) return SchemaError(place, written.status().message());
   contents.written = *written;
   return contents;

@@ -84,7 +84,7 @@ absl::Status SchemaTranslator::Spend(const MergedSchema& schema) {
   for (const MergedSchema::ObjectPart& object : schema.objects) {
     if (object.properties.value != nullptr) names += object.properties.value->members.size();
   }
-  work_ += 10 + schema.parts.size() + names * names;
+  work_ += 10 + schema.parts.size() * schema.parts.size() + names * names / 16;
   if (work_ <= kMaxWork && grammar_.size() <= kMaxNodes) return absl::OkStatus();
   return SchemaError(schema.first(), "the schema is too large, or combines too much");
 }

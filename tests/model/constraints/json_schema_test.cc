@@ -5,7 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
+#include "model/constraints/nfa.h"
 #include "tests/model/constraints/grammar_matcher.h"
 #include "tests/support/status_matchers.h"
 
@@ -197,7 +199,12 @@ TEST(JsonSchemaTest, FormatsAreFollowed) {
   ExpectNone(R"({"format": "ipv4"})", {"\"256.0.0.1\"", "\"01.0.0.1\"", "\"1.2.3\""});
   ExpectAll(R"({"format": "ipv6"})", {"\"2001:db8:0:0:0:0:0:1\""});
   ExpectAll(R"({"format": "email"})", {"\"ada.l@example.com\""});
-  ExpectRefused(R"({"format": "uri"})", {"#/format", "\"uri\"", "date-time"});
+  ExpectAll(R"({"format": "hostname"})", {"\"example.com\""});
+  ExpectAll(R"({"format": "uri"})", {"\"https://example.com/a/b.html?q=1\"", "\"http://a.org\""});
+  ExpectNone(R"({"format": "uri"})", {"\"example\"", "\"http://\""});
+  ExpectAll(R"({"format": "duration"})", {"\"P3D\"", "\"PT5M\"", "\"P1DT2H\"", "\"P2W\""});
+  ExpectNone(R"({"format": "duration"})", {"\"P\"", "\"PT\"", "\"PT2H3S\""});
+  ExpectRefused(R"({"format": "regex"})", {"#/format", "\"regex\"", "date-time"});
 }
 
 TEST(JsonSchemaTest, IntegersAreWithinTheirBoundsExactly) {
@@ -289,6 +296,27 @@ TEST(JsonSchemaTest, OneOfMustBeToldApart) {
   ExpectRefused(R"({"oneOf": [{"type": "integer"}, {"type": "number"}]})", {"#/oneOf", "anyOf"});
   ExpectRefused(R"({"oneOf": [{"type": "object"}, {"type": "object", "required": ["a"]}]})",
                 {"#/oneOf", "anyOf"});
+}
+
+TEST(JsonSchemaTest, ManyAlternativesCanBeToldApart) {
+  std::string schema = R"({"oneOf": [)";
+  for (int i = 0; i < 100; ++i) {
+    absl::StrAppend(&schema, i == 0 ? "" : ", ",
+                    R"({"type": "object", "properties": {"k": {"const": )", i,
+                    R"(}}, "required": ["k"]})");
+  }
+  ExpectAll(schema + "]}", {R"({"k": 0})", R"({"k": 99})"});
+}
+
+TEST(JsonSchemaTest, ManyPropertiesMayBeLeftOut) {
+  std::string schema = R"({"properties": {)";
+  for (int i = 0; i < 400; ++i) {
+    absl::StrAppend(&schema, i == 0 ? "" : ", ", "\"p", i, R"(": {"type": "null"})");
+  }
+  absl::StrAppend(&schema, "}}");
+  ExpectAll(schema, {"{}", R"({"p7": null, "p399": null})"});
+  ExpectNone(schema, {R"({"p399": null, "p7": null})"});
+  EXPECT_THAT(Nfa::Make(*GrammarOfJsonSchema(schema)), IsOk());
 }
 
 TEST(JsonSchemaTest, AllOfMerges) {
