@@ -45,7 +45,8 @@ struct GenerationRequest {
   bool use_prefix_cache = true;                   // false: neither reads it nor adds to it
   std::string cache_salt;                         // only requests of equal salts share prefixes
   bool speculate = true;                          // may draft tokens ahead; never changes a result
-  TokenSink* sink = nullptr;                      // borrowed until OnFinished or OnFailed
+  bool follows = false;       // a call that was let in has it to be done: no full queue refuses it
+  TokenSink* sink = nullptr;  // borrowed until OnFinished or OnFailed
   Admission::Permit permit;
 };
 

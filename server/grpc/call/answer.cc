@@ -54,6 +54,10 @@ void Answer::AddPrompt(std::vector<model::GeneratedToken> tokens) {
   std::move(tokens.begin(), tokens.end(), std::back_inserter(prompt_));
 }
 
+void Answer::AddHidden(model::ConstMatF rows) {
+  if (hidden_) hidden_->Add(rows);
+}
+
 void Answer::Add(std::size_t index, model::DecodingStep step) {
   Choice& choice = choices_[index];
   started_ = true;

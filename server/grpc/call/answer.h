@@ -6,13 +6,16 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "model/generation/decoding_step.h"
+#include "model/mat_view.h"
 #include "server/engine/generation_request.h"
 #include "server/engine/token_sink.h"
+#include "server/grpc/call/hidden_pool.h"
 
 namespace cascade::server {
 
@@ -43,10 +46,15 @@ class Answer {
   // `keep_tokens` do deltas have the tokens and their log-probabilities beside the text.
   Answer(const GenerationRequest& request, std::size_t truncated_tokens, bool keep_tokens);
 
-  // The worker's calls, in its order. AddPrompt and Add may throw std::bad_alloc; the others
-  // allocate nothing.
+  // What is to be kept of the prompt's hidden states; without it, nothing. Before the worker's
+  // first call.
+  void PoolHidden(HiddenPool pool) { hidden_ = std::move(pool); }
+
+  // The worker's calls, in its order. AddPrompt, AddHidden and Add may throw std::bad_alloc; the
+  // others allocate nothing.
   void Start(std::size_t cached_tokens);
   void AddPrompt(std::vector<model::GeneratedToken> tokens);
+  void AddHidden(model::ConstMatF rows);
   void Add(std::size_t choice, model::DecodingStep step);
   void Finish(const Timings& timings) noexcept;
   void Fail(absl::Status status) noexcept;
@@ -67,6 +75,9 @@ class Answer {
   // will not come any more, once this is true.
   bool has_prompt() const { return prompt_.size() == scored_tokens_ || outcome_ || has_finish_; }
   const std::vector<model::GeneratedToken>& prompt() const { return prompt_; }
+
+  // Of the prompt's hidden states, what was to be kept. REQUIRES: PoolHidden was called.
+  HiddenPool& hidden() { return *hidden_; }
 
   // Choices are numbered from 0. `finish` is unset until the choice's last step.
   std::size_t choices() const { return choices_.size(); }
@@ -106,6 +117,7 @@ class Answer {
   const bool keep_tokens_;
   const std::size_t scored_tokens_;  // of the prompt, that are asked for
   std::vector<model::GeneratedToken> prompt_;
+  std::optional<HiddenPool> hidden_;
   bool started_ = false;
   bool has_finish_ = false;  // of any choice
   std::size_t cached_tokens_ = 0;

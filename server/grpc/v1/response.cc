@@ -32,11 +32,6 @@ v1::FinishReason ToReason(model::FinishReason reason) {
   return v1::FINISH_REASON_UNSPECIFIED;
 }
 
-// What the client is told. The log has the true number.
-std::uint32_t CachedTokens(const Answer& answer, const ModelInfo& info) {
-  return info.report_cached_tokens ? ToUint32(answer.cached_tokens()) : 0;
-}
-
 void FillLogProbs(const model::GeneratedToken& token, const model::Tokenizer& tokenizer,
                   v1::TokenLogProbs& out) {
   out.set_token_id(token.id);
@@ -87,6 +82,10 @@ void FillSummary(const Answer& answer, const ModelInfo& info, v1::Summary& summa
 }
 
 }  // namespace
+
+std::uint32_t CachedTokens(const Answer& answer, const ModelInfo& info) {
+  return info.report_cached_tokens ? ToUint32(answer.cached_tokens()) : 0;
+}
 
 template <typename Message>
 void V1Encoder::TakeDelta(Answer& answer, std::size_t choice, Message& message) {
