@@ -25,6 +25,13 @@ struct Backlog {
   std::size_t bytes = 0;  // of text and log-probabilities, as they lie in memory
 };
 
+// How likely some tokens of a prompt are after those before them.
+struct PromptScore {
+  double log_prob = 0;  // the sum, in the order of the tokens
+  std::size_t tokens = 0;
+  bool is_greedy = true;  // each has rank 1; only if ranks were asked for
+};
+
 // "eos", "stop_token", "stop_string", "max_tokens", "context_full" or "time_limit".
 absl::string_view FinishReasonName(model::FinishReason reason);
 
@@ -49,6 +56,9 @@ class Answer {
   // What is to be kept of the prompt's hidden states; without it, nothing. Before the worker's
   // first call.
   void PoolHidden(HiddenPool pool) { hidden_ = std::move(pool); }
+
+  // Keeps of the prompt's tokens score() alone, and not prompt(). Before the worker's first call.
+  void KeepScoreOnly() { keep_prompt_ = false; }
 
   // The worker's calls, in its order. AddPrompt, AddHidden and Add may throw std::bad_alloc; the
   // others allocate nothing.
@@ -75,6 +85,9 @@ class Answer {
   // will not come any more, once this is true.
   bool has_prompt() const { return prompt_.size() == scored_tokens_ || outcome_ || has_finish_; }
   const std::vector<model::GeneratedToken>& prompt() const { return prompt_; }
+
+  // Of all tokens that AddPrompt has brought with a log-probability.
+  const PromptScore& score() const { return score_; }
 
   // Of the prompt's hidden states, what was to be kept. REQUIRES: PoolHidden was called.
   HiddenPool& hidden() { return *hidden_; }
@@ -117,6 +130,8 @@ class Answer {
   const bool keep_tokens_;
   const std::size_t scored_tokens_;  // of the prompt, that are asked for
   std::vector<model::GeneratedToken> prompt_;
+  bool keep_prompt_ = true;
+  PromptScore score_;
   std::optional<HiddenPool> hidden_;
   bool started_ = false;
   bool has_finish_ = false;  // of any choice

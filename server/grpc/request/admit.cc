@@ -133,11 +133,17 @@ void TellAdmitted(const Serving& serving, const MethodName& method, const Tenant
       {.method = method, .tenant = tenant, .request_id = id, .text = text});
 }
 
-// Every text of `request`.
+// Every prompt of `request`.
 void TellAdmitted(const Serving& serving, const MethodName& method, const Tenant* tenant,
                   absl::string_view id, const EmbeddingRequest& request) {
   for (const InputText& input : request.inputs) {
     TellAdmitted(serving, method, tenant, id, input.text.value_or(""));
+  }
+}
+void TellAdmitted(const Serving& serving, const MethodName& method, const Tenant* tenant,
+                  absl::string_view id, const ScoringRequest& request) {
+  for (const ScoringRequest::Item& item : request.items) {
+    TellAdmitted(serving, method, tenant, id, item.prompt.text.value_or(""));
   }
 }
 
@@ -194,6 +200,10 @@ absl::StatusOr<PreparedBatch> AdmitBatch(const Serving& serving, const MethodNam
 template absl::StatusOr<PreparedBatch> AdmitBatch(const Serving&, const MethodName&,
                                                   const grpc::CallbackServerContext&,
                                                   std::shared_ptr<Tenant>, EmbeddingRequest,
+                                                  Violations);
+template absl::StatusOr<PreparedBatch> AdmitBatch(const Serving&, const MethodName&,
+                                                  const grpc::CallbackServerContext&,
+                                                  std::shared_ptr<Tenant>, ScoringRequest,
                                                   Violations);
 
 }  // namespace cascade::server

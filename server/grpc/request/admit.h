@@ -46,5 +46,9 @@ extern template absl::StatusOr<PreparedBatch> AdmitBatch(const Serving&, const M
                                                          const grpc::CallbackServerContext&,
                                                          std::shared_ptr<Tenant>, EmbeddingRequest,
                                                          Violations);
+extern template absl::StatusOr<PreparedBatch> AdmitBatch(const Serving&, const MethodName&,
+                                                         const grpc::CallbackServerContext&,
+                                                         std::shared_ptr<Tenant>, ScoringRequest,
+                                                         Violations);
 
 }  // namespace cascade::server

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "model/kernels/kv_block.h"
 #include "model/tokenizer/tokenizer.h"
 #include "server/engine/clock.h"
 #include "server/grpc/model_info.h"
@@ -77,6 +78,45 @@ std::size_t HeldBytes(const EmbeddingRequest& request, const GenerationRequest& 
          sums;
 }
 
+// The continuation at `place` has a token, and fits behind `prompt`.
+absl::Status CheckScored(const BatchRequest& request, const std::string& place,
+                         const Tokens& prompt, const Tokens& continuation, const ModelInfo& info) {
+  Violations violations(request.field_name);
+  const std::size_t tokens = prompt.size() + continuation.size();
+  if (continuation.empty()) {
+    violations.Add(place, "must have at least one token; its text has none");
+  } else if (tokens > info.MaxPositions() + 1) {
+    violations.Add(place, absl::StrCat("is, with its prompt, ",
+                                       SequenceTooLong(tokens, info.MaxPositions() + 1, info)));
+  }
+  return violations.ToStatus();
+}
+
+// A request that scores `continuation` after `prompt`.
+GenerationRequest NewScored(const ScoringRequest& request, const std::string& id,
+                            absl::Time deadline, Tokens prompt, const Tokens& continuation) {
+  const std::size_t from = prompt.size();
+  prompt.insert(prompt.end(), continuation.begin(), continuation.end());
+  GenerationRequest part = NewPart(request, id, deadline, std::move(prompt));
+  part.params.output.prompt_logprobs_from = from;
+  part.params.output.ranks = true;
+  return part;
+}
+
+// Whether a request behind the same prompt may find a block of it in the prefix cache: its last
+// position runs each time, for the first token's logits.
+bool MayShare(const GenerationRequest& part, const Tokens& prompt) {
+  return part.use_prefix_cache && prompt.size() > model::kernels::kBlockPositions;
+}
+
+// Bytes of a part of which `tokens` are scored: as they are kept, in the message and on the wire.
+std::size_t HeldBytes(const ScoringRequest& request, const GenerationRequest& part,
+                      std::size_t tokens) {
+  constexpr std::size_t kMessageBytes = 64;
+  const std::size_t told = request.logprobs ? sizeof(model::GeneratedToken) + kMessageBytes : 0;
+  return kPartBytes + part.prompt.size() * sizeof(model::TokenId) + tokens * told;
+}
+
 }  // namespace
 
 absl::StatusOr<PreparedBatch> Prepare(const EmbeddingRequest& request, absl::Time deadline,
@@ -112,6 +152,44 @@ absl::StatusOr<PreparedBatch> Prepare(const EmbeddingRequest& request, absl::Tim
     batch.parts.push_back({.generation = std::move(part), .truncated_tokens = truncated});
   }
   if (all_values > kMaxEmbedValues) return TooManyValues(request, all_values, info);
+  return batch;
+}
+
+absl::StatusOr<PreparedBatch> Prepare(const ScoringRequest& request, absl::Time deadline,
+                                      const ModelInfo& info, const model::Tokenizer& tokenizer) {
+  if (deadline <= MonotonicNow()) return absl::DeadlineExceededError("the deadline has passed");
+  PreparedBatch batch;
+  batch.parts.reserve(request.requests());
+  const std::string id = IdOf(request);
+  for (std::size_t i = 0; i < request.items.size(); ++i) {
+    const ScoringRequest::Item& item = request.items[i];
+    const std::string path = Element("items", i);
+    Tokens prompt;
+    if (item.prompt.empty()) {
+      prompt.push_back(info.defaults.eos_token_ids.front());
+    } else {
+      absl::StatusOr<Tokens> tokens =
+          TokensOf(request, absl::StrCat(path, ".prompt"), item.prompt, info, tokenizer);
+      if (!tokens.ok()) return tokens.status();
+      prompt = *std::move(tokens);
+    }
+    const std::size_t first = batch.parts.size();
+    for (std::size_t j = 0; j < item.continuations.size(); ++j) {
+      const std::string place = Element(absl::StrCat(path, ".continuations"), j);
+      absl::StatusOr<Tokens> tokens =
+          TokensOf(request, place, item.continuations[j], info, tokenizer);
+      if (!tokens.ok()) return tokens.status();
+      if (absl::Status status = CheckScored(request, place, prompt, *tokens, info); !status.ok()) {
+        return status;
+      }
+      PreparedBatch::Part part = {.generation = NewScored(request, id, deadline, prompt, *tokens),
+                                  .item = i,
+                                  .continuation = j};
+      if (j > 0 && MayShare(part.generation, prompt)) part.after = first;
+      batch.held_bytes += HeldBytes(request, part.generation, tokens->size());
+      batch.parts.push_back(std::move(part));
+    }
+  }
   return batch;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,11 +21,15 @@ namespace cascade::server {
 
 struct EmbeddingRequest;
 struct ModelInfo;
+struct ScoringRequest;
 
 struct PreparedBatch {
   struct Part {
     GenerationRequest generation;  // complete but for its sink; it has no permit of its own
     std::size_t truncated_tokens = 0;
+    std::optional<std::size_t> after = {};  // the part that is to have run before, if any
+    std::size_t item = 0;                   // of a ScoringRequest, and
+    std::size_t continuation = 0;           // one of its continuations
   };
 
   std::vector<Part> parts;
@@ -41,6 +46,13 @@ struct PreparedBatch {
 // is too long and may not be truncated, and for more numbers than one answer may have. Cost: that
 // of the tokenizer.
 absl::StatusOr<PreparedBatch> Prepare(const EmbeddingRequest& request, absl::Time deadline,
+                                      const ModelInfo& info, const model::Tokenizer& tokenizer);
+
+// The same. One part for each continuation of each item, in their order. The first continuation of
+// an item goes before its others where these can find its prompt in the prefix cache.
+//
+// INVALID_ARGUMENT for a prompt and a continuation that are together too long.
+absl::StatusOr<PreparedBatch> Prepare(const ScoringRequest& request, absl::Time deadline,
                                       const ModelInfo& info, const model::Tokenizer& tokenizer);
 
 }  // namespace cascade::server

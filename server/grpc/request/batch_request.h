@@ -45,4 +45,21 @@ struct EmbeddingRequest : BatchRequest {
   std::size_t requests() const { return inputs.size(); }
 };
 
+// Log-likelihoods of continuations.
+struct ScoringRequest : BatchRequest {
+  struct Item {
+    InputText prompt;  // empty: the model's end-of-text token
+    std::vector<InputText> continuations;
+  };
+
+  std::vector<Item> items = {};
+  bool logprobs = false;  // of each token, and not the sums alone
+
+  std::size_t requests() const {
+    std::size_t continuations = 0;
+    for (const Item& item : items) continuations += item.continuations.size();
+    return continuations;
+  }
+};
+
 }  // namespace cascade::server

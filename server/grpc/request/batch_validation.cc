@@ -2,6 +2,7 @@
 
 #include "server/grpc/request/batch_validation.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 
@@ -55,7 +56,50 @@ std::size_t FewestTokens(const InputText& input, const ModelInfo& info) {
   return input.text->size() / info.max_token_bytes;
 }
 
+// A continuation may be only so long together with what stands before it.
+void CheckLength(const std::string& path, std::size_t prompt, const InputText& continuation,
+                 const ModelInfo& info, Violations& violations) {
+  const std::size_t fewest = prompt + FewestTokens(continuation, info);
+  if (fewest <= info.MaxPositions() + 1) return;
+  violations.Add(path, absl::StrCat("is, with its prompt, at least ",
+                                    SequenceTooLong(fewest, info.MaxPositions() + 1, info)));
+}
+
+void CheckItem(const std::string& path, const ScoringRequest::Item& item, const ModelInfo& info,
+               Violations& violations) {
+  const std::string prompt = absl::StrCat(path, ".prompt");
+  CheckInput(prompt, item.prompt, info, violations);
+  if (item.prompt.empty() && info.defaults.eos_token_ids.empty()) {
+    violations.Add(prompt,
+                   "must not be empty: the model has no end-of-text token that could stand for it");
+  }
+  const std::string continuations = absl::StrCat(path, ".continuations");
+  if (item.continuations.empty()) {
+    violations.Add(continuations, "must have at least one continuation");
+  }
+  const std::size_t before = std::max<std::size_t>(FewestTokens(item.prompt, info), 1);
+  const std::size_t told = violations.size();
+  for (std::size_t i = 0; i < item.continuations.size(); ++i) {
+    if (violations.size() >= told + kToldInputs) return;
+    const std::string place = Element(continuations, i);
+    CheckInput(place, item.continuations[i], info, violations);
+    CheckNotEmpty(place, item.continuations[i], violations);
+    CheckLength(place, before, item.continuations[i], info, violations);
+  }
+}
+
 }  // namespace
+
+void Validate(const ScoringRequest& request, const ModelInfo& info, Violations& violations) {
+  CheckCommon(request, info, violations);
+  if (request.items.empty()) violations.Add("items", "must have at least one item");
+  CheckCount("items", request.requests(), kMaxScoreContinuations, "continuations", violations);
+  const std::size_t told = violations.size();
+  for (std::size_t i = 0; i < request.items.size(); ++i) {
+    if (violations.size() >= told + kToldInputs) return;
+    CheckItem(Element("items", i), request.items[i], info, violations);
+  }
+}
 
 void Validate(const EmbeddingRequest& request, const ModelInfo& info, Violations& violations) {
   CheckCommon(request, info, violations);

@@ -8,9 +8,11 @@ namespace cascade::server {
 class Violations;
 struct EmbeddingRequest;
 struct ModelInfo;
+struct ScoringRequest;
 
-// Adds all that is wrong with `request` to `violations`. Of inputs beyond the first that is wrong,
-// the first 16 are told.
+// Adds all that is wrong with `request` to `violations`; of what is wrong with its inputs, some 16
+// violations, since a client takes 8 KiB of trailers.
 void Validate(const EmbeddingRequest& request, const ModelInfo& info, Violations& violations);
+void Validate(const ScoringRequest& request, const ModelInfo& info, Violations& violations);
 
 }  // namespace cascade::server

@@ -56,6 +56,8 @@ void FillLimits(const ModelInfo& info, v1::GetModelResponse::Limits& limits) {
   limits.set_max_input_tokens(ToUint32(info.MaxPositions()));
   limits.set_max_embed_inputs(ToUint32(kMaxEmbedInputs));
   limits.set_max_embed_values(ToUint32(kMaxEmbedValues));
+  limits.set_max_score_tokens(ToUint32(info.MaxPositions() + 1));
+  limits.set_max_score_continuations(ToUint32(kMaxScoreContinuations));
 }
 
 void FillDefaults(const model::GenerationConfig& config, v1::GetModelResponse::Defaults& defaults) {

@@ -3,7 +3,6 @@
 #include "server/grpc/v1/text_generation_service.h"
 
 #include <algorithm>
-#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -23,7 +22,7 @@
 #include "server/grpc/request/method.h"
 #include "server/grpc/request/parse.h"
 #include "server/grpc/serving.h"
-#include "server/grpc/v1/embedding.h"
+#include "server/grpc/v1/batch_calls.h"
 #include "server/grpc/v1/model.h"
 #include "server/grpc/v1/request.h"
 #include "server/grpc/v1/response.h"
@@ -33,8 +32,6 @@ namespace cascade::server {
 namespace {
 
 using Context = grpc::CallbackServerContext;
-
-constexpr absl::string_view kService = "cascade.v1.TextGeneration";
 
 using Stream = ServerStream<V1Encoder>;
 using Unary = UnaryCall<V1Encoder>;
@@ -87,67 +84,16 @@ Call* BeginGeneration(const Serving& serving, const MethodName& method, const Co
 }
 
 Stream* BeginStream(const Serving& serving, Context& context, const grpc::ByteBuffer& bytes) {
-  static constexpr MethodName kMethod = {kService, "GenerateStream"};
+  static constexpr MethodName kMethod = {kTextGeneration, "GenerateStream"};
   return BeginGeneration(serving, kMethod, context, bytes,
                          new Stream(kMethod, context, serving.environment()));
 }
 
 Unary* BeginUnary(const Serving& serving, Context& context, const grpc::ByteBuffer& bytes,
                   v1::GenerateResponse& response) {
-  static constexpr MethodName kMethod = {kService, "Generate"};
+  static constexpr MethodName kMethod = {kTextGeneration, "Generate"};
   return BeginGeneration(serving, kMethod, context, bytes,
                          new Unary(kMethod, response, context, serving.environment()));
-}
-
-// Starts what was admitted as the generations of `call`: all of them, few at a time. `first` makes
-// a part's answer and encoder. REQUIRES: `batch` has a part.
-template <typename Call, typename Encoder>
-absl::Status StartBatch(const Serving& serving, PreparedBatch batch, Call& call,
-                        const std::function<Answer(const PreparedBatch::Part&)>& new_answer,
-                        const std::function<Encoder(std::size_t part)>& new_encoder) {
-  if (!call.memory().TryGrow(batch.held_bytes)) return serving.memory().Full();
-  call.tenant_permit() = std::move(batch.tenant);
-  call.HoldPlaces(std::move(batch.places));
-  for (std::size_t i = 0; i < batch.parts.size(); ++i) {
-    PreparedBatch::Part& part = batch.parts[i];
-    Generation& generation = call.Add(
-        new_answer(part), i == 0 ? std::move(batch.open) : Admission::Permit(), new_encoder(i));
-    part.generation.sink = &generation;
-    call.PutOff(std::move(part.generation), nullptr);
-  }
-  call.SubmitFirst();
-  call.Accept();
-  return absl::OkStatus();
-}
-
-absl::Status StartEmbed(const Serving& serving, const MethodName& method, const Context& context,
-                        const grpc::ByteBuffer& bytes, std::shared_ptr<Tenant> tenant,
-                        UnaryCall<EmbedEncoder>& call) {
-  v1::EmbedRequest message;
-  if (absl::Status status = Parse(bytes, message); !status.ok()) return status;
-  Violations violations(V1FieldName);
-  const EmbeddingRequest request = ToEmbeddingRequest(message, violations);
-  absl::StatusOr<PreparedBatch> batch =
-      AdmitBatch(serving, method, context, std::move(tenant), request, std::move(violations));
-  if (!batch.ok()) return batch.status();
-  return StartBatch<UnaryCall<EmbedEncoder>, EmbedEncoder>(
-      serving, *std::move(batch), call,
-      [&request](const PreparedBatch::Part& part) {
-        Answer answer(part.generation, part.truncated_tokens, /*keep_tokens=*/false);
-        answer.PoolHidden(HiddenPool(request.pooling, request.normalize));
-        return answer;
-      },
-      [&serving](std::size_t /*part*/) { return EmbedEncoder(serving.backend().info); });
-}
-
-UnaryCall<EmbedEncoder>* BeginEmbed(const Serving& serving, Context& context,
-                                    const grpc::ByteBuffer& bytes, v1::EmbedResponse& response) {
-  static constexpr MethodName kMethod = {kService, "Embed"};
-  auto* call = new UnaryCall<EmbedEncoder>(kMethod, response, context, serving.environment());
-  return Begin(serving, context, bytes, call,
-               [&serving, &context, &bytes, call](std::shared_ptr<Tenant> tenant) {
-                 return StartEmbed(serving, kMethod, context, bytes, std::move(tenant), *call);
-               });
 }
 
 absl::Status AnswerTokenize(const Asking& asking, const v1::TokenizeRequest& request,
@@ -232,14 +178,14 @@ grpc::internal::MethodHandler* ShortHandler(const Serving& serving, absl::string
   return UnaryHandler<Response>([&serving, method, answer](Context& context,
                                                            const grpc::ByteBuffer& bytes,
                                                            Response& response) {
-    return BeginShortCall(serving, {kService, method}, context, bytes, response, answer);
+    return BeginShortCall(serving, {kTextGeneration, method}, context, bytes, response, answer);
   });
 }
 
 }  // namespace
 
 TextGenerationService::TextGenerationService(const Serving& serving) {
-  // The service owns its handlers. This is what the generated CallbackService does, with its
+  // The service owns its handlers. This is what the generated CallbackTextGeneration does, with its
   // message in the place of the bytes.
   MarkMethodCallback(
       MethodIndex("GenerateStream"),
@@ -258,6 +204,12 @@ TextGenerationService::TextGenerationService(const Serving& serving) {
       UnaryHandler<v1::EmbedResponse>(
           [&serving](Context& context, const grpc::ByteBuffer& bytes, v1::EmbedResponse& response) {
             return BeginEmbed(serving, context, bytes, response);
+          }));
+  MarkMethodCallback(
+      MethodIndex("Score"),
+      new grpc::internal::CallbackServerStreamingHandler<grpc::ByteBuffer, v1::ScoreEvent>(
+          [&serving](Context* context, const grpc::ByteBuffer* bytes) {
+            return BeginScore(serving, *context, *bytes);
           }));
   MarkMethodCallback(MethodIndex("Tokenize"), ShortHandler(serving, "Tokenize", AnswerTokenize));
   MarkMethodCallback(MethodIndex("Detokenize"),
