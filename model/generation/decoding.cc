@@ -36,11 +36,11 @@ Decoding::Decoding(const GenerationParams& params, std::uint32_t choice,
       n_ctx_(n_ctx),
       tokenizer_(tokenizer),
       stop_matcher_(params.stopping.stop) {
-  assert(0 < prompt_tokens_ && prompt_tokens_ < n_ctx);
+  assert(0 < prompt_tokens_);
 }
 
 absl::StatusOr<DecodingStep> Decoding::Next(std::span<const float> logits) {
-  assert(!finished_ && !logits.empty());
+  assert(!finished_ && !logits.empty() && prompt_tokens_ < n_ctx_);
   if (absl::Status status = CheckFinite(logits); !status.ok()) return status;
   const absl::StatusOr<TokenId> token = Choose(logits);
   if (!token.ok()) return token.status();

@@ -30,8 +30,8 @@ class Decoding {
   // For choice `choice` of a request with this prompt, on a model of `n_ctx` positions. The choice
   // draws its random numbers from the seed of `params` plus its number, modulo 2^64: it says what
   // choice 0 of a request with that seed says. `prompt` is read by the constructor alone: logit
-  // processors that look back at the prompt copy what they need of it. REQUIRES: 0 < prompt.size()
-  // < n_ctx.
+  // processors that look back at the prompt copy what they need of it. REQUIRES: 0 < prompt.size(),
+  // and prompt.size() < n_ctx before the first Next.
   Decoding(const GenerationParams& params, std::uint32_t choice, std::span<const TokenId> prompt,
            std::size_t n_ctx, const Tokenizer& tokenizer);
 

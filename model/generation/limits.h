@@ -10,6 +10,10 @@
 
 namespace cascade::model {
 
+// INVALID_ARGUMENT, naming the first that is not, unless all tokens of the prompt are in a
+// vocabulary of `vocab_size`.
+absl::Status CheckTokens(std::span<const TokenId> prompt, std::size_t vocab_size);
+
 // INVALID_ARGUMENT, with the numbers, unless the prompt has 1 to n_ctx - 1 tokens, which leaves
 // room for one more, and all of them are in a vocabulary of `vocab_size`.
 absl::Status CheckPrompt(std::span<const TokenId> prompt, std::size_t n_ctx,

@@ -21,10 +21,12 @@ std::size_t WithSpareBlocks(std::size_t positions, std::size_t blocks) {
 }
 
 // The tokens, from the first on, whose keys and values may come from the prefix cache. Where tokens
-// of the prompt are scored, the positions before them have to be run. (Of the tokens that are
-// looked up, the last is never found: see BlockAllocator::TryAllocate.)
+// of the prompt are scored, the positions before them have to be run; where hidden states are
+// wanted, their own. (Of the tokens that are looked up, the last is never found: see
+// BlockAllocator::TryAllocate.)
 std::span<const model::TokenId> MayBeCached(const GenerationRequest& request,
                                             std::span<const model::TokenId> tokens) {
+  if (request.hidden_from) return tokens.first(*request.hidden_from + 1);
   const std::size_t first = FirstScored(request);
   return first == request.prompt.size() ? tokens : tokens.first(std::max<std::size_t>(first, 1));
 }
@@ -43,9 +45,10 @@ bool BlockPlacement::Shares(const GenerationRequest& request) const {
 
 std::optional<BlockPlacement::Shared> BlockPlacement::TryAllocateStart(
     const GenerationRequest& request) {
-  const std::size_t prompt = request.prompt.size();
   const std::span<const model::TokenId> tokens = MayBeCached(request, request.prompt);
-  if (options_.kv_overcommit) return TryAllocateFromStalled(request, tokens, prompt);
+  if (options_.kv_overcommit) {
+    return TryAllocateFromStalled(request, tokens, PromptTokensToRun(request));
+  }
   // What the forks will need is allocated now, as spare blocks of the first choice: a group that
   // has started can then always fork, and the allocation as a whole succeeds or changes nothing.
   const std::size_t spare = (request.choices - 1) * BlocksPerFork(request, options_.n_ctx);
@@ -137,8 +140,9 @@ bool BlockPlacement::TryPlaceAgain(Sequence& sequence) {
     // The first of its group again: runs the prompt, and keeps room for the others as at the start.
     spare = (group.CountUnfinished() - 1) * per_fork;
   }
-  const std::span<const model::TokenId> tokens =
-      group.ScoresPrompt() ? MayBeCached(request, sequence.tokens()) : sequence.tokens();
+  const std::span<const model::TokenId> tokens = group.ScoresPrompt() || request.hidden_from
+                                                     ? MayBeCached(request, sequence.tokens())
+                                                     : sequence.tokens();
   std::optional<Shared> shared =
       TryAllocateFromStalled(request, tokens, WithSpareBlocks(needed, spare));
   if (shared) sequence.Place(std::move(shared->table), shared->cached_tokens);

@@ -40,6 +40,13 @@ void CompletionList::Finish(Sequence& choice, model::DecodingStep last_step, abs
   completions_.push_back(std::move(completion));
 }
 
+void CompletionList::FinishPrompt(RequestGroup& group, absl::Time now) {
+  Completion completion = {.sink = group.request().sink, .timings = group.timings(now)};
+  group.Release();
+  CountFinished(group);
+  completions_.push_back(std::move(completion));
+}
+
 void CompletionList::FinishAtTimeLimit(RequestGroup& group, absl::Time now) {
   try {
     Completion completion = {.sink = group.request().sink, .timings = group.timings(now)};

@@ -36,6 +36,9 @@ class CompletionList {
   // REQUIRES: the choice is finished.
   void Finish(Sequence& choice, model::DecodingStep last_step, absl::Time now);
 
+  // Ends a group that generates nothing, and whose prompt has run.
+  void FinishPrompt(RequestGroup& group, absl::Time now);
+
   // Finishes all choices of a group where they stand. Without memory for that, the group fails.
   void FinishAtTimeLimit(RequestGroup& group, absl::Time now);
 

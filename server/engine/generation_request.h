@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,12 +23,20 @@ namespace cascade::server {
 // A request has one or more choices: continuations of the one prompt, which differ in their random
 // numbers alone. Choice i of a request gives, to the bit, what a request of one choice gives whose
 // seed is this request's seed + i, modulo 2^64.
+//
+// A request with max_new_tokens = 0 generates nothing: it ends when what it wants of its prompt has
+// been computed. It has one choice and wants one of two things: hidden states (`hidden_from`), or
+// the prompt's log-probabilities (OutputParams::prompt_logprobs_from). No room is needed behind the
+// prompt, and for log-probabilities the prompt's last token need not even run: so a prompt of
+// hidden states may have n_ctx tokens, and one that is scored n_ctx + 1.
 struct GenerationRequest {
-  std::string id;                      // for logs, and for its owner to abort it by
-  std::string owner;                   // who may abort it: a caller's name, or a peer's address
-  std::vector<model::TokenId> prompt;  // 1 to n_ctx - 1 tokens, each below vocab_size
-  model::GenerationParams params;      // of every choice
-  std::size_t choices = 1;             // at least 1, at most WorkerOptions::max_running
+  std::string id;                          // for logs, and for its owner to abort it by
+  std::string owner;                       // who may abort it: a caller's name, or a peer's address
+  std::vector<model::TokenId> prompt;      // 1 to n_ctx - 1 tokens, each below vocab_size
+  model::GenerationParams params;          // of every choice
+  std::optional<std::size_t> hidden_from;  // the final hidden states of the prompt's tokens, from
+                                           // this index on; only with max_new_tokens = 0
+  std::size_t choices = 1;                 // at least 1, at most WorkerOptions::max_running
   absl::Time deadline = absl::InfiniteFuture();   // fails with DEADLINE_EXCEEDED at this time
   absl::Time finish_by = absl::InfiniteFuture();  // at this time, unfinished choices finish with
                                                   // kTimeLimit and the tokens that they have
@@ -36,7 +45,8 @@ struct GenerationRequest {
   bool use_prefix_cache = true;                   // false: neither reads it nor adds to it
   std::string cache_salt;                         // only requests of equal salts share prefixes
   bool speculate = true;                          // may draft tokens ahead; never changes a result
-  TokenSink* sink = nullptr;                      // borrowed until OnFinished or OnFailed
+  bool follows = false;       // a call that was let in has it to be done: no full queue refuses it
+  TokenSink* sink = nullptr;  // borrowed until OnFinished or OnFailed
   Admission::Permit permit;
 };
 

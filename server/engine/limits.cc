@@ -22,7 +22,55 @@ absl::Status CheckChoices(const GenerationRequest& request, const EngineLimits& 
   return absl::OkStatus();
 }
 
+// The prompt of a request that ends with it.
+absl::Status CheckPromptAlone(const GenerationRequest& request, const EngineLimits& limits) {
+  const std::size_t prompt = request.prompt.size();
+  const bool hidden = request.hidden_from.has_value();
+  if (hidden == request.params.output.prompt_logprobs_from.has_value()) {
+    return absl::InvalidArgumentError(
+        "max_new_tokens is 0; it must be at least 1, unless either hidden states or "
+        "log-probabilities of the prompt are wanted");
+  }
+  const std::size_t fewest = hidden ? 1 : 2;  // the first token has no log-probability
+  const std::size_t most = hidden ? limits.n_ctx : limits.n_ctx + 1;
+  if (prompt < fewest || prompt > most) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the prompt has ", prompt, " tokens; it must have ", fewest, " to ", most,
+                     " in a context of ", limits.n_ctx, " if nothing is generated"));
+  }
+  const std::size_t from = hidden ? *request.hidden_from : FirstScored(request);
+  if (from >= prompt) {
+    return absl::InvalidArgumentError(absl::StrCat("what is wanted of the prompt begins at index ",
+                                                   from, "; it must begin below its size, ",
+                                                   prompt));
+  }
+  if (request.choices != 1) {
+    return absl::InvalidArgumentError(absl::StrCat("the request has ", request.choices,
+                                                   " choices and generates nothing; it must "
+                                                   "have 1"));
+  }
+  return model::CheckTokens(request.prompt, limits.vocab_size);
+}
+
+absl::Status CheckPrompt(const GenerationRequest& request, const EngineLimits& limits) {
+  if (!Generates(request)) return CheckPromptAlone(request, limits);
+  if (request.hidden_from) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("hidden states are wanted and max_new_tokens is ",
+                     request.params.stopping.max_new_tokens, "; it must be 0"));
+  }
+  return model::CheckPrompt(request.prompt, limits.n_ctx, limits.vocab_size);
+}
+
 }  // namespace
+
+bool Generates(const GenerationRequest& request) {
+  return request.params.stopping.max_new_tokens > 0;
+}
+
+std::size_t PromptTokensToRun(const GenerationRequest& request) {
+  return request.prompt.size() - (Generates(request) || request.hidden_from ? 0 : 1);
+}
 
 std::size_t FirstScored(const GenerationRequest& request) {
   const std::size_t prompt = request.prompt.size();
@@ -30,6 +78,7 @@ std::size_t FirstScored(const GenerationRequest& request) {
 }
 
 std::size_t PositionsNeeded(const GenerationRequest& request, std::size_t n_ctx) {
+  if (!Generates(request)) return PromptTokensToRun(request);
   return model::PositionsNeeded(request.prompt.size(), request.params.stopping.max_new_tokens,
                                 n_ctx);
 }
@@ -45,11 +94,7 @@ std::size_t BlocksNeeded(const GenerationRequest& request, std::size_t n_ctx) {
 }
 
 absl::Status CheckRunnable(const GenerationRequest& request, const EngineLimits& limits) {
-  absl::Status prompt = model::CheckPrompt(request.prompt, limits.n_ctx, limits.vocab_size);
-  if (!prompt.ok()) return prompt;
-  if (request.params.stopping.max_new_tokens == 0) {
-    return absl::InvalidArgumentError("max_new_tokens is 0; it must be at least 1");
-  }
+  if (absl::Status status = CheckPrompt(request, limits); !status.ok()) return status;
   if (absl::Status status = CheckChoices(request, limits); !status.ok()) return status;
   const std::size_t blocks = BlocksNeeded(request, limits.n_ctx);
   if (blocks <= limits.total_blocks) return absl::OkStatus();

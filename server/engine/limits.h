@@ -17,13 +17,20 @@ struct EngineLimits {
   std::size_t max_running = 0;   // sequences in one step
 };
 
+// Whether it generates tokens; else it ends with its prompt.
+bool Generates(const GenerationRequest& request);
+
+// Tokens of the prompt that have to run: all of them, except that the last token of a prompt that
+// is only scored is scored by the logits before it.
+std::size_t PromptTokensToRun(const GenerationRequest& request);
+
 // The index of the first token of the prompt whose log-probability is asked for; the prompt's size
 // if that of none is.
 std::size_t FirstScored(const GenerationRequest& request);
 
 // Positions of the KV cache that one choice needs from start to end: the prompt and all that it may
-// generate except the last token, which is never run.
-// REQUIRES: a prompt of 1 to n_ctx - 1 tokens, and max_new_tokens >= 1.
+// generate except the last token, which is never run. REQUIRES: the lengths that CheckRunnable
+// allows.
 std::size_t PositionsNeeded(const GenerationRequest& request, std::size_t n_ctx);
 
 // Blocks that each choice but the first needs for itself while it shares the full blocks of the
@@ -36,8 +43,8 @@ std::size_t BlocksNeeded(const GenerationRequest& request, std::size_t n_ctx);
 
 // INVALID_ARGUMENT, with the numbers, for a request that could not run even if it were alone: no
 // prompt, a prompt that leaves no room for a token, a token that is not in the vocabulary, nothing
-// to generate, no choice or more choices than a step has places, more blocks than the whole cache
-// has.
+// to generate and nothing wanted of the prompt, no choice or more choices than a step has places,
+// more blocks than the whole cache has.
 absl::Status CheckRunnable(const GenerationRequest& request, const EngineLimits& limits);
 
 }  // namespace cascade::server

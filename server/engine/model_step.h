@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One step of the model: which tokens of which sequences run in it, and their logits.
+// One step of the model: which tokens of which sequences run in it, and their outputs.
 #pragma once
 
 #include <memory>
@@ -31,10 +31,11 @@ class ModelStep {
   // until the next call. REQUIRES: each has blocks for its tokens; at most max_running().
   std::span<const PlannedChunk> Plan(std::span<Sequence* const> ready);
 
-  // Runs the step that was planned, which begins at `now`. Returns the logits of the chunks' rows
-  // that want them, chunk by chunk, [rows, vocab_size], valid until the next call.
-  model::ConstMatF Run(std::span<const PlannedChunk> plan, std::span<Sequence* const> ready,
-                       absl::Time now, model::KvCache& cache);
+  // Runs the step that was planned, which begins at `now`. Returns the outputs of the chunks' rows
+  // that want them, chunk by chunk: hidden states of the requests that ask for them, and logits of
+  // all others. Valid until the next call.
+  model::StepOutputs Run(std::span<const PlannedChunk> plan, std::span<Sequence* const> ready,
+                         absl::Time now, model::KvCache& cache);
 
   // Rows of the last step.
   std::size_t rows() const { return batch_.rows(); }
@@ -46,6 +47,7 @@ class ModelStep {
   std::vector<SequenceState> states_;
   model::Batch batch_;
   std::vector<model::RowRange> logit_rows_;
+  std::vector<model::RowRange> hidden_rows_;
 };
 
 }  // namespace cascade::server

@@ -3,16 +3,34 @@
 #include "server/engine/request_group.h"
 
 #include <algorithm>
+#include <cmath>
+#include <span>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "model/generation/token_log_probs.h"
 #include "server/engine/limits.h"
 
 namespace cascade::server {
 
+namespace {
+
+absl::Status CheckFiniteHidden(std::span<const float> state) {
+  const auto bad = std::ranges::find_if(state, [](float x) { return !std::isfinite(x); });
+  if (bad == state.end()) return absl::OkStatus();
+  return absl::InternalError(absl::StrCat(
+      "dimension ", bad - state.begin(), " of a hidden state is ", *bad,
+      ", not a finite number: the model's weights are broken, or a value was beyond the range of ",
+      "float16 weights or of a float16 KV cache, which bf16 and f32 do not have"));
+}
+
+}  // namespace
+
 RequestGroup::RequestGroup(QueuedRequest queued, std::size_t n_ctx,
                            const model::Tokenizer& tokenizer)
-    : queued_(std::move(queued)), next_scored_(FirstScored(request())) {
+    : queued_(std::move(queued)),
+      next_hidden_(request().hidden_from.value_or(0)),
+      next_scored_(FirstScored(request())) {
   choices_.reserve(request().choices);
   for (std::size_t i = 0; i < request().choices; ++i) {
     choices_.push_back(std::make_unique<Sequence>(*this, i, n_ctx, tokenizer));
@@ -80,6 +98,15 @@ absl::StatusOr<std::vector<model::GeneratedToken>> RequestGroup::ScorePrompt(
     ++next_scored_;
   }
   return scored;
+}
+
+absl::Status RequestGroup::DeliverHidden(model::ConstMatF rows) {
+  for (std::size_t row = 0; row < rows.rows(); ++row) {
+    if (absl::Status status = CheckFiniteHidden(rows.Row(row)); !status.ok()) return status;
+  }
+  request().sink->OnHidden(rows);
+  next_hidden_ += rows.rows();
+  return absl::OkStatus();
 }
 
 void RequestGroup::Release() {

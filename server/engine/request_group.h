@@ -73,6 +73,16 @@ class RequestGroup {
   // REQUIRES: ScoresPrompt(); no more rows than there are tokens to be scored.
   absl::StatusOr<std::vector<model::GeneratedToken>> ScorePrompt(model::ConstMatF logits);
 
+  // ---- The prompt's hidden states.
+
+  // The first token of the prompt whose hidden state has not been delivered. Meaningful only if
+  // they are asked for.
+  std::size_t next_hidden() const { return next_hidden_; }
+
+  // Hands the next hidden states, which begin with that of next_hidden(), to the sink, which may
+  // throw. INTERNAL, and nothing is handed over, if one is not a finite number.
+  absl::Status DeliverHidden(model::ConstMatF rows);
+
   // ---- The end.
 
   // Ends the group: gives back the blocks of all choices and the permit.
@@ -99,6 +109,7 @@ class RequestGroup {
  private:
   QueuedRequest queued_;
   std::vector<std::unique_ptr<Sequence>> choices_;
+  std::size_t next_hidden_;
   std::size_t next_scored_;  // index into the prompt; its size if all are scored, or none is to be
   bool released_ = false;
   std::optional<absl::Time> seen_stalled_;  // the time of the last poll, if it found a stall

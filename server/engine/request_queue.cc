@@ -72,11 +72,13 @@ absl::Status RequestQueue::TryPush(QueuedRequest& request) {
   const Caller caller = request.request.caller;
   const MutexLock lock(mu_);
   if (!closed_.ok()) return closed_;
-  if (size_.requests >= options_.max_requests) {
+  const bool follows = request.request.follows;
+  if (!follows && size_.requests >= options_.max_requests) {
     return absl::ResourceExhaustedError(
         absl::StrCat("the queue is full: ", size_.requests, " requests wait"));
   }
-  if (size_.prompt_tokens > 0 && size_.prompt_tokens + size.prompt_tokens > options_.max_tokens) {
+  if (!follows && size_.prompt_tokens > 0 &&
+      size_.prompt_tokens + size.prompt_tokens > options_.max_tokens) {
     return absl::ResourceExhaustedError(
         absl::StrCat("the queue is full: ", size_.prompt_tokens, " prompt tokens wait, of at most ",
                      options_.max_tokens, "; the prompt has ", size.prompt_tokens));

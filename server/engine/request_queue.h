@@ -47,7 +47,8 @@ class RequestQueue {
   // ---- Any thread.
 
   // Appends `request`, or returns an error and leaves it as it is: RESOURCE_EXHAUSTED if the queue
-  // is full or there is no memory, Close's status if it is closed. Never waits.
+  // is full (unless the request `follows`) or there is no memory, Close's status if it is closed.
+  // Never waits.
   absl::Status TryPush(QueuedRequest& request) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Refuses with `why` from now on, and wakes the worker. The first call counts.

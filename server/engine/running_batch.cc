@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "server/engine/exception_status.h"
+#include "server/engine/limits.h"
 
 namespace cascade::server {
 namespace {
@@ -160,18 +161,18 @@ bool RunningBatch::TryStart(QueuedRequest& queued) {
 
 std::size_t RunningBatch::Step() {
   std::span<const PlannedChunk> plan;
-  model::ConstMatF logits;
+  model::StepOutputs outputs;
   try {
     placement_.MakeRoom(ready_);
     std::erase_if(ready_, [](const Sequence* sequence) { return !sequence->has_blocks(); });
     plan = model_step_.Plan(ready_);
-    logits = model_step_.Run(plan, ready_, clock_(), placement_.cache());
+    outputs = model_step_.Run(plan, ready_, clock_(), placement_.cache());
   } catch (...) {
     FailStep(plan, StatusOfException(kWhileRunning));
     return 0;
   }
   ++counts_.steps;
-  TakeTokens(plan, logits);
+  TakeOutputs(plan, outputs);
   ForgetEnded();
   return model_step_.rows();
 }
@@ -187,21 +188,42 @@ void RunningBatch::FailStep(std::span<const PlannedChunk> plan, const absl::Stat
   ForgetEnded();
 }
 
-void RunningBatch::TakeTokens(std::span<const PlannedChunk> plan, model::ConstMatF logits) {
+void RunningBatch::TakeOutputs(std::span<const PlannedChunk> plan,
+                               const model::StepOutputs& outputs) {
   const absl::Time now = clock_();
-  std::size_t row = 0;
+  std::size_t logits = 0;  // rows that were taken
+  std::size_t hidden = 0;
   for (const PlannedChunk& chunk : plan) {
     Sequence& sequence = *ready_[chunk.sequence];
+    const std::size_t rows = chunk.outputs.count;
+    if (sequence.request().hidden_from) {
+      TakeHiddenOf(sequence, chunk, outputs.hidden.Rows(std::exchange(hidden, hidden + rows), rows),
+                   now);
+      continue;
+    }
     // A group may have failed by one of its choices, earlier in this step.
     if (!sequence.group().released()) {
-      TakeTokensOf(sequence, chunk, logits.Rows(row, chunk.logits.count), now);
+      TakeTokensOf(sequence, chunk, outputs.logits.Rows(logits, rows), now);
     }
-    row += chunk.logits.count;
+    logits += rows;
   }
 }
 
-// `logits`: the rows of chunk.logits: those that score tokens of the prompt, then one for the last
-// pending token and one for each of the draft.
+// `hidden`: the rows of chunk.outputs.
+void RunningBatch::TakeHiddenOf(Sequence& sequence, const PlannedChunk& chunk,
+                                model::ConstMatF hidden, absl::Time now) {
+  RequestGroup& group = sequence.group();
+  try {
+    absl::Status status = hidden.rows() > 0 ? group.DeliverHidden(hidden) : absl::OkStatus();
+    if (!status.ok()) completions_.Fail(group, std::move(status));
+  } catch (...) {
+    completions_.Fail(group, StatusOfException(kWhileRunning));
+  }
+  if (!group.released()) Advance(sequence, chunk.tokens, now);
+}
+
+// `logits`: of the rows of chunk.outputs: those that score tokens of the prompt, then one for the
+// last pending token and one for each of the draft.
 void RunningBatch::TakeTokensOf(Sequence& sequence, const PlannedChunk& chunk,
                                 model::ConstMatF logits, absl::Time now) {
   if (sequence.group().ScoresPrompt() && logits.rows() > 0) {
@@ -209,8 +231,7 @@ void RunningBatch::TakeTokensOf(Sequence& sequence, const PlannedChunk& chunk,
     if (sequence.group().released()) return;
     logits = logits.Rows(scored, logits.rows() - scored);
   }
-  Advance(sequence, chunk.tokens);
-  placement_.Publish(sequence);
+  if (!Advance(sequence, chunk.tokens, now)) return;
   counts_.drafted_tokens += chunk.draft;
   if (logits.rows() == 0) return;
   const absl::Time last = sequence.last_token_at();
@@ -228,7 +249,7 @@ std::size_t RunningBatch::ScorePrompt(Sequence& sequence, const PlannedChunk& ch
                                       model::ConstMatF logits) {
   RequestGroup& group = sequence.group();
   const std::size_t last = sequence.request().prompt.size() - 1 - sequence.position();
-  const std::size_t count = std::min(logits.rows(), last - std::min(last, chunk.logits.first));
+  const std::size_t count = std::min(logits.rows(), last - std::min(last, chunk.outputs.first));
   try {
     absl::StatusOr<std::vector<model::GeneratedToken>> scored =
         group.ScorePrompt(logits.Rows(0, count));
@@ -276,12 +297,17 @@ bool RunningBatch::TakeFirstTokens(Sequence& first, std::span<const float> logit
   return !group.released() && !first.finished();
 }
 
-void RunningBatch::Advance(Sequence& sequence, std::size_t tokens) {
+// `tokens` of the pending ones have run. False if the request ends with them.
+bool RunningBatch::Advance(Sequence& sequence, std::size_t tokens, absl::Time now) {
   const std::size_t first_time = sequence.Advance(tokens);
   const std::size_t prompt = sequence.request().prompt.size();
   const std::size_t end = sequence.position();  // first_time tokens before it are new
   counts_.recomputed_tokens += tokens - first_time;
   counts_.prompt_tokens += std::min(prompt, end) - std::min(prompt, end - first_time);
+  placement_.Publish(sequence);
+  if (Generates(sequence.request()) || sequence.pending() > 0) return true;
+  completions_.FinishPrompt(sequence.group(), now);
+  return false;
 }
 
 // Chooses one token. False if the sequence ends with it.

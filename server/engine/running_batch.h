@@ -109,7 +109,9 @@ class RunningBatch {
   bool HasPlaces(std::size_t choices) const;
   bool PlaceAgain(RequestGroup& group);
   void FailStep(std::span<const PlannedChunk> plan, const absl::Status& status);
-  void TakeTokens(std::span<const PlannedChunk> plan, model::ConstMatF logits);
+  void TakeOutputs(std::span<const PlannedChunk> plan, const model::StepOutputs& outputs);
+  void TakeHiddenOf(Sequence& sequence, const PlannedChunk& chunk, model::ConstMatF hidden,
+                    absl::Time now);
   void TakeTokensOf(Sequence& sequence, const PlannedChunk& chunk, model::ConstMatF logits,
                     absl::Time now);
   std::size_t ScorePrompt(Sequence& sequence, const PlannedChunk& chunk, model::ConstMatF logits);
@@ -117,7 +119,7 @@ class RunningBatch {
                     absl::Time now);
   bool TakeFirstTokens(Sequence& first, std::span<const float> logits, absl::Time now);
   bool TakeToken(Sequence& sequence, std::span<const float> logits, absl::Time now);
-  void Advance(Sequence& sequence, std::size_t tokens);
+  bool Advance(Sequence& sequence, std::size_t tokens, absl::Time now);
   void ForgetEnded();
 
   ModelStep model_step_;

@@ -20,7 +20,8 @@ std::span<const PlannedChunk> Scheduler::Plan(std::span<const SequenceState> run
     assert(running[i].pending > 0 && running[i].wanted > 0);
     assert(running[i].wanted <= running[i].pending);
     if (running[i].pending == 1) {
-      plan_.push_back({.sequence = i, .tokens = 1, .draft = 0, .logits = {.first = 0, .count = 1}});
+      plan_.push_back(
+          {.sequence = i, .tokens = 1, .draft = 0, .outputs = {.first = 0, .count = 1}});
     }
   }
   // Drafts never compete with a prompt for rows: a prompt row always yields progress, a draft only
@@ -36,10 +37,11 @@ std::span<const PlannedChunk> Scheduler::Plan(std::span<const SequenceState> run
     const std::size_t pending = running[i].pending;
     if (pending == 1) continue;
     const std::size_t unwanted = pending - running[i].wanted;
-    const std::size_t tokens = std::min({pending, budget, unwanted + kScoredRows});
-    model::RowRange logits;
-    if (tokens > unwanted) logits = {.first = unwanted, .count = tokens - unwanted};
-    plan_.push_back({.sequence = i, .tokens = tokens, .draft = 0, .logits = logits});
+    std::size_t tokens = std::min(pending, budget);
+    if (!running[i].hidden) tokens = std::min(tokens, unwanted + kScoredRows);
+    model::RowRange outputs;
+    if (tokens > unwanted) outputs = {.first = unwanted, .count = tokens - unwanted};
+    plan_.push_back({.sequence = i, .tokens = tokens, .draft = 0, .outputs = outputs});
     budget -= tokens;
   }
   return plan_;
@@ -50,7 +52,7 @@ void Scheduler::AddDrafts(std::span<const SequenceState> running) {
   std::size_t budget = rows - std::min(rows, plan_.size());
   for (PlannedChunk& chunk : plan_) {
     chunk.draft = std::min(running[chunk.sequence].draft, budget);
-    chunk.logits.count += chunk.draft;
+    chunk.outputs.count += chunk.draft;
     budget -= chunk.draft;
   }
 }

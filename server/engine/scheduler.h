@@ -14,8 +14,10 @@ namespace cascade::server {
 struct SequenceState {
   std::size_t pending = 0;  // tokens to run before the next one can be chosen; 1: it is decoding
   std::size_t draft = 0;    // tokens that it has drafted; only if it is decoding
-  std::size_t wanted = 1;   // of the pending ones, the last of them whose logits are wanted: one
-                            // gives the next token; of a prompt that is scored, more
+  std::size_t wanted = 1;   // of the pending ones, the last of them whose outputs are wanted: the
+                            // logits of one give the next token; of a prompt that is scored, or
+                            // whose hidden states are wanted, more
+  bool hidden = false;      // these outputs are hidden states, and not logits
 };
 
 // A sequence's part of a step: `tokens` of its own, then `draft` of its draft.
@@ -23,9 +25,10 @@ struct PlannedChunk {
   std::size_t sequence = 0;  // index into `running`
   std::size_t tokens = 0;    // at least 1
   std::size_t draft = 0;     // only after the last of its pending tokens
-  model::RowRange logits;  // rows of the chunk, the first being 0, whose logits are wanted: of its
-                           // last pending token and of its draft, each of which yields a token,
-                           // and of the prompt's tokens that are scored
+  model::RowRange outputs;  // rows of the chunk, the first being 0, whose logits are wanted: of its
+                            // last pending token and of its draft, each of which yields a token,
+                            // and of the prompt's tokens that are scored; or else the rows whose
+                            // hidden states are
 
   std::size_t rows() const { return tokens + draft; }
   friend bool operator==(const PlannedChunk&, const PlannedChunk&) = default;
@@ -59,7 +62,8 @@ class Scheduler {
   static constexpr std::size_t kDraftRows = 8;
 
   // A prompt that is scored gets at most so many rows with logits in a step, which bounds their
-  // memory: 6.4 MB for 50,257 tokens. Rows enough to read the head's weights seldom.
+  // memory: 6.4 MB for 50,257 tokens. Rows enough to read the head's weights seldom. Hidden states
+  // are as small as what the step holds of each row anyway, and have no such bound.
   static constexpr std::size_t kScoredRows = 32;
 
  private:

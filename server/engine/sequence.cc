@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "model/generation/prompt_lookup.h"
+#include "server/engine/limits.h"
 #include "server/engine/request_group.h"
 
 namespace cascade::server {
@@ -20,7 +21,8 @@ Sequence::Sequence(RequestGroup& group, std::size_t choice, std::size_t n_ctx,
       n_ctx_(n_ctx),
       decoding_(request_.params, static_cast<std::uint32_t>(choice), request_.prompt, n_ctx,
                 tokenizer),
-      tokens_(request_.prompt) {}
+      tokens_(request_.prompt.begin(),
+              request_.prompt.begin() + static_cast<std::ptrdiff_t>(PromptTokensToRun(request_))) {}
 
 void Sequence::Place(model::BlockTable blocks, std::size_t run) {
   assert(run <= tokens_.size() && blocks.capacity() >= tokens_.size());
@@ -34,10 +36,11 @@ void Sequence::ReleaseBlocks() {
   run_ = 0;
 }
 
-std::size_t Sequence::WantedLogits() const {
+std::size_t Sequence::WantedRows() const {
+  // A preempted sequence may have to run again what was delivered already.
+  if (request_.hidden_from) return tokens_.size() - std::max(group_.next_hidden(), run_);
   if (!group_.ScoresPrompt()) return 1;
-  // The token at position p is scored by the logits of position p - 1. A preempted sequence may
-  // have to run again what is scored already.
+  // The token at position p is scored by the logits of position p - 1.
   const std::size_t first = std::max<std::size_t>(group_.next_scored(), 1) - 1;
   return tokens_.size() - std::max(first, run_);
 }

@@ -19,8 +19,8 @@ namespace cascade::server {
 
 class RequestGroup;
 
-// The tokens of one choice (the prompt, then what was generated), its blocks, and how many of its
-// tokens have run, that is, have their keys and values in the blocks.
+// The tokens of one choice (of the prompt, those that run; then what was generated), its blocks,
+// and how many of its tokens have run, that is, have their keys and values in the blocks.
 //
 // A sequence without blocks has run nothing. It either waits for its group's prompt, which another
 // choice runs, or it was preempted; then it runs all its tokens again when it gets blocks.
@@ -60,17 +60,17 @@ class Sequence {
   std::size_t generated_tokens() const { return decoding_.generated_tokens(); }
   bool finished() const { return decoding_.finished(); }
 
-  // Tokens to run before the next one can be chosen. 1: the sequence is decoding. Never 0 between
-  // steps.
+  // Tokens to run before the next one can be chosen, or before the prompt has run. 1: the sequence
+  // is decoding. Never 0 between steps.
   std::size_t pending() const { return tokens_.size() - run_; }
 
-  // Of the pending tokens, the last ones whose logits are wanted: one, or more of a prompt that is
-  // to be scored.
-  std::size_t WantedLogits() const;
+  // Of the pending tokens, the last ones whose outputs are wanted: one whose logits give the next
+  // token, or more of a prompt that is to be scored, or whose hidden states are wanted.
+  std::size_t WantedRows() const;
 
   // Drafts what may come after tokens(): what the constraint forces, or what came after the same
   // words before. At most what the blocks have room for; returns how many. REQUIRES: pending()
-  // == 1.
+  // == 1, and the request generates.
   std::size_t Draft();
 
   // The next `count` tokens to run, from position() on: pending ones, then drafted ones. Valid

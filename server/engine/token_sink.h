@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "model/generation/decoding_step.h"
+#include "model/mat_view.h"
 
 namespace cascade::server {
 
@@ -23,19 +24,20 @@ struct Timings {
 //
 // Calls come from the worker's thread only (but Submit refuses a request on its caller's thread),
 // in this order: OnStarted once; OnPrompt for the prompt's tokens, if their log-probabilities are
-// asked for; OnStep for every token of every choice, the last one of each
-// choice with `finish` set; OnFinished after all choices have finished. OnFailed may come at any
-// time instead, and ends the request with all its choices. If the request's time limit passes, an
-// OnStep without a token finishes each unfinished choice; of a request that was still queued, these
-// are the only steps, and there is no OnStarted.
+// asked for; OnHidden for its hidden states, if they are; OnStep for every token of every choice,
+// the last one of each choice with `finish` set; OnFinished after all choices have finished, or,
+// if nothing is generated, after the prompt. OnFailed may come at any time instead, and ends the
+// request with all its choices. If the request's time limit passes, an OnStep without a token
+// finishes each unfinished choice; of a request that was still queued, these are the only steps,
+// and there is no OnStarted.
 //
 // Exactly one of OnFinished and OnFailed comes, and it is the worker's last use of the sink. The
 // request's blocks and permit were given back before that, and before the OnStep that finishes its
 // last choice; a choice's own blocks, before the OnStep that finishes it.
 //
 // The worker holds no lock during a call. No call may block or call the worker: a slow client must
-// never stall the batch. OnStarted, OnPrompt and OnStep may throw, which fails their own request;
-// the others must not.
+// never stall the batch. OnStarted, OnPrompt, OnHidden and OnStep may throw, which fails their own
+// request; the others must not.
 class TokenSink {
  public:
   virtual ~TokenSink() = default;
@@ -48,6 +50,10 @@ class TokenSink {
   // the prompt's first token has none. All of them come before the first OnStep with a token. Only
   // for requests that ask for them.
   virtual void OnPrompt(std::vector<model::GeneratedToken> /*tokens*/) {}
+
+  // The next of the prompt's final hidden states, from hidden_from on, [tokens, n_embd], each once
+  // and in order. Borrowed for the call. Only for requests that ask for them.
+  virtual void OnHidden(model::ConstMatF /*rows*/) {}
 
   // What choice `choice` generated next. 0 <= choice < GenerationRequest::choices. The steps of one
   // choice come in order; those of different choices mix.

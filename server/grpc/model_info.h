@@ -35,6 +35,9 @@ struct ModelInfo {
   std::vector<std::string> tokens_beyond;
   absl::Duration stalled_reader_limit = absl::Seconds(30);  // for a client to read what is left
 
+  // Longest sequence that runs.
+  std::size_t MaxPositions() const { return std::min(config.n_ctx, cache_positions); }
+
   // Longest prompt and answer together. The last token is never run, so it needs no place.
   std::size_t MaxTotalTokens() const { return std::min(config.n_ctx, cache_positions + 1); }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "server/engine/worker.h"
+#include "server/grpc/call/generation.h"
 
 namespace cascade::server {
 namespace {
@@ -34,6 +35,10 @@ Serving::Serving(OpenCalls& calls, const Authenticator& authenticator, const Lim
                    .generations = generations_,
                    .observer = observers_,
                    .authenticator = authenticator,
+                   .submit =
+                       [this](GenerationRequest request) {
+                         SubmitOrFail(backend().worker, std::move(request));
+                       },
                    .wake_worker =
                        [this] {
                          if (const Backend* b = backend_.load()) b->worker.Wake();

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A Cascade server as a model of lm-evaluation-harness.
 
-Log-likelihoods are the sums of the prompt's own log-probabilities, from the continuation's first token on; "greedy"
-is that each of these tokens is the most probable one. Requests go to the server side by side, which runs them in one
-batch and computes a context that several continuations share once.
+Log-likelihoods are those of Score; "greedy" is that each of a continuation's tokens is the most probable one. Requests
+go to the server side by side, which runs them in one batch and computes a context that several continuations share once.
 """
 
 import concurrent.futures
@@ -20,6 +19,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "build" / "
 from cascade.v1 import text_generation_pb2 as pb  # noqa: E402
 from cascade.v1 import text_generation_pb2_grpc  # noqa: E402
 
+PAIRS_OF_A_CALL = 64
+
 
 class CascadeLM(TemplateLM):
     def __init__(self, server="localhost:50051", concurrency=16, max_gen_toks=128):
@@ -35,34 +36,53 @@ class CascadeLM(TemplateLM):
 
     @property
     def max_length(self):
-        return self.model.limits.max_prompt_tokens
+        return self.model.limits.max_score_tokens - 1  # the last token of what is scored does not run
 
     def tok_encode(self, string, **_):
         return list(self.stub.Tokenize(pb.TokenizeRequest(text=string)).token_ids)
 
-    def log_likelihood_of(self, context, continuation):
-        """The sum of the continuation's log-probabilities after the context's last tokens, and whether it is greedy."""
-        if len(continuation) > self.max_length - 1:
-            raise ValueError(f"a continuation of {len(continuation)} tokens; at most {self.max_length - 1} fit")
-        tokens = (context + continuation)[-self.max_length:]
-        answer = self.stub.Generate(pb.GenerateRequest(
-            token_ids=pb.TokenIds(ids=tokens),
-            stopping=pb.StoppingParams(max_new_tokens=1),
-            response=pb.ResponseOptions(prompt_logprobs=True, ranks=True,
-                                        prompt_logprobs_from=len(tokens) - len(continuation))))
-        scored = answer.prompt.logprobs
-        return sum(token.logprob for token in scored), all(token.rank == 1 for token in scored)
+    def scores_of(self, pairs):
+        """Of each pair (context, continuation): the sum of the continuation's log-probabilities, and whether it is
+        greedy. What is too long loses the context's beginning. Pairs of one context that follow each other share it."""
+        items = []  # of (context, [index into pairs, ...])
+        for index, (context, continuation) in enumerate(pairs):
+            if len(continuation) > self.max_length:
+                raise ValueError(f"a continuation of {len(continuation)} tokens; at most {self.max_length} fit")
+            context = context[-(self.max_length + 1 - len(continuation)):]
+            if items and items[-1][0] == context:
+                items[-1][1].append(index)
+            else:
+                items.append((context, [index]))
+        request = pb.ScoreRequest(items=[
+            pb.ScoreRequest.Item(
+                prompt=pb.Input(token_ids=pb.TokenIds(ids=context)),
+                continuations=[pb.Input(token_ids=pb.TokenIds(ids=pairs[index][1])) for index in indices])
+            for context, indices in items])
+        scores = [None] * len(pairs)
+        for event in self.stub.Score(request):
+            if event.HasField("score"):
+                index = items[event.score.item][1][event.score.continuation]
+                scores[index] = event.score.logprob, event.score.is_greedy
+        return scores
+
+    def in_calls(self, pairs):
+        """The scores of all pairs, some of them in each call, and several calls side by side."""
+        parts = [pairs[begin:begin + PAIRS_OF_A_CALL] for begin in range(0, len(pairs), PAIRS_OF_A_CALL)]
+        return [score for scores in self.pool.map(self.scores_of, parts) for score in scores]
 
     def _loglikelihood_tokens(self, requests, disable_tqdm=False, **_):
-        return list(self.pool.map(lambda request: self.log_likelihood_of(request[1], request[2]), requests))
+        return self.in_calls([(context, continuation) for _, context, continuation in requests])
 
     def loglikelihood_rolling(self, requests, disable_tqdm=False):
-        def roll(request):
-            windows = map(make_disjoint_window, get_rolling_token_windows(
+        pairs, counts = [], []
+        for request in requests:
+            windows = list(map(make_disjoint_window, get_rolling_token_windows(
                 token_list=self.tok_encode(request.args[0]), prefix_token=self.eot_token_id,
-                max_seq_len=self.max_length - 1, context_len=1))
-            return sum(self.log_likelihood_of(context, continuation)[0] for context, continuation in windows)
-        return list(self.pool.map(roll, requests))
+                max_seq_len=self.max_length, context_len=1)))
+            pairs += windows
+            counts.append(len(windows))
+        scores = iter(self.in_calls(pairs))
+        return [sum(next(scores)[0] for _ in range(count)) for count in counts]
 
     def generate_until(self, requests, disable_tqdm=False):
         def generate(request):

@@ -53,7 +53,17 @@ void Answer::Start(std::size_t cached_tokens) {
 }
 
 void Answer::AddPrompt(std::vector<model::GeneratedToken> tokens) {
-  std::move(tokens.begin(), tokens.end(), std::back_inserter(prompt_));
+  for (const model::GeneratedToken& token : tokens) {
+    if (!token.log_probs) continue;  // the prompt's first
+    score_.log_prob += static_cast<double>(token.log_probs->chosen);
+    ++score_.tokens;
+    score_.is_greedy = score_.is_greedy && token.log_probs->rank == 1;
+  }
+  if (keep_prompt_) std::move(tokens.begin(), tokens.end(), std::back_inserter(prompt_));
+}
+
+void Answer::AddHidden(model::ConstMatF rows) {
+  if (hidden_) hidden_->Add(rows);
 }
 
 void Answer::Add(std::size_t index, model::DecodingStep step) {

@@ -6,13 +6,16 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "model/generation/decoding_step.h"
+#include "model/mat_view.h"
 #include "server/engine/generation_request.h"
 #include "server/engine/token_sink.h"
+#include "server/grpc/call/hidden_pool.h"
 
 namespace cascade::server {
 
@@ -20,6 +23,13 @@ namespace cascade::server {
 struct Backlog {
   std::size_t tokens = 0;
   std::size_t bytes = 0;  // of text and log-probabilities, as they lie in memory
+};
+
+// How likely some tokens of a prompt are after those before them.
+struct PromptScore {
+  double log_prob = 0;  // the sum, in the order of the tokens
+  std::size_t tokens = 0;
+  bool is_greedy = true;  // each has rank 1; only if ranks were asked for
 };
 
 // "eos", "stop_token", "stop_string", "constraint_complete", "max_tokens", "context_full" or
@@ -44,10 +54,18 @@ class Answer {
   // `keep_tokens` do deltas have the tokens and their log-probabilities beside the text.
   Answer(const GenerationRequest& request, std::size_t truncated_tokens, bool keep_tokens);
 
-  // The worker's calls, in its order. AddPrompt and Add may throw std::bad_alloc; the others
-  // allocate nothing.
+  // What is to be kept of the prompt's hidden states; without it, nothing. Before the worker's
+  // first call.
+  void PoolHidden(HiddenPool pool) { hidden_ = std::move(pool); }
+
+  // Keeps of the prompt's tokens score() alone, and not prompt(). Before the worker's first call.
+  void KeepScoreOnly() { keep_prompt_ = false; }
+
+  // The worker's calls, in its order. AddPrompt, AddHidden and Add may throw std::bad_alloc; the
+  // others allocate nothing.
   void Start(std::size_t cached_tokens);
   void AddPrompt(std::vector<model::GeneratedToken> tokens);
+  void AddHidden(model::ConstMatF rows);
   void Add(std::size_t choice, model::DecodingStep step);
   void Finish(const Timings& timings) noexcept;
   void Fail(absl::Status status) noexcept;
@@ -68,6 +86,12 @@ class Answer {
   // will not come any more, once this is true.
   bool has_prompt() const { return prompt_.size() == scored_tokens_ || outcome_ || has_finish_; }
   const std::vector<model::GeneratedToken>& prompt() const { return prompt_; }
+
+  // Of all tokens that AddPrompt has brought with a log-probability.
+  const PromptScore& score() const { return score_; }
+
+  // Of the prompt's hidden states, what was to be kept. REQUIRES: PoolHidden was called.
+  HiddenPool& hidden() { return *hidden_; }
 
   // Choices are numbered from 0. `finish` is unset until the choice's last step.
   std::size_t choices() const { return choices_.size(); }
@@ -107,6 +131,9 @@ class Answer {
   const bool keep_tokens_;
   const std::size_t scored_tokens_;  // of the prompt, that are asked for
   std::vector<model::GeneratedToken> prompt_;
+  bool keep_prompt_ = true;
+  PromptScore score_;
+  std::optional<HiddenPool> hidden_;
   bool started_ = false;
   bool has_finish_ = false;  // of any choice
   std::size_t cached_tokens_ = 0;

@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "grpcpp/server_context.h"
+#include "server/engine/generation_request.h"
 
 namespace cascade::server {
 
@@ -23,9 +24,10 @@ struct CallEnvironment {
   GenerationIndex& generations;
   const CallObserver& observer;
   const Authenticator& authenticator;
-  std::function<void()> wake_worker;            // Worker::Wake
-  std::function<absl::Duration()> retry_after;  // Worker::RetryAfter
-  absl::Duration stalled_reader_limit;          // for a client to read the end of an answer
+  std::function<void(GenerationRequest)> submit = {};  // SubmitOrFail
+  std::function<void()> wake_worker;                   // Worker::Wake
+  std::function<absl::Duration()> retry_after;         // Worker::RetryAfter
+  absl::Duration stalled_reader_limit;                 // for a client to read the end of an answer
 };
 
 // Adds retry advice: google.rpc.RetryInfo to `status` and grpc-retry-pushback-ms to the call's

@@ -41,6 +41,11 @@ void Generation::OnPrompt(std::vector<model::GeneratedToken> tokens) {
   if (must_post) call_.Post();
 }
 
+void Generation::OnHidden(model::ConstMatF rows) {
+  const MutexLock lock(mu_);
+  answer_.AddHidden(rows);  // nothing is sent before all have come
+}
+
 void Generation::OnStep(std::size_t choice, model::DecodingStep step) {
   bool must_post = false;
   {

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "model/generation/decoding_step.h"
+#include "model/mat_view.h"
 #include "server/engine/admission.h"
 #include "server/engine/clock.h"
 #include "server/engine/mutex.h"
@@ -41,6 +42,7 @@ class Generation final : public TokenSink {
 
   void OnStarted(std::size_t cached_tokens) override ABSL_LOCKS_EXCLUDED(mu_);
   void OnPrompt(std::vector<model::GeneratedToken> tokens) override ABSL_LOCKS_EXCLUDED(mu_);
+  void OnHidden(model::ConstMatF rows) override ABSL_LOCKS_EXCLUDED(mu_);
   void OnStep(std::size_t choice, model::DecodingStep step) override ABSL_LOCKS_EXCLUDED(mu_);
   void OnFinished(const Timings& timings) override ABSL_LOCKS_EXCLUDED(mu_);
   void OnFailed(absl::Status status) override ABSL_LOCKS_EXCLUDED(mu_);
@@ -51,6 +53,7 @@ class Generation final : public TokenSink {
   void Cancel() { cancelled_.store(true, std::memory_order_relaxed); }
 
   Answer& answer() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return answer_; }
+  const Answer& answer() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return answer_; }
 
   // When it was created, to be given to the worker. MonotonicNow.
   absl::Time submitted() const { return submitted_; }

@@ -2,10 +2,14 @@
 
 #include "server/grpc/call/generation_call.h"
 
+#include <algorithm>
+#include <new>
 #include <utility>
 
 #include "server/engine/clock.h"
+#include "server/engine/exception_status.h"
 #include "server/grpc/call/correlation.h"
+#include "server/grpc/status.h"
 
 namespace cascade::server {
 namespace {
@@ -50,8 +54,71 @@ Answer& GenerationCall::answer(std::size_t index) {
   return generation.answer();
 }
 
+void GenerationCall::HoldPlaces(std::vector<Admission::Permit> places) {
+  const MutexLock lock(call_mu_);
+  places_ = std::move(places);
+}
+
+void GenerationCall::PutOff(GenerationRequest request, const Generation* after) noexcept {
+  std::list<Waiting>
+      waiting;  // allocated without the lock, under which OnFailed could not be called
+  TokenSink* const sink = request.sink;
+  try {
+    waiting.push_back({.request = std::move(request), .after = after});
+  } catch (const std::bad_alloc&) {
+    sink->OnFailed(StatusOfException("the request was to wait for its place"));
+    return;
+  }
+  const MutexLock lock(call_mu_);
+  waiting_.splice(waiting_.end(), waiting);
+}
+
+void GenerationCall::SubmitFirst() noexcept {
+  std::list<Waiting> due;
+  {
+    const MutexLock lock(call_mu_);
+    due = TakeDue();
+    has_submitted_ = true;
+  }
+  SubmitDue(environment_, std::move(due));
+}
+
+std::list<GenerationCall::Waiting>::iterator GenerationCall::FindDue() {
+  if (cancelled_) return waiting_.begin();
+  if (in_places_ >= places_.size()) return waiting_.end();
+  return std::find_if(waiting_.begin(), waiting_.end(), [](const Waiting& waiting) {
+    if (waiting.after == nullptr) return true;
+    waiting.after->AssertLocked();
+    return waiting.after->answer().outcome().has_value();
+  });
+}
+
+std::list<GenerationCall::Waiting> GenerationCall::TakeDue() noexcept {
+  std::list<Waiting> due;
+  for (auto next = FindDue(); next != waiting_.end(); next = FindDue()) {
+    // The first ones may find the queue full. Those that follow must not fail for it the call that
+    // was let in: they take the place of one that has ended.
+    next->request.follows = has_submitted_;
+    due.splice(due.end(), waiting_, next);
+    ++in_places_;
+  }
+  return due;
+}
+
+void GenerationCall::SubmitDue(const CallEnvironment& environment,
+                               std::list<Waiting> due) noexcept {
+  for (Waiting& waiting : due) {
+    TokenSink* const sink = waiting.request.sink;
+    if (sink->IsCancelled()) {
+      sink->OnFailed(StatusOrItsCode(absl::StatusCode::kCancelled, "the request was cancelled"));
+    } else {
+      environment.submit(std::move(waiting.request));
+    }
+  }
+}
+
 bool GenerationCall::MustPost() {
-  if (posted_ || !CanSend()) return false;
+  if (posted_ || (!CanSend() && FindDue() == waiting_.end())) return false;
   posted_ = true;
   return true;
 }
@@ -59,6 +126,9 @@ bool GenerationCall::MustPost() {
 void GenerationCall::CountEnd(const Answer& answer) noexcept {
   const absl::Status& outcome = *answer.outcome();
   --running_;
+  if (in_places_ > 0) --in_places_;
+  // No place is kept that no request will need.
+  while (waiting_.empty() && places_.size() > in_places_) places_.pop_back();
   if (Tenant* const tenant = tenant_permit_.tenant(); tenant != nullptr && answer.started()) {
     tenant->Pay(answer.prompt_tokens() + answer.generated_tokens(), MonotonicNow());
   }

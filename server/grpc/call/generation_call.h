@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <list>
 #include <memory>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "absl/strings/string_view.h"
 #include "grpcpp/server_context.h"
 #include "server/engine/admission.h"
+#include "server/engine/generation_request.h"
 #include "server/engine/mutex.h"
 #include "server/grpc/auth/tenant.h"
 #include "server/grpc/call/answer.h"
@@ -59,6 +61,11 @@ inline constexpr Backlog kUnlimited = {.tokens = std::numeric_limits<std::size_t
 // does so while it has a read of its own in flight or a request in hand, and does not finish
 // before.
 //
+// A call of many requests adds all its generations at the beginning and puts their requests off:
+// only so many are at the worker at once as it has places. When one ends, the call is posted, and
+// its Send hands over the next. A request that waits counts as running, so the call does not end
+// before it.
+//
 // Threads. The call's lock belongs to the reactor and guards the generations' answers too.
 class GenerationCall : protected Outbox::Sender {
  public:
@@ -69,7 +76,26 @@ class GenerationCall : protected Outbox::Sender {
   CallMemory::Share& memory() { return memory_; }
   TenantPermit& tenant_permit() { return tenant_permit_; }
 
+  // For a call of more requests than it may have at the worker at once. `places` says how many
+  // these are; the call keeps them for as long as it needs them. For the service, before PutOff.
+  void HoldPlaces(std::vector<Admission::Permit> places) ABSL_LOCKS_EXCLUDED(call_mu_);
+
+  // Keeps `request`, whose sink is one of the call's generations, until there is a place for it,
+  // and, unless `after` is null, that generation of the call has ended. Without memory for that it
+  // ends. Before Accept.
+  void PutOff(GenerationRequest request, const Generation* after) noexcept
+      ABSL_LOCKS_EXCLUDED(call_mu_);
+
+  // Hands the first of them to the worker. The others follow as those end. Before Accept.
+  void SubmitFirst() noexcept ABSL_LOCKS_EXCLUDED(call_mu_);
+
  protected:
+  // A request that waits for its place.
+  struct Waiting {
+    GenerationRequest request;
+    const Generation* after;
+  };
+
   // How the generations of one call depend on each other.
   enum class Fate : std::uint8_t {
     kShared,  // the first failure is the call's outcome and cancels the others; all end with it
@@ -104,6 +130,16 @@ class GenerationCall : protected Outbox::Sender {
   bool ended() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(call_mu_) { return running_ == 0; }
 
   Fate fate() const { return fate_; }
+
+  // The requests whose time has come: those that there are places for, or all that wait if the call
+  // was cancelled. Whoever takes them calls SubmitDue as soon as the lock is free.
+  std::list<Waiting> TakeDue() noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(call_mu_);
+
+  // Hands them to the worker, or ends them if they were cancelled. The call may be gone
+  // afterwards, unless a write of it is in flight.
+  static void SubmitDue(const CallEnvironment& environment, std::list<Waiting> due) noexcept;
+
+  const CallEnvironment& environment() const { return environment_; }
 
   // How the first generation that failed did. OK if none has, or if each has its own fate.
   const absl::Status& failure() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(call_mu_) { return failure_; }
@@ -153,6 +189,9 @@ class GenerationCall : protected Outbox::Sender {
   void TellEndOf(std::size_t index, const Correlation& correlation,
                  const absl::Status& status) noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(call_mu_);
 
+  // Whether a request waits whose time has come: the first of them, or the end.
+  std::list<Waiting>::iterator FindDue() ABSL_EXCLUSIVE_LOCKS_REQUIRED(call_mu_);
+
   // A generation has had its last call from the worker: its tenant pays, and with the last one
   // gives the place back, before the client can hear of the end and send the next request.
   void CountEnd(const Answer& answer) noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(call_mu_);
@@ -168,7 +207,11 @@ class GenerationCall : protected Outbox::Sender {
   OpenCalls::Ticket ticket_;
   bool posted_ ABSL_GUARDED_BY(call_mu_) = true;
   bool cancelled_ ABSL_GUARDED_BY(call_mu_) = false;
-  std::size_t running_ ABSL_GUARDED_BY(call_mu_) = 0;
+  std::size_t running_ ABSL_GUARDED_BY(call_mu_) = 0;  // generations without an outcome
+  std::list<Waiting> waiting_ ABSL_GUARDED_BY(call_mu_);
+  std::vector<Admission::Permit> places_ ABSL_GUARDED_BY(call_mu_);
+  bool has_submitted_ ABSL_GUARDED_BY(call_mu_) = false;  // by SubmitFirst
+  std::size_t in_places_ ABSL_GUARDED_BY(call_mu_) = 0;   // that have waited, and have no outcome
   absl::Status failure_ ABSL_GUARDED_BY(call_mu_);
   std::vector<std::unique_ptr<Generation>> generations_ ABSL_GUARDED_BY(call_mu_);
 };

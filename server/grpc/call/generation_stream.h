@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <list>
 #include <new>
 #include <utility>
 #include <vector>
@@ -88,13 +89,18 @@ class GenerationStream : public WriteLoop<typename Encoder::Event, Reactor>, pub
   // Outbox::Sender.
   void Send() noexcept override ABSL_LOCKS_EXCLUDED(this->mu_) {
     Next next = Next::kNothing;
+    std::list<Waiting> due;
     {
       const MutexLock lock(this->mu_);
       AssertLocked();
       Release();
+      due = TakeDue();
       next = this->Decide();
     }
-    this->Do(next);
+    // First: a write that was decided on keeps the call alive, and an end was not decided on if
+    // there is anything to hand over.
+    SubmitDue(environment(), std::move(due));
+    if (next != Next::kNothing) this->Do(next);
   }
 
   Next TakeNext(Event& event, absl::Status& status) noexcept override

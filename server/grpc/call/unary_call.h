@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <list>
 #include <new>
 #include <utility>
 #include <vector>
@@ -80,14 +81,21 @@ class UnaryCall final : public Reactor, public GenerationCall {
   // Outbox::Sender.
   void Send() noexcept override ABSL_LOCKS_EXCLUDED(mu_) {
     absl::Status status;
+    std::list<Waiting> due;
+    bool is_over = false;
     {
       const MutexLock lock(mu_);
       AssertLocked();
       Release();
-      if (!ended()) return;
-      status = Encode();  // which fills in the response
+      due = TakeDue();
+      is_over = ended();
+      if (is_over) status = Encode();  // which fills in the response
     }
-    End(std::move(status));
+    if (is_over) {
+      End(std::move(status));
+    } else {
+      SubmitDue(environment(), std::move(due));  // after which `this` may be gone, too
+    }
   }
 
   // The last thing that a function does: `this` may be gone afterwards.

@@ -8,6 +8,8 @@
 #include "absl/strings/string_view.h"
 #include "grpcpp/server_context.h"
 #include "server/grpc/call/call_observer.h"
+#include "server/grpc/request/batch_preparation.h"
+#include "server/grpc/request/batch_request.h"
 #include "server/grpc/request/preparation.h"
 #include "server/grpc/request/text_request.h"
 #include "server/grpc/request/violations.h"
@@ -30,5 +32,23 @@ absl::StatusOr<PreparedRequest> Admit(const Serving& serving, const MethodName& 
                                       const grpc::CallbackServerContext& context,
                                       std::shared_ptr<Tenant> tenant, TextRequest request,
                                       Violations violations);
+
+// The same for a request that runs many prompts and generates nothing. It takes few places, however
+// many prompts it has: at least one, and up to kMostRequestsAtOnce or half of --max_running. It
+// counts as one of its tenant's requests, and as one answer.
+template <typename Request>
+absl::StatusOr<PreparedBatch> AdmitBatch(const Serving& serving, const MethodName& method,
+                                         const grpc::CallbackServerContext& context,
+                                         std::shared_ptr<Tenant> tenant, Request request,
+                                         Violations violations);
+
+extern template absl::StatusOr<PreparedBatch> AdmitBatch(const Serving&, const MethodName&,
+                                                         const grpc::CallbackServerContext&,
+                                                         std::shared_ptr<Tenant>, EmbeddingRequest,
+                                                         Violations);
+extern template absl::StatusOr<PreparedBatch> AdmitBatch(const Serving&, const MethodName&,
+                                                         const grpc::CallbackServerContext&,
+                                                         std::shared_ptr<Tenant>, ScoringRequest,
+                                                         Violations);
 
 }  // namespace cascade::server

@@ -31,8 +31,6 @@ std::uint64_t Random64() {
   return random();
 }
 
-std::string MakeRequestId() { return absl::StrCat(absl::Hex(Random64(), absl::kZeroPad16)); }
-
 absl::StatusOr<std::vector<model::TokenId>> PromptTokens(const TextRequest& request,
                                                          const model::Tokenizer& tokenizer) {
   if (request.text) {
@@ -60,18 +58,6 @@ std::size_t TruncationLimit(const TextRequest::Truncation& truncation, std::size
   }
   if (max_new_tokens >= info.MaxTotalTokens()) return info.MaxPromptTokens();
   return info.MaxTotalTokens() - max_new_tokens;
-}
-
-// Drops tokens from one side until `prompt` has at most `limit`; returns how many.
-std::size_t Truncate(bool keep_beginning, std::size_t limit, std::vector<model::TokenId>& prompt) {
-  if (prompt.size() <= limit) return 0;
-  const std::size_t dropped = prompt.size() - limit;
-  if (keep_beginning) {
-    prompt.resize(limit);
-  } else {
-    prompt.erase(prompt.begin(), prompt.begin() + static_cast<std::ptrdiff_t>(dropped));
-  }
-  return dropped;
 }
 
 model::PenaltyParams ToParams(const TextRequest::Penalties& penalties,
@@ -249,6 +235,19 @@ absl::Status CheckFits(const TextRequest& request, const GenerationRequest& gene
 }
 
 }  // namespace
+
+std::string MakeRequestId() { return absl::StrCat(absl::Hex(Random64(), absl::kZeroPad16)); }
+
+std::size_t Truncate(bool keep_beginning, std::size_t limit, std::vector<model::TokenId>& prompt) {
+  if (prompt.size() <= limit) return 0;
+  const std::size_t dropped = prompt.size() - limit;
+  if (keep_beginning) {
+    prompt.resize(limit);
+  } else {
+    prompt.erase(prompt.begin(), prompt.begin() + static_cast<std::ptrdiff_t>(dropped));
+  }
+  return dropped;
+}
 
 absl::StatusOr<PreparedRequest> Prepare(const TextRequest& request, absl::Time deadline,
                                         const ModelInfo& info, const model::Tokenizer& tokenizer) {

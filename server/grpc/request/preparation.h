@@ -3,9 +3,12 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "model/token.h"
 #include "server/engine/admission.h"
 #include "server/engine/generation_request.h"
 #include "server/grpc/auth/tenant.h"
@@ -28,6 +31,12 @@ struct PreparedRequest {
   std::size_t prompt_bytes = 0;  // that the prompt's own log-probabilities may have
   std::size_t state_bytes = 0;   // that its rules and its choices but the first take while it runs
 };
+
+// A new request id.
+std::string MakeRequestId();
+
+// Drops tokens from one side until `prompt` has at most `limit`; returns how many.
+std::size_t Truncate(bool keep_beginning, std::size_t limit, std::vector<model::TokenId>& prompt);
 
 // Tokenizes, truncates, fills in the defaults, and makes a seed and a request id if there is none.
 // REQUIRES: Validate(request, info) found nothing.

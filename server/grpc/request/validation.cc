@@ -38,7 +38,7 @@ void CheckPrompt(const TextRequest& request, const ModelInfo& info, Violations& 
                      "must not be empty; for text from nothing, send the end-of-text token's id as "
                      "token_ids");
     }
-    CheckTextSize(*request.text, violations);
+    CheckTextSize("text", *request.text, violations);
     return;
   }
   if (request.token_ids->empty()) violations.Add("token_ids", "must have at least one token");
@@ -59,6 +59,13 @@ void CheckPromptLength(const TextRequest& request, const ModelInfo& info, Violat
                                                       bytes / info.max_token_bytes, " tokens"),
                                          info));
   }
+}
+
+// What bounds the length of a sequence.
+std::string Holder(const ModelInfo& info) {
+  return info.MaxTotalTokens() == info.config.n_ctx
+             ? absl::StrCat("the model's context of ", info.config.n_ctx)
+             : absl::StrCat("the KV cache of ", info.cache_positions);
 }
 
 void CheckTruncation(const TextRequest& request, Violations& violations) {
@@ -168,7 +175,7 @@ void CheckSchedule(const TextRequest& request, const ModelInfo& info, Violations
 }  // namespace
 
 void Validate(const TextRequest& request, const ModelInfo& info, Violations& violations) {
-  CheckRequestId(request.request_id, violations);
+  ValidateIdentityAndSchedule(request, info, violations);
   CheckPrompt(request, info, violations);
   CheckPromptLength(request, info, violations);
   CheckTruncation(request, violations);
@@ -178,6 +185,11 @@ void Validate(const TextRequest& request, const ModelInfo& info, Violations& vio
   if (request.constraint) CheckConstraint(*request.constraint, info, violations);
   CheckStopping(request, info, violations);
   CheckResponse(request.response, violations);
+}
+
+void ValidateIdentityAndSchedule(const TextRequest& request, const ModelInfo& info,
+                                 Violations& violations) {
+  CheckRequestId(request.request_id, violations);
   CheckSchedule(request, info, violations);
 }
 
@@ -188,11 +200,13 @@ std::size_t MaxNewTokens(const TextRequest& request, const ModelInfo& info) {
 }
 
 std::string PromptTooLong(absl::string_view size, const ModelInfo& info) {
-  const std::string holder = info.MaxTotalTokens() == info.config.n_ctx
-                                 ? absl::StrCat("the model's context of ", info.config.n_ctx)
-                                 : absl::StrCat("the KV cache of ", info.cache_positions);
-  return absl::StrCat(size, "; ", holder, " positions takes prompts of at most ",
+  return absl::StrCat(size, "; ", Holder(info), " positions takes prompts of at most ",
                       info.MaxPromptTokens(), "; shorten it, or set truncation");
+}
+
+std::string SequenceTooLong(std::size_t tokens, std::size_t most, const ModelInfo& info) {
+  return absl::StrCat(tokens, " tokens; must be at most ", most, ", for ", Holder(info),
+                      " positions");
 }
 
 }  // namespace cascade::server

@@ -18,11 +18,18 @@ struct TextRequest;
 // never within a range. Lists may have duplicates.
 void Validate(const TextRequest& request, const ModelInfo& info, Violations& violations);
 
+// The part of that which is about request_id, cache and priority alone.
+void ValidateIdentityAndSchedule(const TextRequest& request, const ModelInfo& info,
+                                 Violations& violations);
+
 // The request's own max_new_tokens, or the model's, or min_new_tokens if that is more: a default is
 // a bound and never contradicts what the request asks for. Never 0 in a valid request.
 std::size_t MaxNewTokens(const TextRequest& request, const ModelInfo& info);
 
 // What to tell about a prompt that is too long: `size` is "is 2000 tokens" or the like.
 std::string PromptTooLong(absl::string_view size, const ModelInfo& info);
+
+// The same of a sequence of `tokens`, none of which is generated: "2000 tokens; must be ...".
+std::string SequenceTooLong(std::size_t tokens, std::size_t most, const ModelInfo& info);
 
 }  // namespace cascade::server

@@ -71,9 +71,9 @@ void CheckCount(absl::string_view path, std::size_t count, std::size_t most,
   violations.Add(path, absl::StrCat("has ", count, " ", elements, "; must have at most ", most));
 }
 
-void CheckTextSize(absl::string_view text, Violations& violations) {
+void CheckTextSize(absl::string_view path, absl::string_view text, Violations& violations) {
   if (text.size() <= kMaxTextBytes) return;
-  violations.Add("text",
+  violations.Add(path,
                  absl::StrCat("has ", text.size(), " bytes; must have at most ", kMaxTextBytes));
 }
 

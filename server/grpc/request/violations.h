@@ -30,6 +30,9 @@ class Violations {
         {field_name_ == nullptr ? std::string(path) : field_name_(path), std::string(description)});
   }
 
+  // How often Add was called.
+  std::size_t size() const { return list_.size(); }
+
   // OK, or INVALID_ARGUMENT with google.rpc.BadRequest and one violation for each Add.
   absl::Status ToStatus() const {
     return list_.empty() ? absl::OkStatus() : BadRequestError(list_);
@@ -62,6 +65,6 @@ void CheckCount(absl::string_view path, std::size_t count, std::size_t most,
                 absl::string_view elements, Violations& violations);
 
 // A text, of a prompt or to tokenize, may have kMaxTextBytes.
-void CheckTextSize(absl::string_view text, Violations& violations);
+void CheckTextSize(absl::string_view path, absl::string_view text, Violations& violations);
 
 }  // namespace cascade::server

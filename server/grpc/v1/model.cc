@@ -55,6 +55,11 @@ void FillLimits(const ModelInfo& info, v1::GetModelResponse::Limits& limits) {
   limits.set_max_banned_words(ToUint32(kMaxBannedWords));
   limits.set_max_banned_sequence_tokens(ToUint32(kMaxBannedSequenceTokens));
   limits.set_max_dry_breakers(ToUint32(kMaxDryBreakers));
+  limits.set_max_input_tokens(ToUint32(info.MaxPositions()));
+  limits.set_max_embed_inputs(ToUint32(kMaxEmbedInputs));
+  limits.set_max_embed_values(ToUint32(kMaxEmbedValues));
+  limits.set_max_score_tokens(ToUint32(info.MaxPositions() + 1));
+  limits.set_max_score_continuations(ToUint32(kMaxScoreContinuations));
 }
 
 void FillDefaults(const model::GenerationConfig& config, v1::GetModelResponse::Defaults& defaults) {

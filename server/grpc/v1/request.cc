@@ -26,17 +26,6 @@ std::span<const model::TokenId> ToSpan(const TokenIds& ids) {
   return {ids.data(), static_cast<std::size_t>(ids.size())};
 }
 
-TextRequest::Truncation ToTruncation(const v1::Truncation& message, Violations& violations) {
-  if (!v1::Truncation::Side_IsValid(message.side())) {
-    violations.Add("truncation.side", absl::StrCat("is ", static_cast<int>(message.side()),
-                                                   "; must be SIDE_LEFT or SIDE_RIGHT"));
-  }
-  TextRequest::Truncation truncation;
-  if (message.has_max_prompt_tokens()) truncation.max_prompt_tokens = message.max_prompt_tokens();
-  truncation.keep_beginning = message.side() == v1::Truncation::SIDE_RIGHT;
-  return truncation;
-}
-
 TextRequest::Sampling ToSampling(const v1::SamplingParams& message) {
   TextRequest::Sampling sampling;
   if (message.has_temperature()) sampling.temperature = message.temperature();
@@ -167,8 +156,22 @@ TextRequest::Response ToResponse(const v1::ResponseOptions& message, Violations&
 
 std::string V1FieldName(absl::string_view path) {
   constexpr absl::string_view kTokenIds = "token_ids";
-  if (!absl::StartsWith(path, kTokenIds)) return std::string(path);
-  return absl::StrCat("token_ids.ids", path.substr(kTokenIds.size()));
+  const std::size_t dot = path.rfind('.');
+  const std::size_t last = dot == absl::string_view::npos ? 0 : dot + 1;
+  if (!absl::StartsWith(path.substr(last), kTokenIds)) return std::string(path);
+  const std::size_t end = last + kTokenIds.size();
+  return absl::StrCat(path.substr(0, end), ".ids", path.substr(end));
+}
+
+TextRequest::Truncation ToTruncation(const v1::Truncation& message, Violations& violations) {
+  if (!v1::Truncation::Side_IsValid(message.side())) {
+    violations.Add("truncation.side", absl::StrCat("is ", static_cast<int>(message.side()),
+                                                   "; must be SIDE_LEFT or SIDE_RIGHT"));
+  }
+  TextRequest::Truncation truncation;
+  if (message.has_max_prompt_tokens()) truncation.max_prompt_tokens = message.max_prompt_tokens();
+  truncation.keep_beginning = message.side() == v1::Truncation::SIDE_RIGHT;
+  return truncation;
 }
 
 TextRequest ToTextRequest(const v1::GenerateRequest& message, Violations& violations) {
@@ -200,7 +203,7 @@ absl::Status Validate(const v1::GenerateRequest& message, const ModelInfo& info)
 
 absl::Status Validate(const v1::TokenizeRequest& message) {
   Violations violations;
-  CheckTextSize(message.text(), violations);
+  CheckTextSize("text", message.text(), violations);
   return violations.ToStatus();
 }
 

@@ -15,9 +15,12 @@ namespace cascade::server {
 
 struct ModelInfo;
 
-// What violations of a v1 request are reported by: "token_ids.ids[1]" for "token_ids[1]", all
-// others the same.
+// What violations of a v1 request are reported by: "token_ids.ids[1]" for "token_ids[1]", wherever
+// it stands, all others the same.
 std::string V1FieldName(absl::string_view path);
+
+// Adds to `violations` what is wrong with `truncation.side`.
+TextRequest::Truncation ToTruncation(const v1::Truncation& message, Violations& violations);
 
 // The same request in the server's own terms; borrows `message`. Adds to `violations` what is wrong
 // with the message itself: enums and durations that their types do not allow.

@@ -34,27 +34,6 @@ v1::FinishReason ToReason(model::FinishReason reason) {
   return v1::FINISH_REASON_UNSPECIFIED;
 }
 
-// What the client is told. The log has the true number.
-std::uint32_t CachedTokens(const Answer& answer, const ModelInfo& info) {
-  return info.report_cached_tokens ? ToUint32(answer.cached_tokens()) : 0;
-}
-
-void FillLogProbs(const model::GeneratedToken& token, const model::Tokenizer& tokenizer,
-                  v1::TokenLogProbs& out) {
-  out.set_token_id(token.id);
-  if (!token.log_probs) return;  // the prompt's first
-  out.set_logprob(token.log_probs->chosen);
-  out.set_rank(ToUint32(token.log_probs->rank));
-  for (const model::TokenLogProb& candidate : token.log_probs->candidates) {
-    v1::TokenLogProbs::Candidate& entry = *out.add_candidates();
-    entry.set_token_id(candidate.token);
-    entry.set_logprob(candidate.log_prob);
-    if (candidate.token >= tokenizer.vocab_size()) continue;  // a padded embedding's
-    const absl::string_view bytes = tokenizer.Bytes(candidate.token);
-    entry.set_token(bytes.data(), bytes.size());
-  }
-}
-
 void FillPrompt(const Answer& answer, const model::Tokenizer& tokenizer, const ModelInfo& info,
                 v1::PromptInfo& prompt) {
   prompt.set_request_id(answer.request_id());
@@ -89,6 +68,26 @@ void FillSummary(const Answer& answer, const ModelInfo& info, v1::Summary& summa
 }
 
 }  // namespace
+
+void FillLogProbs(const model::GeneratedToken& token, const model::Tokenizer& tokenizer,
+                  v1::TokenLogProbs& out) {
+  out.set_token_id(token.id);
+  if (!token.log_probs) return;  // the prompt's first
+  out.set_logprob(token.log_probs->chosen);
+  out.set_rank(ToUint32(token.log_probs->rank));
+  for (const model::TokenLogProb& candidate : token.log_probs->candidates) {
+    v1::TokenLogProbs::Candidate& entry = *out.add_candidates();
+    entry.set_token_id(candidate.token);
+    entry.set_logprob(candidate.log_prob);
+    if (candidate.token >= tokenizer.vocab_size()) continue;  // a padded embedding's
+    const absl::string_view bytes = tokenizer.Bytes(candidate.token);
+    entry.set_token(bytes.data(), bytes.size());
+  }
+}
+
+std::uint32_t CachedTokens(const Answer& answer, const ModelInfo& info) {
+  return info.report_cached_tokens ? ToUint32(answer.cached_tokens()) : 0;
+}
 
 template <typename Message>
 void V1Encoder::TakeDelta(Answer& answer, std::size_t choice, Message& message) {

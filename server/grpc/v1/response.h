@@ -17,6 +17,13 @@ namespace cascade::server {
 
 struct ModelInfo;
 
+void FillLogProbs(const model::GeneratedToken& token, const model::Tokenizer& tokenizer,
+                  v1::TokenLogProbs& out);
+
+// What the client is told of the prompt tokens that were found in the prefix cache. The log has the
+// true number.
+std::uint32_t CachedTokens(const Answer& answer, const ModelInfo& info);
+
 // Writes one answer as stream events or as one response. Both come from the same functions, so that
 // they cannot differ. For ServerStream and UnaryCall.
 class V1Encoder {

@@ -22,6 +22,7 @@
 #include "server/grpc/request/method.h"
 #include "server/grpc/request/parse.h"
 #include "server/grpc/serving.h"
+#include "server/grpc/v1/batch_calls.h"
 #include "server/grpc/v1/model.h"
 #include "server/grpc/v1/request.h"
 #include "server/grpc/v1/response.h"
@@ -31,8 +32,6 @@ namespace cascade::server {
 namespace {
 
 using Context = grpc::CallbackServerContext;
-
-constexpr absl::string_view kService = "cascade.v1.TextGeneration";
 
 using Stream = ServerStream<V1Encoder>;
 using Unary = UnaryCall<V1Encoder>;
@@ -85,14 +84,14 @@ Call* BeginGeneration(const Serving& serving, const MethodName& method, const Co
 }
 
 Stream* BeginStream(const Serving& serving, Context& context, const grpc::ByteBuffer& bytes) {
-  static constexpr MethodName kMethod = {kService, "GenerateStream"};
+  static constexpr MethodName kMethod = {kTextGeneration, "GenerateStream"};
   return BeginGeneration(serving, kMethod, context, bytes,
                          new Stream(kMethod, context, serving.environment()));
 }
 
 Unary* BeginUnary(const Serving& serving, Context& context, const grpc::ByteBuffer& bytes,
                   v1::GenerateResponse& response) {
-  static constexpr MethodName kMethod = {kService, "Generate"};
+  static constexpr MethodName kMethod = {kTextGeneration, "Generate"};
   return BeginGeneration(serving, kMethod, context, bytes,
                          new Unary(kMethod, response, context, serving.environment()));
 }
@@ -179,14 +178,14 @@ grpc::internal::MethodHandler* ShortHandler(const Serving& serving, absl::string
   return UnaryHandler<Response>([&serving, method, answer](Context& context,
                                                            const grpc::ByteBuffer& bytes,
                                                            Response& response) {
-    return BeginShortCall(serving, {kService, method}, context, bytes, response, answer);
+    return BeginShortCall(serving, {kTextGeneration, method}, context, bytes, response, answer);
   });
 }
 
 }  // namespace
 
 TextGenerationService::TextGenerationService(const Serving& serving) {
-  // The service owns its handlers. This is what the generated CallbackService does, with its
+  // The service owns its handlers. This is what the generated CallbackTextGeneration does, with its
   // message in the place of the bytes.
   MarkMethodCallback(
       MethodIndex("GenerateStream"),
@@ -200,6 +199,18 @@ TextGenerationService::TextGenerationService(const Serving& serving) {
                                                     v1::GenerateResponse& response) {
         return BeginUnary(serving, context, bytes, response);
       }));
+  MarkMethodCallback(
+      MethodIndex("Embed"),
+      UnaryHandler<v1::EmbedResponse>(
+          [&serving](Context& context, const grpc::ByteBuffer& bytes, v1::EmbedResponse& response) {
+            return BeginEmbed(serving, context, bytes, response);
+          }));
+  MarkMethodCallback(
+      MethodIndex("Score"),
+      new grpc::internal::CallbackServerStreamingHandler<grpc::ByteBuffer, v1::ScoreEvent>(
+          [&serving](Context* context, const grpc::ByteBuffer* bytes) {
+            return BeginScore(serving, *context, *bytes);
+          }));
   MarkMethodCallback(MethodIndex("Tokenize"), ShortHandler(serving, "Tokenize", AnswerTokenize));
   MarkMethodCallback(MethodIndex("Detokenize"),
                      ShortHandler(serving, "Detokenize", AnswerDetokenize));

@@ -21,6 +21,7 @@ namespace cascade::testing {
 struct Template {
   std::vector<model::TokenId> prompt;
   model::GenerationParams params;
+  std::optional<std::size_t> hidden_from = {};
   std::vector<SinkRecord> expected;  // by the choice's number
 };
 

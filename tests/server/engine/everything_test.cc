@@ -65,6 +65,7 @@ struct Fates {
   std::size_t resumed = 0;             // stalled at some point, and finished
   std::size_t stopped_by_string = 0;
   std::size_t constraint_complete = 0;
+  std::size_t of_prompts_alone = 0;  // finished, with nothing generated
   Counts counts;
 };
 
@@ -79,6 +80,15 @@ std::vector<SinkRecord> RunAlone(const Template& asked, const TinyEngineOptions&
   const std::vector<model::GeneratedToken> prompt =
       testing::ScorePromptAlone(*model, cache, asked.prompt, asked.params.output);
   std::vector<SinkRecord> records(kChoiceNumbers);
+  if (asked.params.stopping.max_new_tokens == 0) {
+    for (SinkRecord& record : records) {
+      record.prompt = prompt;
+      record.end = absl::OkStatus();
+      if (!asked.hidden_from) continue;
+      record.hidden = testing::HiddenStatesAlone(*model, cache, asked.prompt, *asked.hidden_from);
+    }
+    return records;
+  }
   for (std::uint32_t choice = 0; choice < kChoiceNumbers; ++choice) {
     model::GenerationParams params = asked.params;
     params.sampling.seed += choice;
@@ -143,6 +153,18 @@ model::GenerationParams AnyParams(std::mt19937& rng, const model::TokenTrie& tri
     AddConstraint(rng, trie, params);
   }
   return params;
+}
+
+// Some want the prompt's own log-probabilities or hidden states alone.
+void MakePromptAlone(Template& made, std::mt19937& rng) {
+  made.params.stopping.max_new_tokens = 0;
+  const std::size_t from = rng() % 2 == 0 ? 0 : rng() % made.prompt.size();
+  if (rng() % 2 == 0 || made.prompt.size() == 1) {
+    made.params.output.prompt_logprobs_from.reset();
+    made.hidden_from = from;
+  } else {
+    made.params.output.prompt_logprobs_from = from;
+  }
 }
 
 // Some prompts begin alike, some go round in circles, and some go on where another ended.
@@ -260,6 +282,7 @@ class EverythingTest : public ::testing::Test {
     for (std::size_t i = 0; i < kTemplates; ++i) {
       Template made = {
           .prompt = AnyPrompt(templates, rng), .params = AnyParams(rng, trie_), .expected = {}};
+      if (rng() % 5 == 0) MakePromptAlone(made, rng);
       made.expected = RunAlone(made, world, tokenizer_);
       templates.push_back(std::move(made));
     }
@@ -272,6 +295,7 @@ class EverythingTest : public ::testing::Test {
     GenerationRequest request;
     request.prompt = asked.prompt;
     request.params = asked.params;
+    request.hidden_from = asked.hidden_from;
     request.choices = 1 + rng() % kChoiceNumbers;
     const EngineLimits limits = {.n_ctx = TinyConfig().n_ctx,
                                  .vocab_size = TinyConfig().vocab_size,
@@ -285,6 +309,7 @@ class EverythingTest : public ::testing::Test {
     GenerationRequest request;
     request.prompt = subject.made_of->prompt;
     request.params = subject.made_of->params;
+    request.hidden_from = subject.made_of->hidden_from;
     request.choices = subject.choices;
     request.params.sampling.seed += subject.first_choice;
     request.priority = static_cast<int>(rng() % 3);
@@ -336,6 +361,10 @@ class EverythingTest : public ::testing::Test {
       ++fates_.finished;
       fates_.of_several_choices += subject.choices > 1 ? 1U : 0U;
       fates_.resumed += subject.was_stalled ? 1U : 0U;
+      if (!record.finish) {
+        ++fates_.of_prompts_alone;
+        return;
+      }
       const bool by_string = record.finish->reason == model::FinishReason::kStopString;
       fates_.stopped_by_string += by_string ? 1U : 0U;
       const bool complete = record.finish->reason == model::FinishReason::kConstraintComplete;
@@ -376,6 +405,7 @@ TEST_F(EverythingTest, WhoeverSurvivesHasTheBitsThatItHasAlone) {
   // Every fate was met, or this tests less than it says.
   EXPECT_GE(fates_.finished, 1500U);
   EXPECT_GT(fates_.of_several_choices, 200U);
+  EXPECT_GT(fates_.of_prompts_alone, 100U);
   EXPECT_GT(fates_.cancelled_early, 20U);
   EXPECT_GT(fates_.cancelled_late, 20U);
   EXPECT_GT(fates_.resumed, 100U);

@@ -53,6 +53,40 @@ TEST(LimitsTest, NamesWhatCanNeverRun) {
   ExpectRefusal(request, "token 100, at index 1 of the prompt, is not in the vocabulary of 100");
 }
 
+TEST(LimitsTest, WhatGeneratesNothingNeedsNoRoomBehindThePrompt) {
+  GenerationRequest hidden = Request(32, 0);
+  hidden.hidden_from = 0;
+  EXPECT_TRUE(CheckRunnable(hidden, kLimits).ok());
+  EXPECT_EQ(PositionsNeeded(hidden, 64), 32U);
+  GenerationRequest scored = Request(33, 0);  // whose last token does not run
+  scored.params.output.prompt_logprobs_from = 1;
+  EXPECT_TRUE(CheckRunnable(scored, kLimits).ok());
+  EXPECT_EQ(PositionsNeeded(scored, 64), 32U);
+
+  hidden.prompt.resize(33);
+  ExpectRefusal(hidden, "need 3 blocks of the KV cache, which has 2");
+  hidden.prompt.resize(65);
+  ExpectRefusal(hidden, "the prompt has 65 tokens; it must have 1 to 64 in a context of 64");
+  scored.prompt.resize(66);
+  ExpectRefusal(scored, "the prompt has 66 tokens; it must have 2 to 65");
+  scored.prompt.resize(1);
+  ExpectRefusal(scored, "the prompt has 1 tokens; it must have 2 to 65");
+}
+
+TEST(LimitsTest, WhatGeneratesNothingMustWantSomethingOfItsPrompt) {
+  GenerationRequest request = Request(8, 0);
+  request.params.output.prompt_logprobs_from = 8;
+  ExpectRefusal(request, "begins at index 8; it must begin below its size, 8");
+  request.hidden_from = 0;
+  ExpectRefusal(request, "unless either hidden states or log-probabilities");
+  request.params.output.prompt_logprobs_from.reset();
+  request.choices = 2;
+  ExpectRefusal(request, "has 2 choices and generates nothing; it must have 1");
+  request.choices = 1;
+  request.params.stopping.max_new_tokens = 3;
+  ExpectRefusal(request, "hidden states are wanted and max_new_tokens is 3; it must be 0");
+}
+
 TEST(LimitsTest, ChoicesShareTheFullBlocksOfThePrompt) {
   GenerationRequest request = Request(20, 13);  // 32 positions: a full block, and one that is not
   EXPECT_EQ(BlocksNeeded(request, 64), 2U);

@@ -31,6 +31,7 @@ struct SinkRecord : ChoiceRecord {
   std::size_t starts = 0;
   std::size_t cached_tokens = 0;
   std::vector<model::GeneratedToken> prompt;  // what OnPrompt told
+  std::vector<float> hidden;                  // what OnHidden told, row by row
   std::optional<absl::Status> end;            // OK: OnFinished
   server::Timings timings;
   std::thread::id ended_on;
@@ -62,6 +63,14 @@ class RecordingSink final : public server::TokenSink {
     const server::MutexLock lock(mu_);
     record_.called_after_end |= record_.ends > 0 || tokens_ > 0;
     for (model::GeneratedToken& token : tokens) record_.prompt.push_back(std::move(token));
+  }
+
+  void OnHidden(model::ConstMatF rows) override ABSL_LOCKS_EXCLUDED(mu_) {
+    const server::MutexLock lock(mu_);
+    record_.called_after_end |= record_.ends > 0 || tokens_ > 0;
+    for (std::size_t i = 0; i < rows.rows(); ++i) {
+      record_.hidden.insert(record_.hidden.end(), rows.Row(i).begin(), rows.Row(i).end());
+    }
   }
 
   void OnStep(std::size_t choice, model::DecodingStep step) override ABSL_LOCKS_EXCLUDED(mu_) {

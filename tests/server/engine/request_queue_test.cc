@@ -173,6 +173,19 @@ TEST(RequestQueueTest, ARefusedRequestIsLeftAsItIs) {
   EXPECT_EQ(admission.held(), 1U);
 }
 
+TEST(RequestQueueTest, WhatFollowsInACallThatWasLetInIsNotRefusedWhenItIsFull) {
+  RequestQueue queue({.max_requests = 1, .max_tokens = 10, .ageing = absl::Seconds(10)});
+  ASSERT_TRUE(Push(queue, "a").ok());
+  ASSERT_FALSE(Push(queue, "b").ok());
+  QueuedRequest queued = Named("c");
+  queued.request.prompt.resize(100);
+  queued.request.follows = true;
+  ASSERT_TRUE(queue.TryPush(queued).ok());
+  EXPECT_TRUE(queue.Receive(Wait::kNo));
+  EXPECT_THAT(PopAll(queue), ElementsAre("a", "c"));
+  EXPECT_EQ(queue.size().prompt_tokens, 0U);
+}
+
 TEST(RequestQueueTest, AfterCloseItRefusesWithTheReasonAndKeepsWhatItHas) {
   RequestQueue queue(Holding(8));
   ASSERT_TRUE(Push(queue, "a").ok());

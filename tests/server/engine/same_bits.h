@@ -50,11 +50,28 @@ inline ::testing::AssertionResult BeginWithBitsOf(
   return ::testing::AssertionSuccess();
 }
 
+// Whether two lists of floats are the same, to the last bit.
+inline ::testing::AssertionResult SameFloats(const std::vector<float>& got,
+                                             const std::vector<float>& expected) {
+  if (got.size() != expected.size()) {
+    return ::testing::AssertionFailure() << got.size() << " floats, not " << expected.size();
+  }
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    if (Bits(got[i]) == Bits(expected[i])) continue;
+    return ::testing::AssertionFailure()
+           << "float " << i << " is " << got[i] << ", not " << expected[i];
+  }
+  return ::testing::AssertionSuccess();
+}
+
 // Whether two requests that came to their own end came to the same one.
 inline ::testing::AssertionResult SameResult(const SinkRecord& got, const SinkRecord& expected) {
   if (!got.end || !got.end->ok()) return ::testing::AssertionFailure() << "it did not finish well";
+  if (got.finish.has_value() != expected.finish.has_value()) {
+    return ::testing::AssertionFailure() << "one has generated, and the other has not";
+  }
   if (got.tokens.size() != expected.tokens.size() || got.text != expected.text ||
-      got.finish->reason != expected.finish->reason) {
+      (got.finish && got.finish->reason != expected.finish->reason)) {
     return ::testing::AssertionFailure()
            << got.tokens.size() << " tokens instead of " << expected.tokens.size() << ", or \""
            << got.text << "\" instead of \"" << expected.text << "\"";
@@ -63,6 +80,8 @@ inline ::testing::AssertionResult SameResult(const SinkRecord& got, const SinkRe
     return ::testing::AssertionFailure()
            << got.prompt.size() << " tokens of the prompt, not " << expected.prompt.size();
   }
+  const ::testing::AssertionResult same_hidden = SameFloats(got.hidden, expected.hidden);
+  if (!same_hidden) return same_hidden;
   const ::testing::AssertionResult same = BeginWithBitsOf(got.prompt, expected.prompt);
   if (!same) return ::testing::AssertionFailure() << "of the prompt: " << same.message();
   return BeginWithBitsOf(got.tokens, expected.tokens);

@@ -15,7 +15,7 @@ namespace cascade::server {
 
 std::ostream& operator<<(std::ostream& out, const PlannedChunk& chunk) {
   return out << "{" << chunk.sequence << ", " << chunk.tokens << ", " << chunk.draft << ", "
-             << chunk.logits.first << "+" << chunk.logits.count << "}";
+             << chunk.outputs.first << "+" << chunk.outputs.count << "}";
 }
 
 namespace {
@@ -91,7 +91,7 @@ void CheckPlan(std::span<const SequenceState> running, std::size_t step_tokens,
     ASSERT_EQ(state.pending > 1, prompts_began) << "a decode row after a prompt";
     ASSERT_LE(chunk.tokens, state.pending);
     const model::RowRange last{.first = chunk.tokens - 1, .count = 1 + chunk.draft};
-    ASSERT_EQ(chunk.logits, chunk.tokens == state.pending ? last : model::RowRange{});
+    ASSERT_EQ(chunk.outputs, chunk.tokens == state.pending ? last : model::RowRange{});
     ASSERT_LE(chunk.draft, state.pending == 1 ? state.draft : 0);
     drafted += chunk.draft;
   }

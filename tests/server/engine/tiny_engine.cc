@@ -58,6 +58,20 @@ std::vector<model::GeneratedToken> ScorePromptAlone(model::LanguageModel& model,
   return scored;
 }
 
+std::vector<float> HiddenStatesAlone(model::LanguageModel& model, model::KvCache& cache,
+                                     std::span<const model::TokenId> prompt, std::size_t from) {
+  const model::BlockTable blocks = *cache.TryAllocate(prompt.size());
+  model::Batch batch;
+  batch.Add(blocks, 0, prompt);
+  const model::RowRange rows{.first = from, .count = prompt.size() - from};
+  const model::ConstMatF hidden = model.Forward(batch, {.hidden = {&rows, 1}}, cache).hidden;
+  std::vector<float> states;
+  for (std::size_t i = 0; i < hidden.rows(); ++i) {
+    states.insert(states.end(), hidden.Row(i).begin(), hidden.Row(i).end());
+  }
+  return states;
+}
+
 std::unique_ptr<server::Worker> MakeTinyWorker(const model::Tokenizer& tokenizer,
                                                const TinyEngineOptions& options) {
   return std::make_unique<server::Worker>(

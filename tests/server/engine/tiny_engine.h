@@ -82,6 +82,11 @@ std::vector<model::GeneratedToken> ScorePromptAlone(model::LanguageModel& model,
                                                     std::span<const model::TokenId> prompt,
                                                     const model::OutputParams& params);
 
+// The final hidden states of the prompt's tokens from `from` on, row by row: the prompt as one
+// batch, alone. REQUIRES: as ScorePromptAlone.
+std::vector<float> HiddenStatesAlone(model::LanguageModel& model, model::KvCache& cache,
+                                     std::span<const model::TokenId> prompt, std::size_t from);
+
 // `tokenizer` is borrowed.
 std::unique_ptr<server::Worker> MakeTinyWorker(const model::Tokenizer& tokenizer,
                                                const TinyEngineOptions& options);

@@ -125,6 +125,47 @@ TEST_F(WorkerScoringTest, ChoicesShareOneScoringOfThePrompt) {
   EXPECT_EQ(worker->stats().counts.prompt_tokens, 40U);
 }
 
+TEST_F(WorkerScoringTest, WithoutGenerationItEndsWithThePromptAndScoresTheSame) {
+  for (const std::size_t step_tokens : {1U, 7U, 64U}) {
+    for (const bool prefix_cache : {false, true}) {
+      WorkerOptions options;
+      options.max_running = 1;
+      options.step_tokens = step_tokens;
+      options.prefix_cache = prefix_cache;
+      const auto worker = NewWorker(options);
+      for (const std::size_t prompt_tokens : {2U, 33U, 62U}) {
+        for (const std::size_t from : {0U, 1U, 20U, 61U}) {
+          if (from >= prompt_tokens) continue;
+          SCOPED_TRACE(::testing::Message()
+                       << step_tokens << ", " << prompt_tokens << ", " << from);
+          GenerationRequest request = Scored(prompt_tokens, from);
+          request.params.stopping.max_new_tokens = 0;
+          const SinkRecord record = Run(*worker, std::move(request));
+          ASSERT_THAT(*record.end, IsOk());
+          EXPECT_FALSE(record.called_after_end);
+          EXPECT_FALSE(record.finish.has_value());
+          ASSERT_EQ(record.prompt.size(), prompt_tokens - from);
+          EXPECT_TRUE(BeginWithBitsOf(record.prompt, Alone(Scored(prompt_tokens, from))));
+        }
+      }
+      EXPECT_EQ(worker->stats().counts.generated_tokens, 0U);
+    }
+  }
+}
+
+TEST_F(WorkerScoringTest, WithoutGenerationTheLastTokenNeedNotRun) {
+  WorkerOptions options;
+  options.prefix_cache = false;
+  const auto worker = MakeTinyWorker(tokenizer_, {.blocks = 4, .worker = options});
+  GenerationRequest request = Scored(65, 1);  // one more than the context, and the cache, have
+  request.params.stopping.max_new_tokens = 0;
+  const SinkRecord record = Run(*worker, std::move(request));
+  ASSERT_THAT(*record.end, IsOk());
+  EXPECT_EQ(record.prompt.size(), 64U);
+  EXPECT_EQ(worker->stats().counts.prompt_tokens, 64U);
+  EXPECT_EQ(worker->stats().free_blocks, 4U);
+}
+
 TEST_F(WorkerScoringTest, LogitsThatAreNotFiniteEndTheRequest) {
   const auto worker =
       MakeTinyWorker(tokenizer_, {.change_weights = [](model::Gpt2Weights& weights) {

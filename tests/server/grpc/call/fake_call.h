@@ -182,20 +182,32 @@ class CallTest : public ::testing::Test {
     call.OnWriteDone(ok);
   }
 
+  // What the worker does with a request that was put off: nothing, unless it refuses it.
+  void Submit(GenerationRequest request) {
+    if (refuse_submitted_) return request.sink->OnFailed(absl::ResourceExhaustedError("full"));
+    const MutexLock lock(submitted_mu_);
+    submitted_.push_back(std::move(request));
+  }
+
   OpenCalls calls_;
   Outbox outbox_;
   GenerationIndex index_;
   const RequestLog log_{/*prompts=*/false};
   const Authenticator everybody_{""};
   int wakes_ = 0;
-  const CallEnvironment environment_ = {.outbox = outbox_,
-                                        .calls = calls_,
-                                        .generations = index_,
-                                        .observer = log_,
-                                        .authenticator = everybody_,
-                                        .wake_worker = [this] { ++wakes_; },
-                                        .retry_after = [] { return absl::Seconds(7); },
-                                        .stalled_reader_limit = absl::InfiniteDuration()};
+  Mutex submitted_mu_;
+  std::vector<GenerationRequest> submitted_;  // that calls have put off
+  bool refuse_submitted_ = false;
+  const CallEnvironment environment_ = {
+      .outbox = outbox_,
+      .calls = calls_,
+      .generations = index_,
+      .observer = log_,
+      .authenticator = everybody_,
+      .submit = [this](GenerationRequest request) { Submit(std::move(request)); },
+      .wake_worker = [this] { ++wakes_; },
+      .retry_after = [] { return absl::Seconds(7); },
+      .stalled_reader_limit = absl::InfiniteDuration()};
   grpc::CallbackServerContext context_;
 };
 
