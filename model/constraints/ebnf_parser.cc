@@ -38,7 +38,7 @@ absl::StatusOr<Grammar::Expression> EbnfParser::ParseAlternatives(std::size_t de
   std::vector<Expression> alternatives;
   do {
     const absl::StatusOr<Expression> sequence = ParseSequence(depth);
-    if (!sequence.ok()) return sequence;
+    if (!sequence.ok()) return sequence.status();
     alternatives.push_back(*sequence);
   } while (scanner_.Skip("|"));
   return alternatives.size() == 1 ? alternatives.front() : grammar_.Choice(alternatives);

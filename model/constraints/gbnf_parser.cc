@@ -91,7 +91,7 @@ absl::StatusOr<Expression> GbnfParser::ParseQuantifier(Expression atom) {
   while (true) {
     if (scanner_.Skip("{")) {
       const absl::StatusOr<Expression> counted = ParseCounts(atom);
-      if (!counted.ok()) return counted;
+      if (!counted.ok()) return counted.status();
       atom = *counted;
     } else if (!TakeSimpleQuantifier(atom)) {
       return atom;

@@ -118,7 +118,7 @@ absl::StatusOr<Expression> AddObjects(ObjectShape shape, const SchemaPlace& plac
   }
   const absl::StatusOr<Expression> list =
       MemberList(shape, most_others, json, grammar).Write(counts.least == 0, place);
-  if (!list.ok()) return list;
+  if (!list.ok()) return list.status();
   return grammar.Sequence({grammar.Literal("{"), *list, grammar.Literal("}")});
 }
 

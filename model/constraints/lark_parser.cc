@@ -176,7 +176,7 @@ absl::StatusOr<Expression> LarkParser::ParseAtom(std::size_t depth) {
   if (scanner_.Skip("(")) return ParseGroup(depth, ")");
   if (scanner_.Skip("[")) {
     const absl::StatusOr<Expression> inside = ParseGroup(depth, "]");
-    if (!inside.ok()) return inside;
+    if (!inside.ok()) return inside.status();
     return grammar_.Optional(*inside);
   }
   if (scanner_.Skip("\"")) return ParseText();
@@ -241,7 +241,7 @@ absl::StatusOr<Expression> LarkParser::ParseRegex() {
       return scanner_.Error("of the flags of a pattern only i, s and u are supported");
     }
   }
-  const absl::StatusOr<Expression> expression = AddRegex(pattern, grammar_);
+  absl::StatusOr<Expression> expression = AddRegex(pattern, grammar_);
   if (expression.ok()) return expression;
   return scanner_.ErrorAt(
       start, absl::StrCat("the pattern ", Quoted(pattern), ": ", expression.status().message()));

@@ -163,7 +163,7 @@ class Adder {
         [&](const MergedSchema::Part& other) { return other.place.value == part.place.value; });
   }
 
-  absl::Status AddPart(MergedSchema::Part part) {
+  absl::Status AddPart(const MergedSchema::Part& part) {
     const OrderedJson& schema = *part.place.value;
     if (!schema.is(Kind::kObject) && !schema.is(Kind::kBoolean)) {
       return SchemaError(part.place, "expected a schema: an object, true or false");

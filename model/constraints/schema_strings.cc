@@ -123,12 +123,12 @@ bool NegatesAClass(absl::string_view pattern) {
 // only this is so for all of them.
 Expression WriteUndisputed(std::span<const CodePointRange> ranges, Grammar& grammar) {
   constexpr char32_t kMany = 1000;
-  const std::vector<CodePointRange> kDisputed = {{0x1C, 0x1F}, {0x80, kLastCodePoint}};
+  const std::vector<CodePointRange> disputed = {{0x1C, 0x1F}, {0x80, kLastCodePoint}};
   char32_t count = 0;
   for (const CodePointRange& range : Normalized(ranges)) count += range.last - range.first + 1;
   if (count < kMany) return JsonGrammar::WriteCharacters(ranges, grammar);
   std::vector<CodePointRange> outside = Complement(ranges);
-  outside.insert(outside.end(), kDisputed.begin(), kDisputed.end());
+  outside.insert(outside.end(), disputed.begin(), disputed.end());
   return JsonGrammar::WriteCharacters(Complement(outside), grammar);
 }
 

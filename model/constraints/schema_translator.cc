@@ -164,7 +164,7 @@ absl::StatusOr<Expression> SchemaTranslator::Alternatives(const MergedSchema& sc
   std::vector<Expression> ways;
   for (MergedSchema& one : chosen) {
     const absl::StatusOr<Expression> way = TranslateMerged(std::move(one));
-    if (!way.ok()) return way;
+    if (!way.ok()) return way.status();
     ways.push_back(*way);
   }
   return ways.size() == 1 ? ways.front() : grammar_.Choice(ways);
@@ -231,7 +231,7 @@ absl::StatusOr<Expression> SchemaTranslator::Arrays(const MergedSchema& schema) 
       break;
     }
     const absl::StatusOr<Expression> element = Translate(schemas);
-    if (!element.ok()) return element;
+    if (!element.ok()) return element.status();
     elements.push_back(*element);
   }
   if (counts.least > counts.most) {
@@ -255,7 +255,7 @@ absl::StatusOr<Expression> SchemaTranslator::ArraysOf(const std::vector<Expressi
   std::size_t first = prefix;
   if (counts.most > prefix) {
     const absl::StatusOr<Expression> translated = Translate(others);
-    if (!translated.ok()) return translated;
+    if (!translated.ok()) return translated.status();
     const Expression other = json_.Shared(*translated, "element");
     const std::size_t least = counts.least - std::min(counts.least, prefix);
     const std::size_t most =
@@ -295,7 +295,7 @@ absl::StatusOr<Expression> SchemaTranslator::Objects(const MergedSchema& schema)
                                                         " is required and not allowed"));
     }
     const absl::StatusOr<Expression> value = Translate(schemas);
-    if (!value.ok()) return value;
+    if (!value.ok()) return value.status();
     const Expression key = grammar_.Literal(absl::StrCat(JsonStringText(name), ": "));
     shape.members.push_back({grammar_.Sequence({key, *value}), is_required});
   }
@@ -305,7 +305,7 @@ absl::StatusOr<Expression> SchemaTranslator::Objects(const MergedSchema& schema)
       if (object.additional.value != nullptr) schemas.push_back(object.additional);
     }
     const absl::StatusOr<Expression> value = Translate(schemas);
-    if (!value.ok()) return value;
+    if (!value.ok()) return value.status();
     const Expression key = names.empty() ? json_.String() : json_.OtherKey(names);
     shape.other = grammar_.Sequence({key, grammar_.Literal(": "), *value});
   }
