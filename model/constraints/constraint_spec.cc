@@ -3,9 +3,9 @@
 #include "model/constraints/constraint_spec.h"
 
 #include "absl/status/status.h"
-#include "model/constraints/ebnf.h"
-#include "model/constraints/json_schema.h"
-#include "model/constraints/regex.h"
+#include "model/constraints/ebnf/ebnf.h"
+#include "model/constraints/json/json_schema.h"
+#include "model/constraints/regex/regex.h"
 
 namespace cascade::model {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
-#include "model/constraints/ebnf.h"
+#include "model/constraints/ebnf/ebnf.h"
 #include "model/constraints/grammar_facts.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/model/constraints/grammar_matcher.h"

@@ -8,8 +8,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
 #include "model/constraints/grammar_facts.h"
-#include "model/constraints/json_schema.h"
-#include "model/constraints/ordered_json.h"
+#include "model/constraints/json/json_schema.h"
+#include "model/constraints/json/ordered_json.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/model/constraints/grammar_matcher.h"
 

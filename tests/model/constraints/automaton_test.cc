@@ -7,7 +7,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "model/constraints/regex.h"
+#include "model/constraints/regex/regex.h"
 #include "tests/model/constraints/accepts.h"
 #include "tests/support/status_matchers.h"
 
