@@ -71,8 +71,8 @@ absl::Status RequestQueue::TryPush(QueuedRequest& request) {
   const Size size = SizeOf(request.request);
   const Caller caller = request.request.caller;
   const MutexLock lock(mu_);
-  if (!closed_.ok()) return closed_;
   const bool follows = request.request.follows;
+  if (!closed_.ok() && !(follows && expected_ > 0)) return closed_;
   if (!follows && size_.requests >= options_.max_requests) {
     return absl::ResourceExhaustedError(
         absl::StrCat("the queue is full: ", size_.requests, " requests wait"));
@@ -94,6 +94,17 @@ absl::Status RequestQueue::TryPush(QueuedRequest& request) {
 void RequestQueue::Close(absl::Status why) {
   const MutexLock lock(mu_);
   closed_.Update(std::move(why));
+  changed_.notify_one();
+}
+
+void RequestQueue::Expect() {
+  const MutexLock lock(mu_);
+  ++expected_;
+}
+
+void RequestQueue::ExpectNoMore() {
+  const MutexLock lock(mu_);
+  --expected_;
   changed_.notify_one();
 }
 
@@ -120,12 +131,14 @@ bool RequestQueue::Receive(Wait wait) {
   const MutexLock lock(mu_);
   if (wait == Wait::kUntilSomethingHappens) {
     while (size_.requests == 0 && closed_.ok() && !woken_) changed_.wait(mu_);
+    // What is expected comes soon, but so may the end of the time to drain: the caller looks again.
+    if (size_.requests == 0 && expected_ > 0 && !woken_) changed_.wait_for(mu_, kBriefWait);
   } else if (wait == Wait::kBriefly && arrivals_.empty() && !woken_) {
     changed_.wait_for(mu_, kBriefWait);  // whatever wakes it: the caller looks again
   }
   woken_ = false;
   waiting_.splice(waiting_.end(), arrivals_);
-  return size_.requests > 0 || closed_.ok();
+  return size_.requests > 0 || expected_ > 0 || closed_.ok();
 }
 
 QueuedRequest* RequestQueue::Next(absl::Time now) {

@@ -54,6 +54,11 @@ class RequestQueue {
   // Refuses with `why` from now on, and wakes the worker. The first call counts.
   void Close(absl::Status why) ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Between the two, requests that follow may come: the queue takes them though it is closed, and
+  // Receive does not tell its end.
+  void Expect() ABSL_LOCKS_EXCLUDED(mu_);
+  void ExpectNoMore() ABSL_LOCKS_EXCLUDED(mu_);
+
   // Ends a Receive that waits, now or the next time.
   void Wake() ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -79,7 +84,8 @@ class RequestQueue {
   // caller that must check clocks meanwhile.
   enum class Wait { kNo, kBriefly, kUntilSomethingHappens };
 
-  // Takes in what has arrived. False once the queue is closed and empty: no request will come.
+  // Takes in what has arrived. False once the queue is closed and empty and nothing is expected: no
+  // request will come.
   bool Receive(Wait wait) ABSL_LOCKS_EXCLUDED(mu_);
 
   // The next in line at `now`; null if the line is empty. It stays in line until Pop.
@@ -118,6 +124,7 @@ class RequestQueue {
   Size size_ ABSL_GUARDED_BY(mu_);
   std::array<Size, kCallers> sizes_ ABSL_GUARDED_BY(mu_);  // of each caller's; size_ is their sum
   absl::Status closed_ ABSL_GUARDED_BY(mu_);               // OK: open
+  std::size_t expected_ ABSL_GUARDED_BY(mu_) = 0;          // Expect without its ExpectNoMore
   bool woken_ ABSL_GUARDED_BY(mu_) = false;
 };
 

@@ -64,6 +64,12 @@ void Worker::Submit(GenerationRequest request) {
   queued.request.sink->OnFailed(std::move(refusal));
 }
 
+std::shared_ptr<void> Worker::Expect() {
+  parts_->queue.Expect();
+  const auto release = [](RequestQueue* queue) { queue->ExpectNoMore(); };
+  return std::shared_ptr<RequestQueue>(&parts_->queue, release);
+}
+
 absl::Status Worker::CheckDeadline(const GenerationRequest& request, absl::Time now) const {
   if (request.deadline == absl::InfiniteFuture()) return absl::OkStatus();
   const absl::Duration left = request.deadline - now;

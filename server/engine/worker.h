@@ -53,6 +53,11 @@ class Worker {
   //   UNAVAILABLE        : after StartDrain
   void Submit(GenerationRequest request);
 
+  // For a call that has more requests than it submits at once. As long as it holds what this
+  // returns, those that follow are taken even while the worker drains, and it does not end. (At the
+  // drain's deadline they are ended as all others are.) The worker must outlive it.
+  std::shared_ptr<void> Expect();
+
   // Refuses new requests from now on, and returns when all accepted ones have ended and their sinks
   // know. At `deadline` of the clock, the rest end with UNAVAILABLE, after the step that runs. Not
   // from the worker's thread; several at once: the earliest deadline counts. Idempotent.

@@ -39,6 +39,7 @@ Serving::Serving(OpenCalls& calls, const Authenticator& authenticator, const Lim
                        [this](GenerationRequest request) {
                          SubmitOrFail(backend().worker, std::move(request));
                        },
+                   .expect = [this] { return backend().worker.Expect(); },
                    .wake_worker =
                        [this] {
                          if (const Backend* b = backend_.load()) b->worker.Wake();

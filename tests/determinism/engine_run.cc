@@ -6,12 +6,14 @@
 #include <memory>
 #include <numeric>
 #include <random>
+#include <span>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "model/cache/kv_cache.h"
 #include "model/executor.h"
 #include "model/generation/generator.h"
+#include "model/generation/token_log_probs.h"
 #include "model/gpt2.h"
 #include "server/engine/generation_request.h"
 #include "server/engine/thread_pool.h"
@@ -34,6 +36,32 @@ absl::StatusOr<std::unique_ptr<model::Gpt2>> MakeModel(const Subject& subject, s
 
 absl::StatusOr<model::KvCache> MakeCache(const Subject& subject, std::size_t blocks) {
   return model::KvCache::Create(subject.model.config, blocks, subject.types.kv);
+}
+
+// A request that generates nothing: its prompt as one batch.
+Answer PromptAlone(model::LanguageModel& model, model::KvCache& cache, const TestRequest& request) {
+  const model::BlockTable blocks = *cache.TryAllocate(request.prompt.size());
+  model::Batch batch;
+  batch.Add(blocks, 0, request.prompt);
+  const model::RowRange all{.first = 0, .count = request.prompt.size()};
+  const model::StepOutputs outputs =
+      model.Forward(batch, {.logits = {&all, 1}, .hidden = {&all, 1}}, cache);
+  std::vector<model::GeneratedToken> scored;
+  std::vector<float> hidden;
+  const model::OutputParams& output = request.params.output;
+  for (std::size_t i = request.hidden_from.value_or(output.prompt_logprobs_from.value_or(0));
+       i < request.prompt.size(); ++i) {
+    if (request.hidden_from) {
+      const std::span<const float> state = outputs.hidden.Row(i);
+      hidden.insert(hidden.end(), state.begin(), state.end());
+      continue;
+    }
+    scored.push_back({.id = request.prompt[i], .log_probs = {}});
+    if (i == 0) continue;
+    scored.back().log_probs =
+        model::LogProbsOf(outputs.logits.Row(i - 1), request.prompt[i], output);
+  }
+  return MakePromptAnswer(scored, hidden);
 }
 
 std::vector<std::size_t> OrderOfArrival(std::size_t count, const Schedule& schedule) {
@@ -71,6 +99,7 @@ absl::StatusOr<std::vector<Answer>> Together(const Subject& subject,
     server::GenerationRequest request;
     request.prompt = requests[i].prompt;
     request.params = requests[i].params;
+    request.hidden_from = requests[i].hidden_from;
     request.sink = &sinks[i];
     worker.Submit(std::move(request));
   }
@@ -79,7 +108,8 @@ absl::StatusOr<std::vector<Answer>> Together(const Subject& subject,
   for (const RecordingSink& sink : sinks) {
     const SinkRecord record = sink.Await();
     if (!record.end->ok()) return *record.end;
-    answers.push_back(MakeAnswer(record.tokens, record.text, *record.finish));
+    answers.push_back(record.finish ? MakeAnswer(record.tokens, record.text, *record.finish)
+                                    : MakePromptAnswer(record.prompt, record.hidden));
   }
   return answers;
 }
@@ -96,6 +126,10 @@ absl::StatusOr<std::vector<Answer>> Alone(const Subject& subject,
   model::Generator generator(**model, subject.tokenizer, *cache);
   std::vector<Answer> answers;
   for (const TestRequest& request : requests) {
+    if (request.params.stopping.max_new_tokens == 0) {
+      answers.push_back(PromptAlone(**model, *cache, request));
+      continue;
+    }
     const absl::StatusOr<model::Generation> generation =
         generator.Generate(request.prompt, request.params, [](const model::DecodingStep&) {});
     if (!generation.ok()) return generation.status();

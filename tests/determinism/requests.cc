@@ -53,6 +53,19 @@ void AddConstraint(std::size_t i, const model::TokenTrie& trie, model::Generatio
   params.stopping.max_new_tokens = 60;
 }
 
+void MakePromptAlone(std::size_t i, TestRequest& request) {
+  const std::size_t from = i % 2 == 0 ? 0 : request.prompt.size() / 2;
+  if (i % 7 == 3) {
+    request.hidden_from = from;
+  } else if (i % 7 == 5 && request.prompt.size() > 1) {
+    request.params.output.prompt_logprobs_from = from;
+    request.params.output.ranks = true;
+  } else {
+    return;
+  }
+  request.params.stopping.max_new_tokens = 0;
+}
+
 }  // namespace
 
 std::vector<TestRequest> MixedRequests(const RequestMix& mix, const model::ModelConfig& config) {
@@ -74,6 +87,7 @@ std::vector<TestRequest> MixedRequests(const RequestMix& mix, const model::Model
     if (mix.processors) AddProcessors(i, config, request.params);
     if (mix.trie != nullptr) AddConstraint(i, *mix.trie, request.params);
     request.params.output = {.logprobs = i % 4 != 0, .candidates = i % 4};
+    if (mix.prompts_alone) MakePromptAlone(i, request);
   }
   return requests;
 }
@@ -83,7 +97,21 @@ std::ostream& operator<<(std::ostream& out, const Answer& answer) {
   for (const model::TokenId token : answer.tokens) out << " " << token;
   out << ", log-probabilities' bits" << std::hex;
   for (const std::uint32_t bits : answer.log_prob_bits) out << " " << bits;
+  for (const std::uint32_t bits : answer.prompt_bits) out << " " << bits;
   return out << std::dec;
+}
+
+Answer MakePromptAnswer(const std::vector<model::GeneratedToken>& prompt,
+                        const std::vector<float>& hidden) {
+  Answer answer;
+  for (const model::GeneratedToken& token : prompt) {
+    answer.prompt_bits.push_back(token.id);
+    if (!token.log_probs) continue;
+    answer.prompt_bits.push_back(std::bit_cast<std::uint32_t>(token.log_probs->chosen));
+    answer.prompt_bits.push_back(static_cast<std::uint32_t>(token.log_probs->rank));
+  }
+  for (const float x : hidden) answer.prompt_bits.push_back(std::bit_cast<std::uint32_t>(x));
+  return answer;
 }
 
 Answer MakeAnswer(const std::vector<model::GeneratedToken>& tokens, const std::string& text,

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -20,13 +21,15 @@ namespace cascade::testing {
 struct TestRequest {
   std::vector<model::TokenId> prompt;
   model::GenerationParams params;
+  std::optional<std::size_t> hidden_from = {};  // with max_new_tokens = 0
 };
 
 struct RequestMix {
   std::size_t count = 2;           // at least 2
   std::size_t longest_prompt = 1;  // below config.n_ctx
   std::size_t most_new_tokens = 24;
-  bool processors = false;  // two of three requests have penalties and token rules, too
+  bool prompts_alone = false;  // two of seven requests want hidden states or scores, and no token
+  bool processors = false;     // two of three requests have penalties and token rules, too
   const model::TokenTrie* trie = nullptr;  // with it, two of nine have a constraint; borrowed
 };
 
@@ -39,6 +42,7 @@ std::vector<TestRequest> MixedRequests(const RequestMix& mix, const model::Model
 struct Answer {
   std::vector<model::TokenId> tokens;
   std::vector<std::uint32_t> log_prob_bits;  // the chosen's; then id and bits of each candidate
+  std::vector<std::uint32_t> prompt_bits;    // of the prompt's hidden states or log-probabilities
   std::string text;
   model::FinishReason reason = model::FinishReason::kMaxTokens;
 
@@ -46,6 +50,10 @@ struct Answer {
 };
 
 std::ostream& operator<<(std::ostream& out, const Answer& answer);
+
+// The answer to a request that generates nothing; one of the two is empty.
+Answer MakePromptAnswer(const std::vector<model::GeneratedToken>& prompt,
+                        const std::vector<float>& hidden);
 
 Answer MakeAnswer(const std::vector<model::GeneratedToken>& tokens, const std::string& text,
                   const model::Finish& finish);

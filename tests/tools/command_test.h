@@ -55,6 +55,34 @@ class FakeService : public v1::TextGeneration::Service {
     return grpc::Status::OK;
   }
 
+  grpc::Status Embed(grpc::ServerContext*, const v1::EmbedRequest* request,
+                     v1::EmbedResponse* response) override {
+    embed_request = *request;
+    for (int i = 0; i < request->inputs_size(); ++i) {
+      v1::Vector& vector = *response->add_embeddings()->add_vectors();
+      vector.add_values(0.1F);
+      vector.add_values(static_cast<float>(-i));
+    }
+    return grpc::Status::OK;
+  }
+
+  // The last continuation first.
+  grpc::Status Score(grpc::ServerContext*, const v1::ScoreRequest* request,
+                     grpc::ServerWriter<v1::ScoreEvent>* writer) override {
+    score_request = *request;
+    v1::ScoreEvent event;
+    for (int i = request->items(0).continuations_size() - 1; i >= 0; --i) {
+      event.mutable_score()->set_continuation(static_cast<std::uint32_t>(i));
+      event.mutable_score()->set_logprob(-1.5 * i);
+      event.mutable_score()->set_tokens(2);
+      event.mutable_score()->set_is_greedy(i == 0);
+      writer->Write(event);
+    }
+    event.mutable_summary();
+    if (request->items(0).prompt().text() != "no summary") writer->Write(event);
+    return grpc::Status::OK;
+  }
+
   grpc::Status Tokenize(grpc::ServerContext*, const v1::TokenizeRequest* request,
                         v1::TokenizeResponse* response) override {
     tokenize_request = *request;
@@ -101,6 +129,8 @@ class FakeService : public v1::TextGeneration::Service {
 
   v1::GenerateRequest generate_request;
   std::chrono::system_clock::time_point deadline;  // of the last GenerateStream
+  v1::EmbedRequest embed_request;
+  v1::ScoreRequest score_request;
   v1::TokenizeRequest tokenize_request;
   v1::DetokenizeRequest detokenize_request;
 };

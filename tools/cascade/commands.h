@@ -14,6 +14,8 @@ namespace cascade::cli {
 inline constexpr absl::Duration kGenerationTimeout = absl::Minutes(10);
 
 std::unique_ptr<Command> MakeGenerateCommand();
+std::unique_ptr<Command> MakeEmbedCommand();
+std::unique_ptr<Command> MakeScoreCommand();
 std::unique_ptr<Command> MakeTokenizeCommand();
 std::unique_ptr<Command> MakeDetokenizeCommand();
 std::unique_ptr<Command> MakeModelCommand();

@@ -20,6 +20,8 @@ namespace {
 
 void AddCommands(Commands& commands) {
   commands.push_back(MakeGenerateCommand());
+  commands.push_back(MakeEmbedCommand());
+  commands.push_back(MakeScoreCommand());
   commands.push_back(MakeTokenizeCommand());
   commands.push_back(MakeDetokenizeCommand());
   commands.push_back(MakeModelCommand());

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -25,6 +26,7 @@ struct CallEnvironment {
   const CallObserver& observer;
   const Authenticator& authenticator;
   std::function<void(GenerationRequest)> submit = {};  // SubmitOrFail
+  std::function<std::shared_ptr<void>()> expect = {};  // Worker::Expect
   std::function<void()> wake_worker;                   // Worker::Wake
   std::function<absl::Duration()> retry_after;         // Worker::RetryAfter
   absl::Duration stalled_reader_limit;                 // for a client to read the end of an answer

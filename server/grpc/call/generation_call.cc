@@ -73,10 +73,12 @@ void GenerationCall::PutOff(GenerationRequest request, const Generation* after) 
   waiting_.splice(waiting_.end(), waiting);
 }
 
-void GenerationCall::SubmitFirst() noexcept {
-  std::list<Waiting> due;
+void GenerationCall::SubmitFirst() {
+  std::shared_ptr<void> expected = environment_.expect();
+  Due due;
   {
     const MutexLock lock(call_mu_);
+    expected_ = std::move(expected);
     due = TakeDue();
     has_submitted_ = true;
   }
@@ -93,21 +95,22 @@ std::list<GenerationCall::Waiting>::iterator GenerationCall::FindDue() {
   });
 }
 
-std::list<GenerationCall::Waiting> GenerationCall::TakeDue() noexcept {
-  std::list<Waiting> due;
+GenerationCall::Due GenerationCall::TakeDue() noexcept {
+  Due due;
   for (auto next = FindDue(); next != waiting_.end(); next = FindDue()) {
     // The first ones may find the queue full. Those that follow must not fail for it the call that
     // was let in: they take the place of one that has ended.
     next->request.follows = has_submitted_;
-    due.splice(due.end(), waiting_, next);
+    due.requests.splice(due.requests.end(), waiting_, next);
     ++in_places_;
   }
+  due.expected = expected_;
+  if (waiting_.empty()) expected_.reset();
   return due;
 }
 
-void GenerationCall::SubmitDue(const CallEnvironment& environment,
-                               std::list<Waiting> due) noexcept {
-  for (Waiting& waiting : due) {
+void GenerationCall::SubmitDue(const CallEnvironment& environment, Due due) noexcept {
+  for (Waiting& waiting : due.requests) {
     TokenSink* const sink = waiting.request.sink;
     if (sink->IsCancelled()) {
       sink->OnFailed(StatusOrItsCode(absl::StatusCode::kCancelled, "the request was cancelled"));

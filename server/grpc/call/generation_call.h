@@ -86,14 +86,22 @@ class GenerationCall : protected Outbox::Sender {
   void PutOff(GenerationRequest request, const Generation* after) noexcept
       ABSL_LOCKS_EXCLUDED(call_mu_);
 
-  // Hands the first of them to the worker. The others follow as those end. Before Accept.
-  void SubmitFirst() noexcept ABSL_LOCKS_EXCLUDED(call_mu_);
+  // Hands the first of them to the worker. The others follow as those end, even while the server
+  // drains. Before Accept. May throw std::bad_alloc.
+  void SubmitFirst() ABSL_LOCKS_EXCLUDED(call_mu_);
 
  protected:
   // A request that waits for its place.
   struct Waiting {
     GenerationRequest request;
     const Generation* after;
+  };
+
+  // Requests whose time has come. The worker does not end before they, or those that still wait,
+  // have reached it.
+  struct Due {
+    std::list<Waiting> requests;
+    std::shared_ptr<void> expected;
   };
 
   // How the generations of one call depend on each other.
@@ -133,11 +141,11 @@ class GenerationCall : protected Outbox::Sender {
 
   // The requests whose time has come: those that there are places for, or all that wait if the call
   // was cancelled. Whoever takes them calls SubmitDue as soon as the lock is free.
-  std::list<Waiting> TakeDue() noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(call_mu_);
+  Due TakeDue() noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(call_mu_);
 
   // Hands them to the worker, or ends them if they were cancelled. The call may be gone
   // afterwards, unless a write of it is in flight.
-  static void SubmitDue(const CallEnvironment& environment, std::list<Waiting> due) noexcept;
+  static void SubmitDue(const CallEnvironment& environment, Due due) noexcept;
 
   const CallEnvironment& environment() const { return environment_; }
 
@@ -209,6 +217,7 @@ class GenerationCall : protected Outbox::Sender {
   bool cancelled_ ABSL_GUARDED_BY(call_mu_) = false;
   std::size_t running_ ABSL_GUARDED_BY(call_mu_) = 0;  // generations without an outcome
   std::list<Waiting> waiting_ ABSL_GUARDED_BY(call_mu_);
+  std::shared_ptr<void> expected_ ABSL_GUARDED_BY(call_mu_);  // Worker::Expect, while any waits
   std::vector<Admission::Permit> places_ ABSL_GUARDED_BY(call_mu_);
   bool has_submitted_ ABSL_GUARDED_BY(call_mu_) = false;  // by SubmitFirst
   std::size_t in_places_ ABSL_GUARDED_BY(call_mu_) = 0;   // that have waited, and have no outcome

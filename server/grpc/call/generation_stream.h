@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstddef>
-#include <list>
 #include <new>
 #include <utility>
 #include <vector>
@@ -89,7 +88,7 @@ class GenerationStream : public WriteLoop<typename Encoder::Event, Reactor>, pub
   // Outbox::Sender.
   void Send() noexcept override ABSL_LOCKS_EXCLUDED(this->mu_) {
     Next next = Next::kNothing;
-    std::list<Waiting> due;
+    Due due;
     {
       const MutexLock lock(this->mu_);
       AssertLocked();

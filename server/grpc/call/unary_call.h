@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstddef>
-#include <list>
 #include <new>
 #include <utility>
 #include <vector>
@@ -81,7 +80,7 @@ class UnaryCall final : public Reactor, public GenerationCall {
   // Outbox::Sender.
   void Send() noexcept override ABSL_LOCKS_EXCLUDED(mu_) {
     absl::Status status;
-    std::list<Waiting> due;
+    Due due;
     bool is_over = false;
     {
       const MutexLock lock(mu_);

@@ -361,14 +361,11 @@ class EverythingTest : public ::testing::Test {
       ++fates_.finished;
       fates_.of_several_choices += subject.choices > 1 ? 1U : 0U;
       fates_.resumed += subject.was_stalled ? 1U : 0U;
-      if (!record.finish) {
-        ++fates_.of_prompts_alone;
-        return;
-      }
-      const bool by_string = record.finish->reason == model::FinishReason::kStopString;
-      fates_.stopped_by_string += by_string ? 1U : 0U;
-      const bool complete = record.finish->reason == model::FinishReason::kConstraintComplete;
-      fates_.constraint_complete += complete ? 1U : 0U;
+      fates_.of_prompts_alone += record.finish ? 0U : 1U;
+      if (!record.finish) return;
+      fates_.stopped_by_string += record.finish->reason == model::FinishReason::kStopString;
+      fates_.constraint_complete +=
+          record.finish->reason == model::FinishReason::kConstraintComplete ? 1U : 0U;
       return;
     }
     ASSERT_EQ(record.end->code(), absl::StatusCode::kCancelled) << *record.end;

@@ -186,6 +186,24 @@ TEST(RequestQueueTest, WhatFollowsInACallThatWasLetInIsNotRefusedWhenItIsFull) {
   EXPECT_EQ(queue.size().prompt_tokens, 0U);
 }
 
+TEST(RequestQueueTest, WhatIsExpectedComesThoughItIsClosed) {
+  RequestQueue queue(Holding(8));
+  queue.Expect();
+  queue.Close(absl::UnavailableError("shutting down"));
+  EXPECT_TRUE(queue.Receive(Wait::kUntilSomethingHappens)) << "something is expected";
+  EXPECT_FALSE(Push(queue, "a").ok());
+  QueuedRequest queued = Named("b");
+  queued.request.follows = true;
+  ASSERT_TRUE(queue.TryPush(queued).ok());
+  queue.ExpectNoMore();
+  EXPECT_TRUE(queue.Receive(Wait::kNo));
+  EXPECT_THAT(PopAll(queue), ElementsAre("b"));
+  EXPECT_FALSE(queue.Receive(Wait::kUntilSomethingHappens));
+  queued = Named("c");
+  queued.request.follows = true;
+  EXPECT_FALSE(queue.TryPush(queued).ok()) << "nothing is expected any more";
+}
+
 TEST(RequestQueueTest, AfterCloseItRefusesWithTheReasonAndKeepsWhatItHas) {
   RequestQueue queue(Holding(8));
   ASSERT_TRUE(Push(queue, "a").ok());

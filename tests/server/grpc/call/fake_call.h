@@ -198,6 +198,7 @@ class CallTest : public ::testing::Test {
   Mutex submitted_mu_;
   std::vector<GenerationRequest> submitted_;  // that calls have put off
   bool refuse_submitted_ = false;
+  std::shared_ptr<int> expected_ = std::make_shared<int>();  // a call that has more holds it, too
   const CallEnvironment environment_ = {
       .outbox = outbox_,
       .calls = calls_,
@@ -205,6 +206,7 @@ class CallTest : public ::testing::Test {
       .observer = log_,
       .authenticator = everybody_,
       .submit = [this](GenerationRequest request) { Submit(std::move(request)); },
+      .expect = [this] { return std::shared_ptr<void>(expected_); },
       .wake_worker = [this] { ++wakes_; },
       .retry_after = [] { return absl::Seconds(7); },
       .stalled_reader_limit = absl::InfiniteDuration()};

@@ -141,6 +141,7 @@ TEST_F(PutOffTest, OneFollowsTheOtherInTheirPlaces) {
   generations_[1]->OnFinished({});
   EXPECT_EQ(Submitted(3), "012");
   EXPECT_EQ(admission_.held(), 2U);
+  EXPECT_GT(expected_.use_count(), 1) << "another one follows";
   generations_[0]->OnFinished({});
   EXPECT_EQ(Submitted(4), "0123");
   EXPECT_EQ(admission_.held(), 2U);
@@ -151,6 +152,7 @@ TEST_F(PutOffTest, OneFollowsTheOtherInTheirPlaces) {
   EXPECT_EQ(admission_.held(), 0U);
   EXPECT_TRUE(wire_->AwaitStatus().ok());
   EXPECT_EQ(response_.size(), 4U);
+  EXPECT_EQ(expected_.use_count(), 1);
   call_.OnDone();
 }
 

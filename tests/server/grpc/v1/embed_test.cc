@@ -223,6 +223,30 @@ TEST_F(EmbedTest, AManyInputCallLeavesPlacesToOthers) {
   EXPECT_TRUE(served_.EverythingIsFree());
 }
 
+TEST_F(EmbedTest, ACallThatWasLetInIsAnsweredWholeWhileTheServerDrains) {
+  v1::EmbedRequest request;
+  for (int i = 0; i < 100; ++i) AddInput(1000, request);
+  grpc::Status status;
+  std::thread caller([&] { status = Embed(request); });
+  while (served_.server().backend().worker.stats().running == 0) std::this_thread::yield();
+  served_.DrainAll();
+  caller.join();
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(response_.embeddings_size(), 100);
+  EXPECT_TRUE(served_.EverythingIsFree());
+}
+
+TEST_F(EmbedTest, TheDrainsDeadlineEndsIt) {
+  v1::EmbedRequest request;
+  for (int i = 0; i < 100; ++i) AddInput(10'000, request);
+  grpc::Status status;
+  std::thread caller([&] { status = Embed(request); });
+  while (served_.server().backend().worker.stats().running == 0) std::this_thread::yield();
+  EXPECT_TRUE(served_.server().Drain(absl::InfinitePast()).ok());
+  caller.join();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE) << status.error_message();
+}
+
 TEST_F(EmbedTest, ADeadlineEndsIt) {
   v1::EmbedRequest request;
   for (int i = 0; i < 500; ++i) AddInput(2000, request);

@@ -14,10 +14,12 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/server/grpc/v1/random_request.h"
@@ -57,7 +59,7 @@ class Client {
 
   // One call of any kind.
   void Call() {
-    switch (dice_.Below(20)) {
+    switch (dice_.Below(24)) {
       case 0:
         return Tokenize();
       case 1:
@@ -70,6 +72,12 @@ class Client {
       case 5:
       case 6:
         return Generate();
+      case 20:
+      case 21:
+        return Embed();
+      case 22:
+      case 23:
+        return Score();
       default:
         return GenerateStream();
     }
@@ -109,6 +117,80 @@ class Client {
     int tokens = 0;
     for (const v1::Choice& choice : response.choices()) tokens += choice.token_ids_size();
     EXPECT_EQ(tokens, static_cast<int>(response.summary().usage().generated_tokens()));
+  }
+
+  // A text of 1 to `most` tokens; now and then something is wrong with it.
+  void FillInput(const std::string& path, std::uint32_t most, std::set<std::string>& wrong,
+                 v1::Input& input) {
+    v1::TokenIds& ids = *input.mutable_token_ids();
+    for (std::uint32_t i = 1 + dice_.Below(most); i > 0; --i) {
+      ids.add_ids(dice_.Below(kVocabulary));
+    }
+    if (!dice_.OneIn(50)) return;
+    wrong.insert(absl::StrCat(path, ".token_ids.ids[", ids.ids_size(), "]"));
+    ids.add_ids(kVocabulary);
+  }
+
+  void Embed() {
+    v1::EmbedRequest request;
+    RandomRequest r;
+    for (std::uint32_t i = 1 + dice_.Below(12); i > 0; --i) {
+      const std::string path = absl::StrCat("inputs[", request.inputs_size(), "]");
+      FillInput(path, kContext - 1, r.wrong, *request.add_inputs());
+    }
+    request.set_pooling(dice_.Pick({v1::POOLING_LAST, v1::POOLING_MEAN, v1::POOLING_TOKENS}));
+    request.set_normalize(dice_.OneIn(2));
+    request.mutable_cache()->set_bypass(dice_.OneIn(4));
+    const Behavior behavior = PickBehavior(dice_);
+    grpc::ClientContext context;
+    Prepare(behavior, context);
+    if (behavior == Behavior::kCancelsAtOnce) context.TryCancel();
+    v1::EmbedResponse response;
+    const grpc::Status status = stub_->Embed(&context, request, &response);
+    Expect(status, r, behavior);
+    if (!status.ok()) return;
+    ASSERT_EQ(response.embeddings_size(), request.inputs_size());
+    for (int i = 0; i < request.inputs_size(); ++i) {
+      const int tokens = request.inputs(i).token_ids().ids_size();
+      EXPECT_EQ(response.embeddings(i).vectors_size(),
+                request.pooling() == v1::POOLING_TOKENS ? tokens : 1);
+    }
+  }
+
+  void Score() {
+    v1::ScoreRequest request;
+    RandomRequest r;
+    std::size_t continuations = 0;
+    for (std::uint32_t i = 1 + dice_.Below(4); i > 0; --i) {
+      const std::string path = absl::StrCat("items[", request.items_size(), "]");
+      v1::ScoreRequest::Item& item = *request.add_items();
+      if (!dice_.OneIn(5)) {
+        FillInput(absl::StrCat(path, ".prompt"), kContext / 2, r.wrong, *item.mutable_prompt());
+      }
+      for (std::uint32_t j = 1 + dice_.Below(4); j > 0; --j) {
+        const std::string place =
+            absl::StrCat(path, ".continuations[", item.continuations_size(), "]");
+        FillInput(place, kContext / 2 - 2, r.wrong, *item.add_continuations());
+        ++continuations;
+      }
+    }
+    request.set_logprobs(dice_.OneIn(2));
+    const Behavior behavior = PickBehavior(dice_);
+    grpc::ClientContext context;
+    Prepare(behavior, context);
+    const auto reader = stub_->Score(&context, request);
+    if (behavior == Behavior::kCancelsAtOnce) context.TryCancel();
+    v1::ScoreEvent event;
+    std::set<std::pair<std::uint32_t, std::uint32_t>> places;
+    while (reader->Read(&event)) {
+      if (event.has_score()) places.emplace(event.score().item(), event.score().continuation());
+      if (behavior == Behavior::kCancelsLater) context.TryCancel();
+    }
+    const grpc::Status status = reader->Finish();
+    Expect(status, r, behavior);
+    if (!status.ok()) return;
+    EXPECT_EQ(places.size(), continuations);
+    EXPECT_TRUE(event.has_summary());
   }
 
   void Prepare(Behavior behavior, grpc::ClientContext& context) {
