@@ -56,6 +56,7 @@ void SamplingFlags::AddTo(Flags& flags) {
             &top_n_sigma_);
   flags.Add("seed", "N", "the same seed gives the same text (a random one)", &seed_);
   flags.Add("n", "N", "give N answers (1)", &n_);
+  flags.Add("best_of", "N", "generate N answers and give the most probable of them", &best_of_);
   AddPenaltiesTo(flags);
   AddTokenRulesTo(flags);
 }
@@ -121,6 +122,7 @@ void SamplingFlags::FillSampling(v1::SamplingParams& sampling) const {
   sampling.set_top_n_sigma(top_n_sigma_);
   if (seed_) sampling.set_seed(*seed_);
   sampling.set_n(n_);
+  if (best_of_ > 0) sampling.mutable_best_of()->set_choices(best_of_);
 }
 
 absl::Status SamplingFlags::FillPenalties(v1::Penalties& penalties) const {

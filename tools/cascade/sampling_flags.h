@@ -38,6 +38,7 @@ class SamplingFlags {
   float top_n_sigma_ = 0.0F;
   std::optional<std::uint64_t> seed_;
   std::uint32_t n_ = 0;
+  std::uint32_t best_of_ = 0;
 
   std::optional<float> repetition_penalty_;
   float presence_penalty_ = 0.0F;

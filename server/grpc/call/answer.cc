@@ -2,7 +2,9 @@
 
 #include "server/grpc/call/answer.h"
 
+#include <algorithm>
 #include <iterator>
+#include <limits>
 #include <utility>
 
 #include "server/engine/limits.h"
@@ -47,6 +49,23 @@ Answer::Answer(const GenerationRequest& request, std::size_t truncated_tokens, b
       scored_tokens_(request.prompt.size() - FirstScored(request)),
       choices_(request.choices) {}
 
+void Answer::ShowBest(std::size_t count, bool by_total) {
+  best_ = Best{.count = count, .by_total = by_total, .order = {}};
+  for (std::size_t choice = 0; choice < choices_.size(); ++choice) best_->order.push_back(choice);
+}
+
+void Answer::RankChoices() noexcept {
+  const auto merit = [this](std::size_t index) {
+    const Choice& choice = choices_[index];
+    if (choice.tokens == 0) return -std::numeric_limits<double>::infinity();
+    return best_->by_total ? choice.log_prob : choice.log_prob / static_cast<double>(choice.tokens);
+  };
+  // Not stable_sort, which may allocate. Equal ones in the order of their numbers.
+  std::ranges::sort(best_->order, [&merit](std::size_t a, std::size_t b) {
+    return merit(a) != merit(b) ? merit(a) > merit(b) : a < b;
+  });
+}
+
 void Answer::Start(std::size_t cached_tokens) {
   cached_tokens_ = cached_tokens;
   started_ = true;
@@ -73,6 +92,9 @@ void Answer::Add(std::size_t index, model::DecodingStep step) {
   choice.delta.text.append(step.text);
   if (step.token) {
     ++choice.tokens;
+    if (step.token->log_probs) {
+      choice.log_prob += static_cast<double>(step.token->log_probs->chosen);
+    }
     if (keep_tokens_) {
       added.bytes += BytesOf(*step.token);
       choice.delta.tokens.push_back(*std::move(step.token));
@@ -88,6 +110,7 @@ void Answer::Add(std::size_t index, model::DecodingStep step) {
 
 void Answer::Finish(const Timings& timings) noexcept {
   timings_ = timings;
+  if (best_) RankChoices();
   outcome_ = absl::OkStatus();
 }
 

@@ -61,6 +61,11 @@ class Answer {
   // Keeps of the prompt's tokens score() alone, and not prompt(). Before the worker's first call.
   void KeepScoreOnly() { keep_prompt_ = false; }
 
+  // Only the `count` best choices are for the client, in the order of the log-probabilities of
+  // their tokens: of the mean or, `by_total`, of the sum. All steps must have them. Before the
+  // worker's first call.
+  void ShowBest(std::size_t count, bool by_total);
+
   // The worker's calls, in its order. AddPrompt, AddHidden and Add may throw std::bad_alloc; the
   // others allocate nothing.
   void Start(std::size_t cached_tokens);
@@ -101,15 +106,25 @@ class Answer {
   }
   std::size_t generated_tokens() const;  // of all choices
 
+  // The choices that the client sees: all of them in order, or the best. The best are not known
+  // before the request has finished: until then there is no backlog, and nothing of a choice to be
+  // sent.
+  bool ShowsChoices() const { return !best_ || outcome_; }
+  std::size_t shown() const { return best_ ? best_->count : choices_.size(); }
+  std::size_t ChoiceAt(std::size_t place) const { return best_ ? best_->order[place] : place; }
+
   // True if `choice` has something that TakeDelta would give.
   bool HasDelta(std::size_t choice) const { return !choices_[choice].delta.empty(); }
+
+  // What TakeDelta would give of `choice`.
+  const Backlog& BacklogOf(std::size_t choice) const { return choices_[choice].backlog; }
 
   // Swaps what was added to `choice` since the last call into `delta`, whose memory the next steps
   // fill: no byte is copied, and a stream that has run for a while allocates nothing here.
   void TakeDelta(std::size_t choice, Delta& delta) noexcept;
 
   // What TakeDelta would give now, of all choices together: how far behind the client is.
-  const Backlog& backlog() const { return backlog_; }
+  Backlog backlog() const { return ShowsChoices() ? backlog_ : Backlog(); }
 
   // Unset while the worker has the request; then OK, after Finish, or why it failed.
   const std::optional<absl::Status>& outcome() const { return outcome_; }
@@ -120,8 +135,17 @@ class Answer {
     Delta delta;
     Backlog backlog;         // of `delta`
     std::size_t tokens = 0;  // generated since the start
+    double log_prob = 0;     // of all of them, as far as it was told
     std::optional<model::Finish> finish;
   };
+
+  struct Best {
+    std::size_t count = 1;
+    bool by_total = false;
+    std::vector<std::size_t> order;  // all choices, once they have finished the best first
+  };
+
+  void RankChoices() noexcept;
 
   const std::string request_id_;
   const std::string owner_;
@@ -138,6 +162,7 @@ class Answer {
   bool has_finish_ = false;  // of any choice
   std::size_t cached_tokens_ = 0;
   std::vector<Choice> choices_;
+  std::optional<Best> best_;
   Backlog backlog_;
   Timings timings_;
   std::optional<absl::Status> outcome_;

@@ -11,6 +11,7 @@ inline constexpr std::size_t kMaxStopStrings = 16;
 inline constexpr std::size_t kMaxStopStringBytes = 256;
 inline constexpr std::size_t kMaxStopTokenIds = 64;
 inline constexpr std::size_t kMaxCandidates = 20;
+inline constexpr std::size_t kMaxStreamInterval = 1024;  // tokens
 inline constexpr std::size_t kMaxCacheSaltBytes = 128;
 inline constexpr std::size_t kMaxTokenRules = 1 << 16;  // of each kind
 inline constexpr std::size_t kMaxBannedWords = 64;      // and sequences, together

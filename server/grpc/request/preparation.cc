@@ -14,6 +14,7 @@
 #include "model/generation/generation_params.h"
 #include "model/kernels/kv_block.h"
 #include "model/tokenizer/tokenizer.h"
+#include "model/tokenizer/utf8_stream.h"
 #include "server/engine/clock.h"
 #include "server/engine/limits.h"
 #include "server/grpc/model_info.h"
@@ -132,12 +133,19 @@ model::GenerationParams ToParams(const TextRequest& request, const ModelInfo& in
   params.stopping.include_stop = stopping.include_stop;
   if (stopping.length_penalty) params.stopping.length_penalty = *stopping.length_penalty;
 
-  params.output.logprobs = request.response.logprobs;
+  params.output.logprobs = request.response.logprobs || request.sampling.best_of > 0;
   params.output.candidates = request.response.candidates;
   params.output.ranks = request.response.ranks;
   params.output.prompt_logprobs_from = request.response.prompt_logprobs_from;
   params.output.special_tokens_in_text = request.response.special_tokens_in_text;
   return params;
+}
+
+// With U+FFFD for bytes that are not UTF-8.
+std::string TextOf(std::span<const model::TokenId> tokens, const model::Tokenizer& tokenizer) {
+  model::Utf8Stream utf8;
+  std::string text = utf8.Push(tokenizer.Decode(tokens));
+  return text + utf8.Flush();
 }
 
 // When and how the worker runs it, which has no part in what is generated.
@@ -269,7 +277,7 @@ absl::StatusOr<PreparedRequest> Prepare(const TextRequest& request, absl::Time d
       BannedSequences(request.token_rules, tokenizer);
   if (!banned.ok()) return banned.status();
   generation.params.tokens.banned_sequences = *std::move(banned);
-  generation.choices = request.sampling.n;
+  generation.choices = std::max(request.sampling.n, request.sampling.best_of);
   CutDefaultToCache(request, info, generation);
   if (absl::Status status = CheckFits(request, generation, info); !status.ok()) return status;
   generation.id = request.request_id.empty() ? MakeRequestId() : std::string(request.request_id);
@@ -277,6 +285,10 @@ absl::StatusOr<PreparedRequest> Prepare(const TextRequest& request, absl::Time d
   SetSchedule(request, arrival, generation);
   prepared.answer_bytes = AnswerBytes(generation, info);
   prepared.prompt_bytes = PromptBytes(generation, info);
+  if (request.response.echo) {
+    prepared.prompt_text = TextOf(generation.prompt, tokenizer);
+    prepared.prompt_bytes += prepared.prompt_text.size();
+  }
   prepared.state_bytes = StateBytes(generation, info);
   return prepared;
 }

@@ -27,6 +27,7 @@ struct PreparedRequest {
   Admission::Permit open;        // a place among unread answers, for as long as the call is open
   TenantPermit tenant;           // and one among those of who calls
   std::size_t truncated_tokens = 0;
+  std::string prompt_text;       // if it is to be told: of the tokens that are left
   std::size_t answer_bytes = 0;  // that the whole answer may have, as one message, its prompt aside
   std::size_t prompt_bytes = 0;  // that the prompt's own log-probabilities may have
   std::size_t state_bytes = 0;   // that its rules and its choices but the first take while it runs

@@ -43,6 +43,8 @@ struct TextRequest {
     float top_n_sigma = 0.0F;
     std::optional<std::uint64_t> seed;  // left out: a random one
     std::uint32_t n = 1;                // choices
+    std::uint32_t best_of = 0;          // so many are generated, the n best of them told; 0: n
+    bool best_by_total = false;         // log-probability; or by its mean over the tokens
   } sampling;
 
   struct Dry {
@@ -96,6 +98,7 @@ struct TextRequest {
     bool ranks = false;
     std::optional<std::uint32_t> prompt_logprobs_from;
     bool special_tokens_in_text = false;
+    bool echo = false;  // the prompt's text is told
   } response;
 
   struct Cache {

@@ -98,6 +98,16 @@ void CheckSampling(const TextRequest::Sampling& sampling, const ModelInfo& info,
   }
 }
 
+void CheckBestOf(const TextRequest::Sampling& sampling, const ModelInfo& info,
+                 Violations& violations) {
+  if (sampling.best_of == 0) return;
+  if (sampling.best_of < sampling.n || sampling.best_of > info.max_running) {
+    violations.Add("sampling.best_of.choices",
+                   absl::StrCat("is ", sampling.best_of, "; must be from sampling.n, ", sampling.n,
+                                ", to ", info.max_running, ", this server's --max_running"));
+  }
+}
+
 void CheckStopStrings(const TextRequest::Stopping& stopping, const ModelInfo& info,
                       Violations& violations) {
   const std::size_t count = stopping.stop.size();
@@ -180,6 +190,7 @@ void Validate(const TextRequest& request, const ModelInfo& info, Violations& vio
   CheckPromptLength(request, info, violations);
   CheckTruncation(request, violations);
   CheckSampling(request.sampling, info, violations);
+  CheckBestOf(request.sampling, info, violations);
   CheckPenalties(request.penalties, info, violations);
   CheckTokenRules(request.token_rules, info, violations);
   if (request.constraint) CheckConstraint(*request.constraint, info, violations);

@@ -43,6 +43,7 @@ void FillLimits(const ModelInfo& info, v1::GetModelResponse::Limits& limits) {
   limits.set_max_running_requests(ToUint32(info.max_running));
   limits.set_max_constraint_bytes(ToUint32(kMaxConstraintBytes));
   limits.set_max_constraint_choices(ToUint32(kMaxConstraintChoices));
+  limits.set_max_stream_interval(ToUint32(kMaxStreamInterval));
   limits.set_max_stop_strings(ToUint32(kMaxStopStrings));
   limits.set_max_stop_string_bytes(ToUint32(kMaxStopStringBytes));
   limits.set_max_stop_token_ids(ToUint32(kMaxStopTokenIds));

@@ -26,7 +26,7 @@ std::span<const model::TokenId> ToSpan(const TokenIds& ids) {
   return {ids.data(), static_cast<std::size_t>(ids.size())};
 }
 
-TextRequest::Sampling ToSampling(const v1::SamplingParams& message) {
+TextRequest::Sampling ToSampling(const v1::SamplingParams& message, Violations& violations) {
   TextRequest::Sampling sampling;
   if (message.has_temperature()) sampling.temperature = message.temperature();
   if (message.has_top_k()) sampling.top_k = message.top_k();
@@ -36,6 +36,13 @@ TextRequest::Sampling ToSampling(const v1::SamplingParams& message) {
   sampling.top_n_sigma = message.top_n_sigma();
   if (message.has_seed()) sampling.seed = message.seed();
   sampling.n = std::max(message.n(), 1U);
+  sampling.best_of = message.best_of().choices();
+  sampling.best_by_total = message.best_of().order() == v1::BestOf::ORDER_TOTAL;
+  if (!v1::BestOf::Order_IsValid(message.best_of().order())) {
+    violations.Add("sampling.best_of.order",
+                   absl::StrCat("is ", static_cast<int>(message.best_of().order()),
+                                "; must be ORDER_MEAN or ORDER_TOTAL"));
+  }
   return sampling;
 }
 
@@ -149,6 +156,12 @@ TextRequest::Response ToResponse(const v1::ResponseOptions& message, Violations&
     violations.Add("response.prompt_logprobs_from", "needs response.prompt_logprobs");
   }
   response.special_tokens_in_text = message.special_tokens_in_text();
+  response.echo = message.echo();
+  if (message.stream_interval() > kMaxStreamInterval) {
+    violations.Add(
+        "response.stream_interval",
+        absl::StrCat("is ", message.stream_interval(), "; must be at most ", kMaxStreamInterval));
+  }
   return response;
 }
 
@@ -182,7 +195,7 @@ TextRequest ToTextRequest(const v1::GenerateRequest& message, Violations& violat
   if (message.has_token_ids()) request.token_ids = ToSpan(message.token_ids().ids());
   request.parse_special_tokens = message.parse_special_tokens();
   if (message.has_truncation()) request.truncation = ToTruncation(message.truncation(), violations);
-  request.sampling = ToSampling(message.sampling());
+  request.sampling = ToSampling(message.sampling(), violations);
   request.penalties = ToPenalties(message.penalties());
   request.token_rules = ToTokenRules(message.token_rules());
   if (message.has_constraint()) request.constraint = ToConstraint(message.constraint(), violations);

@@ -34,21 +34,11 @@ v1::FinishReason ToReason(model::FinishReason reason) {
   return v1::FINISH_REASON_UNSPECIFIED;
 }
 
-void FillPrompt(const Answer& answer, const model::Tokenizer& tokenizer, const ModelInfo& info,
-                v1::PromptInfo& prompt) {
-  prompt.set_request_id(answer.request_id());
-  prompt.set_prompt_tokens(ToUint32(answer.prompt_tokens()));
-  prompt.set_truncated_tokens(ToUint32(answer.truncated_tokens()));
-  prompt.set_cached_tokens(CachedTokens(answer, info));
-  for (const model::GeneratedToken& token : answer.prompt()) {
-    FillLogProbs(token, tokenizer, *prompt.add_logprobs());
-  }
-}
-
 // REQUIRES: the choice has finished.
-void FillFinish(const Answer& answer, std::size_t choice, v1::Finish& out) {
+void FillFinish(const Answer& answer, std::size_t place, v1::Finish& out) {
+  const std::size_t choice = answer.ChoiceAt(place);
   const model::Finish& finish = *answer.finish(choice);
-  out.set_index(ToUint32(choice));
+  out.set_index(ToUint32(place));
   out.set_reason(ToReason(finish.reason));
   out.set_matched_stop(finish.matched_stop);
   if (finish.matched_token.has_value()) out.set_matched_token_id(*finish.matched_token);
@@ -96,16 +86,27 @@ void V1Encoder::TakeDelta(Answer& answer, std::size_t choice, Message& message) 
   message.mutable_text()->swap(delta_.text);
   for (const model::GeneratedToken& token : delta_.tokens) {
     if (token_ids_) message.add_token_ids(token.id);
-    if (token.log_probs) FillLogProbs(token, *tokenizer_, *message.add_logprobs());
+    if (log_probs_ && token.log_probs) FillLogProbs(token, *tokenizer_, *message.add_logprobs());
   }
+}
+
+void V1Encoder::FillPrompt(const Answer& answer, v1::PromptInfo& prompt) {
+  prompt.set_request_id(answer.request_id());
+  prompt.set_prompt_tokens(ToUint32(answer.prompt_tokens()));
+  prompt.set_truncated_tokens(ToUint32(answer.truncated_tokens()));
+  prompt.set_cached_tokens(CachedTokens(answer, *info_));
+  for (const model::GeneratedToken& token : answer.prompt()) {
+    FillLogProbs(token, *tokenizer_, *prompt.add_logprobs());
+  }
+  prompt.set_text(std::move(prompt_text_));
 }
 
 bool V1Encoder::Encode(Answer& answer, v1::GenerateEvent& event) {
   switch (next_) {
     case Next::kPrompt:
       if (!answer.started() || !answer.has_prompt()) return false;
-      FillPrompt(answer, *tokenizer_, *info_, *event.mutable_prompt());
-      finished_.resize(answer.choices());
+      FillPrompt(answer, *event.mutable_prompt());
+      finished_.resize(answer.shown());
       next_ = Next::kChoices;
       return true;
     case Next::kChoices:
@@ -125,27 +126,31 @@ bool V1Encoder::Encode(Answer& answer, v1::GenerateEvent& event) {
 }
 
 bool V1Encoder::EncodeChoice(Answer& answer, v1::GenerateEvent& event) {
-  for (std::size_t choice = 0; choice < answer.choices(); ++choice) {
-    if (answer.HasDelta(choice)) {
+  if (!answer.ShowsChoices()) return false;
+  for (std::size_t place = 0; place < answer.shown(); ++place) {
+    const std::size_t choice = answer.ChoiceAt(place);
+    const bool is_enough =
+        answer.finish(choice) || answer.outcome() || answer.BacklogOf(choice).tokens >= interval_;
+    if (answer.HasDelta(choice) && is_enough) {
       event.mutable_delta()->Clear();  // which keeps its memory
-      event.mutable_delta()->set_index(ToUint32(choice));
+      event.mutable_delta()->set_index(ToUint32(place));
       TakeDelta(answer, choice, *event.mutable_delta());
       return true;
     }
-    if (!answer.finish(choice) || finished_[choice]) continue;
-    FillFinish(answer, choice, *event.mutable_finish());
-    finished_[choice] = true;
+    if (!answer.finish(choice) || finished_[place]) continue;
+    FillFinish(answer, place, *event.mutable_finish());
+    finished_[place] = true;
     return true;
   }
   return false;
 }
 
 void V1Encoder::Append(Answer& answer, v1::GenerateResponse& response) {
-  FillPrompt(answer, *tokenizer_, *info_, *response.mutable_prompt());
-  for (std::size_t choice = 0; choice < answer.choices(); ++choice) {
+  FillPrompt(answer, *response.mutable_prompt());
+  for (std::size_t place = 0; place < answer.shown(); ++place) {
     v1::Choice& message = *response.add_choices();
-    TakeDelta(answer, choice, message);
-    FillFinish(answer, choice, *message.mutable_finish());
+    TakeDelta(answer, answer.ChoiceAt(place), message);
+    FillFinish(answer, place, *message.mutable_finish());
   }
   FillSummary(answer, *info_, *response.mutable_summary());
 }

@@ -2,8 +2,11 @@
 // From answers to the messages of cascade.v1.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "cascade/v1/text_generation.pb.h"
@@ -31,9 +34,16 @@ class V1Encoder {
   using Event = v1::GenerateEvent;
   using Response = v1::GenerateResponse;
 
-  // Borrows `tokenizer` and `info`. `token_ids`: report the ids of the generated tokens.
-  V1Encoder(const model::Tokenizer& tokenizer, const ModelInfo& info, bool token_ids)
-      : tokenizer_(&tokenizer), info_(&info), token_ids_(token_ids) {}
+  // Borrows `tokenizer` and `info`. Of `report` it follows token_ids, logprobs and stream_interval;
+  // `prompt_text` is told as it is.
+  V1Encoder(const model::Tokenizer& tokenizer, const ModelInfo& info,
+            const v1::ResponseOptions& report, std::string prompt_text = {})
+      : tokenizer_(&tokenizer),
+        info_(&info),
+        token_ids_(report.token_ids()),
+        log_probs_(report.logprobs()),
+        interval_(std::max(report.stream_interval(), 1U)),
+        prompt_text_(std::move(prompt_text)) {}
 
   // Moves what comes next into `event`: the prompt, then for each choice its deltas and its finish,
   // and the summary last. Steps that have gathered share one delta. False, with `event` as it was,
@@ -49,6 +59,7 @@ class V1Encoder {
  private:
   enum class Next : std::uint8_t { kPrompt, kChoices, kSummary, kNothing };
 
+  void FillPrompt(const Answer& answer, v1::PromptInfo& prompt);
   bool EncodeChoice(Answer& answer, v1::GenerateEvent& event);
 
   // Moves what was added to `choice` into the fields that Delta and Choice have in common.
@@ -58,8 +69,11 @@ class V1Encoder {
   const model::Tokenizer* tokenizer_;
   const ModelInfo* info_;
   bool token_ids_;
+  bool log_probs_;
+  std::size_t interval_;  // tokens that a delta has at least, but for a choice's last
+  std::string prompt_text_;
   Next next_ = Next::kPrompt;
-  std::vector<bool> finished_;  // for each choice: its finish was given
+  std::vector<bool> finished_;  // for each choice that is shown: its finish was given
   Answer::Delta delta_;         // of the last event; kept for its memory
 };
 

@@ -37,11 +37,11 @@ using Stream = ServerStream<V1Encoder>;
 using Unary = UnaryCall<V1Encoder>;
 
 // The most that a call holds of its answer: a stream's is gathered and in flight, a unary call's is
-// all there at the end.
-std::size_t HeldAnswerBytes(const Stream& /*call*/, std::size_t answer_bytes) {
-  return 2 * std::min(answer_bytes, kMaxUnsent.bytes);
+// all there at the end, and so is one of which only the best choices are told.
+std::size_t HeldAnswerBytes(const Stream& /*call*/, std::size_t answer_bytes, bool shows_best) {
+  return shows_best ? ResponseBytes(answer_bytes) : 2 * std::min(answer_bytes, kMaxUnsent.bytes);
 }
-std::size_t HeldAnswerBytes(const Unary& /*call*/, std::size_t answer_bytes) {
+std::size_t HeldAnswerBytes(const Unary& /*call*/, std::size_t answer_bytes, bool /*shows_best*/) {
   return ResponseBytes(answer_bytes);
 }
 
@@ -57,17 +57,24 @@ absl::Status Start(const Serving& serving, const MethodName& method, const Conte
       Admit(serving, method, context, std::move(tenant), std::move(request), std::move(violations));
   if (!prepared.ok()) return prepared.status();
   // The prompt's log-probabilities are gathered, and then one message, in every kind of call.
-  if (!call.memory().TryGrow(HeldAnswerBytes(call, prepared->answer_bytes) +
+  const v1::BestOf& best_of = message.sampling().best_of();
+  const bool shows_best = best_of.choices() > 0;
+  if (!call.memory().TryGrow(HeldAnswerBytes(call, prepared->answer_bytes, shows_best) +
                              2 * prepared->prompt_bytes + prepared->state_bytes)) {
     return serving.memory().Full();
   }
   call.tenant_permit() = std::move(prepared->tenant);
   const Backend& backend = serving.backend();
   const v1::ResponseOptions& report = message.response();
+  Answer answer(prepared->generation, prepared->truncated_tokens,
+                /*keep_tokens=*/report.token_ids() || report.logprobs());
+  if (shows_best) {
+    answer.ShowBest(std::max(message.sampling().n(), 1U),
+                    best_of.order() == v1::BestOf::ORDER_TOTAL);
+  }
   prepared->generation.sink = &call.Add(
-      Answer(prepared->generation, prepared->truncated_tokens,
-             /*keep_tokens=*/report.token_ids() || report.logprobs()),
-      std::move(prepared->open), V1Encoder(backend.tokenizer, backend.info, report.token_ids()));
+      std::move(answer), std::move(prepared->open),
+      V1Encoder(backend.tokenizer, backend.info, report, std::move(prepared->prompt_text)));
   SubmitOrFail(backend.worker, std::move(prepared->generation));
   call.Accept();
   return absl::OkStatus();

@@ -106,6 +106,38 @@ TEST(AnswerTest, KeepsChoicesApartAndCountsTheirBacklogTogether) {
   EXPECT_EQ(answer.generated_tokens(), 3U);
 }
 
+// Three choices of 1, 2 and 0 tokens.
+Answer MakeRanked(bool by_total) {
+  GenerationRequest request;
+  request.choices = 3;
+  Answer answer(request, /*truncated_tokens=*/0, /*keep_tokens=*/false);
+  answer.ShowBest(2, by_total);
+  const auto add = [&answer](std::size_t choice, float log_prob) {
+    model::DecodingStep step = Step(1, "a");
+    step.token->log_probs = model::LogProbs{.chosen = log_prob, .candidates = {}};
+    answer.Add(choice, std::move(step));
+  };
+  add(0, -1.5F);
+  add(1, -1.0F);
+  add(1, -1.0F);
+  return answer;
+}
+
+TEST(AnswerTest, TheBestChoicesAreKnownAtTheEnd) {
+  Answer by_mean = MakeRanked(/*by_total=*/false);
+  EXPECT_FALSE(by_mean.ShowsChoices());
+  EXPECT_EQ(by_mean.backlog().tokens, 0U);  // nobody could take it
+  by_mean.Finish({});
+  EXPECT_TRUE(by_mean.ShowsChoices());
+  EXPECT_EQ(by_mean.shown(), 2U);
+  EXPECT_EQ(by_mean.ChoiceAt(0), 1U);
+  EXPECT_EQ(by_mean.ChoiceAt(1), 0U);  // one without tokens is last
+  EXPECT_EQ(by_mean.generated_tokens(), 3U);
+  Answer by_total = MakeRanked(/*by_total=*/true);
+  by_total.Finish({});
+  EXPECT_EQ(by_total.ChoiceAt(0), 0U);
+}
+
 TEST(AnswerTest, EndsWithTimingsOrWithAStatus) {
   Answer finished = MakeAnswer(/*keep_tokens=*/false);
   finished.Finish({.queue = absl::Seconds(1), .prefill = {}, .decode = {}});

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Choices, penalties and token rules as clients see them, over loopback TCP.
 #include <functional>
+#include <iterator>
+#include <map>
 #include <set>
 #include <string>
 
@@ -52,6 +54,46 @@ TEST_F(ChoicesAndRulesTest, EachChoiceSaysWhatARequestWithItsSeedSays) {
   EXPECT_EQ(texts.size(), 3U);
   EXPECT_EQ(response.choices(2).finish().seed(), 7U);
   EXPECT_EQ(response.summary().usage().generated_tokens(), 120U);
+}
+
+// Of the answers that a request for all of them gives, the best, the best first, streamed or not.
+TEST_F(ChoicesAndRulesTest, BestOfTellsTheMostProbableAnswers) {
+  v1::GenerateRequest request = Request(100);
+  request.mutable_sampling()->set_temperature(1.0F);
+  request.mutable_sampling()->set_seed(5);
+  request.mutable_sampling()->set_n(4);
+  request.mutable_response()->set_logprobs(true);
+  const auto generate = [this, &request] {
+    grpc::ClientContext context;
+    v1::GenerateResponse response;
+    EXPECT_TRUE(served_.stub().Generate(&context, request, &response).ok());
+    return response;
+  };
+  std::map<double, std::uint64_t, std::greater<>> seeds;  // by the mean log-probability
+  const v1::GenerateResponse all = generate();
+  for (const v1::Choice& choice : all.choices()) {
+    double sum = 0;
+    for (const v1::TokenLogProbs& token : choice.logprobs()) sum += double{token.logprob()};
+    seeds[sum / choice.logprobs_size()] = choice.finish().seed();
+  }
+  ASSERT_EQ(seeds.size(), 4U);
+  request.mutable_sampling()->set_n(2);
+  request.mutable_sampling()->mutable_best_of()->set_choices(4);
+  request.mutable_response()->set_logprobs(false);
+  const v1::GenerateResponse best = generate();
+  ASSERT_EQ(best.choices_size(), 2);
+  EXPECT_EQ(best.choices(0).finish().seed(), seeds.begin()->second);
+  EXPECT_EQ(best.choices(1).finish().seed(), std::next(seeds.begin())->second);
+  EXPECT_EQ(best.choices(0).logprobs_size(), 0);
+  EXPECT_EQ(best.summary().usage().generated_tokens(), 400U);
+
+  const Stream stream = GenerateStream(served_.stub(), request);
+  ASSERT_TRUE(stream.status.ok());
+  std::string first;
+  for (const v1::GenerateEvent& event : stream.events) {
+    if (event.has_delta() && event.delta().index() == 0) first += event.delta().text();
+  }
+  EXPECT_EQ(first, best.choices(0).text());
 }
 
 TEST_F(ChoicesAndRulesTest, PenaltiesAndTokenRulesChangeTheText) {

@@ -2,6 +2,7 @@
 
 #include "tests/server/grpc/v1/random_request.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "absl/strings/str_cat.h"
@@ -50,6 +51,10 @@ void AddSampling(Dice& dice, RandomRequest& r) {
   if (dice.OneIn(3)) sampling.set_typical_p(dice.Pick<float>({1e-30F, 0.5F, 1.0F}));
   if (dice.OneIn(3)) sampling.set_top_n_sigma(dice.Pick<float>({0.0F, 1e-30F, 1.0F, 100.0F}));
   if (dice.OneIn(3)) sampling.set_n(dice.Below(4));
+  if (dice.OneIn(6)) {
+    sampling.mutable_best_of()->set_choices(std::max(sampling.n(), 1U) + dice.Below(2));
+    if (dice.OneIn(2)) sampling.mutable_best_of()->set_order(v1::BestOf::ORDER_TOTAL);
+  }
   if (dice.OneIn(2)) sampling.set_seed(dice.Below(1000));
   if (dice.OneIn(25)) {
     sampling.set_temperature(dice.Pick<float>({-1.0F, 101.0F, kNan}));
@@ -176,6 +181,8 @@ void AddStopping(Dice& dice, std::uint32_t vocabulary, RandomRequest& r) {
 void AddResponse(Dice& dice, RandomRequest& r) {
   v1::ResponseOptions& response = *r.request.mutable_response();
   response.set_token_ids(true);
+  response.set_echo(dice.OneIn(4));
+  if (dice.OneIn(4)) response.set_stream_interval(dice.Pick<std::uint32_t>({1, 7, 1024}));
   response.set_logprobs(dice.OneIn(2));
   if (dice.OneIn(4)) {
     response.set_prompt_logprobs(true);
@@ -184,6 +191,10 @@ void AddResponse(Dice& dice, RandomRequest& r) {
   if (response.logprobs() || response.prompt_logprobs()) {
     response.set_candidates(dice.Below(21));
     response.set_ranks(dice.OneIn(2));
+  }
+  if (dice.OneIn(50)) {
+    response.set_stream_interval(1025);
+    r.wrong.insert("response.stream_interval");
   }
   if (!dice.OneIn(25)) return;
   response.set_candidates(21);

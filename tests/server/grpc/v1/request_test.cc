@@ -203,6 +203,17 @@ std::vector<Case> WrongFields() {
       {"sampling.top_n_sigma", [](R& r) { r.mutable_sampling()->set_top_n_sigma(-0.1F); }},
       {"sampling.top_n_sigma", [](R& r) { r.mutable_sampling()->set_top_n_sigma(kInf); }},
       {"sampling.n", [](R& r) { r.mutable_sampling()->set_n(5); }},
+      {"sampling.best_of.choices",
+       [](R& r) { r.mutable_sampling()->mutable_best_of()->set_choices(5); }},
+      {"sampling.best_of.choices",
+       [](R& r) {
+         r.mutable_sampling()->set_n(3);
+         r.mutable_sampling()->mutable_best_of()->set_choices(2);
+       }},
+      {"sampling.best_of.order",
+       [](R& r) {
+         r.mutable_sampling()->mutable_best_of()->set_order(static_cast<v1::BestOf::Order>(7));
+       }},
       {"penalties.repetition", [](R& r) { r.mutable_penalties()->set_repetition(0.0F); }},
       {"penalties.repetition", [](R& r) { r.mutable_penalties()->set_repetition(kNan); }},
       {"penalties.presence", [](R& r) { r.mutable_penalties()->set_presence(2.1F); }},

@@ -43,8 +43,11 @@ class ResponseTest : public ::testing::Test {
   }
 
   Encoded Make() const {
+    v1::ResponseOptions report;
+    report.set_token_ids(report_token_ids_);
+    report.set_logprobs(true);
     return {.answer = Answer(request_, /*truncated_tokens=*/4, keep_tokens_),
-            .encoder = V1Encoder(tokenizer_, info_, report_token_ids_)};
+            .encoder = V1Encoder(tokenizer_, info_, report)};
   }
 
   static model::DecodingStep Step(model::TokenId id, std::string text) {

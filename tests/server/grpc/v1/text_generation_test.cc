@@ -345,5 +345,33 @@ TEST(TextGenerationContextTest, AnEmptyTextIsNoPrompt) {
   EXPECT_THAT(stream.status.error_message(), HasSubstr("end-of-text"));
 }
 
+TEST_F(TextGenerationTest, ADeltaHasAsManyTokensAsAskedForButTheLast) {
+  v1::GenerateRequest request = Request(100);
+  request.mutable_response()->set_token_ids(true);
+  const std::string text = GenerateStream(served_.stub(), request).Answer().text();
+  request.mutable_response()->set_stream_interval(30);
+  const Stream stream = GenerateStream(served_.stub(), request);
+  ASSERT_TRUE(stream.status.ok()) << stream.status.error_message();
+  EXPECT_EQ(stream.Answer().text(), text);
+  std::vector<int> tokens;
+  for (const v1::GenerateEvent& event : stream.events) {
+    if (event.has_delta()) tokens.push_back(event.delta().token_ids_size());
+  }
+  EXPECT_THAT(tokens, ::testing::SizeIs(::testing::AllOf(::testing::Ge(2), ::testing::Le(4))));
+  tokens.pop_back();
+  EXPECT_THAT(tokens, ::testing::Each(::testing::Ge(30)));
+}
+
+TEST_F(TextGenerationTest, EchoTellsWhatTheModelSees) {
+  v1::GenerateRequest request = Request(3);
+  request.set_text("Once upon a time");
+  request.mutable_truncation()->set_max_prompt_tokens(2);
+  request.mutable_response()->set_echo(true);
+  const Stream stream = GenerateStream(served_.stub(), request);
+  ASSERT_TRUE(stream.status.ok()) << stream.status.error_message();
+  EXPECT_THAT(stream.events[0].prompt().text(), ::testing::EndsWith(" time"));
+  EXPECT_LT(stream.events[0].prompt().text().size(), request.text().size());
+}
+
 }  // namespace
 }  // namespace cascade::server
