@@ -80,7 +80,6 @@ void GenerationCall::SubmitFirst() {
     const MutexLock lock(call_mu_);
     expected_ = std::move(expected);
     due = TakeDue();
-    has_submitted_ = true;
   }
   SubmitDue(environment_, std::move(due));
 }
@@ -98,9 +97,9 @@ std::list<GenerationCall::Waiting>::iterator GenerationCall::FindDue() {
 GenerationCall::Due GenerationCall::TakeDue() noexcept {
   Due due;
   for (auto next = FindDue(); next != waiting_.end(); next = FindDue()) {
-    // The first ones may find the queue full. Those that follow must not fail for it the call that
-    // was let in: they take the place of one that has ended.
-    next->request.follows = has_submitted_;
+    // The first one may find the queue full, or closed. Those behind it must not fail for it the
+    // call that was let in: they have places of their own.
+    next->request.follows = std::exchange(has_submitted_, true);
     due.requests.splice(due.requests.end(), waiting_, next);
     ++in_places_;
   }

@@ -219,7 +219,7 @@ class GenerationCall : protected Outbox::Sender {
   std::list<Waiting> waiting_ ABSL_GUARDED_BY(call_mu_);
   std::shared_ptr<void> expected_ ABSL_GUARDED_BY(call_mu_);  // Worker::Expect, while any waits
   std::vector<Admission::Permit> places_ ABSL_GUARDED_BY(call_mu_);
-  bool has_submitted_ ABSL_GUARDED_BY(call_mu_) = false;  // by SubmitFirst
+  bool has_submitted_ ABSL_GUARDED_BY(call_mu_) = false;  // the first that waited
   std::size_t in_places_ ABSL_GUARDED_BY(call_mu_) = 0;   // that have waited, and have no outcome
   absl::Status failure_ ABSL_GUARDED_BY(call_mu_);
   std::vector<std::unique_ptr<Generation>> generations_ ABSL_GUARDED_BY(call_mu_);

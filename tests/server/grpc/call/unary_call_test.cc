@@ -136,6 +136,8 @@ TEST_F(PutOffTest, OneFollowsTheOtherInTheirPlaces) {
   for (std::size_t i = 0; i < 4; ++i) PutOff(i);
   call_.SubmitFirst();
   EXPECT_EQ(Submitted(2), "01");
+  EXPECT_FALSE(submitted_[0].follows) << "it may be refused, and then the call is";
+  EXPECT_TRUE(submitted_[1].follows) << "the call was let in";
   call_.Accept();
   EXPECT_EQ(Submitted(2), "01");
   generations_[1]->OnFinished({});

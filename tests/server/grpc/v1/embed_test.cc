@@ -44,6 +44,12 @@ class EmbedTest : public ::testing::Test {
     return served_.stub().Embed(&context, request, &response_);
   }
 
+  // The worker has made more than `steps` steps.
+  void WaitForAStepAfter(std::uint64_t steps) {
+    const Worker& worker = served_.server().backend().worker;
+    while (worker.stats().counts.steps <= steps) std::this_thread::yield();
+  }
+
   // The bytes of the vectors of the answer's input `i`.
   std::string Bits(int i) const {
     std::string bits;
@@ -228,7 +234,7 @@ TEST_F(EmbedTest, ACallThatWasLetInIsAnsweredWholeWhileTheServerDrains) {
   for (int i = 0; i < 100; ++i) AddInput(1000, request);
   grpc::Status status;
   std::thread caller([&] { status = Embed(request); });
-  while (served_.server().backend().worker.stats().running == 0) std::this_thread::yield();
+  WaitForAStepAfter(0);
   served_.DrainAll();
   caller.join();
   EXPECT_TRUE(status.ok()) << status.error_message();
@@ -241,7 +247,7 @@ TEST_F(EmbedTest, TheDrainsDeadlineEndsIt) {
   for (int i = 0; i < 100; ++i) AddInput(10'000, request);
   grpc::Status status;
   std::thread caller([&] { status = Embed(request); });
-  while (served_.server().backend().worker.stats().running == 0) std::this_thread::yield();
+  WaitForAStepAfter(0);
   EXPECT_TRUE(served_.server().Drain(absl::InfinitePast()).ok());
   caller.join();
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE) << status.error_message();
@@ -260,14 +266,15 @@ TEST_F(EmbedTest, ADeadlineEndsIt) {
 TEST_F(EmbedTest, AbortAndCancellationEndIt) {
   v1::EmbedRequest request;
   request.set_request_id("long");
+  request.mutable_cache()->set_bypass(true);  // or the second call finds all of it
   for (int i = 0; i < 20; ++i) AddInput(10'000, request);
   for (const bool abort : {true, false}) {
     grpc::ClientContext context;
     grpc::Status status;
     v1::EmbedResponse response;
+    const std::uint64_t before = served_.server().backend().worker.stats().counts.steps;
     std::thread caller([&] { status = served_.stub().Embed(&context, request, &response); });
-    const Worker& worker = served_.server().backend().worker;
-    while (worker.stats().running == 0) std::this_thread::yield();
+    WaitForAStepAfter(before);
     if (abort) {
       grpc::ClientContext abort_context;
       v1::AbortRequest ids;
