@@ -34,17 +34,6 @@ v1::FinishReason ToReason(model::FinishReason reason) {
   return v1::FINISH_REASON_UNSPECIFIED;
 }
 
-void FillPrompt(const Answer& answer, const model::Tokenizer& tokenizer, const ModelInfo& info,
-                v1::PromptInfo& prompt) {
-  prompt.set_request_id(answer.request_id());
-  prompt.set_prompt_tokens(ToUint32(answer.prompt_tokens()));
-  prompt.set_truncated_tokens(ToUint32(answer.truncated_tokens()));
-  prompt.set_cached_tokens(CachedTokens(answer, info));
-  for (const model::GeneratedToken& token : answer.prompt()) {
-    FillLogProbs(token, tokenizer, *prompt.add_logprobs());
-  }
-}
-
 // REQUIRES: the choice has finished.
 void FillFinish(const Answer& answer, std::size_t choice, v1::Finish& out) {
   const model::Finish& finish = *answer.finish(choice);
@@ -67,11 +56,21 @@ void FillSummary(const Answer& answer, const ModelInfo& info, v1::Summary& summa
   summary.set_fingerprint(info.fingerprint);
 }
 
+// Leaves the field `token` of a message empty for a token that the tokenizer does not know: a
+// padded embedding's.
+template <typename Message>
+void SetBytes(model::TokenId id, const model::Tokenizer& tokenizer, Message& message) {
+  if (id >= tokenizer.vocab_size()) return;
+  const absl::string_view bytes = tokenizer.Bytes(id);
+  message.set_token(bytes.data(), bytes.size());
+}
+
 }  // namespace
 
-void FillLogProbs(const model::GeneratedToken& token, const model::Tokenizer& tokenizer,
+void FillLogProbs(const model::GeneratedToken& token, const model::Tokenizer& tokenizer, bool bytes,
                   v1::TokenLogProbs& out) {
   out.set_token_id(token.id);
+  if (bytes) SetBytes(token.id, tokenizer, out);
   if (!token.log_probs) return;  // the prompt's first
   out.set_logprob(token.log_probs->chosen);
   out.set_rank(ToUint32(token.log_probs->rank));
@@ -79,14 +78,22 @@ void FillLogProbs(const model::GeneratedToken& token, const model::Tokenizer& to
     v1::TokenLogProbs::Candidate& entry = *out.add_candidates();
     entry.set_token_id(candidate.token);
     entry.set_logprob(candidate.log_prob);
-    if (candidate.token >= tokenizer.vocab_size()) continue;  // a padded embedding's
-    const absl::string_view bytes = tokenizer.Bytes(candidate.token);
-    entry.set_token(bytes.data(), bytes.size());
+    SetBytes(candidate.token, tokenizer, entry);
   }
 }
 
 std::uint32_t CachedTokens(const Answer& answer, const ModelInfo& info) {
   return info.report_cached_tokens ? ToUint32(answer.cached_tokens()) : 0;
+}
+
+void V1Encoder::FillPrompt(const Answer& answer, v1::PromptInfo& prompt) const {
+  prompt.set_request_id(answer.request_id());
+  prompt.set_prompt_tokens(ToUint32(answer.prompt_tokens()));
+  prompt.set_truncated_tokens(ToUint32(answer.truncated_tokens()));
+  prompt.set_cached_tokens(CachedTokens(answer, *info_));
+  for (const model::GeneratedToken& token : answer.prompt()) {
+    FillLogProbs(token, *tokenizer_, report_.bytes, *prompt.add_logprobs());
+  }
 }
 
 template <typename Message>
@@ -95,8 +102,9 @@ void V1Encoder::TakeDelta(Answer& answer, std::size_t choice, Message& message) 
   // Swapped, not copied: the message's old string is what the next steps are appended to.
   message.mutable_text()->swap(delta_.text);
   for (const model::GeneratedToken& token : delta_.tokens) {
-    if (token_ids_) message.add_token_ids(token.id);
-    if (token.log_probs) FillLogProbs(token, *tokenizer_, *message.add_logprobs());
+    if (report_.token_ids) message.add_token_ids(token.id);
+    if (!token.log_probs) continue;
+    FillLogProbs(token, *tokenizer_, report_.bytes, *message.add_logprobs());
   }
 }
 
@@ -104,7 +112,7 @@ bool V1Encoder::Encode(Answer& answer, v1::GenerateEvent& event) {
   switch (next_) {
     case Next::kPrompt:
       if (!answer.started() || !answer.has_prompt()) return false;
-      FillPrompt(answer, *tokenizer_, *info_, *event.mutable_prompt());
+      FillPrompt(answer, *event.mutable_prompt());
       finished_.resize(answer.choices());
       next_ = Next::kChoices;
       return true;
@@ -141,7 +149,7 @@ bool V1Encoder::EncodeChoice(Answer& answer, v1::GenerateEvent& event) {
 }
 
 void V1Encoder::Append(Answer& answer, v1::GenerateResponse& response) {
-  FillPrompt(answer, *tokenizer_, *info_, *response.mutable_prompt());
+  FillPrompt(answer, *response.mutable_prompt());
   for (std::size_t choice = 0; choice < answer.choices(); ++choice) {
     v1::Choice& message = *response.add_choices();
     TakeDelta(answer, choice, message);

@@ -17,7 +17,14 @@ namespace cascade::server {
 
 struct ModelInfo;
 
-void FillLogProbs(const model::GeneratedToken& token, const model::Tokenizer& tokenizer,
+// What an answer reports of each token beside what the worker was asked to compute.
+struct Report {
+  bool token_ids = false;
+  bool bytes = false;  // where a token has log-probabilities
+};
+
+// `bytes`: with the token's own. Candidates have theirs always.
+void FillLogProbs(const model::GeneratedToken& token, const model::Tokenizer& tokenizer, bool bytes,
                   v1::TokenLogProbs& out);
 
 // What the client is told of the prompt tokens that were found in the prefix cache. The log has the
@@ -31,9 +38,9 @@ class V1Encoder {
   using Event = v1::GenerateEvent;
   using Response = v1::GenerateResponse;
 
-  // Borrows `tokenizer` and `info`. `token_ids`: report the ids of the generated tokens.
-  V1Encoder(const model::Tokenizer& tokenizer, const ModelInfo& info, bool token_ids)
-      : tokenizer_(&tokenizer), info_(&info), token_ids_(token_ids) {}
+  // Borrows `tokenizer` and `info`.
+  V1Encoder(const model::Tokenizer& tokenizer, const ModelInfo& info, Report report)
+      : tokenizer_(&tokenizer), info_(&info), report_(report) {}
 
   // Moves what comes next into `event`: the prompt, then for each choice its deltas and its finish,
   // and the summary last. Steps that have gathered share one delta. False, with `event` as it was,
@@ -49,6 +56,7 @@ class V1Encoder {
  private:
   enum class Next : std::uint8_t { kPrompt, kChoices, kSummary, kNothing };
 
+  void FillPrompt(const Answer& answer, v1::PromptInfo& prompt) const;
   bool EncodeChoice(Answer& answer, v1::GenerateEvent& event);
 
   // Moves what was added to `choice` into the fields that Delta and Choice have in common.
@@ -57,7 +65,7 @@ class V1Encoder {
 
   const model::Tokenizer* tokenizer_;
   const ModelInfo* info_;
-  bool token_ids_;
+  Report report_;
   Next next_ = Next::kPrompt;
   std::vector<bool> finished_;  // for each choice: its finish was given
   Answer::Delta delta_;         // of the last event; kept for its memory

@@ -64,10 +64,12 @@ absl::Status Start(const Serving& serving, const MethodName& method, const Conte
   call.tenant_permit() = std::move(prepared->tenant);
   const Backend& backend = serving.backend();
   const v1::ResponseOptions& report = message.response();
-  prepared->generation.sink = &call.Add(
-      Answer(prepared->generation, prepared->truncated_tokens,
-             /*keep_tokens=*/report.token_ids() || report.logprobs()),
-      std::move(prepared->open), V1Encoder(backend.tokenizer, backend.info, report.token_ids()));
+  prepared->generation.sink =
+      &call.Add(Answer(prepared->generation, prepared->truncated_tokens,
+                       /*keep_tokens=*/report.token_ids() || report.logprobs()),
+                std::move(prepared->open),
+                V1Encoder(backend.tokenizer, backend.info,
+                          {.token_ids = report.token_ids(), .bytes = report.bytes()}));
   SubmitOrFail(backend.worker, std::move(prepared->generation));
   call.Accept();
   return absl::OkStatus();
