@@ -74,7 +74,7 @@ class BenchService final : public v1::TextGeneration::CallbackService {
       grpc::CallbackServerContext* context, const v1::GenerateRequest* /*request*/) override {
     auto* call = new ServerStream<V1Encoder>({"bench", "GenerateStream"}, *context, environment_);
     Generation& generation = call->Add(Answer(GenerationRequest(), 0, /*keep_tokens=*/false), {},
-                                       V1Encoder(tokenizer_, info_, v1::ResponseOptions()));
+                                       V1Encoder(tokenizer_, info_, Report()));
     generation.OnStarted(/*cached_tokens=*/0);
     call->Accept();
     const MutexLock lock(mu_);

@@ -67,6 +67,39 @@ TEST_F(CommandsTest, GenerateSendsEveryFlag) {
   EXPECT_EQ(request.request_id(), "r");
 }
 
+TEST_F(CommandsTest, LogProbabilitiesComeWithTheBytesOfTheirTokens) {
+  StartServer();
+  for (const char* flag : {"--logprobs", "--prompt_logprobs"}) {
+    Run(MakeGenerateCommand(), {flag, "x"});
+    EXPECT_TRUE(service_.generate_request.response().bytes()) << flag;
+  }
+  Run(MakeGenerateCommand(), {"x"});
+  EXPECT_FALSE(service_.generate_request.response().bytes());
+}
+
+TEST_F(CommandsTest, ShadesAreForTerminalsWhoseUsersWantColours) {
+  StartServer();
+  setenv("TERM", "xterm", 1);
+  unsetenv("NO_COLOR");
+  const auto asks_when = [this](bool is_terminal) {
+    console_.out_is_terminal = is_terminal;
+    EXPECT_EQ(Run(MakeGenerateCommand(), {"--show_logprobs", "x"}), ExitCode::kOk);
+    return service_.generate_request.response().logprobs();
+  };
+  EXPECT_FALSE(asks_when(false));
+  EXPECT_EQ(out_.str(), " a b\n");
+  EXPECT_TRUE(asks_when(true));
+  EXPECT_TRUE(service_.generate_request.response().bytes());
+  setenv("NO_COLOR", "1", 1);
+  EXPECT_FALSE(asks_when(true));
+  unsetenv("NO_COLOR");
+  setenv("TERM", "dumb", 1);
+  EXPECT_FALSE(asks_when(true));
+  setenv("TERM", "xterm", 1);
+  EXPECT_EQ(Run(MakeGenerateCommand(), {"--show_logprobs", "--json", "x"}), ExitCode::kUsage);
+  EXPECT_THAT(err_.str(), HasSubstr("with --json, use --logprobs"));
+}
+
 TEST_F(CommandsTest, GenerateAsksForTruncation) {
   StartServer();
   Run(MakeGenerateCommand(), {"--truncate", "x"});

@@ -97,7 +97,7 @@ TEST_F(EventPrinterTest, LogProbabilitiesFollowTheText) {
   printer->Print(PromptEvent());
   printer->Print(delta);
   printer->Print(SummaryEvent());
-  EXPECT_EQ(out_.str(), " upon\n   262    -0.5000  \" the\" -0.2500\n");
+  EXPECT_EQ(out_.str(), " upon\n262               -0.5000  \" the\" -0.2500\n");
 }
 
 TEST_F(EventPrinterTest, FurtherChoicesFollowTheFirstEachBehindItsNumber) {
@@ -126,11 +126,30 @@ TEST_F(EventPrinterTest, ThePromptsLogProbabilitiesComeFirst) {
   prompt.mutable_prompt()->add_logprobs()->set_token_id(5);
   v1::TokenLogProbs& second = *prompt.mutable_prompt()->add_logprobs();
   second.set_token_id(6);
+  second.set_token(" g\xC3\xA4");
   second.set_logprob(-1.5F);
   second.set_rank(3);
   printer->Print(prompt);
   printer->Print(DeltaEvent(" upon"));
-  EXPECT_EQ(out_.str(), "     5          -\n     6    -1.5000  #3\n upon");
+  EXPECT_EQ(out_.str(), "5                       -\n\" g\xC3\xA4\"             -1.5000  #3\n upon");
+}
+
+TEST_F(EventPrinterTest, ShadesReplaceTheTableAndTheirLegendComesLast) {
+  console_.out_is_terminal = console_.err_is_terminal = true;
+  const auto printer = MakeTextPrinter("", 2, console_, {.table = false, .shade = true});
+  for (const std::uint32_t index : {1U, 0U}) {
+    v1::GenerateEvent delta = DeltaEvent(index == 0 ? " a" : " b");
+    delta.mutable_delta()->set_index(index);
+    v1::TokenLogProbs& token = *delta.mutable_delta()->add_logprobs();
+    token.set_token(delta.delta().text());
+    token.set_logprob(index == 0 ? -9.0F : -0.1F);
+    printer->Print(delta);
+  }
+  printer->Print(FinishEvent(v1::FINISH_REASON_EOS));
+  printer->Print(SummaryEvent());
+  EXPECT_EQ(out_.str(), "\x1b[38;5;231;48;5;88m a\x1b[0m--- choice 1\n b\n");
+  EXPECT_THAT(err_.str(), ::testing::StartsWith("[end of text: 11 tokens, seed 42]\n"));
+  EXPECT_THAT(err_.str(), EndsWith("below 2% \x1b[0m]\n"));
 }
 
 TEST_F(EventPrinterTest, AFailedCallLeavesTheLineClosed) {

@@ -21,6 +21,10 @@ struct Console {
   // pipe gets every byte. Flushes, so that the user sees streamed text as it arrives.
   void Write(absl::string_view text);
 
+  // Whether `out` is a terminal that takes colours and whose user wants some: TERM and NO_COLOR
+  // (https://no-color.org) tell.
+  bool TakesColors() const;
+
   // Writes "cascade: ", the message through Printable(), and a newline to `err`.
   void Complain(absl::string_view message);
 };

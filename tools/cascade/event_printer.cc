@@ -4,6 +4,7 @@
 
 #include <google/protobuf/util/json_util.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <utility>
@@ -11,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "tools/cascade/shading.h"
 #include "tools/cascade/text.h"
 
 namespace cascade::cli {
@@ -49,11 +51,26 @@ std::string Speed(const v1::Summary& summary) {
   return absl::StrFormat(", %.0f tokens/s", tokens / seconds);
 }
 
+// Its text; its id where the server gives none, as of a token that the tokenizer does not know.
+std::string NameOf(const v1::TokenLogProbs& token) {
+  return token.token().empty() ? absl::StrCat(token.token_id()) : Quoted(token.token());
+}
+
+// `text` with spaces up to the width of a table's first column. Counts characters, not bytes.
+std::string Column(absl::string_view text) {
+  constexpr std::size_t kWidth = 14;
+  std::size_t width = 0;
+  for (std::size_t i = 0; i < text.size(); ++width) {
+    i += std::max<std::size_t>(1, CharacterLength(text, i));
+  }
+  return absl::StrCat(text, std::string(kWidth - std::min(width, kWidth), ' '));
+}
+
 // Streams the first choice as it comes, and prints the others, if there are any, after it.
 class TextPrinter : public EventPrinter {
  public:
-  TextPrinter(std::string prompt, std::size_t choices, Console& console)
-      : prompt_(std::move(prompt)), choices_(choices), console_(console) {}
+  TextPrinter(std::string prompt, std::size_t choices, Console& console, LogProbStyle style)
+      : prompt_(std::move(prompt)), choices_(choices), console_(console), style_(style) {}
 
   void Print(const v1::GenerateEvent& event) override {
     if (event.has_prompt()) PrintPrompt(event.prompt());
@@ -69,9 +86,10 @@ class TextPrinter : public EventPrinter {
 
  private:
   struct Choice {
-    std::string text;  // of choices that wait for the first one's end
+    std::string text;  // as it is written; of choices that wait for the first one's end
     v1::Finish finish;
     std::vector<v1::TokenLogProbs> logprobs;
+    Shader shader;
   };
 
   // A server may give more choices than were asked for, or number them as it likes.
@@ -90,25 +108,34 @@ class TextPrinter : public EventPrinter {
 
   void PrintDelta(const v1::Delta& delta) {
     Choice& choice = ChoiceOf(delta.index());
-    if (delta.index() == 0) {
-      console_.Write(delta.text());
-    } else {
-      choice.text += delta.text();
+    for (const v1::TokenLogProbs& token : delta.logprobs()) {
+      if (style_.shade) choice.shader.Add(token);
+      if (style_.table) choice.logprobs.push_back(token);
     }
-    choice.logprobs.insert(choice.logprobs.end(), delta.logprobs().begin(), delta.logprobs().end());
+    if (delta.index() == 0) {
+      console_.out << AsWritten(delta.text(), choice) << std::flush;
+    } else {
+      choice.text += AsWritten(delta.text(), choice);
+    }
+  }
+
+  std::string AsWritten(const std::string& text, Choice& choice) const {
+    if (style_.shade) return choice.shader.Paint(text);
+    return console_.out_is_terminal ? Printable(text) : text;
   }
 
   void PrintSummary(const v1::Summary& summary) {
     for (const auto& [index, choice] : by_index_) {
       if (index > 0) {
         PrintNumber(index);
-        console_.Write(choice.text);
+        console_.out << choice.text << std::flush;
         line_is_open_ = true;
       }
       End();
       for (const v1::TokenLogProbs& token : choice.logprobs) PrintLogProbs(token);
       PrintEnd(choice.finish, by_index_.size() == 1 ? Speed(summary) : "");
     }
+    if (style_.shade && console_.err_is_terminal) console_.err << ShadingLegend() << std::flush;
   }
 
   void PrintEnd(const v1::Finish& finish, const std::string& speed) {
@@ -118,7 +145,7 @@ class TextPrinter : public EventPrinter {
   }
 
   void PrintLogProbs(const v1::TokenLogProbs& token) {
-    std::string line = absl::StrFormat("%6d  ", token.token_id());
+    std::string line = absl::StrCat(Column(NameOf(token)), "  ");
     absl::StrAppend(&line, token.has_logprob() ? absl::StrFormat("%9.4f", token.logprob())
                                                : absl::StrFormat("%9s", "-"));
     if (token.rank() > 0) absl::StrAppendFormat(&line, "  #%d", token.rank());
@@ -131,6 +158,7 @@ class TextPrinter : public EventPrinter {
   const std::string prompt_;
   const std::size_t choices_;
   Console& console_;
+  const LogProbStyle style_;
   bool line_is_open_ = false;
   std::map<std::uint32_t, Choice> by_index_;
 };
@@ -152,8 +180,8 @@ class JsonPrinter : public EventPrinter {
 }  // namespace
 
 std::unique_ptr<EventPrinter> MakeTextPrinter(std::string prompt, std::size_t choices,
-                                              Console& console) {
-  return std::make_unique<TextPrinter>(std::move(prompt), choices, console);
+                                              Console& console, LogProbStyle style) {
+  return std::make_unique<TextPrinter>(std::move(prompt), choices, console, style);
 }
 
 std::unique_ptr<EventPrinter> MakeJsonPrinter(Console& console) {

@@ -24,12 +24,18 @@ class EventPrinter {
   virtual void End() = 0;
 };
 
+// How the log-probabilities of generated tokens are shown, if the answer has any.
+struct LogProbStyle {
+  bool table = true;   // below the text
+  bool shade = false;  // in the text, with a legend on the error stream; for terminals only
+};
+
 // For people: prints `prompt` (dim, and only to a terminal), the text as it arrives, a newline, and
 // a table of the log-probabilities if there are any; one line on the error stream says how the
 // generation ended. With several choices, each begins with a line that has its number, and those
 // after the first are printed at the end.
 std::unique_ptr<EventPrinter> MakeTextPrinter(std::string prompt, std::size_t choices,
-                                              Console& console);
+                                              Console& console, LogProbStyle style = {});
 
 // For scripts: prints each event as a line of JSON.
 std::unique_ptr<EventPrinter> MakeJsonPrinter(Console& console);

@@ -33,6 +33,7 @@ in the server's queue included.
   cascade generate --stop="." --seed=7 --top_k=40 - < prompt.txt
   cascade generate --n=3 --repetition_penalty=1.2 --banned_word=king "The old"
   cascade generate --json_schema=@person.json "The hero of the tale is "
+  cascade generate --show_logprobs --temperature=1.2 "The old king"
   cascade generate --json --logprobs --candidates=3 "Once upon a time"
 )";
 
@@ -73,6 +74,10 @@ class GenerateCommand : public Command {
               &max_prompt_tokens_);
     flags.BeginGroup("What is told");
     flags.Add("logprobs", "", "report the log-probability of each token", &logprobs_);
+    flags.Add("show_logprobs", "",
+              "on a terminal, shade each token by its probability; elsewhere, and with NO_COLOR "
+              "set, the text stays plain",
+              &show_logprobs_);
     flags.Add("prompt_logprobs", "", "report those of the prompt's tokens, too", &prompt_logprobs_);
     flags.Add("candidates", "N", "with one of these, and of the N most probable", &candidates_);
     flags.Add("ranks", "", "with one of these, and each token's place among all", &ranks_);
@@ -104,6 +109,9 @@ class GenerateCommand : public Command {
                                      " bytes, the longest prompt that a server takes"),
                         console);
     }
+    if (show_logprobs_ && options.json) {
+      return UsageError("--show_logprobs shades text: with --json, use --logprobs", console);
+    }
     if (!IsUtf8(*prompt)) return UsageError("the prompt is not UTF-8", console);
     for (std::string& stop : stop_) {
       const absl::StatusOr<std::string> plain = Unescape(stop);
@@ -113,7 +121,10 @@ class GenerateCommand : public Command {
       stop = *plain;
       if (!IsUtf8(stop)) return UsageError("--stop: it is not UTF-8", console);
     }
+    const LogProbStyle style = {.table = logprobs_,
+                                .shade = show_logprobs_ && console.TakesColors()};
     v1::GenerateRequest request = MakeRequest(*prompt);
+    FillResponse(style.shade, *request.mutable_response());
     if (absl::Status status = sampling_.Fill(request); !status.ok()) {
       return UsageError(std::string(status.message()), console);
     }
@@ -122,7 +133,7 @@ class GenerateCommand : public Command {
     }
     const std::unique_ptr<EventPrinter> printer =
         options.json ? MakeJsonPrinter(console)
-                     : MakeTextPrinter(*prompt, request.sampling().n(), console);
+                     : MakeTextPrinter(*prompt, request.sampling().n(), console, style);
     return Stream(request, options, *printer, console);
   }
 
@@ -174,13 +185,17 @@ class GenerateCommand : public Command {
     request.mutable_cache()->set_bypass(bypass_cache_);
     if (speculation_) request.set_speculation(*speculation_);
     FillStopping(*request.mutable_stopping());
-    request.mutable_response()->set_token_ids(report_token_ids_);
-    request.mutable_response()->set_special_tokens_in_text(special_tokens_in_text_);
-    request.mutable_response()->set_logprobs(logprobs_);
-    request.mutable_response()->set_prompt_logprobs(prompt_logprobs_);
-    request.mutable_response()->set_candidates(candidates_);
-    request.mutable_response()->set_ranks(ranks_);
     return request;
+  }
+
+  void FillResponse(bool shade, v1::ResponseOptions& response) const {
+    response.set_token_ids(report_token_ids_);
+    response.set_special_tokens_in_text(special_tokens_in_text_);
+    response.set_logprobs(logprobs_ || shade);
+    response.set_prompt_logprobs(prompt_logprobs_);
+    response.set_bytes(response.logprobs() || prompt_logprobs_);
+    response.set_candidates(candidates_);
+    response.set_ranks(ranks_);
   }
 
   void FillStopping(v1::StoppingParams& stopping) const {
@@ -212,6 +227,7 @@ class GenerateCommand : public Command {
   bool truncate_ = false;
   std::optional<std::uint32_t> max_prompt_tokens_;
   bool logprobs_ = false;
+  bool show_logprobs_ = false;
   bool prompt_logprobs_ = false;
   std::uint32_t candidates_ = 0;
   bool ranks_ = false;

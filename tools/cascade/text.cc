@@ -30,9 +30,21 @@ std::size_t ControlLength(absl::string_view text, std::size_t i) {
 
 bool IsContinuation(unsigned char byte) { return (byte & 0xC0U) == 0x80; }
 
-// Bytes of the UTF-8 character at `i`, 0 if there is none (Unicode 15, table 3-7).
+bool IsLayout(char c) { return c == '\n' || c == '\t'; }
+
+bool HasControls(absl::string_view text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (!IsLayout(text[i]) && ControlLength(text, i) > 0) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 std::size_t CharacterLength(absl::string_view text, std::size_t i) {
+  // Unicode 15, table 3-7.
   const unsigned char first = ByteAt(text, i);
+  if (i >= text.size()) return 0;
   if (first < 0x80) return 1;
   if (first < 0xC2 || first > 0xF4) return 0;
   const std::size_t length = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
@@ -46,17 +58,6 @@ std::size_t CharacterLength(absl::string_view text, std::size_t i) {
   }
   return length;
 }
-
-bool IsLayout(char c) { return c == '\n' || c == '\t'; }
-
-bool HasControls(absl::string_view text) {
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (!IsLayout(text[i]) && ControlLength(text, i) > 0) return true;
-  }
-  return false;
-}
-
-}  // namespace
 
 std::optional<std::string> ReadAtMost(std::istream& in, std::size_t bytes) {
   std::string text(bytes + 1, '\0');

@@ -30,6 +30,9 @@ absl::StatusOr<std::string> Unescape(absl::string_view text);
 
 bool IsUtf8(absl::string_view bytes);
 
+// Bytes of the UTF-8 character that begins at `i`; 0 if none does.
+std::size_t CharacterLength(absl::string_view text, std::size_t i);
+
 // `text` with every control character but newline and tab replaced by U+FFFD: C0, DEL and C1 (as
 // UTF-8). No escape sequence survives it. `text` is UTF-8.
 std::string Printable(absl::string_view text);

@@ -96,6 +96,7 @@ struct TextRequest {
     bool logprobs = false;
     std::uint32_t candidates = 0;
     bool ranks = false;
+    bool bytes = false;  // of each token; the encoder of the answer adds them
     std::optional<std::uint32_t> prompt_logprobs_from;
     bool special_tokens_in_text = false;
     bool echo = false;  // the prompt's text is told

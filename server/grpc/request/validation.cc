@@ -164,6 +164,7 @@ void CheckResponse(const TextRequest::Response& response, Violations& violations
   constexpr absl::string_view kNeeds = "needs response.logprobs or prompt_logprobs";
   if (response.candidates > 0) violations.Add("response.candidates", kNeeds);
   if (response.ranks) violations.Add("response.ranks", kNeeds);
+  if (response.bytes) violations.Add("response.bytes", kNeeds);
 }
 
 void CheckSchedule(const TextRequest& request, const ModelInfo& info, Violations& violations) {

@@ -150,6 +150,7 @@ TextRequest::Response ToResponse(const v1::ResponseOptions& message, Violations&
   response.logprobs = message.logprobs();
   response.candidates = message.candidates();
   response.ranks = message.ranks();
+  response.bytes = message.bytes();
   if (message.prompt_logprobs()) {
     response.prompt_logprobs_from = message.prompt_logprobs_from();
   } else if (message.prompt_logprobs_from() > 0) {

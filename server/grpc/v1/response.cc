@@ -57,11 +57,21 @@ void FillSummary(const Answer& answer, const ModelInfo& info, v1::Summary& summa
   summary.set_fingerprint(info.fingerprint);
 }
 
+// Leaves the field `token` of a message empty for a token that the tokenizer does not know: a
+// padded embedding's.
+template <typename Message>
+void SetBytes(model::TokenId id, const model::Tokenizer& tokenizer, Message& message) {
+  if (id >= tokenizer.vocab_size()) return;
+  const absl::string_view bytes = tokenizer.Bytes(id);
+  message.set_token(bytes.data(), bytes.size());
+}
+
 }  // namespace
 
-void FillLogProbs(const model::GeneratedToken& token, const model::Tokenizer& tokenizer,
+void FillLogProbs(const model::GeneratedToken& token, const model::Tokenizer& tokenizer, bool bytes,
                   v1::TokenLogProbs& out) {
   out.set_token_id(token.id);
+  if (bytes) SetBytes(token.id, tokenizer, out);
   if (!token.log_probs) return;  // the prompt's first
   out.set_logprob(token.log_probs->chosen);
   out.set_rank(ToUint32(token.log_probs->rank));
@@ -69,9 +79,7 @@ void FillLogProbs(const model::GeneratedToken& token, const model::Tokenizer& to
     v1::TokenLogProbs::Candidate& entry = *out.add_candidates();
     entry.set_token_id(candidate.token);
     entry.set_logprob(candidate.log_prob);
-    if (candidate.token >= tokenizer.vocab_size()) continue;  // a padded embedding's
-    const absl::string_view bytes = tokenizer.Bytes(candidate.token);
-    entry.set_token(bytes.data(), bytes.size());
+    SetBytes(candidate.token, tokenizer, entry);
   }
 }
 
@@ -85,8 +93,9 @@ void V1Encoder::TakeDelta(Answer& answer, std::size_t choice, Message& message) 
   // Swapped, not copied: the message's old string is what the next steps are appended to.
   message.mutable_text()->swap(delta_.text);
   for (const model::GeneratedToken& token : delta_.tokens) {
-    if (token_ids_) message.add_token_ids(token.id);
-    if (log_probs_ && token.log_probs) FillLogProbs(token, *tokenizer_, *message.add_logprobs());
+    if (report_.token_ids) message.add_token_ids(token.id);
+    if (!report_.log_probs || !token.log_probs) continue;
+    FillLogProbs(token, *tokenizer_, report_.bytes, *message.add_logprobs());
   }
 }
 
@@ -96,9 +105,9 @@ void V1Encoder::FillPrompt(const Answer& answer, v1::PromptInfo& prompt) {
   prompt.set_truncated_tokens(ToUint32(answer.truncated_tokens()));
   prompt.set_cached_tokens(CachedTokens(answer, *info_));
   for (const model::GeneratedToken& token : answer.prompt()) {
-    FillLogProbs(token, *tokenizer_, *prompt.add_logprobs());
+    FillLogProbs(token, *tokenizer_, report_.bytes, *prompt.add_logprobs());
   }
-  prompt.set_text(std::move(prompt_text_));
+  prompt.set_text(std::move(report_.prompt_text));
 }
 
 bool V1Encoder::Encode(Answer& answer, v1::GenerateEvent& event) {
@@ -129,8 +138,8 @@ bool V1Encoder::EncodeChoice(Answer& answer, v1::GenerateEvent& event) {
   if (!answer.ShowsChoices()) return false;
   for (std::size_t place = 0; place < answer.shown(); ++place) {
     const std::size_t choice = answer.ChoiceAt(place);
-    const bool is_enough =
-        answer.finish(choice) || answer.outcome() || answer.BacklogOf(choice).tokens >= interval_;
+    const bool is_enough = answer.finish(choice) || answer.outcome() ||
+                           answer.BacklogOf(choice).tokens >= report_.interval;
     if (answer.HasDelta(choice) && is_enough) {
       event.mutable_delta()->Clear();  // which keeps its memory
       event.mutable_delta()->set_index(ToUint32(place));

@@ -2,7 +2,6 @@
 // From answers to the messages of cascade.v1.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -20,7 +19,17 @@ namespace cascade::server {
 
 struct ModelInfo;
 
-void FillLogProbs(const model::GeneratedToken& token, const model::Tokenizer& tokenizer,
+// What an answer reports of each token beside what the worker was asked to compute.
+struct Report {
+  bool token_ids = false;
+  bool log_probs = true;         // if there are any
+  bool bytes = false;            // where a token has log-probabilities
+  std::size_t interval = 1;      // tokens that a delta has at least, but for a choice's last
+  std::string prompt_text = {};  // told as it is
+};
+
+// `bytes`: with the token's own. Candidates have theirs always.
+void FillLogProbs(const model::GeneratedToken& token, const model::Tokenizer& tokenizer, bool bytes,
                   v1::TokenLogProbs& out);
 
 // What the client is told of the prompt tokens that were found in the prefix cache. The log has the
@@ -34,16 +43,9 @@ class V1Encoder {
   using Event = v1::GenerateEvent;
   using Response = v1::GenerateResponse;
 
-  // Borrows `tokenizer` and `info`. Of `report` it follows token_ids, logprobs and stream_interval;
-  // `prompt_text` is told as it is.
-  V1Encoder(const model::Tokenizer& tokenizer, const ModelInfo& info,
-            const v1::ResponseOptions& report, std::string prompt_text = {})
-      : tokenizer_(&tokenizer),
-        info_(&info),
-        token_ids_(report.token_ids()),
-        log_probs_(report.logprobs()),
-        interval_(std::max(report.stream_interval(), 1U)),
-        prompt_text_(std::move(prompt_text)) {}
+  // Borrows `tokenizer` and `info`.
+  V1Encoder(const model::Tokenizer& tokenizer, const ModelInfo& info, Report report)
+      : tokenizer_(&tokenizer), info_(&info), report_(std::move(report)) {}
 
   // Moves what comes next into `event`: the prompt, then for each choice its deltas and its finish,
   // and the summary last. Steps that have gathered share one delta. False, with `event` as it was,
@@ -68,10 +70,7 @@ class V1Encoder {
 
   const model::Tokenizer* tokenizer_;
   const ModelInfo* info_;
-  bool token_ids_;
-  bool log_probs_;
-  std::size_t interval_;  // tokens that a delta has at least, but for a choice's last
-  std::string prompt_text_;
+  Report report_;
   Next next_ = Next::kPrompt;
   std::vector<bool> finished_;  // for each choice that is shown: its finish was given
   Answer::Delta delta_;         // of the last event; kept for its memory

@@ -63,7 +63,7 @@ void ScoreEncoder::FillScore(const Answer& answer, v1::ContinuationScore& score)
   score.set_is_greedy(answer.score().is_greedy);
   if (!progress_->logprobs) return;
   for (const model::GeneratedToken& token : answer.prompt()) {
-    FillLogProbs(token, progress_->tokenizer, *score.add_logprobs());
+    FillLogProbs(token, progress_->tokenizer, /*bytes=*/false, *score.add_logprobs());
   }
 }
 

@@ -72,9 +72,14 @@ absl::Status Start(const Serving& serving, const MethodName& method, const Conte
     answer.ShowBest(std::max(message.sampling().n(), 1U),
                     best_of.order() == v1::BestOf::ORDER_TOTAL);
   }
-  prepared->generation.sink = &call.Add(
-      std::move(answer), std::move(prepared->open),
-      V1Encoder(backend.tokenizer, backend.info, report, std::move(prepared->prompt_text)));
+  prepared->generation.sink =
+      &call.Add(std::move(answer), std::move(prepared->open),
+                V1Encoder(backend.tokenizer, backend.info,
+                          {.token_ids = report.token_ids(),
+                           .log_probs = report.logprobs(),
+                           .bytes = report.bytes(),
+                           .interval = std::max(report.stream_interval(), 1U),
+                           .prompt_text = std::move(prepared->prompt_text)}));
   SubmitOrFail(backend.worker, std::move(prepared->generation));
   call.Accept();
   return absl::OkStatus();

@@ -191,6 +191,7 @@ void AddResponse(Dice& dice, RandomRequest& r) {
   if (response.logprobs() || response.prompt_logprobs()) {
     response.set_candidates(dice.Below(21));
     response.set_ranks(dice.OneIn(2));
+    response.set_bytes(dice.OneIn(2));
   }
   if (dice.OneIn(50)) {
     response.set_stream_interval(1025);

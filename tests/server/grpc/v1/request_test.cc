@@ -265,6 +265,11 @@ std::vector<Case> WrongFields() {
          r.mutable_response()->Clear();
          r.mutable_response()->set_ranks(true);
        }},
+      {"response.bytes",
+       [](R& r) {
+         r.mutable_response()->Clear();
+         r.mutable_response()->set_bytes(true);
+       }},
   };
 }
 

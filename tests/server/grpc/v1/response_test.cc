@@ -43,11 +43,8 @@ class ResponseTest : public ::testing::Test {
   }
 
   Encoded Make() const {
-    v1::ResponseOptions report;
-    report.set_token_ids(report_token_ids_);
-    report.set_logprobs(true);
     return {.answer = Answer(request_, /*truncated_tokens=*/4, keep_tokens_),
-            .encoder = V1Encoder(tokenizer_, info_, report)};
+            .encoder = V1Encoder(tokenizer_, info_, report_)};
   }
 
   static model::DecodingStep Step(model::TokenId id, std::string text) {
@@ -64,7 +61,7 @@ class ResponseTest : public ::testing::Test {
   }
 
   GenerationRequest request_;
-  bool report_token_ids_ = false;
+  Report report_;
   bool keep_tokens_ = false;  // as the service does if ids or log-probabilities are asked for
   ModelInfo info_;
   model::Tokenizer tokenizer_;
@@ -114,7 +111,7 @@ TEST_F(ResponseTest, GivesPromptDeltasFinishAndSummaryInThisOrder) {
 }
 
 TEST_F(ResponseTest, StepsThatWereNotTakenMergeIntoOneDelta) {
-  report_token_ids_ = keep_tokens_ = true;
+  report_.token_ids = keep_tokens_ = true;
   Encoded encoded = Make();
   Answer& answer = encoded.answer;
   answer.Add(0, Step(10, "a"));
@@ -233,6 +230,35 @@ TEST_F(ResponseTest, ACandidateThatTheTokenizerDoesNotKnowHasNoBytes) {
   EXPECT_EQ(event.delta().logprobs(0).candidates(0).token(), "");
 }
 
+TEST_F(ResponseTest, ReportsTheBytesOfATokenOnlyIfAskedFor) {
+  keep_tokens_ = true;
+  request_.prompt = {258, 533};
+  request_.params.output.prompt_logprobs_from = 0;
+  for (const bool asked : {false, true}) {
+    report_.bytes = asked;
+    Encoded encoded = Make();
+    Answer& answer = encoded.answer;
+    answer.Start(0);
+    const model::LogProbs log_probs = {.chosen = -0.5F, .candidates = {{258, -2.0F}}};
+    answer.AddPrompt({{.id = 258, .log_probs = {}}, {.id = 533, .log_probs = log_probs}});
+    for (const model::TokenId id : {533U, 1'000'000U}) {
+      model::DecodingStep step = Step(id, " time");
+      step.token->log_probs = log_probs;
+      answer.Add(0, step);
+    }
+    const std::vector<v1::GenerateEvent> events = encoded.TakeEvents();
+    ASSERT_EQ(events.size(), 2U);
+    const v1::PromptInfo& prompt = events[0].prompt();
+    EXPECT_EQ(prompt.logprobs(0).token(), asked ? tokenizer_.Bytes(258) : "");
+    EXPECT_FALSE(prompt.logprobs(0).has_logprob());
+    EXPECT_EQ(prompt.logprobs(1).token(), asked ? " time" : "");
+    const v1::Delta& delta = events[1].delta();
+    EXPECT_EQ(delta.logprobs(0).token(), asked ? " time" : "");
+    EXPECT_EQ(delta.logprobs(0).candidates(0).token(), tokenizer_.Bytes(258));
+    EXPECT_EQ(delta.logprobs(1).token(), "");  // the tokenizer does not know it
+  }
+}
+
 TEST_F(ResponseTest, ChoicesAreNumberedAndEachHasItsFinish) {
   request_.choices = 2;
   Encoded streamed = Make();
@@ -265,7 +291,7 @@ TEST_F(ResponseTest, ChoicesAreNumberedAndEachHasItsFinish) {
 }
 
 TEST_F(ResponseTest, OneResponseHoldsWhatTheStreamWouldHaveSent) {
-  report_token_ids_ = keep_tokens_ = true;
+  report_.token_ids = keep_tokens_ = true;
   Encoded streamed = Make();
   Encoded gathered = Make();
   const Timings timings = {.queue = absl::Seconds(1), .prefill = {}, .decode = {}};

@@ -62,6 +62,7 @@ v1::GenerateRequest WithEverything() {
   request.mutable_response()->set_token_ids(true);
   request.mutable_response()->set_logprobs(true);
   request.mutable_response()->set_candidates(3);
+  request.mutable_response()->set_bytes(true);
   return request;
 }
 
@@ -132,6 +133,12 @@ TEST_F(TextGenerationTest, TheUnaryTwinSaysTheSame) {
   EXPECT_EQ(gathered.token_ids_size(), 40);
   EXPECT_EQ(gathered.logprobs_size(), 40);
   EXPECT_EQ(gathered.logprobs(0).candidates_size(), 3);
+  for (const v1::TokenLogProbs& token : gathered.logprobs()) {
+    EXPECT_FALSE(token.token().empty());
+    for (const auto& candidate : token.candidates()) {
+      if (candidate.token_id() == token.token_id()) EXPECT_EQ(candidate.token(), token.token());
+    }
+  }
   EXPECT_EQ(response.prompt().prompt_tokens(), 4U);
   EXPECT_EQ(response.choices(0).finish().SerializeAsString(),
             stream.events[stream.events.size() - 2].finish().SerializeAsString());
