@@ -3,6 +3,7 @@
 #include "model/constraints/grammar.h"
 
 #include <cassert>
+#include <utility>
 
 #include "model/constraints/utf8_ranges.h"
 
@@ -19,12 +20,15 @@ Grammar::Expression Grammar::Add(Kind kind, std::span<const Expression> children
 }
 
 Grammar::Expression Grammar::Bytes(const ByteSet& bytes) {
+  const auto [known, is_new] =
+      known_bytes_.try_emplace(bytes, Expression{static_cast<std::uint32_t>(nodes_.size())});
+  if (!is_new) return known->second;
   Node node;
   node.kind = Kind::kBytes;
   node.first = static_cast<std::uint32_t>(byte_sets_.size());
   byte_sets_.push_back(bytes);
   nodes_.push_back(node);
-  return {static_cast<std::uint32_t>(nodes_.size() - 1)};
+  return known->second;
 }
 
 Grammar::Expression Grammar::Literal(absl::string_view bytes) {
@@ -39,6 +43,18 @@ Grammar::Expression Grammar::Literal(absl::string_view bytes) {
 }
 
 Grammar::Expression Grammar::Characters(std::span<const CodePointRange> ranges) {
+  std::u32string key;
+  key.reserve(2 * ranges.size());
+  for (const CodePointRange& range : ranges) key.append({range.first, range.last});
+  if (const auto known = known_characters_.find(key); known != known_characters_.end()) {
+    return known->second;
+  }
+  const Expression written = WriteCharacters(ranges);
+  known_characters_.emplace(std::move(key), written);
+  return written;
+}
+
+Grammar::Expression Grammar::WriteCharacters(std::span<const CodePointRange> ranges) {
   std::vector<Expression> alternatives;
   for (const Utf8Sequence& sequence : Utf8Sequences(ranges)) {
     std::vector<Expression> bytes;

@@ -5,11 +5,13 @@
 #include <bitset>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
 
 namespace cascade::model {
@@ -28,7 +30,8 @@ inline constexpr char32_t kLastCodePoint = 0x10FFFF;
 // others and returns its handle. An expression may be used in many places. The grammar's texts are
 // those of its start expression.
 //
-// Nothing is checked here but what asserts say; a Constraint is made of it, and checks.
+// Nothing is checked here but what asserts say; a Constraint is made of it, and checks. Whoever
+// translates a text that a stranger wrote asks TooLarge while it does.
 class Grammar {
  public:
   // Handles; good for the grammar that made them.
@@ -41,14 +44,20 @@ class Grammar {
 
   static constexpr std::size_t kUnbounded = std::numeric_limits<std::size_t>::max();
 
+  // How many expressions a translator should make at most, and how many parts of sequences and
+  // choices: some 10 MB and 20 ms of a core. See TooLarge.
+  static constexpr std::size_t kMaxSize = 100'000;
+  static constexpr std::size_t kMaxParts = 500'000;
+
   // ---- Expressions.
 
   Expression Empty() { return Sequence({}); }   // the empty text
   Expression Nothing() { return Choice({}); }   // no text, not even the empty one
-  Expression Bytes(const ByteSet& bytes);       // one byte of these
+  Expression Bytes(const ByteSet& bytes);       // one byte of these; for equal sets the same
   Expression Literal(absl::string_view bytes);  // these bytes
   // One character of these ranges, in UTF-8. Surrogates and what is beyond kLastCodePoint are no
-  // characters, and are left out. The ranges may overlap, in any order.
+  // characters, and are left out. The ranges may overlap, in any order. The same expression for
+  // the same ranges: a text has some of them often, and their bytes take up to thirty expressions.
   Expression Characters(std::span<const CodePointRange> ranges);
   Expression Sequence(std::span<const Expression> parts);       // one after the other
   Expression Choice(std::span<const Expression> alternatives);  // one of them
@@ -90,7 +99,9 @@ class Grammar {
   }
   const ByteSet& bytes(const Node& node) const { return byte_sets_[node.first]; }
   std::size_t size() const { return nodes_.size(); }  // expressions
+  bool TooLarge() const { return nodes_.size() > kMaxSize || children_.size() > kMaxParts; }
   std::size_t rules() const { return rules_.size(); }
+  std::size_t byte_sets() const { return byte_sets_.size(); }  // different ones
   const std::string& rule_name(Rule rule) const { return rules_[rule.index].name; }
   bool is_defined(Rule rule) const { return rules_[rule.index].defined; }
   Expression rule_body(Rule rule) const { return rules_[rule.index].body; }
@@ -102,11 +113,18 @@ class Grammar {
     bool defined = false;
   };
 
+  struct HashOfBytes {
+    std::size_t operator()(const ByteSet& bytes) const { return std::hash<ByteSet>()(bytes); }
+  };
+
   Expression Add(Kind kind, std::span<const Expression> children);
+  Expression WriteCharacters(std::span<const CodePointRange> ranges);
 
   std::vector<Node> nodes_;
   std::vector<Expression> children_;
-  std::vector<ByteSet> byte_sets_;
+  std::vector<ByteSet> byte_sets_;  // each once
+  absl::flat_hash_map<ByteSet, Expression, HashOfBytes> known_bytes_;
+  absl::flat_hash_map<std::u32string, Expression> known_characters_;  // by the ends of the ranges
   std::vector<RuleData> rules_;
   Expression start_;
 };

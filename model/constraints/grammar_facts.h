@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -29,7 +30,8 @@ class GrammarFacts {
  private:
   absl::Status CheckShape() const;
   absl::Status CheckLeftRecursion() const;
-  std::vector<Grammar::Expression> FirstParts(Grammar::Expression expression) const;
+  std::optional<Grammar::Expression> NextFirstPart(Grammar::Expression expression,
+                                                   std::size_t& next) const;
   absl::Status BeginsWithItself(Grammar::Rule rule) const;
 
   const Grammar& grammar_;

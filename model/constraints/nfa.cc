@@ -5,10 +5,8 @@
 #include <algorithm>
 #include <bitset>
 #include <optional>
-#include <string>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "model/constraints/grammar_facts.h"
 
@@ -37,8 +35,14 @@ class NfaBuilder {
     }
     if (TooLarge()) {
       return absl::InvalidArgumentError(
-          absl::StrCat("it is too large: with its counts expanded it has more than ",
-                       Nfa::kMaxStates, " states; smaller counts or fewer parts make it smaller"));
+          work_ > Nfa::kMaxWork
+              ? absl::StrCat("it is too large: with its counts expanded it has more than ",
+                             Nfa::kMaxWork,
+                             " parts, empty ones included; smaller counts or fewer "
+                             "parts make it smaller")
+              : absl::StrCat("it is too large: with its counts expanded it has more than ",
+                             Nfa::kMaxStates,
+                             " states; smaller counts or fewer parts make it smaller"));
     }
     if (nfa_.node(nfa_.start_).kind == Nfa::Kind::kReturn) {
       return absl::InvalidArgumentError("only the empty text satisfies it");
@@ -52,7 +56,7 @@ class NfaBuilder {
   using Expression = Grammar::Expression;
   using State = Nfa::State;
 
-  bool TooLarge() const { return nfa_.nodes_.size() > Nfa::kMaxStates; }
+  bool TooLarge() const { return nfa_.nodes_.size() > Nfa::kMaxStates || work_ > Nfa::kMaxWork; }
 
   State Add(Nfa::Node node) {
     nfa_.nodes_.push_back(node);
@@ -73,6 +77,7 @@ class NfaBuilder {
   State Part(Expression expression, State next) {
     if (TooLarge()) return next;
     const Grammar::Node& node = grammar_.node(expression);
+    work_ += 1 + node.count;
     switch (node.kind) {
       case Grammar::Kind::kBytes:
         return Add({.kind = Nfa::Kind::kByte, .data = SetIndex(node), .next = next});
@@ -96,6 +101,8 @@ class NfaBuilder {
     for (const Expression alternative : grammar_.children(node)) {
       if (facts_.HasTexts(alternative)) states.push_back(Part(alternative, next));
     }
+    // Empty alternatives all lead on at once.
+    states.erase(std::unique(states.begin(), states.end()), states.end());
     if (states.size() == 1) return states.front();
     const auto first = static_cast<std::uint32_t>(nfa_.forks_.size());
     nfa_.forks_.insert(nfa_.forks_.end(), states.begin(), states.end());
@@ -138,17 +145,14 @@ class NfaBuilder {
     return *start;
   }
 
-  // The number of a kBytes node's set among the different ones.
+  // The number of a kBytes node's set among those that are used.
   std::uint32_t SetIndex(const Grammar::Node& node) {
     constexpr std::uint32_t kUnknown = ~std::uint32_t{0};
-    if (set_of_node_.size() <= node.first) set_of_node_.resize(node.first + 1, kUnknown);
-    std::uint32_t& index = set_of_node_[node.first];
+    if (set_indices_.empty()) set_indices_.resize(grammar_.byte_sets(), kUnknown);
+    std::uint32_t& index = set_indices_[node.first];
     if (index == kUnknown) {
-      const ByteSet& set = grammar_.bytes(node);
       index = static_cast<std::uint32_t>(byte_sets_.size());
-      const auto [found, is_new] = set_indices_.try_emplace(set.to_string(), index);
-      if (is_new) byte_sets_.push_back(set);
-      index = found->second;
+      byte_sets_.push_back(grammar_.bytes(node));
     }
     return index;
   }
@@ -194,9 +198,9 @@ class NfaBuilder {
   Nfa nfa_;
   std::vector<std::optional<State>> rule_starts_;
   std::vector<Grammar::Rule> rules_to_make_;
-  std::vector<ByteSet> byte_sets_;  // each once
-  absl::flat_hash_map<std::string, std::uint32_t> set_indices_;
-  std::vector<std::uint32_t> set_of_node_;  // by the set's index in the grammar
+  std::vector<ByteSet> byte_sets_;          // that are used, each once
+  std::vector<std::uint32_t> set_indices_;  // in byte_sets_, by the set's index in the grammar
+  std::size_t work_ = 0;                    // parts looked at
 };
 
 absl::StatusOr<Nfa> Nfa::Make(const Grammar& grammar) { return NfaBuilder(grammar).Build(); }

@@ -37,8 +37,13 @@ class Nfa {
   // The most states that a grammar may have, once counts are expanded; each has 12 bytes.
   static constexpr std::size_t kMaxStates = 200'000;
 
+  // The most parts of expressions to look at while they are made. More than states only where many
+  // parts are empty or impossible: those make no states, and counts repeat them all the same.
+  static constexpr std::size_t kMaxWork = 1'000'000;
+
   // INVALID_ARGUMENT: the grammar has no text; only the empty one; a rule that is not defined or
-  // begins with itself (left recursion); more than kMaxStates states; or parts that nest too deep.
+  // begins with itself (left recursion); more than kMaxStates states or kMaxWork; or parts that
+  // nest too deep.
   static absl::StatusOr<Nfa> Make(const Grammar& grammar);
 
   State start() const { return start_; }

@@ -3,6 +3,7 @@
 #include "model/constraints/token_mask.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "model/processors/exclude.h"
@@ -11,6 +12,24 @@ namespace cascade::model {
 namespace {
 
 constexpr std::size_t kBits = 64;
+
+// Excludes the tokens of `logits` whose bits are not set: word by word, since most words are full
+// or empty, and of the others only those bits that matter are looked at.
+void KeepBits(std::span<const std::uint64_t> bits, std::span<float> logits) {
+  for (std::size_t begin = 0; begin < logits.size(); begin += kBits) {
+    const std::span<float> part = logits.subspan(begin, std::min(kBits, logits.size() - begin));
+    const std::uint64_t word = begin / kBits < bits.size() ? bits[begin / kBits] : 0;
+    if (word == 0) {
+      std::ranges::fill(part, kExcludedLogit);
+      continue;
+    }
+    for (std::uint64_t out = ~word; out != 0; out &= out - 1) {
+      const auto bit = static_cast<std::size_t>(std::countr_zero(out));
+      if (bit >= part.size()) break;
+      part[bit] = kExcludedLogit;
+    }
+  }
+}
 
 }  // namespace
 
@@ -35,11 +54,7 @@ void TokenMask::Apply(std::span<float> logits, std::span<const TokenId> also) co
     std::ranges::for_each(list_, keep);
     std::ranges::fill(logits, kExcludedLogit);
   } else {
-    for (std::size_t token = 0; token < logits.size(); ++token) {
-      const std::size_t word = token / kBits;
-      const bool is_in = word < bits_.size() && ((bits_[word] >> (token % kBits)) & 1) != 0;
-      if (!is_in) logits[token] = kExcludedLogit;
-    }
+    KeepBits(bits_, logits);
   }
   for (const auto& [token, logit] : kept) logits[token] = logit;
 }

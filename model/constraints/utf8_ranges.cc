@@ -18,12 +18,9 @@ constexpr char32_t kAfterSurrogates = 0xE000;
 constexpr std::array<char32_t, 4> kLastOfLength = {0x7F, 0x7FF, 0xFFFF, kLastCodePoint};
 
 ByteSet ByteRange(char first, char last) {
-  ByteSet set;
-  for (unsigned byte = static_cast<unsigned char>(first); byte <= static_cast<unsigned char>(last);
-       ++byte) {
-    set.set(byte);
-  }
-  return set;
+  const std::size_t from = static_cast<unsigned char>(first);
+  const std::size_t to = static_cast<unsigned char>(last);
+  return (~ByteSet() >> (ByteSet().size() - 1 - (to - from))) << from;
 }
 
 // Splits a range whose ends have equally many bytes until each part's bytes are independent: where
@@ -101,7 +98,10 @@ std::vector<Utf8Sequence> Utf8Sequences(std::span<const CodePointRange> ranges) 
   std::vector<Utf8Sequence> sequences;
   ByteSet ascii;
   for (const CodePointRange& range : Normalized(ranges)) {
-    for (char32_t c = range.first; c <= std::min<char32_t>(range.last, 0x7F); ++c) ascii.set(c);
+    if (range.first <= 0x7F) {
+      ascii |= ByteRange(static_cast<char>(range.first),
+                         static_cast<char>(std::min<char32_t>(range.last, 0x7F)));
+    }
     if (range.last > 0x7F) {
       SplitByLength({std::max<char32_t>(range.first, 0x80), range.last}, sequences);
     }

@@ -10,7 +10,6 @@ namespace cascade::model {
 namespace {
 
 constexpr std::size_t kMaxNesting = 100;
-constexpr std::size_t kMaxNodes = 200'000;
 
 }  // namespace
 
@@ -58,7 +57,11 @@ absl::StatusOr<Grammar::Expression> EbnfParser::ParseSequence(std::size_t depth)
     SkipSpace();
     part = ParseQuantifier(*part);
     if (!part.ok()) return part;
-    if (grammar_.size() > kMaxNodes) return scanner_.Error("the grammar is too large");
+    if (grammar_.TooLarge()) {
+      return scanner_.Error(absl::StrCat("the grammar is too large: up to here it takes more than ",
+                                         Grammar::kMaxSize,
+                                         " expressions; fewer rules make it smaller"));
+    }
     parts.push_back(*part);
   }
 }

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "absl/strings/str_cat.h"
+
 namespace cascade::model {
 namespace {
 
@@ -15,6 +17,20 @@ using Member = ObjectShape::Member;
 // the square of their number: room for some 450.
 constexpr std::size_t kMaxFollowers = 200'000;
 constexpr std::size_t kFewLeads = 4;  // where it is not worth a rule for each follower
+
+// How many members of which each may be the first: up to the first that is required.
+std::size_t CountLeads(const std::vector<Member>& members) {
+  const auto required = std::find_if(members.begin(), members.end(),
+                                     [](const Member& member) { return member.is_required; });
+  const auto before = static_cast<std::size_t>(required - members.begin());
+  return before + (required == members.end() ? 0 : 1);
+}
+
+std::size_t CountRequired(const ObjectShape& shape) {
+  return static_cast<std::size_t>(
+      std::count_if(shape.members.begin(), shape.members.end(),
+                    [](const Member& member) { return member.is_required; }));
+}
 
 // Writes a list of members, whose first may be any up to the first that is required.
 class MemberList {
@@ -27,16 +43,11 @@ class MemberList {
         grammar_(grammar) {}
 
   // With or without the empty list, where no member is required.
-  absl::StatusOr<Expression> Write(bool may_be_empty, const SchemaPlace& place) {
-    std::size_t leads = 0;  // members of which each may be the first
-    bool has_required = false;
-    while (leads < members_.size() && !has_required) has_required = members_[leads++].is_required;
+  Expression Write(bool may_be_empty) {
+    const std::size_t leads = CountLeads(members_);
+    const bool has_required = leads > 0 && members_[leads - 1].is_required;
     if (leads > 1 || other_) ShareLeads(leads);
     WriteFollowers(leads);
-    if (leads * followers_.size() > kMaxFollowers) {
-      return SchemaError(place,
-                         "too many properties may be left out before the first required one");
-    }
     std::vector<Expression> ways;
     for (std::size_t i = 0; i < leads; ++i) {
       std::vector<Expression> parts = {members_[i].text};
@@ -86,11 +97,22 @@ class MemberList {
 
 }  // namespace
 
+absl::Status CheckMembers(const ObjectShape& shape, const SchemaPlace& place) {
+  // Where counts demand all of them, or allow only those that are required, none may be left out.
+  if (shape.counts.least >= shape.members.size() || CountRequired(shape) >= shape.counts.most) {
+    return absl::OkStatus();
+  }
+  const std::size_t leads = CountLeads(shape.members);
+  if (leads * (shape.members.size() + 1) <= kMaxFollowers) return absl::OkStatus();
+  return SchemaError(place,
+                     absl::StrCat("too many properties, ", leads,
+                                  ", may be left out before the first required one; some 400 are "
+                                  "possible, and more if earlier ones are required"));
+}
+
 absl::StatusOr<Expression> AddObjects(ObjectShape shape, const SchemaPlace& place,
                                       JsonGrammar& json, Grammar& grammar) {
-  const auto required = static_cast<std::size_t>(
-      std::count_if(shape.members.begin(), shape.members.end(),
-                    [](const Member& member) { return member.is_required; }));
+  const std::size_t required = CountRequired(shape);
   const CountRange counts = shape.counts;
   if (counts.least > counts.most || required > counts.most ||
       (!shape.other && counts.least > shape.members.size())) {
@@ -116,10 +138,8 @@ absl::StatusOr<Expression> AddObjects(ObjectShape shape, const SchemaPlace& plac
                        "minProperties above the number of required properties is "
                        "supported if it is 1 or all of them");
   }
-  const absl::StatusOr<Expression> list =
-      MemberList(shape, most_others, json, grammar).Write(counts.least == 0, place);
-  if (!list.ok()) return list.status();
-  return grammar.Sequence({grammar.Literal("{"), *list, grammar.Literal("}")});
+  const Expression list = MemberList(shape, most_others, json, grammar).Write(counts.least == 0);
+  return grammar.Sequence({grammar.Literal("{"), list, grammar.Literal("}")});
 }
 
 }  // namespace cascade::model

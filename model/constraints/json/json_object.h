@@ -23,9 +23,13 @@ struct ObjectShape {
   CountRange counts;                         // of all members
 };
 
-// Adds the objects of the shape. INVALID_ARGUMENT, naming `place`, if there are none, or if
-// `counts` demands what the members do not show: to count members that may be left out is not
-// supported.
+// INVALID_ARGUMENT, naming `place`, if the members are too many: those that may be left out before
+// the first that is required, with what may follow each. Their texts do not matter.
+absl::Status CheckMembers(const ObjectShape& shape, const SchemaPlace& place);
+
+// Adds the objects of the shape, which CheckMembers allows. INVALID_ARGUMENT, naming `place`, if
+// there are none, or if `counts` demands what the members do not show: to count members that may be
+// left out is not supported.
 absl::StatusOr<Grammar::Expression> AddObjects(ObjectShape shape, const SchemaPlace& place,
                                                JsonGrammar& json, Grammar& grammar);
 

@@ -104,6 +104,25 @@ absl::StatusOr<SchemaPlace> SchemaDocument::Resolve(const SchemaPlace& reference
   return place;
 }
 
+std::size_t SchemaDocument::ValueId(const OrderedJson& value) const {
+  const auto [known, is_new] = value_ids_.try_emplace(&value);
+  if (is_new) {
+    std::string text = EqualityText(value);
+    constexpr std::size_t kCostOfByte = 20;
+    Spend(100 + kCostOfByte * text.size());
+    known->second = ids_of_texts_.try_emplace(std::move(text), ids_of_texts_.size()).first->second;
+  }
+  return known->second;
+}
+
+absl::Status SchemaDocument::CheckWork(const SchemaPlace& schema) const {
+  if (!exhausted()) return absl::OkStatus();
+  return SchemaError(schema,
+                     "the schema combines too much: up to here too many alternatives, properties "
+                     "and values hold beside each other; fewer of anyOf, oneOf and allOf, and "
+                     "shorter lists, make it less");
+}
+
 TypeSet TypeOf(const OrderedJson& value) {
   switch (value.kind) {
     case Kind::kNull:
@@ -176,10 +195,13 @@ class Adder {
       return SchemaError(part.place,
                          absl::StrCat("more than ", kMaxParts, " schemas hold at once here"));
     }
+    document_.Spend(100 + merged_.parts.size() + 100 * schema.members.size());
+    if (absl::Status status = document_.CheckWork(part.place); !status.ok()) return status;
     if (IsFalse(part.place)) merged_.impossible = part.place;
     const bool was_constrained = std::exchange(merged_.is_constrained, false);
     merged_.parts.push_back(part);
-    if (absl::Status status = ApplyKeywords(part.place, merged_); !status.ok()) return status;
+    if (absl::Status status = ApplyKeywords(part.place, document_, merged_); !status.ok())
+      return status;
     const std::size_t alternatives = merged_.alternatives.size();
     if (absl::Status status = Follow(part.place); !status.ok()) return status;
     if (merged_.is_constrained || merged_.alternatives.size() > alternatives) {
@@ -219,6 +241,7 @@ class Adder {
   }
 
   absl::Status FollowAll(const SchemaPlace& place) {
+    document_.Spend(100 * place.value->elements.size());
     for (std::size_t i = 0; i < place.value->elements.size(); ++i) {
       pending_.push_back(
           {{&place.value->elements[i], PointerTo(place, absl::StrCat(i))}, own_, false});
@@ -246,6 +269,14 @@ class Adder {
 absl::Status MergedSchema::Add(const SchemaPlace& schema, const SchemaDocument& document,
                                std::size_t parent) {
   return Adder(document, *this).Add(schema, parent);
+}
+
+std::size_t MergedSchema::CostOfCopy() const {
+  constexpr std::size_t kCostOfPlace = 60;
+  const std::size_t places = parts.size() + patterns.size() + formats.size() + multiples.size() +
+                             2 * arrays.size() + 2 * objects.size() + alternatives.size() +
+                             required.size();
+  return 500 + kCostOfPlace * places + (values ? 4 * values->size() : 0);
 }
 
 TypeSet MergedSchema::WrittenTypes() const {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "model/constraints/json/number_ranges.h"
@@ -26,7 +27,7 @@ std::string PointerTo(const SchemaPlace& place, absl::string_view name);
 
 absl::Status SchemaError(const SchemaPlace& place, absl::string_view problem);
 
-// A schema's text, in which references find what they name.
+// A schema's text, in which references find what they name; and what was done with it so far.
 class SchemaDocument {
  public:
   // `root` must outlive it.
@@ -39,9 +40,24 @@ class SchemaDocument {
   // Refuses a schema below the root whose $id would change what references in it mean.
   absl::Status CheckId(const SchemaPlace& schema) const;
 
+  // A number that two values of the document have in common if they are equal as JSON Schema has
+  // it.
+  std::size_t ValueId(const OrderedJson& value) const;
+
+  // What translating it may cost: some nanoseconds and bytes a unit. Counted, not timed, so that a
+  // schema is accepted by every machine or by none.
+  static constexpr std::size_t kMaxWork = 12'000'000;
+  void Spend(std::size_t work) const { work_ += work; }
+  bool exhausted() const { return work_ > kMaxWork; }
+  // INVALID_ARGUMENT if it is exhausted.
+  absl::Status CheckWork(const SchemaPlace& schema) const;
+
  private:
   const OrderedJson& root_;
   bool has_references_;
+  mutable std::size_t work_ = 0;
+  mutable absl::flat_hash_map<const OrderedJson*, std::size_t> value_ids_;
+  mutable absl::flat_hash_map<std::string, std::size_t> ids_of_texts_;
 };
 
 // JSON Schema's types, as bits; numbers are integers and others.
@@ -98,6 +114,8 @@ struct MergedSchema {
                    std::size_t parent = kNoParent);
 
   const SchemaPlace& first() const { return parts.front().place; }
+  // What a copy costs, in units of SchemaDocument::Spend.
+  std::size_t CostOfCopy() const;
   // The types that values are written of: where the schema names none, those that its keywords are
   // about.
   TypeSet WrittenTypes() const;

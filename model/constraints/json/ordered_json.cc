@@ -3,6 +3,7 @@
 #include "model/constraints/json/ordered_json.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
@@ -102,8 +103,20 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
   }
 
   bool Leave() {
+    SortMembers(*open_.back().value);
     open_.pop_back();
     return true;
+  }
+
+  // Finding each of n names takes n * n comparisons if they are looked at one by one.
+  static void SortMembers(OrderedJson& object) {
+    constexpr std::size_t kFew = 16;
+    if (object.members.size() <= kFew) return;
+    object.sorted.resize(object.members.size());
+    std::iota(object.sorted.begin(), object.sorted.end(), 0U);
+    std::sort(object.sorted.begin(), object.sorted.end(), [&](std::uint32_t a, std::uint32_t b) {
+      return object.members[a].name < object.members[b].name;
+    });
   }
 
   OrderedJson root_;
@@ -156,6 +169,12 @@ void AppendText(const OrderedJson& value, std::string& text) {
 }  // namespace
 
 const OrderedJson* OrderedJson::Find(absl::string_view name) const {
+  if (!sorted.empty()) {
+    const auto at = std::lower_bound(
+        sorted.begin(), sorted.end(), name,
+        [this](std::uint32_t place, absl::string_view key) { return members[place].name < key; });
+    return at != sorted.end() && members[*at].name == name ? &members[*at].value : nullptr;
+  }
   const auto found = std::find_if(members.begin(), members.end(),
                                   [&](const Member& member) { return member.name == name; });
   return found == members.end() ? nullptr : &found->value;

@@ -23,6 +23,7 @@ struct OrderedJson {
   std::string text;                   // kNumber: as written; kString: what it says
   std::vector<OrderedJson> elements;  // kArray
   std::vector<Member> members;        // kObject, each name once
+  std::vector<std::uint32_t> sorted;  // the members' places by their names, where they are many
 
   bool is(Kind wanted) const { return kind == wanted; }
   // The value of a member; null if there is none, or this is no object.

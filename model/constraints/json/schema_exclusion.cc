@@ -14,7 +14,6 @@ namespace cascade::model {
 namespace {
 
 constexpr std::size_t kMaxDepth = 8;
-constexpr std::size_t kMaxSteps = 500'000;
 
 // The schemas of which one must hold, with the last list of alternatives resolved; nothing if one
 // is not a schema that is supported.
@@ -25,6 +24,7 @@ std::optional<std::vector<MergedSchema>> Chosen(const MergedSchema& schema,
   const MergedSchema::Alternatives last = rest.alternatives.back();
   rest.alternatives.pop_back();
   for (std::size_t i = 0; i < last.list.value->elements.size(); ++i) {
+    document.Spend(rest.CostOfCopy());
     MergedSchema one = rest;
     const SchemaPlace place = {&last.list.value->elements[i],
                                PointerTo(last.list, absl::StrCat(i))};
@@ -67,8 +67,8 @@ bool MayWrite(const MergedSchema& schema, absl::string_view name) {
 
 bool SchemaExclusion::Excludes(const MergedSchema& written, const MergedSchema& valid,
                                std::size_t depth) {
-  steps_ += 1 + written.parts.size() + valid.parts.size();
-  if (steps_ > kMaxSteps || depth > kMaxDepth) return false;
+  document_.Spend(20);
+  if (document_.exhausted() || depth > kMaxDepth) return false;
   if (written.impossible || valid.impossible) return true;
   const MergedSchema& open = written.alternatives.empty() ? valid : written;
   if (!open.alternatives.empty()) {
@@ -80,8 +80,6 @@ bool SchemaExclusion::Excludes(const MergedSchema& written, const MergedSchema& 
     return chosen && std::all_of(chosen->begin(), chosen->end(), excludes);
   }
   if (written.values || valid.values) {
-    steps_ +=
-        (written.values ? written.values->size() : 0) + (valid.values ? valid.values->size() : 0);
     return ExcludesValues(written, valid);
   }
   const auto common = static_cast<TypeSet>(written.WrittenTypes() & valid.types);
@@ -99,17 +97,19 @@ bool SchemaExclusion::ExcludesValues(const MergedSchema& written, const MergedSc
     return [&schema](const OrderedJson* value) { return (TypeOf(*value) & schema.types) == 0; };
   };
   if (!written.values) {
+    document_.Spend(20 * valid.values->size());
     const TypeSet types = written.WrittenTypes();
     return std::none_of(valid.values->begin(), valid.values->end(),
                         [types](const OrderedJson* value) { return TypeOf(*value) & types; });
   }
-  absl::flat_hash_set<std::string> valid_texts;
+  document_.Spend(20 * (written.values->size() + (valid.values ? valid.values->size() : 0)));
+  absl::flat_hash_set<std::size_t> valid_ids;
   if (valid.values) {
-    for (const OrderedJson* value : *valid.values) valid_texts.insert(EqualityText(*value));
+    for (const OrderedJson* value : *valid.values) valid_ids.insert(document_.ValueId(*value));
   }
   return std::all_of(written.values->begin(), written.values->end(), [&](const OrderedJson* value) {
     if (has_other_type(written)(value) || has_other_type(valid)(value)) return true;
-    return valid.values && !valid_texts.contains(EqualityText(*value));
+    return valid.values && !valid_ids.contains(document_.ValueId(*value));
   });
 }
 
@@ -127,6 +127,7 @@ bool SchemaExclusion::ExcludesObjects(const MergedSchema& written, const MergedS
 // Of a property that is always written.
 bool SchemaExclusion::ExcludesProperty(const MergedSchema& written, const MergedSchema& valid,
                                        const std::string& name, std::size_t depth) {
+  document_.Spend(300);
   const std::vector<SchemaPlace> must_be = valid.PropertySchemas(name);
   if (AnyIsFalse(must_be)) return true;
   const std::vector<SchemaPlace> is = written.PropertySchemas(name);

@@ -30,7 +30,6 @@ class SchemaExclusion {
                         const std::string& name, std::size_t depth);
 
   const SchemaDocument& document_;
-  std::size_t steps_ = 0;  // taken so far, over all questions
 };
 
 }  // namespace cascade::model

@@ -104,7 +104,8 @@ void Tighten(std::optional<NumberBound>& bound, NumberBound other, int direction
 // Adds one schema object to a merged schema, keyword by keyword.
 class Merger {
  public:
-  Merger(const SchemaPlace& schema, MergedSchema& merged) : schema_(schema), merged_(merged) {}
+  Merger(const SchemaPlace& schema, const SchemaDocument& document, MergedSchema& merged)
+      : schema_(schema), document_(document), merged_(merged) {}
 
   absl::Status Run() {
     for (const OrderedJson::Member& member : schema_.value->members) {
@@ -154,10 +155,12 @@ class Merger {
       merged_.values = allowed;
       return absl::OkStatus();
     }
-    absl::flat_hash_set<std::string> texts;
-    for (const OrderedJson* value : allowed) texts.insert(EqualityText(*value));
-    std::erase_if(*merged_.values,
-                  [&](const OrderedJson* value) { return !texts.contains(EqualityText(*value)); });
+    document_.Spend(20 * (allowed.size() + merged_.values->size()));
+    absl::flat_hash_set<std::size_t> ids;
+    for (const OrderedJson* value : allowed) ids.insert(document_.ValueId(*value));
+    std::erase_if(*merged_.values, [&](const OrderedJson* value) {
+      return !ids.contains(document_.ValueId(*value));
+    });
     return absl::OkStatus();
   }
 
@@ -241,6 +244,7 @@ class Merger {
 
   absl::Status Required(const SchemaPlace& place) {
     absl::Status status = Expect(Kind::kArray, "an array of names", place);
+    document_.Spend(50 * place.value->elements.size());
     for (const OrderedJson& name : place.value->elements) {
       if (!name.is(Kind::kString)) status = SchemaError(place, "expected an array of names");
       merged_.required.push_back(name.text);
@@ -256,6 +260,7 @@ class Merger {
   }
 
   const SchemaPlace& schema_;
+  const SchemaDocument& document_;
   MergedSchema& merged_;
   MergedSchema::ArrayPart array_;
   MergedSchema::ObjectPart object_;
@@ -298,8 +303,9 @@ absl::Status Merger::Apply(absl::string_view name, const SchemaPlace& place) {
 
 }  // namespace
 
-absl::Status ApplyKeywords(const SchemaPlace& schema, MergedSchema& merged) {
-  return Merger(schema, merged).Run();
+absl::Status ApplyKeywords(const SchemaPlace& schema, const SchemaDocument& document,
+                           MergedSchema& merged) {
+  return Merger(schema, document, merged).Run();
 }
 
 }  // namespace cascade::model

@@ -9,6 +9,7 @@ namespace cascade::model {
 
 // Adds to `merged` what the keywords of a schema object demand; not what its references, allOf,
 // anyOf and oneOf lead to. INVALID_ARGUMENT names the keyword that is not supported or malformed.
-absl::Status ApplyKeywords(const SchemaPlace& schema, MergedSchema& merged);
+absl::Status ApplyKeywords(const SchemaPlace& schema, const SchemaDocument& document,
+                           MergedSchema& merged);
 
 }  // namespace cascade::model

@@ -18,8 +18,6 @@ namespace {
 
 using Expression = Grammar::Expression;
 
-constexpr std::size_t kMaxNodes = 200'000;
-constexpr std::size_t kMaxWork = 20'000'000;  // comparisons, about
 // How deep lists nest where each element may be the last, before a rule begins anew.
 constexpr std::size_t kDeepestList = 100;
 
@@ -79,14 +77,16 @@ absl::Status SchemaTranslator::Run() {
   return absl::OkStatus();
 }
 
-absl::Status SchemaTranslator::Spend(const MergedSchema& schema) {
-  std::size_t names = schema.required.size();
-  for (const MergedSchema::ObjectPart& object : schema.objects) {
-    if (object.properties.value != nullptr) names += object.properties.value->members.size();
+absl::Status SchemaTranslator::Spend(std::size_t work, const SchemaPlace& place) {
+  document_.Spend(work);
+  if (grammar_.TooLarge()) {
+    return SchemaError(
+        place,
+        absl::StrCat("the schema is too large: up to here it takes more than ", Grammar::kMaxSize,
+                     " expressions; fewer properties and shorter lists make "
+                     "it smaller"));
   }
-  work_ += 10 + schema.parts.size() * schema.parts.size() + names * names / 16;
-  if (work_ <= kMaxWork && grammar_.size() <= kMaxNodes) return absl::OkStatus();
-  return SchemaError(schema.first(), "the schema is too large, or combines too much");
+  return document_.CheckWork(place);
 }
 
 absl::StatusOr<Expression> SchemaTranslator::Translate(std::span<const SchemaPlace> schemas) {
@@ -115,7 +115,7 @@ absl::StatusOr<Expression> SchemaTranslator::RuleOf(MergedSchema schema) {
 }
 
 absl::StatusOr<Expression> SchemaTranslator::Body(const MergedSchema& schema) {
-  if (absl::Status status = Spend(schema); !status.ok()) return status;
+  if (absl::Status status = Spend(500, schema.first()); !status.ok()) return status;
   if (!schema.alternatives.empty()) return Alternatives(schema);
   if (schema.values) return Values(schema);
   if (!schema.is_constrained) return json_.Value();
@@ -130,7 +130,7 @@ absl::StatusOr<Expression> SchemaTranslator::Body(const MergedSchema& schema) {
   };
   absl::Status status = add(kObjectType, [&] { return Objects(schema); });
   status.Update(add(kArrayType, [&] { return Arrays(schema); }));
-  status.Update(add(kStringType, [&] { return AddStrings(schema, json_, grammar_); }));
+  status.Update(add(kStringType, [&] { return Strings(schema); }));
   status.Update(add(kNumberTypes, [&] { return Numbers(schema); }));
   status.Update(add(kBooleanType, [&] { return absl::StatusOr<Expression>(json_.Boolean()); }));
   status.Update(add(kNullType, [&] { return absl::StatusOr<Expression>(json_.Null()); }));
@@ -150,11 +150,11 @@ absl::StatusOr<Expression> SchemaTranslator::Alternatives(const MergedSchema& sc
   }
   std::vector<MergedSchema> chosen;
   for (std::size_t i = 0; i < list.list.value->elements.size(); ++i) {
+    if (absl::Status status = Spend(rest.CostOfCopy(), list.list); !status.ok()) return status;
     MergedSchema one = rest;
     const SchemaPlace place = {&list.list.value->elements[i],
                                PointerTo(list.list, absl::StrCat(i))};
     if (absl::Status status = one.Add(place, document_, owner); !status.ok()) return status;
-    if (absl::Status status = Spend(one); !status.ok()) return status;
     if (IsPossible(one)) chosen.push_back(std::move(one));
   }
   if (chosen.empty()) return Unsatisfiable(list.list, "none of the alternatives is possible");
@@ -175,6 +175,7 @@ absl::Status SchemaTranslator::CheckExclusive(const std::vector<MergedSchema>& c
   for (const MergedSchema& written : chosen) {
     for (const MergedSchema& valid : chosen) {
       if (&written == &valid || exclusion_.Excludes(written, valid)) continue;
+      if (absl::Status status = document_.CheckWork(list); !status.ok()) return status;
       return SchemaError(
           list,
           "two alternatives of oneOf may hold at once, as far as can be seen; use anyOf, or "
@@ -189,8 +190,22 @@ absl::StatusOr<Expression> SchemaTranslator::Values(const MergedSchema& schema) 
   if (!values.ok()) return values.status();
   if (values->empty()) return Unsatisfiable(schema.first(), "no value of enum or const is allowed");
   std::vector<Expression> texts;
-  for (const OrderedJson* value : *values) texts.push_back(grammar_.Literal(JsonText(*value)));
+  for (const OrderedJson* value : *values) {
+    texts.push_back(grammar_.Literal(JsonText(*value)));
+    if (absl::Status status = Spend(200, schema.first()); !status.ok()) return status;
+  }
   return texts.size() == 1 ? texts.front() : grammar_.Choice(texts);
+}
+
+absl::StatusOr<Expression> SchemaTranslator::Strings(const MergedSchema& schema) {
+  constexpr std::size_t kCostOfFormat = 25'000;
+  constexpr std::size_t kCostOfByte = 300;
+  std::size_t work = kCostOfFormat * schema.formats.size();
+  for (const SchemaPlace& pattern : schema.patterns) {
+    work += kCostOfByte * pattern.value->text.size();
+  }
+  if (absl::Status status = Spend(work, schema.first()); !status.ok()) return status;
+  return AddStrings(schema, json_, grammar_);
 }
 
 absl::StatusOr<Expression> SchemaTranslator::Numbers(const MergedSchema& schema) {
@@ -286,18 +301,29 @@ absl::StatusOr<Expression> SchemaTranslator::Objects(const MergedSchema& schema)
   shape.counts = schema.properties;
   const absl::flat_hash_set<std::string> required(schema.required.begin(), schema.required.end());
   const std::vector<std::string> names = PropertyNames(schema);
+  constexpr std::size_t kCostOfName = 100;
+  const std::size_t work = kCostOfName * names.size() * (1 + schema.objects.size());
+  if (absl::Status status = Spend(work, schema.first()); !status.ok()) return status;
+  std::vector<std::pair<std::string, std::vector<SchemaPlace>>> properties;
   for (const std::string& name : names) {
-    const std::vector<SchemaPlace> schemas = schema.PropertySchemas(name);
+    std::vector<SchemaPlace> schemas = schema.PropertySchemas(name);
     const bool is_required = required.contains(name);
     if (AnyIsFalse(schemas)) {
       if (!is_required) continue;
       return Unsatisfiable(schema.first(), absl::StrCat("the property ", JsonStringText(name),
                                                         " is required and not allowed"));
     }
+    properties.emplace_back(name, std::move(schemas));
+    shape.members.push_back({{}, is_required});
+  }
+  // Before each of them is translated, which takes longer than to see that they are too many.
+  if (absl::Status status = CheckMembers(shape, schema.first()); !status.ok()) return status;
+  for (std::size_t i = 0; i < properties.size(); ++i) {
+    const auto& [name, schemas] = properties[i];
     const absl::StatusOr<Expression> value = Translate(schemas);
     if (!value.ok()) return value.status();
     const Expression key = grammar_.Literal(absl::StrCat(JsonStringText(name), ": "));
-    shape.members.push_back({grammar_.Sequence({key, *value}), is_required});
+    shape.members[i].text = grammar_.Sequence({key, *value});
   }
   if (schema.WritesOtherProperties()) {
     std::vector<SchemaPlace> schemas;

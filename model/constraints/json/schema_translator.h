@@ -38,12 +38,14 @@ class SchemaTranslator {
   absl::Status CheckExclusive(const std::vector<MergedSchema>& chosen, const SchemaPlace& list);
 
   absl::StatusOr<Expression> Values(const MergedSchema& schema);
+  absl::StatusOr<Expression> Strings(const MergedSchema& schema);
   absl::StatusOr<Expression> Numbers(const MergedSchema& schema);
   absl::StatusOr<Expression> Arrays(const MergedSchema& schema);
   absl::StatusOr<Expression> ArraysOf(const std::vector<Expression>& elements,
                                       const std::vector<SchemaPlace>& others, CountRange counts);
   absl::StatusOr<Expression> Objects(const MergedSchema& schema);
-  absl::Status Spend(const MergedSchema& schema);
+  // Counts work. INVALID_ARGUMENT if it or the grammar is too much.
+  absl::Status Spend(std::size_t work, const SchemaPlace& place);
 
   SchemaDocument document_;
   Grammar& grammar_;
@@ -51,7 +53,6 @@ class SchemaTranslator {
   SchemaExclusion exclusion_;
   std::map<std::vector<const OrderedJson*>, Grammar::Rule> rules_;  // by the schemas merged
   std::vector<std::pair<Grammar::Rule, MergedSchema>> pending_;     // rules without a body yet
-  std::size_t work_ = 0;
 };
 
 }  // namespace cascade::model

@@ -9,7 +9,6 @@
 #include "absl/strings/str_cat.h"
 #include "model/constraints/regex/regex_scanner.h"
 #include "model/constraints/utf8.h"
-#include "model/constraints/utf8_ranges.h"
 
 namespace cascade::model {
 namespace {
@@ -18,7 +17,7 @@ using Expression = Grammar::Expression;
 
 constexpr std::size_t kMaxNesting = 100;
 const CharacterSet kAnyCharacter = {{0, kLastCodePoint}};
-const CharacterSet kNewline = {{'\n', '\n'}};
+const CharacterSet kNoNewline = {{0, '\n' - 1}, {'\n' + 1, kLastCodePoint}};
 
 struct Counts {
   std::size_t least = 0;
@@ -103,6 +102,12 @@ class RegexParser {
       if (!atom->has_value()) continue;  // a comment
       const absl::StatusOr<Expression> quantified = ParseQuantifier(**atom);
       if (!quantified.ok()) return quantified;
+      if (grammar_.TooLarge()) {
+        return scanner_.Error(absl::StrCat(
+            "the pattern is too large: up to here it takes more than ", Grammar::kMaxSize,
+            " expressions; fewer and simpler classes make it "
+            "smaller"));
+      }
       parts.push_back(*quantified);
     }
     return parts.size() == 1 ? parts.front() : grammar_.Sequence(parts);
@@ -116,7 +121,7 @@ class RegexParser {
       case '[':
         return Write(scanner_.TakeClass(ignore_case_));
       case '.':
-        return write_(dot_is_newline_too_ ? kAnyCharacter : Complement(kNewline), grammar_);
+        return write_(dot_is_newline_too_ ? kAnyCharacter : kNoNewline, grammar_);
       case '\\':
         if (scanner_.Skip("b")) {
           return scanner_.Error("\\b is not supported: nothing looks at what is beside");
