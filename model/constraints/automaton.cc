@@ -6,9 +6,18 @@
 #include <span>
 
 namespace cascade::model {
+namespace {
+
+// So that the next push_back allocates nothing: what has its number in a map is in the list, too.
+template <typename T>
+void MakeRoom(std::vector<T>& list) {
+  if (list.size() == list.capacity()) list.reserve(2 * list.size() + 1);
+}
+
+}  // namespace
 
 Automaton::Automaton(std::shared_ptr<const Nfa> nfa, std::size_t steps)
-    : nfa_(std::move(nfa)), frames_(1), steps_left_(steps) {
+    : nfa_(std::move(nfa)), frames_(1), marks_(nfa_->size()), steps_left_(steps) {
   // kDead, which has no place and no end, and leads to itself.
   const auto [dead, is_new] = state_of_.try_emplace({Places{}, false}, kDead);
   states_.push_back({.places = &dead->first.first, .can_end = false, .row = 0});
@@ -27,6 +36,7 @@ Automaton::Frames Automaton::PushFrame(Nfa::State back_to, Frames outer) {
   // by ending with itself.
   if (nfa_->node(back_to).kind == Nfa::Kind::kReturn) return outer;
   const Frame frame = {.back_to = back_to, .outer = outer};
+  MakeRoom(frames_);
   const auto [found, is_new] = frames_of_.try_emplace(frame, static_cast<Frames>(frames_.size()));
   if (is_new) {
     frames_.push_back(frame);
@@ -35,14 +45,27 @@ Automaton::Frames Automaton::PushFrame(Nfa::State back_to, Frames outer) {
   return found->second;
 }
 
+bool Automaton::IsNew(const Place& place) {
+  Mark& mark = marks_[place.state];
+  if (mark.closure == closure_) {
+    return mark.frames != place.frames && others_.insert(place).second;
+  }
+  mark = {.closure = closure_, .frames = place.frames};
+  return true;
+}
+
 bool Automaton::Close(Places reached, Places& places) {
-  seen_.clear();
+  others_.clear();
+  if (++closure_ == 0) {  // after 2^32 of them
+    std::ranges::fill(marks_, Mark());
+    closure_ = 1;
+  }
   bool can_end = false;
   Places open = std::move(reached);
   while (!open.empty()) {
     const Place place = open.back();
     open.pop_back();
-    if (!seen_.insert(place).second) continue;
+    if (!IsNew(place)) continue;
     if (!TakeStep()) return false;
     const Nfa::Node& node = nfa_->node(place.state);
     switch (node.kind) {
@@ -73,6 +96,7 @@ Automaton::State Automaton::StateOf(Places reached) {
   Places places;
   const bool can_end = Close(std::move(reached), places);
   if (exhausted()) return kDead;
+  MakeRoom(states_);
   const auto [found, is_new] =
       state_of_.try_emplace({std::move(places), can_end}, static_cast<State>(states_.size()));
   if (is_new) {
@@ -107,7 +131,8 @@ bool Automaton::Expand(State state) {
     }
   }
   std::vector<State> row(classes, kDead);
-  absl::flat_hash_map<Places, State> made;  // most classes lead to where others lead
+  std::unordered_map<Places, State, absl::Hash<Places>>
+      made;  // most classes lead to where others lead
   for (std::size_t each = 0; each < classes && !exhausted(); ++each) {
     if (reached[each].empty()) continue;
     const auto [found, is_new] = made.try_emplace(std::move(reached[each]), kDead);
@@ -145,6 +170,7 @@ Automaton::State Automaton::Import(const Automaton& other, State state) {
   }
   std::ranges::sort(places);
   const bool can_end = other.CanEnd(state);
+  MakeRoom(states_);
   const auto [found, is_new] =
       state_of_.try_emplace({std::move(places), can_end}, static_cast<State>(states_.size()));
   if (is_new) {

@@ -6,12 +6,12 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
-#include "absl/container/node_hash_map.h"
+#include "absl/hash/hash.h"
 #include "model/constraints/nfa.h"
 
 namespace cascade::model {
@@ -57,7 +57,10 @@ class Automaton {
   // The same state, in this automaton, of an automaton of the same Nfa.
   State Import(const Automaton& other, State state);
 
-  std::size_t bytes() const { return bytes_; }  // of memory, about
+  std::size_t bytes() const { return bytes_; }  // of memory that grows with its states, about
+
+  // Of memory that does not.
+  static std::size_t FixedBytes(const Nfa& nfa) { return nfa.size() * sizeof(Mark); }
 
  private:
   // Calls that must be come back from: linked from the innermost, each list stored once. 0: none.
@@ -80,6 +83,11 @@ class Automaton {
       return H::combine(std::move(hash), place.state, place.frames);
     }
   };
+  // The last closure that came by an NFA state, and with which calls.
+  struct Mark {
+    std::uint32_t closure = 0;
+    Frames frames = 0;
+  };
   using Places = std::vector<Place>;  // ascending, each once; all of them read a byte
 
   static constexpr std::uint32_t kNoRow = ~std::uint32_t{0};
@@ -95,7 +103,8 @@ class Automaton {
   bool Expand(State state);       // likewise
   State StateOf(Places reached);  // makes it if it is new
   bool Close(Places reached,
-             Places& places);  // follows what reads no byte; whether it can end there
+             Places& places);      // follows what reads no byte; whether it can end there
+  bool IsNew(const Place& place);  // to this closure
   Frames PushFrame(Nfa::State back_to, Frames outer);
   bool TakeStep();  // false if there is none left
 
@@ -103,9 +112,13 @@ class Automaton {
   std::vector<StateData> states_;
   std::vector<State> rows_;  // byte_classes() for each expanded state
   std::vector<Frame> frames_;
-  absl::flat_hash_map<Frame, Frames> frames_of_;
-  absl::node_hash_map<std::pair<Places, bool>, State> state_of_;
-  absl::flat_hash_set<Place> seen_;  // Close's, kept for its memory
+  // The standard's maps: memory may run out, which Abseil's do not survive.
+  std::unordered_map<Frame, Frames, absl::Hash<Frame>> frames_of_;
+  using Key = std::pair<Places, bool>;  // and whether the text can end there
+  std::unordered_map<Key, State, absl::Hash<Key>> state_of_;
+  std::vector<Mark> marks_;  // by NFA state
+  std::set<Place> others_;   // that this closure came by and that no mark tells
+  std::uint32_t closure_ = 0;
   std::size_t steps_left_;
   std::uint64_t walk_ = 1;
   std::size_t bytes_ = 0;

@@ -75,9 +75,12 @@ std::vector<TokenId> Constraint::FindTokens(Automaton::State state) {
 void Constraint::ForgetIfFull() {
   if (kept_bytes() <= kMaxKeptBytes) return;
   auto fresh = std::make_unique<Automaton>(nfa_, kMaxSteps);
-  for (ConstraintCursor* const cursor : cursors_) {
-    cursor->state_ = fresh->Import(*automaton_, cursor->state_);
+  std::vector<Automaton::State> states;  // first all of them, since memory may run out half-way
+  states.reserve(cursors_.size());
+  for (const ConstraintCursor* const cursor : cursors_) {
+    states.push_back(fresh->Import(*automaton_, cursor->state_));
   }
+  for (std::size_t i = 0; i < states.size(); ++i) cursors_[i]->state_ = states[i];
   automaton_ = std::move(fresh);
   masks_.clear();
   mask_bytes_ = 0;

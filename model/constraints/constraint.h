@@ -5,9 +5,9 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -40,7 +40,9 @@ class Constraint {
                                                           const TokenTrie& trie);
 
   // The most memory that it takes between two tokens.
-  std::size_t max_bytes() const { return nfa_->bytes() + kMaxKeptBytes; }
+  std::size_t max_bytes() const {
+    return nfa_->bytes() + Automaton::FixedBytes(*nfa_) + kMaxKeptBytes;
+  }
 
   // What it takes now, the grammar's machine aside.
   std::size_t kept_bytes() const { return automaton_->bytes() + mask_bytes_; }
@@ -61,7 +63,7 @@ class Constraint {
   std::shared_ptr<const Nfa> nfa_;
   const TokenTrie& trie_;
   std::unique_ptr<Automaton> automaton_;
-  absl::flat_hash_map<Automaton::State, std::unique_ptr<TokenMask>> masks_;
+  std::unordered_map<Automaton::State, std::unique_ptr<TokenMask>> masks_;
   std::size_t mask_bytes_ = 0;
   std::vector<ConstraintCursor*> cursors_;
 };

@@ -9,9 +9,9 @@
 #include <limits>
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
 
 namespace cascade::model {
@@ -123,8 +123,8 @@ class Grammar {
   std::vector<Node> nodes_;
   std::vector<Expression> children_;
   std::vector<ByteSet> byte_sets_;  // each once
-  absl::flat_hash_map<ByteSet, Expression, HashOfBytes> known_bytes_;
-  absl::flat_hash_map<std::u32string, Expression> known_characters_;  // by the ends of the ranges
+  std::unordered_map<ByteSet, Expression, HashOfBytes> known_bytes_;
+  std::unordered_map<std::u32string, Expression> known_characters_;  // by the ends of the ranges
   std::vector<RuleData> rules_;
   Expression start_;
 };

@@ -6,9 +6,9 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "model/constraints/json/number_ranges.h"
@@ -56,8 +56,8 @@ class SchemaDocument {
   const OrderedJson& root_;
   bool has_references_;
   mutable std::size_t work_ = 0;
-  mutable absl::flat_hash_map<const OrderedJson*, std::size_t> value_ids_;
-  mutable absl::flat_hash_map<std::string, std::size_t> ids_of_texts_;
+  mutable std::unordered_map<const OrderedJson*, std::size_t> value_ids_;
+  mutable std::unordered_map<std::string, std::size_t> ids_of_texts_;
 };
 
 // JSON Schema's types, as bits; numbers are integers and others.

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <numeric>
+#include <unordered_set>
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -68,7 +68,7 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
  private:
   struct Open {
     OrderedJson* value = nullptr;
-    absl::flat_hash_set<std::string> names;
+    std::unordered_set<std::string> names;
   };
 
   bool Number(std::string text) {

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <optional>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 
 namespace cascade::model {
@@ -103,7 +103,7 @@ bool SchemaExclusion::ExcludesValues(const MergedSchema& written, const MergedSc
                         [types](const OrderedJson* value) { return TypeOf(*value) & types; });
   }
   document_.Spend(20 * (written.values->size() + (valid.values ? valid.values->size() : 0)));
-  absl::flat_hash_set<std::size_t> valid_ids;
+  std::unordered_set<std::size_t> valid_ids;
   if (valid.values) {
     for (const OrderedJson* value : *valid.values) valid_ids.insert(document_.ValueId(*value));
   }

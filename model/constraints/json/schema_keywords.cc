@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <unordered_set>
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/numbers.h"
@@ -156,7 +156,7 @@ class Merger {
       return absl::OkStatus();
     }
     document_.Spend(20 * (allowed.size() + merged_.values->size()));
-    absl::flat_hash_set<std::size_t> ids;
+    std::unordered_set<std::size_t> ids;
     for (const OrderedJson* value : allowed) ids.insert(document_.ValueId(*value));
     std::erase_if(*merged_.values, [&](const OrderedJson* value) {
       return !ids.contains(document_.ValueId(*value));

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <unordered_set>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "model/constraints/json/json_object.h"
 #include "model/constraints/json/number_ranges.h"
@@ -46,7 +46,7 @@ std::vector<const OrderedJson*> KeyOf(const MergedSchema& schema) {
 // The names of the properties that are declared, then of those that are only required; each once.
 std::vector<std::string> PropertyNames(const MergedSchema& schema) {
   std::vector<std::string> names;
-  absl::flat_hash_set<std::string> known;
+  std::unordered_set<std::string> known;
   const auto add = [&](const std::string& name) {
     if (known.insert(name).second) names.push_back(name);
   };
@@ -299,7 +299,7 @@ absl::StatusOr<Expression> SchemaTranslator::ArraysOf(const std::vector<Expressi
 absl::StatusOr<Expression> SchemaTranslator::Objects(const MergedSchema& schema) {
   ObjectShape shape;
   shape.counts = schema.properties;
-  const absl::flat_hash_set<std::string> required(schema.required.begin(), schema.required.end());
+  const std::unordered_set<std::string> required(schema.required.begin(), schema.required.end());
   const std::vector<std::string> names = PropertyNames(schema);
   constexpr std::size_t kCostOfName = 100;
   const std::size_t work = kCostOfName * names.size() * (1 + schema.objects.size());
