@@ -46,7 +46,7 @@ class Grammar {
 
   // How many expressions a translator should make at most, and how many parts of sequences and
   // choices: some 10 MB and 20 ms of a core. See TooLarge.
-  static constexpr std::size_t kMaxSize = 100'000;
+  static constexpr std::size_t kMaxSize = 60'000;
   static constexpr std::size_t kMaxParts = 500'000;
 
   // ---- Expressions.

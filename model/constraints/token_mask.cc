@@ -3,6 +3,7 @@
 #include "model/constraints/token_mask.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <utility>
 
@@ -13,21 +14,30 @@ namespace {
 
 constexpr std::size_t kBits = 64;
 
-// Excludes the tokens of `logits` whose bits are not set: word by word, since most words are full
-// or empty, and of the others only those bits that matter are looked at.
-void KeepBits(std::span<const std::uint64_t> bits, std::span<float> logits) {
-  for (std::size_t begin = 0; begin < logits.size(); begin += kBits) {
-    const std::span<float> part = logits.subspan(begin, std::min(kBits, logits.size() - begin));
-    const std::uint64_t word = begin / kBits < bits.size() ? bits[begin / kBits] : 0;
-    if (word == 0) {
-      std::ranges::fill(part, kExcludedLogit);
-      continue;
-    }
+// Excludes those of at most 64 logits whose bits are not set; looks at the bits that are set or at
+// those that are not, whichever are fewer.
+void KeepWord(std::uint64_t word, std::span<float> logits) {
+  if (std::popcount(word) * 2 >= static_cast<int>(kBits)) {
     for (std::uint64_t out = ~word; out != 0; out &= out - 1) {
       const auto bit = static_cast<std::size_t>(std::countr_zero(out));
-      if (bit >= part.size()) break;
-      part[bit] = kExcludedLogit;
+      if (bit < logits.size()) logits[bit] = kExcludedLogit;
     }
+    return;
+  }
+  std::array<float, kBits> kept;
+  std::ranges::copy(logits, kept.begin());
+  std::ranges::fill(logits, kExcludedLogit);
+  for (; word != 0; word &= word - 1) {
+    const auto bit = static_cast<std::size_t>(std::countr_zero(word));
+    if (bit < logits.size()) logits[bit] = kept[bit];
+  }
+}
+
+void KeepBits(std::span<const std::uint64_t> bits, std::span<float> logits) {
+  for (std::size_t begin = 0; begin < logits.size(); begin += kBits) {
+    const std::size_t word = begin / kBits;
+    KeepWord(word < bits.size() ? bits[word] : 0,
+             logits.subspan(begin, std::min(kBits, logits.size() - begin)));
   }
 }
 

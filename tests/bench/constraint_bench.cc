@@ -125,30 +125,36 @@ absl::Status MeasureHostile(const TokenTrie& trie) {
 
 // ---- What is usual.
 
+absl::Status MeasureExample(const std::string& name, const ConstraintSpec& spec,
+                            const TokenTrie& trie) {
+  const absl::StatusOr<std::shared_ptr<Constraint>> once = Make(spec, trie);
+  if (!once.ok()) return absl::InternalError(absl::StrCat(name, ": ", once.status().message()));
+  const double make = MedianTimeOf([&] { benchmark::DoNotOptimize(Make(spec, trie)); });
+  // The walk's sets of tokens, each found for the first time and then looked up.
+  double first = 0;
+  double again = 0;
+  std::size_t sets = 0;
+  std::mt19937 random(3);
+  ConstraintCursor cursor(*once);
+  std::vector<float> logits(trie.vocab_size());
+  for (; sets < 50 && !cursor.MustEnd(); ++sets) {
+    first += TimeOf([&] { benchmark::DoNotOptimize(cursor.Allowed()); });
+    const absl::StatusOr<const TokenMask*> allowed = cursor.Allowed();
+    if (!allowed.ok()) return allowed.status();
+    again += TimeOf([&] { benchmark::DoNotOptimize(cursor.Allowed()); });
+    std::fill(logits.begin(), logits.end(), 0.0F);
+    (*allowed)->Apply(logits, {});
+    cursor.Append(AnyAllowed(logits, random));
+  }
+  const auto count = static_cast<double>(std::max<std::size_t>(sets, 1));
+  std::printf("%-34s %10.0f %12.1f %12.2f\n", name.c_str(), make, first / count, again / count);
+  return absl::OkStatus();
+}
+
 absl::Status MeasureMaking(const TokenTrie& trie) {
   std::printf("%-34s %10s %12s %12s\n", "constraint", "make, us", "tokens, us", "again, us");
   for (const auto& [name, spec] : ConstraintExamples()) {
-    const absl::StatusOr<std::shared_ptr<Constraint>> once = Make(spec, trie);
-    if (!once.ok()) return absl::InternalError(absl::StrCat(name, ": ", once.status().message()));
-    const double make = MedianTimeOf([&] { benchmark::DoNotOptimize(Make(spec, trie)); });
-    // The walk's sets of tokens, each found for the first time and then looked up.
-    double first = 0;
-    double again = 0;
-    std::size_t sets = 0;
-    std::mt19937 random(3);
-    ConstraintCursor cursor(*once);
-    std::vector<float> logits(trie.vocab_size());
-    for (; sets < 50 && !cursor.MustEnd(); ++sets) {
-      first += TimeOf([&] { benchmark::DoNotOptimize(cursor.Allowed()); });
-      const absl::StatusOr<const TokenMask*> allowed = cursor.Allowed();
-      if (!allowed.ok()) return allowed.status();
-      again += TimeOf([&] { benchmark::DoNotOptimize(cursor.Allowed()); });
-      std::fill(logits.begin(), logits.end(), 0.0F);
-      (*allowed)->Apply(logits, {});
-      cursor.Append(AnyAllowed(logits, random));
-    }
-    const auto count = static_cast<double>(std::max<std::size_t>(sets, 1));
-    std::printf("%-34s %10.0f %12.1f %12.2f\n", name.c_str(), make, first / count, again / count);
+    if (absl::Status status = MeasureExample(name, spec, trie); !status.ok()) return status;
   }
   return absl::OkStatus();
 }

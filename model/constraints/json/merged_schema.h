@@ -46,7 +46,7 @@ class SchemaDocument {
 
   // What translating it may cost: some nanoseconds and bytes a unit. Counted, not timed, so that a
   // schema is accepted by every machine or by none.
-  static constexpr std::size_t kMaxWork = 12'000'000;
+  static constexpr std::size_t kMaxWork = 8'000'000;
   void Spend(std::size_t work) const { work_ += work; }
   bool exhausted() const { return work_ > kMaxWork; }
   // INVALID_ARGUMENT if it is exhausted.

@@ -106,10 +106,11 @@ std::vector<CountRange> Lengths(const Grammar& grammar) {
   return lengths;
 }
 
-// A pattern, and the same once more as it is: in a string of JSON an escape is several characters.
+// A pattern, and where its length matters the same once more as it is: in a string of JSON an
+// escape is several characters.
 struct Contents {
   Expression written;
-  Grammar plain;
+  std::optional<Grammar> plain;
 };
 
 bool NegatesAClass(absl::string_view pattern) {
@@ -145,15 +146,16 @@ CharacterWriter EachOnce(Expression (*write)(std::span<const CodePointRange>, Gr
 }
 
 absl::StatusOr<Contents> PatternContents(const SchemaPlace& place, absl::string_view pattern,
-                                         RegexMatch match, Grammar& grammar) {
+                                         RegexMatch match, CountRange length, Grammar& grammar) {
   if (pattern.size() > kLongestPattern) {
     return SchemaError(place, absl::StrCat("expected at most ", kLongestPattern, " bytes"));
   }
   Contents contents;
-  const absl::StatusOr<Expression> plain =
-      AddRegex(pattern, contents.plain, match, EachOnce(WriteAsUtf8));
-  if (!plain.ok()) return SchemaError(place, plain.status().message());
-  contents.plain.SetStart(*plain);
+  if (length.least > 0 || length.most != kUnbounded) {
+    const absl::StatusOr<Expression> plain = AddRegex(pattern, contents.plain.emplace(), match);
+    if (!plain.ok()) return SchemaError(place, plain.status().message());
+    contents.plain->SetStart(*plain);
+  }
   const absl::StatusOr<Expression> written =
       AddRegex(pattern, grammar, match,
                EachOnce(NegatesAClass(pattern) ? WriteUndisputed : JsonGrammar::WriteCharacters));
@@ -162,11 +164,12 @@ absl::StatusOr<Contents> PatternContents(const SchemaPlace& place, absl::string_
   return contents;
 }
 
-absl::StatusOr<Contents> FormatContents(const SchemaPlace& place, Grammar& grammar) {
+absl::StatusOr<Contents> FormatContents(const SchemaPlace& place, CountRange length,
+                                        Grammar& grammar) {
   std::string names;
   for (const Format& format : kFormats) {
     if (format.name == place.value->text) {
-      return PatternContents(place, format.pattern, RegexMatch::kWhole, grammar);
+      return PatternContents(place, format.pattern, RegexMatch::kWhole, length, grammar);
     }
     absl::StrAppend(&names, names.empty() ? "" : ", ", format.name);
   }
@@ -215,16 +218,17 @@ std::vector<Expression> PartsOf(const Grammar& grammar, Expression expression) {
 
 absl::StatusOr<Expression> Clipped(const SchemaPlace& place, const Contents& contents,
                                    CountRange wanted, Grammar& grammar) {
-  const std::vector<CountRange> lengths = Lengths(contents.plain);
-  const CountRange length = lengths[contents.plain.start().index];
+  if (!contents.plain) return contents.written;
+  const Grammar& plain = *contents.plain;
+  const std::vector<CountRange> lengths = Lengths(plain);
+  const CountRange length = lengths[plain.start().index];
   if (length.least > wanted.most || length.most < wanted.least) {
     return SchemaError(place,
                        "no text of it has a length within minLength and maxLength, so "
                        "nothing satisfies the schema");
   }
   if (length.least >= wanted.least && length.most <= wanted.most) return contents.written;
-  const std::optional<Clip> clip =
-      FindClip(contents.plain, lengths, PartsOf(contents.plain, contents.plain.start()), wanted);
+  const std::optional<Clip> clip = FindClip(plain, lengths, PartsOf(plain, plain.start()), wanted);
   std::vector<Expression> parts = PartsOf(grammar, contents.written);
   if (!clip || clip->counts.least > clip->counts.most || clip->part >= parts.size() ||
       grammar.node(parts[clip->part]).kind != Kind::kRepeat) {
@@ -256,9 +260,9 @@ absl::StatusOr<Expression> AddStrings(const MergedSchema& schema, JsonGrammar& j
   const SchemaPlace& place =
       schema.formats.empty() ? schema.patterns.front() : schema.formats.front();
   const absl::StatusOr<Contents> contents =
-      schema.formats.empty()
-          ? PatternContents(place, place.value->text, RegexMatch::kSomewhere, grammar)
-          : FormatContents(place, grammar);
+      schema.formats.empty() ? PatternContents(place, place.value->text, RegexMatch::kSomewhere,
+                                               schema.length, grammar)
+                             : FormatContents(place, schema.length, grammar);
   if (!contents.ok()) return contents.status();
   const absl::StatusOr<Expression> clipped = Clipped(place, *contents, schema.length, grammar);
   if (!clipped.ok()) return clipped.status();

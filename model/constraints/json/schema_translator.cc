@@ -199,10 +199,11 @@ absl::StatusOr<Expression> SchemaTranslator::Values(const MergedSchema& schema) 
 
 absl::StatusOr<Expression> SchemaTranslator::Strings(const MergedSchema& schema) {
   constexpr std::size_t kCostOfFormat = 25'000;
+  constexpr std::size_t kCostOfPattern = 5000;
   constexpr std::size_t kCostOfByte = 300;
   std::size_t work = kCostOfFormat * schema.formats.size();
   for (const SchemaPlace& pattern : schema.patterns) {
-    work += kCostOfByte * pattern.value->text.size();
+    work += kCostOfPattern + kCostOfByte * pattern.value->text.size();
   }
   if (absl::Status status = Spend(work, schema.first()); !status.ok()) return status;
   return AddStrings(schema, json_, grammar_);

@@ -172,6 +172,19 @@ TEST(NfaTest, RefusesWhatIsTooLarge) {
     EXPECT_THAT(Nfa::Make(OfRegex(pattern)).status(), IsInvalid({"too large", "200000"}))
         << pattern;
   }
+  // So are parts that make no states, if they are looked at often enough.
+  std::string empty_parts;
+  std::string impossible;
+  for (int i = 0; i < 1000; ++i) {
+    empty_parts += "()";
+    impossible += "|[^\\s\\S]";
+  }
+  for (const std::string& parts : {empty_parts, impossible}) {
+    EXPECT_THAT(Nfa::Make(OfRegex("(a" + parts + "){90000}")).status(),
+                IsInvalid({"too large", "empty ones included"}));
+  }
+  // Empty alternatives are one.
+  EXPECT_THAT(Nfa::Make(OfRegex("(a|||||||||b){1000}")), testing::IsOk());
   // Nothing, however often, is little.
   EXPECT_THAT(Nfa::Make(OfRegex("((){999999999}){999999999}x")), testing::IsOk());
 }

@@ -237,7 +237,8 @@ TEST_F(ConstraintTest, TheProcessorSaysWhatFailed) {
 TEST(TokenMaskTest, FewTokensAndManyAreTheSameSet) {
   std::mt19937 random(3);
   constexpr std::size_t kVocabSize = 1000;
-  for (const std::size_t count : std::vector<std::size_t>{0, 1, 5, 31, 32, 33, 500, 1000}) {
+  for (const std::size_t count :
+       std::vector<std::size_t>{0, 1, 5, 31, 32, 33, 200, 500, 900, 1000}) {
     std::vector<TokenId> all(kVocabSize);
     for (std::size_t id = 0; id < kVocabSize; ++id) all[id] = static_cast<TokenId>(id);
     std::shuffle(all.begin(), all.end(), random);

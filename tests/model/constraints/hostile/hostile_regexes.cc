@@ -39,6 +39,11 @@ std::string EveryOther(Size bytes, absl::string_view begin, absl::string_view en
       end);
 }
 
+std::string ThreeLetters(Size i) {
+  const auto letter = [](Size n) { return static_cast<char>('a' + n % 26); };
+  return {letter(i), letter(i / 26), letter(i / 676), '|'};
+}
+
 }  // namespace
 
 std::vector<HostileFamily> HostileRegexes() {
@@ -60,6 +65,14 @@ std::vector<HostileFamily> HostileRegexes() {
        [](Size bytes) {
          return Filled(
              bytes, "(", [](Size i) { return absl::StrCat("w", i, "|"); }, "x)*");
+       }},
+      {"short words and all bytes apart",
+       [](Size bytes) {
+         std::string apart;
+         for (char32_t c = 0x80; c < 0x800; c += 0x21) {
+           absl::StrAppend(&apart, "|", model::EncodeUtf8(c));
+         }
+         return Filled(bytes, "(", ThreeLetters, absl::StrCat("x", apart, ")z*"));
        }},
       {"words in either case",
        [](Size bytes) {
