@@ -136,7 +136,8 @@ TEST_F(TextGenerationTest, TheUnaryTwinSaysTheSame) {
   for (const v1::TokenLogProbs& token : gathered.logprobs()) {
     EXPECT_FALSE(token.token().empty());
     for (const auto& candidate : token.candidates()) {
-      if (candidate.token_id() == token.token_id()) EXPECT_EQ(candidate.token(), token.token());
+      if (candidate.token_id() != token.token_id()) continue;
+      EXPECT_EQ(candidate.token(), token.token());
     }
   }
   EXPECT_EQ(response.prompt().prompt_tokens(), 4U);
