@@ -19,14 +19,14 @@ packages_of() {
       echo cmake ninja-build g++ make pkg-config \
         libgrpc++-dev libprotobuf-dev libssl-dev protobuf-compiler protobuf-compiler-grpc \
         libabsl-dev libeigen3-dev libhwy-dev libpcre2-dev libutf8proc-dev nlohmann-json3-dev \
-        libspdlog-dev libxxhash-dev libmicrohttpd-dev prometheus-cpp-dev ;;
+        libspdlog-dev libxxhash-dev libmicrohttpd-dev prometheus-cpp-dev libedit-dev ;;
     test) echo libgtest-dev libgmock-dev ;;
     image) echo ca-certificates ;;
     # For who builds for arm64 on another machine; needs `dpkg --add-architecture arm64` before.
     cross) echo cmake ninja-build g++ g++-aarch64-linux-gnu pkg-config qemu-user protobuf-compiler protobuf-compiler-grpc \
         libeigen3-dev nlohmann-json3-dev libgrpc++-dev:arm64 libprotobuf-dev:arm64 libssl-dev:arm64 libabsl-dev:arm64 \
         libhwy-dev:arm64 libpcre2-dev:arm64 libutf8proc-dev:arm64 libspdlog-dev:arm64 libxxhash-dev:arm64 \
-        libmicrohttpd-dev:arm64 prometheus-cpp-dev:arm64 ;;
+        libmicrohttpd-dev:arm64 prometheus-cpp-dev:arm64 libedit-dev:arm64 ;;
     package) echo dpkg-dev ;;  # tells cpack what the programs are linked with
     sanitize)
       case $(system_name) in

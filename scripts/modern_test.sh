@@ -51,7 +51,7 @@ END
 inside apt-get -qq update
 inside apt-get -qq install --no-install-recommends -y \
   libabsl-dev libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc \
-  cmake g++ libeigen3-dev libgmock-dev libgtest-dev libhwy-dev libmicrohttpd-dev libpcre2-dev libspdlog-dev prometheus-cpp-dev libutf8proc-dev libxxhash-dev \
+  cmake g++ libedit-dev libeigen3-dev libgmock-dev libgtest-dev libhwy-dev libmicrohttpd-dev libpcre2-dev libspdlog-dev prometheus-cpp-dev libutf8proc-dev libxxhash-dev \
   ninja-build nlohmann-json3-dev pkg-config
 inside dpkg-query -W libabsl-dev libgrpc++-dev libprotobuf-dev g++
 cat "$root/log"

@@ -63,6 +63,8 @@ for shell in bash zsh fish; do
   expect "$shell" 'cascade ' generate
   expect "$shell" 'cascade tok' tokenize
   expect "$shell" 'cascade comp' completion
+  expect "$shell" 'cascade re' repl
+  expect "$shell" 'cascade repl --temp' --temperature
   expect "$shell" 'cascade generate --temp' --temperature
   expect "$shell" 'cascade generate --ignore' --ignore_eos
   expect "$shell" 'cascade check --gol' --golden

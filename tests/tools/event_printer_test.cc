@@ -148,7 +148,8 @@ TEST_F(EventPrinterTest, ShadesReplaceTheTableAndTheirLegendComesLast) {
   printer->Print(FinishEvent(v1::FINISH_REASON_EOS));
   printer->Print(SummaryEvent());
   EXPECT_EQ(out_.str(), "\x1b[38;5;231;48;5;88m a\x1b[0m--- choice 1\n b\n");
-  EXPECT_THAT(err_.str(), ::testing::StartsWith("[end of text: 11 tokens, seed 42]\n"));
+  EXPECT_THAT(err_.str(),
+              ::testing::StartsWith("\x1b[2m[end of text: 11 tokens, seed 42]\x1b[0m\n"));
   EXPECT_THAT(err_.str(), EndsWith("below 2% \x1b[0m]\n"));
 }
 

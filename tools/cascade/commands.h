@@ -16,6 +16,7 @@ inline constexpr absl::Duration kGenerationTimeout = absl::Minutes(10);
 std::unique_ptr<Command> MakeGenerateCommand();
 std::unique_ptr<Command> MakeEmbedCommand();
 std::unique_ptr<Command> MakeScoreCommand();
+std::unique_ptr<Command> MakeReplCommand();  // repl/repl.cc
 std::unique_ptr<Command> MakeTokenizeCommand();
 std::unique_ptr<Command> MakeDetokenizeCommand();
 std::unique_ptr<Command> MakeModelCommand();

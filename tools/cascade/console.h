@@ -16,6 +16,7 @@ struct Console {
   std::ostream& err;
   bool out_is_terminal = false;
   bool err_is_terminal = false;
+  bool in_is_terminal = false;
 
   // Writes text that a model or a user made. A terminal gets it through Printable(); a file or a
   // pipe gets every byte. Flushes, so that the user sees streamed text as it arrives.

@@ -99,7 +99,8 @@ class TextPrinter : public EventPrinter {
     for (const v1::TokenLogProbs& token : info.logprobs()) PrintLogProbs(token);
     if (choices_ > 1) PrintNumber(0);
     line_is_open_ = true;
-    if (console_.out_is_terminal) console_.out << Dimmed(Printable(prompt_)) << std::flush;
+    if (!console_.out_is_terminal || prompt_.empty()) return;
+    console_.out << Dimmed(Printable(prompt_)) << std::flush;
   }
 
   void PrintNumber(std::uint32_t index) {
@@ -139,9 +140,10 @@ class TextPrinter : public EventPrinter {
   }
 
   void PrintEnd(const v1::Finish& finish, const std::string& speed) {
-    console_.err << Printable(absl::StrFormat("[%s: %d tokens%s, seed %d]\n", EndedBecause(finish),
-                                              finish.generated_tokens(), speed, finish.seed()))
-                 << std::flush;
+    const std::string end =
+        Printable(absl::StrFormat("[%s: %d tokens%s, seed %d]", EndedBecause(finish),
+                                  finish.generated_tokens(), speed, finish.seed()));
+    console_.err << (console_.err_is_terminal ? Dimmed(end) : end) << '\n' << std::flush;
   }
 
   void PrintLogProbs(const v1::TokenLogProbs& token) {

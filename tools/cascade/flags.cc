@@ -55,7 +55,8 @@ void Flags::Add(absl::string_view name, absl::string_view value, absl::string_vi
        [target](const std::string& text) {
          target->push_back(text);
          return absl::OkStatus();
-       }});
+       },
+       true});
 }
 
 void Flags::Add(absl::string_view name, absl::string_view value, absl::string_view help,
@@ -65,7 +66,8 @@ void Flags::Add(absl::string_view name, absl::string_view value, absl::string_vi
          absl::StatusOr<std::vector<std::uint32_t>> ids = ParseTokenIds(text);
          if (ids.ok()) target->insert(target->end(), ids->begin(), ids->end());
          return ids.status();
-       }});
+       },
+       true});
 }
 
 const Flags::Flag* Flags::Find(absl::string_view name) const {

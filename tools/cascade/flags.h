@@ -33,6 +33,7 @@ class Flags {
     std::string heading;  // of the group that begins with this flag; empty: none begins
     bool is_switch;
     std::function<absl::Status(const std::string&)> set;
+    bool repeats = false;  // each use adds to those before it
   };
 
   // The flags that are added from now on are a group of their own in the help text.
@@ -54,6 +55,12 @@ class Flags {
   void Add(absl::string_view name, absl::string_view value, absl::string_view help,
            std::vector<std::uint32_t>* target);
 
+  // Adds a flag that is read by its own `set`.
+  void Add(Flag flag) {
+    flag.heading = std::exchange(heading_, "");
+    flags_.push_back(std::move(flag));
+  }
+
   // Sets the targets and returns the other arguments in order. "--" ends the flags; "-" alone is an
   // argument. A name may be written with dashes for its underscores. INVALID_ARGUMENT, in words for
   // the user, for an unknown flag, a missing value or one that does not parse.
@@ -67,10 +74,6 @@ class Flags {
   const std::vector<Flag>& all() const { return flags_; }
 
  private:
-  void Add(Flag flag) {
-    flag.heading = std::exchange(heading_, "");
-    flags_.push_back(std::move(flag));
-  }
   const Flag* Find(absl::string_view name) const;
 
   template <typename T>

@@ -4,14 +4,13 @@
 #include <optional>
 #include <utility>
 
-#include "absl/status/statusor.h"
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/time.h"
 #include "tools/cascade/commands.h"
-#include "tools/cascade/constraint_flags.h"
 #include "tools/cascade/event_printer.h"
+#include "tools/cascade/generation_call.h"
+#include "tools/cascade/generation_flags.h"
 #include "tools/cascade/interrupt.h"
-#include "tools/cascade/sampling_flags.h"
 #include "tools/cascade/text.h"
 
 namespace cascade::cli {
@@ -48,22 +47,7 @@ class GenerateCommand : public Command {
   }
 
   void AddFlags(Flags& flags) override {
-    sampling_.AddTo(flags);
-    constraint_.AddTo(flags);
-    flags.BeginGroup("When it ends");
-    flags.Add("max_new_tokens", "N", "generate no more than this", &max_new_tokens_);
-    flags.Add("min_new_tokens", "N", "nothing but the limits ends it before this many",
-              &min_new_tokens_);
-    flags.Add("stop", "TEXT",
-              "end at this text (\\n, \\t, \\\\, \\xNN and \\uNNNN are escapes); may be given "
-              "several times",
-              &stop_);
-    flags.Add("stop_token_ids", "ID,...", "end at these tokens", &stop_token_ids_);
-    flags.Add("include_stop", "", "keep the stop text in the answer", &include_stop_);
-    flags.Add("ignore_eos", "", "go on after the model's end-of-text token", &ignore_eos_);
-    sampling_.AddLengthPenaltyTo(flags);
-    flags.Add("time_limit", "TIME", "finish after this long, such as 2s, with what there is",
-              &time_limit_);
+    generation_.AddTo(flags);
     flags.BeginGroup("The prompt");
     flags.Add("token_ids", "ID,...", "the prompt as token ids, instead of TEXT", &token_ids_);
     flags.Add("keep_newline", "", "keep the newline at the end of standard input", &keep_newline_);
@@ -113,22 +97,11 @@ class GenerateCommand : public Command {
       return UsageError("--show_logprobs shades text: with --json, use --logprobs", console);
     }
     if (!IsUtf8(*prompt)) return UsageError("the prompt is not UTF-8", console);
-    for (std::string& stop : stop_) {
-      const absl::StatusOr<std::string> plain = Unescape(stop);
-      if (!plain.ok()) {
-        return UsageError(absl::StrCat("--stop: ", plain.status().message()), console);
-      }
-      stop = *plain;
-      if (!IsUtf8(stop)) return UsageError("--stop: it is not UTF-8", console);
-    }
     const LogProbStyle style = {.table = logprobs_,
                                 .shade = show_logprobs_ && console.TakesColors()};
     v1::GenerateRequest request = MakeRequest(*prompt);
     FillResponse(style.shade, *request.mutable_response());
-    if (absl::Status status = sampling_.Fill(request); !status.ok()) {
-      return UsageError(std::string(status.message()), console);
-    }
-    if (absl::Status status = constraint_.Fill(request); !status.ok()) {
+    if (absl::Status status = generation_.Fill(request); !status.ok()) {
       return UsageError(std::string(status.message()), console);
     }
     const std::unique_ptr<EventPrinter> printer =
@@ -140,30 +113,16 @@ class GenerateCommand : public Command {
  private:
   static ExitCode Stream(const v1::GenerateRequest& request, const CallOptions& options,
                          EventPrinter& printer, Console& console) {
-    grpc::ClientContext context;
-    const Interrupt interrupt([&context] { context.TryCancel(); });
+    // Before gRPC has threads, which must not take the signals.
+    const BlockedSignals blocked;
     Connection connection(options);
-    connection.SetDeadline(context);
-    const auto stream = connection.text_generation().GenerateStream(&context, request);
-    v1::GenerateEvent event;
-    bool has_finish = false;
-    bool has_summary = false;
-    while (stream->Read(&event)) {
-      has_finish |= event.has_finish();
-      has_summary |= event.has_summary();
-      printer.Print(event);
-    }
-    grpc::Status status = stream->Finish();
-    if (status.ok() && !(has_finish && has_summary)) {
-      status = {grpc::StatusCode::DATA_LOSS, "the stream ended early: the answer is not whole"};
-    }
-    printer.End();
-    if (interrupt.raised()) {
+    const GenerationEnd end = StreamGeneration(request, connection, printer);
+    if (end.signal != 0) {
       console.Complain("interrupted");
       return ExitCode::kInterrupted;
     }
-    if (status.ok()) return ExitCode::kOk;
-    console.Complain(connection.Explain(status));
+    if (end.status.ok()) return ExitCode::kOk;
+    console.Complain(connection.Explain(end.status));
     return ExitCode::kFailed;
   }
 
@@ -184,7 +143,6 @@ class GenerateCommand : public Command {
     request.mutable_cache()->set_salt(cache_salt_);
     request.mutable_cache()->set_bypass(bypass_cache_);
     if (speculation_) request.set_speculation(*speculation_);
-    FillStopping(*request.mutable_stopping());
     return request;
   }
 
@@ -198,29 +156,7 @@ class GenerateCommand : public Command {
     response.set_ranks(ranks_);
   }
 
-  void FillStopping(v1::StoppingParams& stopping) const {
-    if (max_new_tokens_) stopping.set_max_new_tokens(*max_new_tokens_);
-    stopping.set_min_new_tokens(min_new_tokens_);
-    for (const std::string& text : stop_) stopping.add_stop(text);
-    stopping.mutable_stop_token_ids()->Add(stop_token_ids_.begin(), stop_token_ids_.end());
-    stopping.set_include_stop(include_stop_);
-    stopping.set_ignore_eos(ignore_eos_);
-    if (!time_limit_) return;
-    absl::Duration rest;
-    stopping.mutable_time_limit()->set_seconds(
-        absl::IDivDuration(*time_limit_, absl::Seconds(1), &rest));
-    stopping.mutable_time_limit()->set_nanos(
-        static_cast<std::int32_t>(absl::ToInt64Nanoseconds(rest)));
-  }
-
-  SamplingFlags sampling_;
-  ConstraintFlags constraint_;
-  std::optional<std::uint32_t> max_new_tokens_;
-  std::uint32_t min_new_tokens_ = 0;
-  std::vector<std::string> stop_;
-  std::vector<std::uint32_t> stop_token_ids_;
-  bool include_stop_ = false;
-  bool ignore_eos_ = false;
+  GenerationFlags generation_;
   std::vector<std::uint32_t> token_ids_;
   bool keep_newline_ = false;
   bool parse_special_tokens_ = false;
@@ -233,7 +169,6 @@ class GenerateCommand : public Command {
   bool ranks_ = false;
   bool special_tokens_in_text_ = false;
   bool report_token_ids_ = false;
-  std::optional<absl::Duration> time_limit_;
   std::int32_t priority_ = 0;
   std::string cache_salt_;
   bool bypass_cache_ = false;

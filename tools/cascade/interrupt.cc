@@ -3,6 +3,7 @@
 #include "tools/cascade/interrupt.h"
 
 #include <csignal>
+#include <ctime>
 #include <utility>
 
 namespace cascade::cli {
@@ -18,9 +19,32 @@ sigset_t Signals() {
 
 }  // namespace
 
-Interrupt::Interrupt(std::function<void()> on_interrupt) : on_interrupt_(std::move(on_interrupt)) {
+BlockedSignals::BlockedSignals() {
   const sigset_t signals = Signals();
-  pthread_sigmask(SIG_BLOCK, &signals, &signals_before_);
+  pthread_sigmask(SIG_BLOCK, &signals, &before_);
+}
+
+BlockedSignals::~BlockedSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+BlockedSignals::Pause::Pause(const BlockedSignals& blocked, bool forgets_interrupts)
+    : forgets_interrupts_(forgets_interrupts) {
+  sigset_t signals = blocked.before_;
+  if (forgets_interrupts) sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_SETMASK, &signals, &blocked_);
+}
+
+BlockedSignals::Pause::~Pause() {
+  pthread_sigmask(SIG_SETMASK, &blocked_, nullptr);
+  if (!forgets_interrupts_) return;
+  sigset_t interrupt;
+  sigemptyset(&interrupt);
+  sigaddset(&interrupt, SIGINT);
+  const timespec at_once = {};
+  while (sigtimedwait(&interrupt, nullptr, &at_once) > 0) {
+  }
+}
+
+Interrupt::Interrupt(std::function<void()> on_interrupt) : on_interrupt_(std::move(on_interrupt)) {
   watcher_ = std::thread([this] { Wait(); });
 }
 
@@ -28,7 +52,6 @@ Interrupt::~Interrupt() {
   closing_ = true;
   pthread_kill(watcher_.native_handle(), SIGINT);  // wakes sigwait, in that thread alone
   watcher_.join();
-  pthread_sigmask(SIG_SETMASK, &signals_before_, nullptr);
 }
 
 void Interrupt::Wait() {
@@ -36,7 +59,8 @@ void Interrupt::Wait() {
   while (!closing_) {
     int signal = 0;
     sigwait(&signals, &signal);
-    if (closing_ || raised_.exchange(true)) continue;
+    int none = 0;
+    if (closing_ || !signal_.compare_exchange_strong(none, signal)) continue;
     on_interrupt_();
   }
 }

@@ -22,6 +22,7 @@ void AddCommands(Commands& commands) {
   commands.push_back(MakeGenerateCommand());
   commands.push_back(MakeEmbedCommand());
   commands.push_back(MakeScoreCommand());
+  commands.push_back(MakeReplCommand());
   commands.push_back(MakeTokenizeCommand());
   commands.push_back(MakeDetokenizeCommand());
   commands.push_back(MakeModelCommand());
@@ -76,8 +77,12 @@ ExitCode Main(std::span<const std::string> args, Console& console) {
 
 int main(int argc, char** argv) {
   const std::vector<std::string> args(argv + (argc > 0 ? 1 : 0), argv + argc);
-  cascade::cli::Console console{std::cin, std::cout, std::cerr, isatty(STDOUT_FILENO) == 1,
-                                isatty(STDERR_FILENO) == 1};
+  cascade::cli::Console console{std::cin,
+                                std::cout,
+                                std::cerr,
+                                isatty(STDOUT_FILENO) == 1,
+                                isatty(STDERR_FILENO) == 1,
+                                isatty(STDIN_FILENO) == 1};
   // gRPC has its own words for what Connection::Explain says. NOLINTNEXTLINE(concurrency-mt-unsafe)
   setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
   try {
