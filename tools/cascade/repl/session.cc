@@ -64,7 +64,8 @@ struct Session::Order {
 };
 
 const Session::Order Session::kOrders[] = {
-    {"continue", "", false, "go on from the last text", &Session::Continue},
+    {"continue", "", false, "go on from the last text, or from its end if it is long",
+     &Session::Continue},
     {"retry", "", false, "answer the last prompt again, with another seed", &Session::Retry},
     {"set", "NAME VALUE", true, "change a setting, such as /set temperature 0.7", &Session::Set},
     {"unset", "NAME", true, "back to the model's default", &Session::Unset},
