@@ -74,7 +74,7 @@ TEST_F(BatchPreparationTest, AnInputMayFillTheContextAndNoMore) {
   EXPECT_THAT(Make(request).status(), IsOk());
   request.inputs = {Input(65)};
   EXPECT_EQ(Make(request).status().code(), absl::StatusCode::kInvalidArgument);
-  request.truncation.emplace();
+  request.truncation = TextRequest::Truncation();
   const absl::StatusOr<PreparedBatch> batch = Make(request);
   ASSERT_THAT(batch.status(), IsOk());
   EXPECT_EQ(batch->parts[0].truncated_tokens, 1U);
