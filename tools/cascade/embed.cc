@@ -92,7 +92,7 @@ class EmbedCommand : public Command {
     Connection connection(options);
     connection.SetDeadline(context);
     const grpc::Status status = connection.text_generation().Embed(&context, request, &response);
-    if (interrupt.raised()) {
+    if (interrupt.signal() != 0) {
       console.Complain("interrupted");
       return ExitCode::kInterrupted;
     }

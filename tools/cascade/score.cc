@@ -96,7 +96,7 @@ class ScoreCommand : public Command {
       has_summary |= event.has_summary();
     }
     grpc::Status status = stream->Finish();
-    if (interrupt.raised()) {
+    if (interrupt.signal() != 0) {
       console.Complain("interrupted");
       return ExitCode::kInterrupted;
     }
