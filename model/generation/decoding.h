@@ -39,7 +39,8 @@ class Decoding {
   // processors may change a copy of them, then the sampler chooses. The result is a pure function
   // of the params, the choice, the tokens so far and the logits.
   //
-  // Of several reasons to finish at one token, the first in the order of FinishReason counts. A
+  // Of several reasons to finish at one token, the first of these counts: an eos token, a
+  // stop token, a stop string, that the constraint is complete, max_new_tokens, a full context. A
   // special token's bytes never enter the text. The last step's text carries what was held back:
   // the beginning of a stop string, and U+FFFD for a character that was not completed.
   //

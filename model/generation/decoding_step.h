@@ -12,13 +12,15 @@
 namespace cascade::model {
 
 enum class FinishReason : std::uint8_t {
-  kEos,                 // an end-of-sequence token; it is among the tokens, never in the text
-  kStopToken,           // one of stop_token_ids; likewise
-  kStopString,          // the text reached a stop string
-  kConstraintComplete,  // the text satisfies the constraint, and would with nothing more
-  kMaxTokens,           // max_new_tokens
-  kContextFull,         // prompt and generated tokens together are n_ctx
-  kTimeLimit,           // the caller of Decoding::Stop said so
+  kEos,          // an end-of-sequence token; it is among the tokens, never in the text
+  kStopToken,    // one of stop_token_ids; likewise
+  kStopString,   // the text reached a stop string
+  kMaxTokens,    // max_new_tokens
+  kContextFull,  // prompt and generated tokens together are n_ctx
+  kTimeLimit,    // the caller of Decoding::Stop said so
+  // The text satisfies the constraint, and could not with more. (The last number: digests of
+  // answers, which are compared from release to release, have these numbers in them.)
+  kConstraintComplete,
 };
 
 // One generated token.

@@ -97,8 +97,9 @@ TEST_F(BatchPreparationTest, ContinuationsThatCanShareTheirPromptComeAfterTheFir
   request.items.push_back(
       {.prompt = Input(model::kernels::kBlockPositions), .continuations = {Input(1), Input(2)}});
   const auto after = [this, &request] {
+    const absl::StatusOr<PreparedBatch> batch = Make(request);
     std::vector<std::optional<std::size_t>> parts;
-    for (const PreparedBatch::Part& part : Make(request)->parts) parts.push_back(part.after);
+    for (const PreparedBatch::Part& part : batch->parts) parts.push_back(part.after);
     return parts;
   };
   constexpr std::nullopt_t kNone = std::nullopt;
