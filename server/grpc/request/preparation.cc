@@ -234,7 +234,7 @@ absl::Status CheckFits(const TextRequest& request, const GenerationRequest& gene
   const std::size_t all_blocks = info.cache_positions / model::kernels::kBlockPositions;
   if (blocks > all_blocks) {
     violations.Add(
-        "sampling.n",
+        request.sampling.best_of > request.sampling.n ? "sampling.best_of.choices" : "sampling.n",
         absl::StrCat("is ", generation.choices, "; with a prompt of ", prompt,
                      " tokens and max_new_tokens ", generation.params.stopping.max_new_tokens,
                      " that takes ", blocks, " blocks of the KV cache, which has ", all_blocks));

@@ -52,7 +52,7 @@ void AddSampling(Dice& dice, RandomRequest& r) {
   if (dice.OneIn(3)) sampling.set_top_n_sigma(dice.Pick<float>({0.0F, 1e-30F, 1.0F, 100.0F}));
   if (dice.OneIn(3)) sampling.set_n(dice.Below(4));
   if (dice.OneIn(6)) {
-    sampling.mutable_best_of()->set_choices(std::max(sampling.n(), 1U) + dice.Below(2));
+    sampling.mutable_best_of()->set_choices(std::clamp(sampling.n() + dice.Below(2), 1U, 3U));
     if (dice.OneIn(2)) sampling.mutable_best_of()->set_order(v1::BestOf::ORDER_TOTAL);
   }
   if (dice.OneIn(2)) sampling.set_seed(dice.Below(1000));
