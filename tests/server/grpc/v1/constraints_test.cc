@@ -163,13 +163,12 @@ TEST_F(ConstraintsTest, ErrorsNameTheFieldAndThePlace) {
     EXPECT_THAT(BadFields(status), ElementsAre(field));
     EXPECT_THAT(status.error_message(), HasSubstr(part));
   };
-  error([](v1::Constraint& c) { c.set_regex("a(b"); }, "constraint.regex", "at character 2");
+  error([](v1::Constraint& c) { c.set_regex("a(b"); }, "constraint.regex", "at character 3");
   error([](v1::Constraint& c) { c.set_regex(""); }, "constraint.regex", "must not be empty");
   error([](v1::Constraint& c) { c.set_regex(std::string(70'000, 'a')); }, "constraint.regex",
         "has 70000 bytes; must have at most 65536");
   error([](v1::Constraint& c) { c.set_regex("()"); }, "constraint.regex", "only the empty text");
-  error([](v1::Constraint& c) { c.set_regex("(a?){100000}"); }, "constraint.regex",
-        "too ambiguous");
+  error([](v1::Constraint& c) { c.set_regex("(.?){1000}"); }, "constraint.regex", "too ambiguous");
   error([](v1::Constraint& c) { c.set_json_schema("{\"not\": {}}"); }, "constraint.json_schema",
         "#/not");
   error([](v1::Constraint& c) { c.set_grammar("root ::= other"); }, "constraint.grammar", "other");
