@@ -16,11 +16,12 @@
 #include "gtest/gtest.h"
 #include "tools/cascade/repl/line_reader.h"
 
-// libedit copies the names of functions that are added to an editor, and frees them with no editor.
+// libedit copies the names of functions that are added to an editor, and frees them with no editor;
+// the terminal's description keeps what it has read.
 // NOLINTNEXTLINE(bugprone-reserved-identifier): LeakSanitizer asks for its exceptions under this
 // name
 extern "C" const char* __lsan_default_suppressions();
-extern "C" const char* __lsan_default_suppressions() { return "leak:wcsdup"; }
+extern "C" const char* __lsan_default_suppressions() { return "leak:wcsdup\nleak:libtinfo"; }
 
 namespace cascade::cli {
 namespace {
