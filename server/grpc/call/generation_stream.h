@@ -87,6 +87,7 @@ class GenerationStream : public WriteLoop<typename Encoder::Event, Reactor>, pub
 
   // Outbox::Sender.
   void Send() noexcept override ABSL_LOCKS_EXCLUDED(this->mu_) {
+    const CallEnvironment& environment = this->environment();
     Next next = Next::kNothing;
     Due due;
     {
@@ -96,9 +97,10 @@ class GenerationStream : public WriteLoop<typename Encoder::Event, Reactor>, pub
       due = TakeDue();
       next = this->Decide();
     }
-    // First: a write that was decided on keeps the call alive, and an end was not decided on if
-    // there is anything to hand over.
-    SubmitDue(environment(), std::move(due));
+    // From here on `this` may be gone if there is nothing to do: the end of a write that is under
+    // way may end the call. A write that was decided on keeps it alive, and so does what is handed
+    // over.
+    SubmitDue(environment, std::move(due));
     if (next != Next::kNothing) this->Do(next);
   }
 
