@@ -42,7 +42,8 @@ std::vector<TestRequest> MixedRequests(const RequestMix& mix, const model::Model
 struct Answer {
   std::vector<model::TokenId> tokens;
   std::vector<std::uint32_t> log_prob_bits;  // the chosen's; then id and bits of each candidate
-  std::vector<std::uint32_t> prompt_bits;    // of the prompt's hidden states or log-probabilities
+  std::vector<std::uint32_t> prompt_bits =
+      {};  // of the prompt's hidden states or log-probabilities
   std::string text;
   model::FinishReason reason = model::FinishReason::kMaxTokens;
 
