@@ -335,5 +335,25 @@ TEST_F(ResponseTest, OneResponseHoldsWhatTheStreamWouldHaveSent) {
   EXPECT_EQ(response.summary().SerializeAsString(), events.back().summary().SerializeAsString());
 }
 
+TEST_F(ResponseTest, ADeltaWaitsForItsTokensUnlessTheAnswerEnds) {
+  report_.token_ids = keep_tokens_ = true;
+  report_.interval = 2;
+  Encoded encoded = Make();
+  encoded.answer.Start(/*cached_tokens=*/0);
+  encoded.answer.Add(0, Step(10, "a"));
+  EXPECT_EQ(encoded.TakeEvents().size(), 1U);  // the prompt alone
+  encoded.answer.Add(0, Step(11, "b"));
+  const std::vector<v1::GenerateEvent> both = encoded.TakeEvents();
+  ASSERT_EQ(both.size(), 1U);
+  EXPECT_EQ(both[0].delta().text(), "ab");
+  encoded.answer.Add(0, LastStep(12));
+  encoded.answer.Finish({});
+  const std::vector<v1::GenerateEvent> last = encoded.TakeEvents();
+  ASSERT_EQ(last.size(), 3U);
+  EXPECT_EQ(last[0].delta().token_ids_size(), 1);
+  EXPECT_TRUE(last[1].has_finish());
+  EXPECT_TRUE(last[2].has_summary());
+}
+
 }  // namespace
 }  // namespace cascade::server

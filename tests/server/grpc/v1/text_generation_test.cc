@@ -365,7 +365,8 @@ TEST_F(TextGenerationTest, ADeltaHasAsManyTokensAsAskedForButTheLast) {
   for (const v1::GenerateEvent& event : stream.events) {
     if (event.has_delta()) tokens.push_back(event.delta().token_ids_size());
   }
-  EXPECT_THAT(tokens, ::testing::SizeIs(::testing::AllOf(::testing::Ge(2), ::testing::Le(4))));
+  ASSERT_FALSE(tokens.empty());
+  EXPECT_LE(tokens.size(), 4U);  // fewer if the client is slower than the model
   tokens.pop_back();
   EXPECT_THAT(tokens, ::testing::Each(::testing::Ge(30)));
 }
