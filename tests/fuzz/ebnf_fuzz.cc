@@ -23,7 +23,7 @@ void Translate(absl::string_view text) {
   const absl::StatusOr<Grammar> grammar = GrammarOfEbnf(text);
   if (!grammar.ok()) {
     FUZZ_EXPECT(absl::IsInvalidArgument(grammar.status()));
-    FUZZ_EXPECT(absl::StartsWith(grammar.status().message(), "grammar: "));
+    FUZZ_EXPECT(!grammar.status().message().empty());
     return;
   }
   FUZZ_EXPECT(grammar->size() < kMaxNodes);

@@ -24,7 +24,7 @@ void Translate(absl::string_view schema) {
   const absl::StatusOr<Grammar> grammar = GrammarOfJsonSchema(schema);
   if (!grammar.ok()) {
     FUZZ_EXPECT(absl::IsInvalidArgument(grammar.status()));
-    FUZZ_EXPECT(absl::StartsWith(grammar.status().message(), "JSON schema: "));
+    FUZZ_EXPECT(!grammar.status().message().empty());
     FUZZ_EXPECT(grammar.status().message().size() < 2000);
     return;
   }

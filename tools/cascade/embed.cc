@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include <cstdint>
+#include <istream>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "tools/cascade/call_end.h"
 #include "tools/cascade/commands.h"
 #include "tools/cascade/event_printer.h"
 #include "tools/cascade/interrupt.h"
-#include "tools/cascade/text.h"
+#include "tools/cascade/serving_flags.h"
+#include "tools/cascade/text_flags.h"
 
 namespace cascade::cli {
 namespace {
@@ -63,18 +68,9 @@ class EmbedCommand : public Command {
     flags.Add("normalize", "", "divide each vector by its length", &normalize_);
     flags.BeginGroup("The texts");
     flags.Add("token_ids", "ID,...", "one text as token ids, instead of TEXT", &token_ids_);
-    flags.Add("keep_newline", "", "keep the newline at the end of standard input", &keep_newline_);
-    flags.Add("parse_special_tokens", "", "read <|endoftext|> in TEXT as the token, not as text",
-              &parse_special_tokens_);
-    flags.Add("truncate", "", "drop the beginning of a text that is too long", &truncate_);
-    flags.Add("max_prompt_tokens", "N", "keep no more than the last N of its tokens",
-              &max_prompt_tokens_);
-    flags.BeginGroup("How it is served");
-    flags.Add("priority", "N", "higher ones start first; more than 0 if the server allows it",
-              &priority_);
-    flags.Add("cache_salt", "TEXT", "share the prefix cache among equal salts only", &cache_salt_);
-    flags.Add("bypass_cache", "", "neither use nor feed the prefix cache", &bypass_cache_);
-    flags.Add("request_id", "ID", "what the server's log calls this request", &request_id_);
+    text_.AddTo(flags);
+    truncation_.AddTo(flags);
+    serving_.AddTo(flags);
   }
 
   ExitCode Run(const std::vector<std::string>& arguments, const CallOptions& options,
@@ -83,8 +79,8 @@ class EmbedCommand : public Command {
       return UsageError("needs either TEXTs or --token_ids", console);
     }
     v1::EmbedRequest request;
-    if (const std::string wrong = Fill(arguments, console, request); !wrong.empty()) {
-      return UsageError(wrong, console);
+    if (absl::Status status = Fill(arguments, console.in, request); !status.ok()) {
+      return UsageError(std::string(status.message()), console);
     }
     v1::EmbedResponse response;
     grpc::ClientContext context;
@@ -92,29 +88,22 @@ class EmbedCommand : public Command {
     Connection connection(options);
     connection.SetDeadline(context);
     const grpc::Status status = connection.text_generation().Embed(&context, request, &response);
-    if (interrupt.signal() != 0) {
-      console.Complain("interrupted");
-      return ExitCode::kInterrupted;
-    }
-    if (!status.ok()) {
-      console.Complain(connection.Explain(status));
-      return ExitCode::kFailed;
-    }
-    console.Write(options.json ? JsonLine(response) : Lines(response));
-    return ExitCode::kOk;
+    const ExitCode code =
+        Conclude({.status = status, .signal = interrupt.signal()}, connection, console);
+    if (code == ExitCode::kOk) console.Write(options.json ? JsonLine(response) : Lines(response));
+    return code;
   }
 
  private:
-  // What is wrong with the command line; empty if nothing is.
-  std::string Fill(const std::vector<std::string>& arguments, Console& console,
-                   v1::EmbedRequest& request) const {
+  // INVALID_ARGUMENT, in words for the user, if the command line is wrong.
+  absl::Status Fill(const std::vector<std::string>& arguments, std::istream& in,
+                    v1::EmbedRequest& request) const {
     const std::optional<v1::Pooling> pooling = PoolingNamed(pooling_);
-    if (!pooling) return "--pooling: must be last, mean or tokens";
+    if (!pooling) return absl::InvalidArgumentError("--pooling: must be last, mean or tokens");
     request.set_pooling(*pooling);
     for (const std::string& argument : arguments) {
-      const std::optional<std::string> text = TextArgument(argument, keep_newline_, console.in);
-      if (!text) return absl::StrCat("standard input has more than ", kMaxTextBytes, " bytes");
-      if (!IsUtf8(*text)) return "a text is not UTF-8";
+      const absl::StatusOr<std::string> text = text_.Read(argument, in);
+      if (!text.ok()) return text.status();
       request.add_inputs()->set_text(*text);
     }
     if (!token_ids_.empty()) {
@@ -122,29 +111,18 @@ class EmbedCommand : public Command {
                                                                     token_ids_.end());
     }
     request.set_normalize(normalize_);
-    request.set_parse_special_tokens(parse_special_tokens_);
-    if (truncate_) request.mutable_truncation();
-    if (max_prompt_tokens_) {
-      request.mutable_truncation()->set_max_prompt_tokens(*max_prompt_tokens_);
-    }
-    request.set_priority(priority_);
-    request.mutable_cache()->set_salt(cache_salt_);
-    request.mutable_cache()->set_bypass(bypass_cache_);
-    request.set_request_id(request_id_);
-    return "";
+    request.set_parse_special_tokens(text_.parse_special_tokens());
+    truncation_.Fill(request);
+    serving_.Fill(request);
+    return absl::OkStatus();
   }
 
   std::string pooling_ = "last";
   bool normalize_ = false;
   std::vector<std::uint32_t> token_ids_;
-  bool keep_newline_ = false;
-  bool parse_special_tokens_ = false;
-  bool truncate_ = false;
-  std::optional<std::uint32_t> max_prompt_tokens_;
-  std::int32_t priority_ = 0;
-  std::string cache_salt_;
-  bool bypass_cache_ = false;
-  std::string request_id_;
+  TextFlags text_;
+  TruncationFlags truncation_;
+  ServingFlags serving_;
 };
 
 }  // namespace

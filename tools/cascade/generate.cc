@@ -5,13 +5,15 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
+#include "absl/status/statusor.h"
+#include "tools/cascade/call_end.h"
 #include "tools/cascade/commands.h"
 #include "tools/cascade/event_printer.h"
 #include "tools/cascade/generation_call.h"
 #include "tools/cascade/generation_flags.h"
 #include "tools/cascade/interrupt.h"
-#include "tools/cascade/text.h"
+#include "tools/cascade/serving_flags.h"
+#include "tools/cascade/text_flags.h"
 
 namespace cascade::cli {
 namespace {
@@ -50,12 +52,8 @@ class GenerateCommand : public Command {
     generation_.AddTo(flags);
     flags.BeginGroup("The prompt");
     flags.Add("token_ids", "ID,...", "the prompt as token ids, instead of TEXT", &token_ids_);
-    flags.Add("keep_newline", "", "keep the newline at the end of standard input", &keep_newline_);
-    flags.Add("parse_special_tokens", "", "read <|endoftext|> in TEXT as the token, not as text",
-              &parse_special_tokens_);
-    flags.Add("truncate", "", "drop the beginning of a prompt that is too long", &truncate_);
-    flags.Add("max_prompt_tokens", "N", "keep no more than the last N of its tokens",
-              &max_prompt_tokens_);
+    text_.AddTo(flags);
+    truncation_.AddTo(flags);
     flags.BeginGroup("What is told");
     flags.Add("logprobs", "", "report the log-probability of each token", &logprobs_);
     flags.Add("show_logprobs", "",
@@ -69,14 +67,9 @@ class GenerateCommand : public Command {
               &special_tokens_in_text_);
     flags.Add("report_token_ids", "", "with --json, report the generated tokens' ids",
               &report_token_ids_);
-    flags.BeginGroup("How it is served");
-    flags.Add("priority", "N", "higher ones start first; more than 0 if the server allows it",
-              &priority_);
-    flags.Add("cache_salt", "TEXT", "share the prefix cache among equal salts only", &cache_salt_);
-    flags.Add("bypass_cache", "", "neither use nor feed the prefix cache", &bypass_cache_);
+    serving_.AddTo(flags);
     flags.Add("speculation", "BOOL", "draft tokens ahead; never changes the text (true)",
               &speculation_);
-    flags.Add("request_id", "ID", "what the server's log calls this request", &request_id_);
   }
 
   ExitCode Run(const std::vector<std::string>& arguments, const CallOptions& options,
@@ -86,17 +79,12 @@ class GenerateCommand : public Command {
     if (arguments.size() + (has_ids ? 1 : 0) != 1) {
       return UsageError("needs either a TEXT or --token_ids", console);
     }
-    std::optional<std::string> prompt = "";
-    if (!has_ids) prompt = TextArgument(arguments[0], keep_newline_, console.in);
-    if (!prompt) {
-      return UsageError(absl::StrCat("standard input has more than ", kMaxTextBytes,
-                                     " bytes, the longest prompt that a server takes"),
-                        console);
-    }
+    const absl::StatusOr<std::string> prompt =
+        has_ids ? std::string() : text_.Read(arguments[0], console.in);
+    if (!prompt.ok()) return UsageError(std::string(prompt.status().message()), console);
     if (show_logprobs_ && options.json) {
       return UsageError("--show_logprobs shades text: with --json, use --logprobs", console);
     }
-    if (!IsUtf8(*prompt)) return UsageError("the prompt is not UTF-8", console);
     const LogProbStyle style = {.table = logprobs_,
                                 .shade = show_logprobs_ && console.TakesColors()};
     v1::GenerateRequest request = MakeRequest(*prompt);
@@ -116,32 +104,19 @@ class GenerateCommand : public Command {
     // Before gRPC has threads, which must not take the signals.
     const BlockedSignals blocked;
     Connection connection(options);
-    const GenerationEnd end = StreamGeneration(request, connection, printer);
-    if (end.signal != 0) {
-      console.Complain("interrupted");
-      return ExitCode::kInterrupted;
-    }
-    if (end.status.ok()) return ExitCode::kOk;
-    console.Complain(connection.Explain(end.status));
-    return ExitCode::kFailed;
+    return Conclude(StreamGeneration(request, connection, printer), connection, console);
   }
 
   v1::GenerateRequest MakeRequest(const std::string& prompt) const {
     v1::GenerateRequest request;
-    request.set_request_id(request_id_);
     if (token_ids_.empty()) {
       request.set_text(prompt);
     } else {
       request.mutable_token_ids()->mutable_ids()->Add(token_ids_.begin(), token_ids_.end());
     }
-    request.set_parse_special_tokens(parse_special_tokens_);
-    if (truncate_) request.mutable_truncation();
-    if (max_prompt_tokens_) {
-      request.mutable_truncation()->set_max_prompt_tokens(*max_prompt_tokens_);
-    }
-    request.set_priority(priority_);
-    request.mutable_cache()->set_salt(cache_salt_);
-    request.mutable_cache()->set_bypass(bypass_cache_);
+    request.set_parse_special_tokens(text_.parse_special_tokens());
+    truncation_.Fill(request);
+    serving_.Fill(request);
     if (speculation_) request.set_speculation(*speculation_);
     return request;
   }
@@ -158,10 +133,9 @@ class GenerateCommand : public Command {
 
   GenerationFlags generation_;
   std::vector<std::uint32_t> token_ids_;
-  bool keep_newline_ = false;
-  bool parse_special_tokens_ = false;
-  bool truncate_ = false;
-  std::optional<std::uint32_t> max_prompt_tokens_;
+  TextFlags text_;
+  TruncationFlags truncation_;
+  ServingFlags serving_;
   bool logprobs_ = false;
   bool show_logprobs_ = false;
   bool prompt_logprobs_ = false;
@@ -169,11 +143,7 @@ class GenerateCommand : public Command {
   bool ranks_ = false;
   bool special_tokens_in_text_ = false;
   bool report_token_ids_ = false;
-  std::int32_t priority_ = 0;
-  std::string cache_salt_;
-  bool bypass_cache_ = false;
   std::optional<bool> speculation_;
-  std::string request_id_;
 };
 
 }  // namespace

@@ -6,8 +6,8 @@
 
 namespace cascade::cli {
 
-GenerationEnd StreamGeneration(const v1::GenerateRequest& request, Connection& connection,
-                               EventPrinter& printer) {
+CallEnd StreamGeneration(const v1::GenerateRequest& request, Connection& connection,
+                         EventPrinter& printer) {
   grpc::ClientContext context;
   const Interrupt interrupt([&context] { context.TryCancel(); });
   connection.SetDeadline(context);
@@ -20,13 +20,9 @@ GenerationEnd StreamGeneration(const v1::GenerateRequest& request, Connection& c
     has_summary |= event.has_summary();
     printer.Print(event);
   }
-  GenerationEnd end{.status = stream->Finish()};
-  if (end.status.ok() && !(has_finish && has_summary)) {
-    end.status = {grpc::StatusCode::DATA_LOSS, "the stream ended early: the answer is not whole"};
-  }
+  const grpc::Status status = WholeOrLost(stream->Finish(), has_finish && has_summary);
   printer.End();
-  end.signal = interrupt.signal();
-  return end;
+  return {.status = status, .signal = interrupt.signal()};
 }
 
 }  // namespace cascade::cli

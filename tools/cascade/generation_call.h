@@ -3,20 +3,15 @@
 #pragma once
 
 #include "cascade/v1/text_generation.pb.h"
+#include "tools/cascade/call_end.h"
 #include "tools/cascade/connection.h"
 #include "tools/cascade/event_printer.h"
 
 namespace cascade::cli {
 
-// How a call ended.
-struct GenerationEnd {
-  grpc::Status status;  // DATA_LOSS if the answer is not whole
-  int signal = 0;       // SIGINT or SIGTERM, if one cancelled the call
-};
-
 // Makes the call and gives its events to `printer`, and its end. A signal that Interrupt knows
 // cancels it: see there what it asks of threads.
-GenerationEnd StreamGeneration(const v1::GenerateRequest& request, Connection& connection,
-                               EventPrinter& printer);
+CallEnd StreamGeneration(const v1::GenerateRequest& request, Connection& connection,
+                         EventPrinter& printer);
 
 }  // namespace cascade::cli

@@ -4,17 +4,18 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/str_format.h"
+#include "tools/cascade/call_end.h"
 #include "tools/cascade/commands.h"
 #include "tools/cascade/event_printer.h"
 #include "tools/cascade/interrupt.h"
+#include "tools/cascade/serving_flags.h"
 #include "tools/cascade/text.h"
+#include "tools/cascade/text_flags.h"
 
 namespace cascade::cli {
 namespace {
@@ -42,15 +43,8 @@ class ScoreCommand : public Command {
 
   void AddFlags(Flags& flags) override {
     flags.Add("logprobs", "", "report the log-probability and the rank of each token", &logprobs_);
-    flags.Add("keep_newline", "", "keep the newline at the end of standard input", &keep_newline_);
-    flags.Add("parse_special_tokens", "", "read <|endoftext|> in texts as the token, not as text",
-              &parse_special_tokens_);
-    flags.BeginGroup("How it is served");
-    flags.Add("priority", "N", "higher ones start first; more than 0 if the server allows it",
-              &priority_);
-    flags.Add("cache_salt", "TEXT", "share the prefix cache among equal salts only", &cache_salt_);
-    flags.Add("bypass_cache", "", "neither use nor feed the prefix cache", &bypass_cache_);
-    flags.Add("request_id", "ID", "what the server's log calls this request", &request_id_);
+    text_.AddTo(flags);
+    serving_.AddTo(flags);
   }
 
   ExitCode Run(const std::vector<std::string>& arguments, const CallOptions& options,
@@ -58,23 +52,16 @@ class ScoreCommand : public Command {
     if (arguments.size() < 2) {
       return UsageError("needs a PROMPT and at least one CONTINUATION: quote them", console);
     }
-    const std::optional<std::string> prompt = TextArgument(arguments[0], keep_newline_, console.in);
-    if (!prompt) {
-      return UsageError(absl::StrCat("standard input has more than ", kMaxTextBytes, " bytes"),
-                        console);
-    }
+    const absl::StatusOr<std::string> prompt = text_.Read(arguments[0], console.in);
+    if (!prompt.ok()) return UsageError(std::string(prompt.status().message()), console);
     v1::ScoreRequest request;
     v1::ScoreRequest::Item& item = *request.add_items();
-    if (!IsUtf8(*prompt)) return UsageError("the prompt is not UTF-8", console);
     item.mutable_prompt()->set_text(*prompt);
     const std::vector<std::string> continuations(arguments.begin() + 1, arguments.end());
     for (const std::string& text : continuations) item.add_continuations()->set_text(text);
     request.set_logprobs(logprobs_);
-    request.set_parse_special_tokens(parse_special_tokens_);
-    request.set_priority(priority_);
-    request.mutable_cache()->set_salt(cache_salt_);
-    request.mutable_cache()->set_bypass(bypass_cache_);
-    request.set_request_id(request_id_);
+    request.set_parse_special_tokens(text_.parse_special_tokens());
+    serving_.Fill(request);
     return Stream(request, continuations, options, console);
   }
 
@@ -95,20 +82,12 @@ class ScoreCommand : public Command {
       if (event.has_score()) scores[event.score().continuation()] = event.score();
       has_summary |= event.has_summary();
     }
-    grpc::Status status = stream->Finish();
-    if (interrupt.signal() != 0) {
-      console.Complain("interrupted");
-      return ExitCode::kInterrupted;
-    }
-    if (status.ok() && !(has_summary && scores.size() == continuations.size())) {
-      status = {grpc::StatusCode::DATA_LOSS, "the stream ended early: the answer is not whole"};
-    }
-    if (!status.ok()) {
-      console.Complain(connection.Explain(status));
-      return ExitCode::kFailed;
-    }
-    if (!options.json) console.Write(Table(scores, continuations));
-    return ExitCode::kOk;
+    const bool whole = has_summary && scores.size() == continuations.size();
+    const grpc::Status status = WholeOrLost(stream->Finish(), whole);
+    const ExitCode code =
+        Conclude({.status = status, .signal = interrupt.signal()}, connection, console);
+    if (code == ExitCode::kOk && !options.json) console.Write(Table(scores, continuations));
+    return code;
   }
 
   // In the order of the continuations, which is not that in which they were done.
@@ -128,12 +107,8 @@ class ScoreCommand : public Command {
   }
 
   bool logprobs_ = false;
-  bool keep_newline_ = false;
-  bool parse_special_tokens_ = false;
-  std::int32_t priority_ = 0;
-  std::string cache_salt_;
-  bool bypass_cache_ = false;
-  std::string request_id_;
+  TextFlags text_;
+  ServingFlags serving_;
 };
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "tools/cascade/commands.h"
 #include "tools/cascade/event_printer.h"
 #include "tools/cascade/text.h"
+#include "tools/cascade/text_flags.h"
 
 namespace cascade::cli {
 namespace {
@@ -29,23 +30,17 @@ class TokenizeCommand : public Command {
 
   void AddFlags(Flags& flags) override {
     flags.Add("ids", "", "print the ids alone, on one line", &ids_only_);
-    flags.Add("keep_newline", "", "keep the newline at the end of standard input", &keep_newline_);
-    flags.Add("parse_special_tokens", "", "read <|endoftext|> in TEXT as the token, not as text",
-              &parse_special_tokens_);
+    text_.AddTo(flags);
   }
 
   ExitCode Run(const std::vector<std::string>& arguments, const CallOptions& options,
                Console& console) override {
     if (arguments.size() != 1) return UsageError("needs one TEXT: quote it", console);
-    const std::optional<std::string> text = TextArgument(arguments[0], keep_newline_, console.in);
-    if (!text) {
-      return UsageError(absl::StrCat("standard input has more than ", kMaxTextBytes, " bytes"),
-                        console);
-    }
-    if (!IsUtf8(*text)) return UsageError("the text is not UTF-8", console);
+    const absl::StatusOr<std::string> text = text_.Read(arguments[0], console.in);
+    if (!text.ok()) return UsageError(std::string(text.status().message()), console);
     v1::TokenizeRequest request;
     request.set_text(*text);
-    request.set_parse_special_tokens(parse_special_tokens_);
+    request.set_parse_special_tokens(text_.parse_special_tokens());
     request.set_pieces(!ids_only_);
     v1::TokenizeResponse response;
     grpc::ClientContext context;
@@ -71,8 +66,7 @@ class TokenizeCommand : public Command {
   }
 
   bool ids_only_ = false;
-  bool keep_newline_ = false;
-  bool parse_special_tokens_ = false;
+  TextFlags text_;
 };
 
 }  // namespace

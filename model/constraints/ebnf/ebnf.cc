@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
 #include "model/constraints/ebnf/ebnf_scanner.h"
 #include "model/constraints/ebnf/gbnf_parser.h"
 #include "model/constraints/ebnf/lark_parser.h"
@@ -49,10 +48,8 @@ absl::StatusOr<Grammar> Parsed(std::u32string text) {
 
 absl::StatusOr<Grammar> GrammarOfEbnf(absl::string_view text) {
   std::optional<std::u32string> characters = DecodeUtf8(text);
-  if (!characters) return absl::InvalidArgumentError("grammar: it is not valid UTF-8");
-  absl::StatusOr<Grammar> grammar = Parsed(*std::move(characters));
-  if (grammar.ok()) return grammar;
-  return absl::InvalidArgumentError(absl::StrCat("grammar: ", grammar.status().message()));
+  if (!characters) return absl::InvalidArgumentError("it is not valid UTF-8");
+  return Parsed(*std::move(characters));
 }
 
 }  // namespace cascade::model

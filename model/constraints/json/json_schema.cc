@@ -3,7 +3,6 @@
 #include "model/constraints/json/json_schema.h"
 
 #include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
 #include "model/constraints/json/json_grammar.h"
 #include "model/constraints/json/ordered_json.h"
 #include "model/constraints/json/schema_translator.h"
@@ -12,13 +11,9 @@ namespace cascade::model {
 
 absl::StatusOr<Grammar> GrammarOfJsonSchema(absl::string_view schema) {
   const absl::StatusOr<OrderedJson> root = ParseOrderedJson(schema);
-  if (!root.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat("JSON schema: ", root.status().message()));
-  }
+  if (!root.ok()) return root.status();
   Grammar grammar;
-  if (absl::Status status = SchemaTranslator(*root, grammar).Run(); !status.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat("JSON schema: ", status.message()));
-  }
+  if (absl::Status status = SchemaTranslator(*root, grammar).Run(); !status.ok()) return status;
   return grammar;
 }
 

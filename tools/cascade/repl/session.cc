@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <memory>
 #include <system_error>
@@ -21,22 +22,27 @@
 namespace cascade::cli {
 namespace {
 
-// Keeps the first choice's text on its way to another printer.
+// Keeps the first choice's text on its way to another printer, and how much of the prompt was
+// dropped.
 class KeepingPrinter : public EventPrinter {
  public:
   KeepingPrinter(std::unique_ptr<EventPrinter> printer, std::string& text)
       : printer_(std::move(printer)), text_(text) {}
 
   void Print(const v1::GenerateEvent& event) override {
+    if (event.has_prompt()) dropped_tokens_ = event.prompt().truncated_tokens();
     if (event.has_delta() && event.delta().index() == 0) text_ += event.delta().text();
     printer_->Print(event);
   }
 
   void End() override { printer_->End(); }
 
+  std::uint32_t dropped_tokens() const { return dropped_tokens_; }
+
  private:
   const std::unique_ptr<EventPrinter> printer_;
   std::string& text_;
+  std::uint32_t dropped_tokens_ = 0;
 };
 
 // Creates `path`. An empty string, or why that cannot be.
@@ -172,7 +178,12 @@ void Session::Generate(const std::string& prompt, bool continues, bool other_see
   KeepingPrinter printer(options_.json ? MakeJsonPrinter(console_)
                                        : MakeTextPrinter("", request->sampling().n(), console_),
                          last_->answer);
-  const GenerationEnd end = StreamGeneration(*request, connection_, printer);
+  const CallEnd end = StreamGeneration(*request, connection_, printer);
+  if (printer.dropped_tokens() > 0) {
+    console_.Complain(
+        absl::StrCat("the text is too long for the model, which did not see its first ",
+                     printer.dropped_tokens(), " tokens"));
+  }
   if (end.signal == SIGTERM) ended_ = true;
   if (end.signal != 0) return Complain("interrupted");
   if (!end.status.ok()) Complain(connection_.Explain(end.status));
