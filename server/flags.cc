@@ -107,8 +107,8 @@ ABSL_FLAG(bool, kv_overcommit, false,
           "Start requests that the KV cache may be too small for; when it is full, the youngest\n"
           "gives its blocks up, waits and is computed again. Never changes a result.");
 ABSL_FLAG(bool, speculate, true,
-          "Draft tokens ahead where a text repeats itself, and verify them in one step. Never\n"
-          "changes a result.");
+          "Draft tokens ahead where a text repeats itself or its constraint leaves no choice, and\n"
+          "verify them in one step. Never changes a result.");
 ABSL_FLAG(std::string, max_priority, "0",
           "Highest priority that a request may ask for, up to 1000.");
 ABSL_FLAG(std::string, priority_ageing_seconds, "10",

@@ -34,6 +34,7 @@ class FakeService : public v1::TextGeneration::Service {
     if (request->text() == "refuse") return {grpc::StatusCode::RESOURCE_EXHAUSTED, "full"};
     v1::GenerateEvent event;
     event.mutable_prompt();
+    if (request->text().size() > 1000) event.mutable_prompt()->set_truncated_tokens(7);
     writer->Write(event);
     for (const char* text : {" a", " b"}) {
       event.mutable_delta()->set_text(text);

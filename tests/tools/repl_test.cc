@@ -119,6 +119,13 @@ TEST_F(ReplTest, ContinueGoesOnFromPromptAndAnswer) {
   EXPECT_EQ(asked().text(), "Once a b a b");
 }
 
+TEST_F(ReplTest, TellsWhenTheModelDidNotSeeTheBeginning) {
+  Type(absl::StrCat(std::string(1000, 'x'), "\n"));
+  EXPECT_THAT(err_.str(), ::testing::Not(HasSubstr("too long")));
+  EXPECT_EQ(Type(absl::StrCat(std::string(1000, 'x'), "\n/continue\n")), ExitCode::kOk);
+  EXPECT_THAT(err_.str(), HasSubstr("did not see its first 7 tokens"));
+}
+
 TEST_F(ReplTest, RetryAsksTheSameWithAnotherSeed) {
   Type("Once\n/retry\n", {"--seed=3", "--top_k=5"});
   EXPECT_EQ(asked().text(), "Once");

@@ -11,38 +11,24 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "model/generation/vocabulary_trie.h"
+#include "tests/model/generation/small_logits.h"
 #include "tests/model/generation/tiny_tokenizer.h"
-#include "tests/support/constraints.h"
 #include "tests/support/status_matchers.h"
 
 namespace cascade::model {
 namespace {
 
 using ::cascade::testing::ByteTokens;
+using ::cascade::testing::Greedy;
 using ::cascade::testing::IsInvalid;
 using ::cascade::testing::kAbcd;
+using ::cascade::testing::kContext;
 using ::cascade::testing::kEndOfText;
+using ::cascade::testing::kPrompt;
+using ::cascade::testing::kVocabSize;
+using ::cascade::testing::Prefer;
 using ::cascade::testing::Refuses;
 using ::testing::ElementsAre;
-
-constexpr std::size_t kVocabSize = 260;  // two ids more than the tokenizer has, as if padded
-constexpr std::array<TokenId, 4> kPrompt = {'t', 'h', 'e', ' '};
-constexpr std::size_t kContext = 1000;
-
-// Logits of which `first` are the best, in this order.
-std::vector<float> Prefer(const std::vector<TokenId>& first) {
-  std::vector<float> logits(kVocabSize, -5.0F);
-  float logit = 10.0F;
-  for (const TokenId token : first) logits[token] = logit--;
-  return logits;
-}
-
-GenerationParams Greedy() {
-  GenerationParams params;
-  params.sampling.temperature = 0.0F;
-  return params;
-}
 
 // All that came of a run, put together.
 struct Outcome {
@@ -354,75 +340,6 @@ TEST_F(DecodingTest, TheTextDoesNotDependOnHowTokensCutIt) {
     ++matches;
   }
   EXPECT_GT(matches, 50) << "the test would show nothing";
-}
-
-// ---- A constraint.
-
-class ConstrainedDecodingTest : public DecodingTest {
- protected:
-  GenerationParams To(const std::string& regex) const {
-    GenerationParams params = Greedy();
-    params.stopping.eos_token_ids = {kEndOfText};
-    params.constraint = testing::ConstraintTo(regex, trie_);
-    return params;
-  }
-
-  const TokenTrie trie_ = MakeTokenTrie(tokenizer_, kVocabSize);
-};
-
-TEST_F(ConstrainedDecodingTest, TheBestTokenThatTheConstraintAllowsIsChosen) {
-  Decoding decoding = Start(To("x[bc]+"));
-  EXPECT_EQ(decoding.Next(Prefer({'a', kEndOfText, 'x'}))->token->id, 'x');
-  EXPECT_EQ(decoding.Next(Prefer({kEndOfText, 'a', 'c', 'b'}))->token->id, 'c');  // may not end yet
-  const absl::StatusOr<DecodingStep> last = decoding.Next(Prefer({'a', kEndOfText, 'b'}));
-  EXPECT_EQ(last->token->id, kEndOfText);
-  EXPECT_EQ(last->finish->reason, FinishReason::kEos);
-}
-
-TEST_F(ConstrainedDecodingTest, FinishesWhereNothingMayFollow) {
-  Decoding decoding = Start(To("yes|no"));
-  EXPECT_FALSE(decoding.Next(Prefer({'n'}))->finish.has_value());
-  const absl::StatusOr<DecodingStep> last = decoding.Next(Prefer({'a'}));
-  EXPECT_EQ(last->text, "o");
-  ASSERT_TRUE(last->finish.has_value());
-  EXPECT_EQ(last->finish->reason, FinishReason::kConstraintComplete);
-}
-
-TEST_F(ConstrainedDecodingTest, CompletenessComesBeforeTheLimitAndAfterStops) {
-  GenerationParams params = To("ab");
-  params.stopping.max_new_tokens = 2;
-  Decoding limited = Start(params);
-  ASSERT_TRUE(limited.Next(Prefer({'a'})).ok());
-  EXPECT_EQ(limited.Next(Prefer({'b'}))->finish->reason, FinishReason::kConstraintComplete);
-  params.stopping.stop = {"b"};
-  Decoding stopped = Start(params);
-  ASSERT_TRUE(stopped.Next(Prefer({'a'})).ok());
-  EXPECT_EQ(stopped.Next(Prefer({'b'}))->finish->reason, FinishReason::kStopString);
-}
-
-// A stop token ends the answer, so it is allowed where the answer may end, whatever its text.
-TEST_F(ConstrainedDecodingTest, AStopTokenIsNoText) {
-  GenerationParams params = To("ab*");
-  params.stopping.stop_token_ids = {'b'};
-  Decoding decoding = Start(params);
-  ASSERT_EQ(decoding.Next(Prefer({'b', 'a'}))->token->id, 'a');
-  EXPECT_EQ(decoding.Next(Prefer({'b'}))->finish->reason, FinishReason::kStopToken);
-}
-
-TEST_F(ConstrainedDecodingTest, TellsWhenOtherRulesLeaveNothing) {
-  GenerationParams params = To("ab");
-  params.tokens.banned = {'a', kAbcd};
-  Decoding decoding = Start(params);
-  EXPECT_THAT(decoding.Next(Prefer({'a'})).status(),
-              IsInvalid({"all 260 tokens are excluded", "the constraint excludes"}));
-}
-
-TEST_F(ConstrainedDecodingTest, ForcedTokensAreTheTokenizersOwn) {
-  Decoding decoding = Start(To("xabcd[yz]"));
-  EXPECT_EQ(decoding.ForcedTokens(10), *tokenizer_.Encode("xabcd", SpecialTokens::kAsText));
-  EXPECT_THAT(decoding.ForcedTokens(1), ElementsAre('x'));
-  EXPECT_THAT(decoding.ForcedTokens(0), ElementsAre());
-  EXPECT_THAT(Start(Greedy()).ForcedTokens(10), ElementsAre());
 }
 
 }  // namespace
