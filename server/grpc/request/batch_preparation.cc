@@ -117,6 +117,43 @@ std::size_t HeldBytes(const ScoringRequest& request, const GenerationRequest& pa
   return kPartBytes + part.prompt.size() * sizeof(model::TokenId) + tokens * told;
 }
 
+// The part of one input, which truncation may shorten.
+absl::StatusOr<PreparedBatch::Part> PrepareInput(const EmbeddingRequest& request,
+                                                 const std::string& id, absl::Time deadline,
+                                                 std::size_t index, const ModelInfo& info,
+                                                 const model::Tokenizer& tokenizer) {
+  const InputText& input = request.inputs[index];
+  const std::string path = Element("inputs", index);
+  absl::StatusOr<Tokens> tokens = TokensOf(request, path, input, info, tokenizer);
+  if (!tokens.ok()) return tokens.status();
+  PreparedBatch::Part part;
+  if (request.truncation) {
+    const std::size_t most = request.truncation->max_prompt_tokens.value_or(info.MaxPositions());
+    part.truncated_tokens =
+        Truncate(request.truncation->keep_beginning, std::min(most, info.MaxPositions()), *tokens);
+  }
+  if (tokens->size() > info.MaxPositions()) {
+    Violations violations(request.field_name);
+    violations.Add(absl::StrCat(path, input.text ? ".text" : ".token_ids"),
+                   absl::StrCat("is ", SequenceTooLong(tokens->size(), info.MaxPositions(), info),
+                                "; shorten it, or set truncation"));
+    return violations.ToStatus();
+  }
+  part.generation = NewPart(request, id, deadline, *std::move(tokens));
+  const bool last = request.pooling == Pooling::kLast;
+  part.generation.hidden_from = last ? part.generation.prompt.size() - 1 : 0;
+  return part;
+}
+
+// The tokens that the continuations of an item stand behind.
+absl::StatusOr<Tokens> PromptOf(const ScoringRequest& request, std::size_t index,
+                                const ModelInfo& info, const model::Tokenizer& tokenizer) {
+  const InputText& prompt = request.items[index].prompt;
+  if (prompt.empty()) return Tokens{info.defaults.eos_token_ids.front()};
+  return TokensOf(request, absl::StrCat(Element("items", index), ".prompt"), prompt, info,
+                  tokenizer);
+}
+
 }  // namespace
 
 absl::StatusOr<PreparedBatch> Prepare(const EmbeddingRequest& request, absl::Time deadline,
@@ -127,29 +164,14 @@ absl::StatusOr<PreparedBatch> Prepare(const EmbeddingRequest& request, absl::Tim
   const std::string id = IdOf(request);
   std::size_t all_values = 0;
   for (std::size_t i = 0; i < request.inputs.size(); ++i) {
-    const InputText& input = request.inputs[i];
-    absl::StatusOr<Tokens> tokens = TokensOf(request, Element("inputs", i), input, info, tokenizer);
-    if (!tokens.ok()) return tokens.status();
-    std::size_t truncated = 0;
-    if (request.truncation) {
-      const std::size_t most = request.truncation->max_prompt_tokens.value_or(info.MaxPositions());
-      truncated = Truncate(request.truncation->keep_beginning, std::min(most, info.MaxPositions()),
-                           *tokens);
-    }
-    if (tokens->size() > info.MaxPositions()) {
-      Violations violations(request.field_name);
-      violations.Add(absl::StrCat(Element("inputs", i), input.text ? ".text" : ".token_ids"),
-                     absl::StrCat("is ", SequenceTooLong(tokens->size(), info.MaxPositions(), info),
-                                  "; shorten it, or set truncation"));
-      return violations.ToStatus();
-    }
-    GenerationRequest part = NewPart(request, id, deadline, *std::move(tokens));
-    const bool last = request.pooling == Pooling::kLast;
-    part.hidden_from = last ? part.prompt.size() - 1 : 0;
-    const std::size_t vectors = request.pooling == Pooling::kTokens ? part.prompt.size() : 1;
+    absl::StatusOr<PreparedBatch::Part> part =
+        PrepareInput(request, id, deadline, i, info, tokenizer);
+    if (!part.ok()) return part.status();
+    const std::size_t vectors =
+        request.pooling == Pooling::kTokens ? part->generation.prompt.size() : 1;
     all_values += vectors * info.config.n_embd;
-    batch.held_bytes += HeldBytes(request, part, vectors * info.config.n_embd);
-    batch.parts.push_back({.generation = std::move(part), .truncated_tokens = truncated});
+    batch.held_bytes += HeldBytes(request, part->generation, vectors * info.config.n_embd);
+    batch.parts.push_back(*std::move(part));
   }
   if (all_values > kMaxEmbedValues) return TooManyValues(request, all_values, info);
   return batch;
@@ -164,28 +186,21 @@ absl::StatusOr<PreparedBatch> Prepare(const ScoringRequest& request, absl::Time 
   for (std::size_t i = 0; i < request.items.size(); ++i) {
     const ScoringRequest::Item& item = request.items[i];
     const std::string path = Element("items", i);
-    Tokens prompt;
-    if (item.prompt.empty()) {
-      prompt.push_back(info.defaults.eos_token_ids.front());
-    } else {
-      absl::StatusOr<Tokens> tokens =
-          TokensOf(request, absl::StrCat(path, ".prompt"), item.prompt, info, tokenizer);
-      if (!tokens.ok()) return tokens.status();
-      prompt = *std::move(tokens);
-    }
+    const absl::StatusOr<Tokens> prompt = PromptOf(request, i, info, tokenizer);
+    if (!prompt.ok()) return prompt.status();
     const std::size_t first = batch.parts.size();
     for (std::size_t j = 0; j < item.continuations.size(); ++j) {
       const std::string place = Element(absl::StrCat(path, ".continuations"), j);
       absl::StatusOr<Tokens> tokens =
           TokensOf(request, place, item.continuations[j], info, tokenizer);
       if (!tokens.ok()) return tokens.status();
-      if (absl::Status status = CheckScored(request, place, prompt, *tokens, info); !status.ok()) {
+      if (absl::Status status = CheckScored(request, place, *prompt, *tokens, info); !status.ok()) {
         return status;
       }
-      PreparedBatch::Part part = {.generation = NewScored(request, id, deadline, prompt, *tokens),
+      PreparedBatch::Part part = {.generation = NewScored(request, id, deadline, *prompt, *tokens),
                                   .item = i,
                                   .continuation = j};
-      if (j > 0 && MayShare(part.generation, prompt)) part.after = first;
+      if (j > 0 && MayShare(part.generation, *prompt)) part.after = first;
       batch.held_bytes += HeldBytes(request, part.generation, tokens->size());
       batch.parts.push_back(std::move(part));
     }

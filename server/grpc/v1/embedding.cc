@@ -2,21 +2,19 @@
 
 #include "server/grpc/v1/embedding.h"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "server/grpc/duration.h"
 #include "server/grpc/model_info.h"
+#include "server/grpc/v1/batch_messages.h"
 #include "server/grpc/v1/request.h"
 #include "server/grpc/v1/response.h"
+#include "server/grpc/v1/to_uint32.h"
 
 namespace cascade::server {
 namespace {
-
-std::uint32_t ToUint32(std::size_t value) { return static_cast<std::uint32_t>(value); }
 
 Pooling ToPooling(v1::Pooling pooling, Violations& violations) {
   if (!v1::Pooling_IsValid(pooling)) {
@@ -30,23 +28,9 @@ Pooling ToPooling(v1::Pooling pooling, Violations& violations) {
 
 }  // namespace
 
-InputText ToInput(const v1::Input& message) {
-  InputText input;
-  if (message.has_text()) input.text = message.text();
-  if (message.has_token_ids()) {
-    const auto& ids = message.token_ids().ids();
-    input.token_ids = {ids.data(), static_cast<std::size_t>(ids.size())};
-  }
-  return input;
-}
-
 EmbeddingRequest ToEmbeddingRequest(const v1::EmbedRequest& message, Violations& violations) {
   EmbeddingRequest request;
-  request.field_name = V1FieldName;
-  request.request_id = message.request_id();
-  request.parse_special_tokens = message.parse_special_tokens();
-  request.cache = {.salt = message.cache().salt(), .bypass = message.cache().bypass()};
-  request.priority = message.priority();
+  FillBatchRequest(message, request);
   for (const v1::Input& input : message.inputs()) request.inputs.push_back(ToInput(input));
   if (message.has_truncation()) request.truncation = ToTruncation(message.truncation(), violations);
   request.pooling = ToPooling(message.pooling(), violations);
@@ -72,13 +56,6 @@ void EmbedEncoder::Append(Answer& answer, v1::EmbedResponse& response) {
   response.set_request_id(answer.request_id());
   summary.set_fingerprint(info_->fingerprint);
   FillTimings(arrival_, answer.timings().queue, *summary.mutable_timings());
-}
-
-void FillTimings(absl::Time arrival, absl::Duration queue, v1::Timings& timings) {
-  const absl::Duration all = std::max(MonotonicNow() - arrival, queue);
-  ToProto(queue, *timings.mutable_queue());
-  ToProto(all - queue, *timings.mutable_prefill());
-  ToProto(absl::ZeroDuration(), *timings.mutable_decode());
 }
 
 }  // namespace cascade::server

@@ -13,9 +13,6 @@ namespace cascade::server {
 
 struct ModelInfo;
 
-// A text or its tokens; borrows `message`.
-InputText ToInput(const v1::Input& message);
-
 // The same request in the server's own terms; borrows `message`. Adds to `violations` what is wrong
 // with the message itself.
 EmbeddingRequest ToEmbeddingRequest(const v1::EmbedRequest& message, Violations& violations);
@@ -34,9 +31,5 @@ class EmbedEncoder {
   const ModelInfo* info_;
   absl::Time arrival_ = MonotonicNow();
 };
-
-// Fills in the times of a call of several prompts that arrived at `arrival`, the first of which
-// waited for `queue`, and which is over now.
-void FillTimings(absl::Time arrival, absl::Duration queue, v1::Timings& timings);
 
 }  // namespace cascade::server

@@ -8,11 +8,10 @@
 #include "absl/strings/string_view.h"
 #include "server/grpc/model_info.h"
 #include "server/grpc/request/limits.h"
+#include "server/grpc/v1/to_uint32.h"
 
 namespace cascade::server {
 namespace {
-
-std::uint32_t ToUint32(std::size_t value) { return static_cast<std::uint32_t>(value); }
 
 std::string ToString(std::string_view text) { return std::string(text); }
 

@@ -8,11 +8,10 @@
 #include "model/tokenizer/tokenizer.h"
 #include "server/grpc/duration.h"
 #include "server/grpc/model_info.h"
+#include "server/grpc/v1/to_uint32.h"
 
 namespace cascade::server {
 namespace {
-
-std::uint32_t ToUint32(std::size_t value) { return static_cast<std::uint32_t>(value); }
 
 v1::FinishReason ToReason(model::FinishReason reason) {
   switch (reason) {

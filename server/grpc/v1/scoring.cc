@@ -3,24 +3,14 @@
 #include "server/grpc/v1/scoring.h"
 
 #include "server/grpc/model_info.h"
-#include "server/grpc/v1/embedding.h"
-#include "server/grpc/v1/request.h"
+#include "server/grpc/v1/batch_messages.h"
 #include "server/grpc/v1/response.h"
+#include "server/grpc/v1/to_uint32.h"
 
 namespace cascade::server {
-namespace {
-
-std::uint32_t ToUint32(std::size_t value) { return static_cast<std::uint32_t>(value); }
-
-}  // namespace
-
 ScoringRequest ToScoringRequest(const v1::ScoreRequest& message) {
   ScoringRequest request;
-  request.field_name = V1FieldName;
-  request.request_id = message.request_id();
-  request.parse_special_tokens = message.parse_special_tokens();
-  request.cache = {.salt = message.cache().salt(), .bypass = message.cache().bypass()};
-  request.priority = message.priority();
+  FillBatchRequest(message, request);
   request.logprobs = message.logprobs();
   for (const v1::ScoreRequest::Item& from : message.items()) {
     ScoringRequest::Item& item = request.items.emplace_back();

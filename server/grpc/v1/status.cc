@@ -7,11 +7,10 @@
 
 #include "model/kernels/kv_block.h"
 #include "server/grpc/duration.h"
+#include "server/grpc/v1/to_uint32.h"
 
 namespace cascade::server {
 namespace {
-
-std::uint32_t ToUint32(std::size_t value) { return static_cast<std::uint32_t>(value); }
 
 void FillKvCache(const WorkerStats& stats, v1::GetStatusResponse::KvCache& out) {
   const auto share = [total = stats.total_blocks](std::size_t blocks) {
