@@ -32,6 +32,9 @@ absl::StatusOr<std::shared_ptr<Constraint>> Constraint::Make(const Grammar& gram
   std::shared_ptr<Constraint> constraint(
       new Constraint(std::make_shared<const Nfa>(*std::move(nfa)), trie));
   if (constraint->automaton_->exhausted()) return TooAmbiguous();
+  if (constraint->automaton_->MustEnd(constraint->automaton_->start())) {
+    return absl::InvalidArgumentError("only the empty text satisfies it");
+  }
   const absl::StatusOr<const TokenMask*> first =
       constraint->MaskOf(constraint->automaton_->start());
   if (!first.ok()) return first.status();

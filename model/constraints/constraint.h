@@ -34,8 +34,9 @@ class Constraint {
   // of tokens within a JSON string or a regular expression without nested counts take thousands.
   static constexpr std::size_t kMaxSteps = 100'000;
 
-  // INVALID_ARGUMENT as Nfa::Make, or if already the first token takes more than kMaxSteps to find,
-  // or if the vocabulary has no token to begin a text with.
+  // INVALID_ARGUMENT as Nfa::Make, or if only the empty text satisfies it, if already the first
+  // token takes more than kMaxSteps to find, or if the vocabulary has no token to begin a text
+  // with.
   static absl::StatusOr<std::shared_ptr<Constraint>> Make(const Grammar& grammar,
                                                           const TokenTrie& trie);
 

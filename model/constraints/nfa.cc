@@ -44,9 +44,6 @@ class NfaBuilder {
                              Nfa::kMaxStates,
                              " states; smaller counts or fewer parts make it smaller"));
     }
-    if (nfa_.node(nfa_.start_).kind == Nfa::Kind::kReturn) {
-      return absl::InvalidArgumentError("only the empty text satisfies it");
-    }
     FindByteClasses();
     ListClasses();
     return std::move(nfa_);

@@ -41,7 +41,7 @@ class Nfa {
   // parts are empty or impossible: those make no states, and counts repeat them all the same.
   static constexpr std::size_t kMaxWork = 1'000'000;
 
-  // INVALID_ARGUMENT: the grammar has no text; only the empty one; a rule that is not defined or
+  // INVALID_ARGUMENT: the grammar has no text; a rule that is not defined or
   // begins with itself (left recursion); more than kMaxStates states or kMaxWork; or parts that
   // nest too deep.
   static absl::StatusOr<Nfa> Make(const Grammar& grammar);

@@ -170,6 +170,12 @@ TEST_F(ConstraintTest, RefusesWhatTakesTooLong) {
   EXPECT_THAT(TryMake("(a|aa|aaa){1,30}(b|bb){1,30}").status(), testing::IsOk());
 }
 
+TEST_F(ConstraintTest, RefusesTheEmptyTextAlone) {
+  for (const std::string pattern : {"", "a{0}", "(|)", "((){3}|a{0})*"}) {
+    EXPECT_THAT(TryMake(pattern).status(), IsInvalid({"only the empty text"})) << pattern;
+  }
+}
+
 TEST_F(ConstraintTest, RefusesWhatTheVocabularyCannotBegin) {
   const std::vector<absl::string_view> tokens = {"a", "b"};
   const TokenTrie trie(tokens);
