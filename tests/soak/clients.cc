@@ -19,6 +19,9 @@ using std::chrono::system_clock;
 // No call of a soak takes so long: one that gets here was left without a status.
 constexpr std::chrono::seconds kLastResort{120};
 
+// Of a continuation whose score has not come: no sum of log-probabilities.
+constexpr double kNoSum = 1;
+
 // How a call behaves. At most one of them.
 struct Character {
   std::optional<std::uint32_t> deadline_ms;   // hurried
@@ -152,6 +155,41 @@ void RunClient(const ServerUnderFire& server, const std::vector<Known>& known, s
       channel = Connect(server.address());  // a client that goes and one that comes
     const auto stub = v1::TextGeneration::NewStub(channel);
     Call(server, *stub, known[rng() % known.size()], DrawCharacter(rng), findings);
+  }
+}
+
+grpc::Status Score(v1::TextGeneration::Stub& stub, const v1::ScoreRequest& request,
+                   std::vector<double>& sums) {
+  grpc::ClientContext context;
+  context.set_wait_for_ready(true);
+  context.set_deadline(system_clock::now() + kLastResort);
+  const auto reader = stub.Score(&context, request);
+  sums.assign(static_cast<std::size_t>(request.items(0).continuations_size()), kNoSum);
+  v1::ScoreEvent event;
+  while (reader->Read(&event)) {
+    if (event.has_score()) sums.at(event.score().continuation()) = event.score().logprob();
+  }
+  return reader->Finish();
+}
+
+void RunScorer(const ServerUnderFire& server, const KnownScore& known,
+               const std::atomic<bool>& stop, Findings& findings) {
+  const auto stub = v1::TextGeneration::NewStub(Connect(server.address()));
+  while (!stop.load()) {
+    const std::size_t changes = server.changes().load();
+    std::vector<double> sums;
+    const grpc::Status status = Score(*stub, known.request, sums);
+    findings.Count(status.error_code());
+    const bool server_went = changes % 2 == 1 || changes != server.changes().load();
+    if (!MayEndWith({}, server_went, status.error_code())) {
+      findings.Violation(
+          absl::StrCat("Score ended with ", status.error_code(), ": ", status.error_message()));
+    }
+    for (std::size_t i = 0; i < sums.size(); ++i) {
+      if (sums[i] == known.sums[i] || (!status.ok() && sums[i] == kNoSum)) continue;
+      findings.Violation(absl::StrCat("continuation ", i, " has the sum ", sums[i],
+                                      "; should be: ", known.sums[i]));
+    }
   }
 }
 

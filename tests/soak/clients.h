@@ -25,6 +25,12 @@ struct Known {
   v1::Delta answer;  // all of it
 };
 
+// The same for Score: the sums, by continuation, of its one item.
+struct KnownScore {
+  v1::ScoreRequest request;
+  std::vector<double> sums;
+};
+
 // What the calls of a soak came to. Any thread.
 class Findings {
  public:
@@ -47,6 +53,14 @@ std::shared_ptr<grpc::Channel> Connect(const std::string& address);
 // `stop`; checks what it gets. `known` is shared and constant.
 void RunClient(const ServerUnderFire& server, const std::vector<Known>& known, std::uint64_t seed,
                const std::atomic<bool>& stop, Findings& findings);
+
+// Scores over and over until `stop`; checks what it gets.
+void RunScorer(const ServerUnderFire& server, const KnownScore& known,
+               const std::atomic<bool>& stop, Findings& findings);
+
+// The same once, and the sums; as far as there are any if it fails.
+grpc::Status Score(v1::TextGeneration::Stub& stub, const v1::ScoreRequest& request,
+                   std::vector<double>& sums);
 
 // A call that reads to the end and should be OK: waits for the server if there is none yet.
 grpc::Status Generate(v1::TextGeneration::Stub& stub, const v1::GenerateRequest& request,

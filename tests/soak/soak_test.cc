@@ -59,6 +59,19 @@ class Soak : public ::testing::Test {
     LearnAnswers();
   }
 
+  // What choosing tokens can depend on, each in some of the requests.
+  static void AddFeatures(std::uint32_t i, v1::GenerateRequest& request) {
+    if (i % 4 == 1) {
+      request.mutable_penalties()->set_repetition(1.3F);
+      request.mutable_penalties()->set_frequency(0.2F);
+      request.mutable_penalties()->mutable_dry()->set_multiplier(0.8F);
+      request.mutable_token_rules()->add_banned(7);
+    }
+    if (i % 4 == 2) request.mutable_constraint()->set_regex("([A-Z][a-z]+(, |; ))*the end");
+    if (i % 4 == 3) request.mutable_constraint()->set_json_object(true);
+    if (i % 8 == 5) request.mutable_sampling()->mutable_best_of()->set_choices(2);
+  }
+
   // Prompts with beginnings in common, greedy and not, short and long; their answers while nothing
   // else happens.
   void LearnAnswers() {
@@ -74,10 +87,20 @@ class Soak : public ::testing::Test {
       known.request.mutable_sampling()->set_seed(i);
       known.request.mutable_response()->set_token_ids(true);
       known.request.mutable_response()->set_logprobs(true);
+      AddFeatures(i, known.request);
       const grpc::Status status = Generate(*stub, known.request, known.answer);
       ASSERT_TRUE(status.ok()) << status.error_message();
       known_.push_back(std::move(known));
     }
+    v1::ScoreRequest::Item& item = *score_.request.add_items();
+    for (std::uint32_t t = 0; t < 60; ++t)
+      item.mutable_prompt()->mutable_token_ids()->add_ids(t * 7);
+    for (std::uint32_t i = 1; i <= 12; ++i) {
+      v1::TokenIds& ids = *item.add_continuations()->mutable_token_ids();
+      for (std::uint32_t t = 0; t < i; ++t) ids.add_ids(i * 31 + t);
+    }
+    const grpc::Status status = Score(*stub, score_.request, score_.sums);
+    ASSERT_TRUE(status.ok()) << status.error_message();
   }
 
   // Runs `body` over and over on a thread of its own until the round is over.
@@ -94,6 +117,7 @@ class Soak : public ::testing::Test {
       threads_.emplace_back(
           [this, seed = rng_()] { RunClient(server_, known_, seed, stop_, findings_); });
     }
+    threads_.emplace_back([this] { RunScorer(server_, score_, stop_, findings_); });
     Start([this](std::mt19937_64& rng) {
       SendGarbage(server_.port(), static_cast<std::uint32_t>(rng() % 300), rng);
     });
@@ -156,6 +180,7 @@ class Soak : public ::testing::Test {
   ModelFolder folder_{kContext};
   ServerUnderFire server_;
   std::vector<Known> known_;
+  KnownScore score_;
   Findings findings_;
   std::mt19937_64 rng_{20261123};
   std::atomic<bool> stop_ = false;
