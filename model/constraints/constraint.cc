@@ -97,12 +97,18 @@ ConstraintCursor::ConstraintCursor(std::shared_ptr<Constraint> constraint)
 ConstraintCursor::~ConstraintCursor() { std::erase(constraint_->cursors_, this); }
 
 void ConstraintCursor::Append(TokenId token) {
+  state_ = After(token);
+  constraint_->ForgetIfFull();
+}
+
+Automaton::State ConstraintCursor::After(TokenId token) const {
   // This finds no more than was found when the token was, and so takes no more steps.
   constraint_->automaton_->BeginWalk(Constraint::kMaxSteps);
+  Automaton::State state = state_;
   for (const char byte : constraint_->trie_.bytes(token)) {
-    state_ = constraint_->automaton_->Next(state_, static_cast<std::uint8_t>(byte));
+    state = constraint_->automaton_->Next(state, static_cast<std::uint8_t>(byte));
   }
-  constraint_->ForgetIfFull();
+  return state;
 }
 
 std::string ConstraintCursor::ForcedBytes(std::size_t limit) const {

@@ -91,11 +91,16 @@ class ConstraintCursor {
   bool CanEnd() const { return constraint_->automaton_->CanEnd(state_); }
   bool MustEnd() const { return constraint_->automaton_->MustEnd(state_); }
 
+  // What MustEnd would say after Append(token). REQUIRES: the token is allowed, or ends the text.
+  bool MustEndAfter(TokenId token) const { return constraint_->automaton_->MustEnd(After(token)); }
+
   // The bytes that must come next, whatever the model says: at most `limit` of them.
   std::string ForcedBytes(std::size_t limit) const;
 
  private:
   friend class Constraint;
+
+  Automaton::State After(TokenId token) const;
 
   std::shared_ptr<Constraint> constraint_;
   Automaton::State state_;

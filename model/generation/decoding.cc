@@ -44,16 +44,21 @@ absl::StatusOr<DecodingStep> Decoding::Next(std::span<const float> logits) {
   if (absl::Status status = CheckFinite(logits); !status.ok()) return status;
   const absl::StatusOr<TokenId> token = Choose(logits);
   if (!token.ok()) return token.status();
-  ++generated_;
-  processors_.Accept(*token);
-
   GeneratedToken generated{.id = *token, .log_probs = {}};
   if (params_.output.logprobs) {
     generated.log_probs = LogProbsOf(logits, *token, params_.output);
   }
-  DecodingStep step{.token = std::move(generated), .text = {}, .finish = {}};
-  step.finish = FinishByToken(*token);
-  if (!step.finish) step.finish = AddText(*token, step.text);
+  return Take(std::move(generated));
+}
+
+DecodingStep Decoding::Take(GeneratedToken token) {
+  assert(!finished_);
+  const TokenId id = token.id;
+  ++generated_;
+  processors_.Accept(id);
+  DecodingStep step{.token = std::move(token), .text = {}, .finish = {}};
+  step.finish = FinishByToken(id);
+  if (!step.finish) step.finish = AddText(id, step.text);
   if (!step.finish) step.finish = FinishByConstraint();
   if (!step.finish) step.finish = FinishByLimit();
   finished_ = step.finish.has_value();
@@ -108,21 +113,36 @@ std::optional<Finish> Decoding::FinishByToken(TokenId token) const {
   return std::nullopt;
 }
 
-std::optional<Finish> Decoding::AddText(TokenId token, std::string& text) {
+std::optional<StopMatcher::Result> Decoding::ReadText(TokenId token, std::size_t count,
+                                                      Utf8Stream& utf8, StopMatcher& stops) const {
   if (token >= tokenizer_.vocab_size()) return std::nullopt;
   const bool is_hidden = tokenizer_.IsSpecial(token) && !params_.output.special_tokens_in_text;
   if (is_hidden) return std::nullopt;
   // A stop string counts if it ends at the minimum or later, wherever it began.
-  const bool too_early = generated_ < params_.stopping.min_new_tokens;
-  StopMatcher::Result result =
-      stop_matcher_.Push(utf8_.Push(tokenizer_.Bytes(token)),
-                         too_early ? StopMatcher::Matches::kPassOver : StopMatcher::Matches::kStop);
-  text = std::move(result.text);
-  if (!result.stop) return std::nullopt;
-  if (params_.stopping.include_stop) text += *result.stop;
+  const bool too_early = count < params_.stopping.min_new_tokens;
+  return stops.Push(utf8.Push(tokenizer_.Bytes(token)),
+                    too_early ? StopMatcher::Matches::kPassOver : StopMatcher::Matches::kStop);
+}
+
+std::optional<Finish> Decoding::AddText(TokenId token, std::string& text) {
+  std::optional<StopMatcher::Result> read = ReadText(token, generated_, utf8_, stop_matcher_);
+  if (!read) return std::nullopt;
+  text = std::move(read->text);
+  if (!read->stop) return std::nullopt;
+  if (params_.stopping.include_stop) text += *read->stop;
   return Finish{.reason = FinishReason::kStopString,
-                .matched_stop = *std::move(result.stop),
+                .matched_stop = *std::move(read->stop),
                 .matched_token = {}};
+}
+
+bool Decoding::Ends(TokenId token) const {
+  if (FinishByToken(token)) return true;
+  if (constraint_ != nullptr && constraint_->MustEndAfter(token)) return true;
+  if (params_.stopping.stop.empty()) return false;
+  Utf8Stream utf8 = utf8_;
+  StopMatcher stops = stop_matcher_;
+  const std::optional<StopMatcher::Result> read = ReadText(token, generated_ + 1, utf8, stops);
+  return read && read->stop;
 }
 
 std::optional<Finish> Decoding::FinishByConstraint() const {

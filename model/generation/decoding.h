@@ -56,6 +56,17 @@ class Decoding {
   // REQUIRES: not finished.
   absl::StatusOr<DecodingStep> Next(std::span<const float> logits);
 
+  // What the second half of Next does with the token that was chosen: for those who choose it
+  // themselves (beam search). REQUIRES: not finished.
+  DecodingStep Take(GeneratedToken token);
+
+  // Whether `token` would end the answer if Take took it now: not by a limit, but by what it is.
+  bool Ends(TokenId token) const;
+
+  // What the first half of Next does: lets the request's logit processors change `logits`, those of
+  // the next token, [vocab_size], in place. INVALID_ARGUMENT if they leave no token.
+  absl::Status Process(std::span<float> logits) { return processors_.Process(logits); }
+
   // The tokens that must come next, as the tokenizer cuts what the constraint leaves no choice of:
   // at most `limit`, none without a constraint. A guess, since the model may cut the same text
   // otherwise.
@@ -71,6 +82,11 @@ class Decoding {
  private:
   absl::StatusOr<TokenId> Choose(std::span<const float> logits);
   std::optional<Finish> FinishByToken(TokenId token) const;
+
+  // What `token`, the answer's token number `count`, adds to the text that `utf8` and `stops` have
+  // read; nothing if it is none of the text.
+  std::optional<StopMatcher::Result> ReadText(TokenId token, std::size_t count, Utf8Stream& utf8,
+                                              StopMatcher& stops) const;
 
   // Appends to `text` what may be sent now that `token` has come; a finish if the text reaches a
   // stop string.

@@ -31,8 +31,9 @@ struct GeneratedToken {
 
 struct Finish {
   FinishReason reason = FinishReason::kMaxTokens;
-  std::string matched_stop;              // the stop string, for kStopString
-  std::optional<TokenId> matched_token;  // for kEos and kStopToken
+  std::string matched_stop;               // the stop string, for kStopString
+  std::optional<TokenId> matched_token;   // for kEos and kStopToken
+  std::optional<double> beam_score = {};  // of an answer that beam search found
 };
 
 // What one chosen token gives, or Decoding::Stop without a token.

@@ -35,9 +35,33 @@ struct OutputParams {
   bool special_tokens_in_text = false;
 };
 
+// Beam search: the most probable answers instead of drawn ones. As Hugging Face's generate() with
+// do_sample=False, num_beams=width and num_return_sequences=returned.
+struct BeamParams {
+  // When to stop before the longest answer (Hugging Face's early_stopping), once `width` answers
+  // have ended, or in each group its part of them:
+  enum class EarlyStopping : std::uint8_t {
+    kHeuristic,  // when the best open beam, if it ended now, would be no better (False)
+    kWhenFull,   // at once (True)
+    kNever,      // when no open beam can become better, at its greatest length ("never")
+  };
+
+  std::size_t width = 2;        // beams that are followed, of all groups together
+  std::size_t returned = 1;     // answers; at most `width`
+  float length_penalty = 1.0F;  // answers are compared by log-probability / tokens^length_penalty
+  EarlyStopping early_stopping = EarlyStopping::kHeuristic;
+
+  // Groups of width / groups beams (num_beam_groups). In each step every group searches by itself,
+  // but a token loses diversity_penalty for each beam of the groups before that takes it.
+  std::size_t groups = 1;
+  float diversity_penalty = 0.0F;
+};
+
 class Constraint;
 
 struct GenerationParams {
+  // Set: beams are followed, nothing is drawn, and `sampling` has no meaning.
+  std::optional<BeamParams> beams = {};
   // What the text must be; null: anything. Its vocabulary is that of the tokenizer.
   std::shared_ptr<Constraint> constraint;
   TokenRules tokens;

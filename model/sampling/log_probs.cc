@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "model/kernels/power.h"
 #include "model/kernels/reductions.h"
 #include "model/sampling/best_tokens.h"
 
@@ -28,6 +29,19 @@ LogProbs ComputeLogProbs(std::span<const float> logits, TokenId chosen,
     result.candidates.push_back({token.token, log_prob(token.score)});
   }
   return result;
+}
+
+void LogSoftmax(std::span<const float> logits, std::span<float> out) {
+  assert(out.size() == logits.size());
+  const double log_sum = kernels::LogSumExp(logits);
+  std::ranges::transform(logits, out.begin(), [log_sum](float logit) {
+    return static_cast<float>(static_cast<double>(logit) - log_sum);
+  });
+}
+
+double LengthNormalized(double log_prob, std::size_t tokens, double length_penalty) {
+  if (tokens == 0) return log_prob;
+  return log_prob / kernels::Power(static_cast<double>(tokens), length_penalty);
 }
 
 std::size_t RankOf(std::span<const float> logits, TokenId token) {

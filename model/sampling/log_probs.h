@@ -28,6 +28,14 @@ struct LogProbs {
 // have a logit above -Inf. Without the rank. REQUIRES: chosen < logits.size(), no NaN or +Inf.
 LogProbs ComputeLogProbs(std::span<const float> logits, TokenId chosen, std::size_t num_candidates);
 
+// log softmax(logits) of all tokens, [vocab_size], rounded to float. REQUIRES: out.size() ==
+// logits.size(); no NaN or +Inf.
+void LogSoftmax(std::span<const float> logits, std::span<float> out);
+
+// log_prob / tokens^length_penalty: how answers of different lengths are compared. `log_prob`
+// itself for no tokens. The same bits on every machine. REQUIRES: |length_penalty| <= 40.
+double LengthNormalized(double log_prob, std::size_t tokens, double length_penalty);
+
 // The place of `token` among all tokens, the best being 1; of equal ones the lowest id is better.
 // REQUIRES: token < logits.size(), no NaN.
 std::size_t RankOf(std::span<const float> logits, TokenId token);
