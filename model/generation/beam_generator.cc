@@ -42,13 +42,28 @@ class Beams {
     return Run({{0, prompt}}, {&last, 1});
   }
 
-  // Follows other beams than before. False if the cache has too few free blocks.
+  // Follows other beams than before. False if the cache has too few free blocks. Takes no more of
+  // them than the beams had: those that nobody follows give theirs back first, and the first that
+  // follows a beam keeps its blocks.
   bool Follow(std::span<const BeamSearch::Extension> extensions) {
-    std::vector<BlockTable> tables;
-    for (const BeamSearch::Extension& each : extensions) {
-      std::optional<BlockTable> fork = cache_.TryFork(tables_[each.parent], position_, capacity_);
+    std::vector<std::optional<std::size_t>> heirs(tables_.size());
+    for (std::size_t beam = 0; beam < extensions.size(); ++beam) {
+      std::optional<std::size_t>& heir = heirs[extensions[beam].parent];
+      if (!heir) heir = beam;
+    }
+    for (std::size_t parent = 0; parent < tables_.size(); ++parent) {
+      if (!heirs[parent]) tables_[parent].Reset();
+    }
+    std::vector<BlockTable> tables(extensions.size());
+    for (std::size_t beam = 0; beam < extensions.size(); ++beam) {
+      const std::size_t parent = extensions[beam].parent;
+      if (heirs[parent] == beam) continue;
+      std::optional<BlockTable> fork = cache_.TryFork(tables_[parent], position_, capacity_);
       if (!fork) return false;
-      tables.push_back(*std::move(fork));
+      tables[beam] = *std::move(fork);
+    }
+    for (std::size_t parent = 0; parent < tables_.size(); ++parent) {
+      if (heirs[parent]) tables[*heirs[parent]] = std::move(tables_[parent]);
     }
     tables_ = std::move(tables);
     return true;

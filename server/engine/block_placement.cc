@@ -108,16 +108,42 @@ void BlockPlacement::ForkPrompt(Sequence& first) {
   cache_.blocks().Shrink(first.blocks(), needed);  // the spare blocks: the forks take them now
   for (const auto& choice : group.choices()) {
     if (choice.get() == &first) continue;
-    if (!TryFork(*choice, first, options_.kv_overcommit ? prompt : needed)) ++counts_.preemptions;
+    if (!TryFork(*choice, first, prompt, options_.kv_overcommit ? prompt : needed)) {
+      ++counts_.preemptions;
+    }
   }
 }
 
-// Gives `sequence` the prompt of `source`, and room for `capacity` positions in all.
-bool BlockPlacement::TryFork(Sequence& sequence, const Sequence& source, std::size_t capacity) {
-  const std::size_t prompt = source.request().prompt.size();
-  std::optional<model::BlockTable> fork = cache_.TryFork(source.blocks(), prompt, capacity);
-  if (fork) sequence.Place(*std::move(fork), prompt);
+// Gives `sequence` the first `positions` positions of `source`, and room for `capacity` in all.
+bool BlockPlacement::TryFork(Sequence& sequence, const Sequence& source, std::size_t positions,
+                             std::size_t capacity) {
+  std::optional<model::BlockTable> fork = cache_.TryFork(source.blocks(), positions, capacity);
+  if (fork) sequence.Place(*std::move(fork), positions);
   return fork.has_value();
+}
+
+void BlockPlacement::FollowBeams(RequestGroup& group, std::span<const Beams::Move> moves) {
+  const auto& sequences = group.choices();
+  for (const auto& sequence : sequences) {
+    const auto keeps_beam = [&sequence](const Beams::Move& move) {
+      return move.sequence == sequence->choice() && move.parent == move.sequence;
+    };
+    if (std::ranges::none_of(moves, keeps_beam)) sequence->DropBeam();
+  }
+  // What was dropped is at least what the forks need: all beams are equally long.
+  const std::size_t needed = PositionsNeeded(group.request(), options_.n_ctx);
+  bool has_room = true;
+  for (const Beams::Move& move : moves) {
+    Sequence& parent = *sequences[move.parent];
+    Sequence& sequence = *sequences[move.sequence];
+    cache_.blocks().Shrink(parent.blocks(), needed);
+    if (move.sequence == move.parent) continue;
+    sequence.TakeBeam(parent);
+    const std::size_t run = parent.position();
+    has_room = has_room && TryFork(sequence, parent, run, options_.kv_overcommit ? run : needed);
+  }
+  for (const Beams::Move& move : moves) sequences[move.sequence]->Append(move.token);
+  if (!has_room) Preempt(*sequences[moves.front().parent]);
 }
 
 // --- Preempting
@@ -134,7 +160,8 @@ bool BlockPlacement::TryPlaceAgain(Sequence& sequence) {
     // Requests that use the prefix cache find the prompt there, and perhaps more. (A table that has
     // published more than the prompt could not be forked at the prompt's end anyway.)
     if (!Shares(request)) {
-      return TryWithBlocksOfStalled(per_fork, [&] { return TryFork(sequence, *source, needed); });
+      return TryWithBlocksOfStalled(
+          per_fork, [&] { return TryFork(sequence, *source, request.prompt.size(), needed); });
     }
   } else {
     // The first of its group again: runs the prompt, and keeps room for the others as at the start.
@@ -175,8 +202,17 @@ Sequence& BlockPlacement::ChooseVictim() const {
 }
 
 void BlockPlacement::Preempt(Sequence& sequence) {
-  sequence.ReleaseBlocks();
-  ++counts_.preemptions;
+  const RequestGroup& group = sequence.group();
+  if (group.beams() == nullptr) {
+    sequence.ReleaseBlocks();
+    ++counts_.preemptions;
+    return;
+  }
+  group.beams()->ForgetAll();
+  for (const auto& choice : group.choices()) {
+    counts_.preemptions += choice->has_blocks() ? 1U : 0U;
+    choice->ReleaseBlocks();
+  }
 }
 
 void BlockPlacement::Publish(Sequence& sequence) {

@@ -53,6 +53,11 @@ class BlockPlacement {
   // REQUIRES: `first` has run exactly the prompt, and no choice has a token yet.
   void ForkPrompt(Sequence& first);
 
+  // Gives the sequences of a group of beams the tokens and the blocks of their next beams, and
+  // takes the blocks of those that have none. If there are no blocks for one (under overcommit),
+  // the whole group is preempted. REQUIRES: all of them have run all their tokens.
+  void FollowBeams(RequestGroup& group, std::span<const Beams::Move> moves);
+
   // Gives blocks to a preempted sequence. False if they cannot be had.
   // REQUIRES: its group is not stalled, and no other choice of it runs the prompt.
   bool TryPlaceAgain(Sequence& sequence);
@@ -61,13 +66,18 @@ class BlockPlacement {
   // preempting the youngest ones: some of `ready` may have no blocks afterwards.
   void MakeRoom(std::span<Sequence* const> ready);
 
+  // Takes the blocks of a sequence. Beams wait for each other, so of these none keeps its blocks:
+  // two groups could otherwise each hold what the other waits for.
+  void Preempt(Sequence& sequence);
+
   // Offers the full blocks of `sequence` to later requests, if its request allows that. Takes no
   // memory.
   void Publish(Sequence& sequence);
 
  private:
   bool Shares(const GenerationRequest& request) const;
-  bool TryFork(Sequence& sequence, const Sequence& source, std::size_t capacity);
+  bool TryFork(Sequence& sequence, const Sequence& source, std::size_t positions,
+               std::size_t capacity);
   std::optional<Shared> TryAllocate(const GenerationRequest& request,
                                     std::span<const model::TokenId> tokens, std::size_t positions);
   std::optional<Shared> TryAllocateFromStalled(const GenerationRequest& request,
@@ -75,7 +85,6 @@ class BlockPlacement {
                                                std::size_t positions);
   bool TryWithBlocksOfStalled(std::size_t blocks, absl::FunctionRef<bool()> attempt);
   Sequence& ChooseVictim() const;
-  void Preempt(Sequence& sequence);
 
   model::KvCache cache_;
   const Options options_;

@@ -24,8 +24,8 @@ struct Completion {
   TokenSink* sink = nullptr;  // borrowed until delivery
   absl::Status status = {};   // not OK: the sink hears OnFailed and nothing else
   // OK: the sink hears these steps, then OnFinished. Of one choice in general; of several if the
-  // time limit finished them at once; of none if nothing was generated. One takes no memory of its
-  // own.
+  // time limit finished them at once; all steps of all answers of beams; of none if nothing was
+  // generated. One takes no memory of its own.
   absl::InlinedVector<LastStep, 1> last_steps = {};
   Timings timings = {};
 };

@@ -40,6 +40,19 @@ void CompletionList::Finish(Sequence& choice, model::DecodingStep last_step, abs
   completions_.push_back(std::move(completion));
 }
 
+void CompletionList::FinishBeams(RequestGroup& group,
+                                 std::vector<model::BeamSearch::Answer> answers, absl::Time now) {
+  Completion completion = {.sink = group.request().sink, .timings = group.timings(now)};
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    for (model::DecodingStep& step : answers[i]) {
+      completion.last_steps.push_back({.choice = i, .step = std::move(step)});
+    }
+  }
+  group.Release();
+  CountFinished(group);
+  completions_.push_back(std::move(completion));
+}
+
 void CompletionList::FinishPrompt(RequestGroup& group, absl::Time now) {
   Completion completion = {.sink = group.request().sink, .timings = group.timings(now)};
   group.Release();
@@ -48,12 +61,16 @@ void CompletionList::FinishPrompt(RequestGroup& group, absl::Time now) {
 }
 
 void CompletionList::FinishAtTimeLimit(RequestGroup& group, absl::Time now) {
+  constexpr auto kReason = model::FinishReason::kTimeLimit;
   try {
+    if (group.beams() != nullptr) {
+      FinishBeams(group, group.beams()->search().Stop(kReason), now);
+      return;
+    }
     Completion completion = {.sink = group.request().sink, .timings = group.timings(now)};
     for (const auto& choice : group.choices()) {
       if (choice->finished()) continue;
-      completion.last_steps.push_back(
-          {.choice = choice->choice(), .step = choice->Stop(model::FinishReason::kTimeLimit)});
+      completion.last_steps.push_back({.choice = choice->choice(), .step = choice->Stop(kReason)});
     }
     group.Release();
     CountFinished(group);

@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "model/generation/beam_search.h"
 #include "model/generation/decoding_step.h"
 #include "server/engine/completion.h"
 #include "server/engine/request_group.h"
@@ -35,6 +36,10 @@ class CompletionList {
   // not the group's last goes to the sink at once, which may throw: then the group has not ended.
   // REQUIRES: the choice is finished.
   void Finish(Sequence& choice, model::DecodingStep last_step, absl::Time now);
+
+  // Ends a group of beams with the answers that were found, the best first.
+  void FinishBeams(RequestGroup& group, std::vector<model::BeamSearch::Answer> answers,
+                   absl::Time now);
 
   // Ends a group that generates nothing, and whose prompt has run.
   void FinishPrompt(RequestGroup& group, absl::Time now);

@@ -24,6 +24,10 @@ namespace cascade::server {
 // numbers alone. Choice i of a request gives, to the bit, what a request of one choice gives whose
 // seed is this request's seed + i, modulo 2^64.
 //
+// A request with params.beams searches for its answers: its choices are then the beams, as many as
+// their width, and do not differ in random numbers. The sink hears of the answers when all have
+// been found, as choices 0, 1, ..., the best first.
+//
 // A request with max_new_tokens = 0 generates nothing: it ends when what it wants of its prompt has
 // been computed. It has one choice and wants one of two things: hidden states (`hidden_from`), or
 // the prompt's log-probabilities (OutputParams::prompt_logprobs_from). No room is needed behind the
@@ -36,7 +40,8 @@ struct GenerationRequest {
   model::GenerationParams params;          // of every choice
   std::optional<std::size_t> hidden_from;  // the final hidden states of the prompt's tokens, from
                                            // this index on; only with max_new_tokens = 0
-  std::size_t choices = 1;                 // at least 1, at most WorkerOptions::max_running
+  std::size_t choices = 1;                 // at least 1, at most WorkerOptions::max_running; of
+                                           // beams, their width
   absl::Time deadline = absl::InfiniteFuture();   // fails with DEADLINE_EXCEEDED at this time
   absl::Time finish_by = absl::InfiniteFuture();  // at this time, unfinished choices finish with
                                                   // kTimeLimit and the tokens that they have

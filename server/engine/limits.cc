@@ -22,6 +22,19 @@ absl::Status CheckChoices(const GenerationRequest& request, const EngineLimits& 
   return absl::OkStatus();
 }
 
+absl::Status CheckBeams(const GenerationRequest& request) {
+  if (!request.params.beams) return absl::OkStatus();
+  const model::BeamParams& beams = *request.params.beams;
+  if (!Generates(request) || request.choices != beams.width || beams.returned == 0 ||
+      beams.returned > beams.width || beams.groups == 0 || beams.width % beams.groups != 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "there are ", beams.width, " beams in ", beams.groups, " groups for ", beams.returned,
+        " answers, and ", request.choices, " choices; the beams must be as many as the choices, a ",
+        "multiple of the groups, and no fewer than the answers"));
+  }
+  return absl::OkStatus();
+}
+
 // The prompt of a request that ends with it.
 absl::Status CheckPromptAlone(const GenerationRequest& request, const EngineLimits& limits) {
   const std::size_t prompt = request.prompt.size();
@@ -96,6 +109,7 @@ std::size_t BlocksNeeded(const GenerationRequest& request, std::size_t n_ctx) {
 absl::Status CheckRunnable(const GenerationRequest& request, const EngineLimits& limits) {
   if (absl::Status status = CheckPrompt(request, limits); !status.ok()) return status;
   if (absl::Status status = CheckChoices(request, limits); !status.ok()) return status;
+  if (absl::Status status = CheckBeams(request); !status.ok()) return status;
   const std::size_t blocks = BlocksNeeded(request, limits.n_ctx);
   if (blocks <= limits.total_blocks) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(

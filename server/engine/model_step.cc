@@ -25,7 +25,8 @@ std::span<const PlannedChunk> ModelStep::Plan(std::span<Sequence* const> ready) 
                         .draft = 0,
                         .wanted = sequence->WantedRows(),
                         .hidden = request.hidden_from.has_value()};
-    if (state.pending == 1 && speculate_ && request.speculate && Generates(request)) {
+    const bool drafts = Generates(request) && !request.params.beams;
+    if (state.pending == 1 && speculate_ && request.speculate && drafts) {
       state.draft = sequence->Draft();
     }
     states_.push_back(state);

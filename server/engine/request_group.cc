@@ -35,6 +35,7 @@ RequestGroup::RequestGroup(QueuedRequest queued, std::size_t n_ctx,
   for (std::size_t i = 0; i < request().choices; ++i) {
     choices_.push_back(std::make_unique<Sequence>(*this, i, n_ctx, tokenizer));
   }
+  if (request().params.beams) beams_ = std::make_unique<Beams>(request(), n_ctx, tokenizer);
 }
 
 std::size_t RequestGroup::CountUnfinished() const {
@@ -49,9 +50,10 @@ Sequence* RequestGroup::FindPlaced() const {
 }
 
 bool RequestGroup::RunsPrompt() const {
-  return std::ranges::any_of(choices_, [this](const auto& choice) {
-    return choice->has_blocks() && choice->position() < request().prompt.size();
-  });
+  const auto has_run_it = [this](const auto& choice) {
+    return choice->has_blocks() && choice->position() >= request().prompt.size();
+  };
+  return FindPlaced() != nullptr && std::ranges::none_of(choices_, has_run_it);
 }
 
 bool RequestGroup::IsPreempted(const Sequence& sequence) const {

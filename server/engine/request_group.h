@@ -12,6 +12,7 @@
 #include "model/generation/decoding_step.h"
 #include "model/mat_view.h"
 #include "model/tokenizer/tokenizer.h"
+#include "server/engine/beams.h"
 #include "server/engine/request_queue.h"
 #include "server/engine/sequence.h"
 #include "server/engine/token_sink.h"
@@ -41,12 +42,20 @@ class RequestGroup {
   const std::vector<std::unique_ptr<Sequence>>& choices() const { return choices_; }
   std::size_t CountUnfinished() const;
 
+  // Null for a request without beams.
+  Beams* beams() const { return beams_.get(); }
+
   // A choice that has blocks; null if none has.
   Sequence* FindPlaced() const;
 
-  // Whether a choice that has blocks has not run the whole prompt yet. The choices without blocks
-  // wait for it, so that the prompt is run once.
+  // Whether a choice has blocks, but none that has them has run the whole prompt yet. The choices
+  // without blocks wait for it, so that the prompt is run once.
   bool RunsPrompt() const;
+
+  // Whether `sequence`, a choice of this group, has tokens to run and blocks to run them in.
+  bool CanRun(const Sequence& sequence) const {
+    return sequence.has_blocks() && !(beams_ != nullptr && beams_->Waits(sequence.choice()));
+  }
 
   // Whether `sequence`, a choice of this group, lost its blocks, or never got any although the
   // prompt has run. Not one that waits for the first run of the prompt.
@@ -109,6 +118,7 @@ class RequestGroup {
  private:
   QueuedRequest queued_;
   std::vector<std::unique_ptr<Sequence>> choices_;
+  std::unique_ptr<Beams> beams_;
   std::size_t next_hidden_;
   std::size_t next_scored_;  // index into the prompt; its size if all are scored, or none is to be
   bool released_ = false;

@@ -97,15 +97,19 @@ void RunningBatch::ForgetEnded() {
 void RunningBatch::SelectReady() {
   bool blocks_are_short = false;
   for (const auto& group : groups_) {
-    // When one group cannot get its blocks, younger groups must not take them from under it.
-    if (!group->stalled() && !blocks_are_short) blocks_are_short = !PlaceAgain(*group);
+    if (group->stalled()) continue;
+    // When one group cannot get its blocks, younger groups must not take them from under it. (Beams
+    // take those that the first of them keeps for the others, or else give all of theirs back.)
+    const bool keeps_blocks = group->beams() != nullptr && group->FindPlaced() != nullptr;
+    if (blocks_are_short && !keeps_blocks) continue;
+    if (!PlaceAgain(*group)) blocks_are_short = true;
   }
   ForgetEnded();
   for (const auto& group : groups_) {
     if (group->stalled()) continue;
     for (const auto& choice : group->choices()) {
       if (ready_.size() == model_step_.max_running()) return;
-      if (choice->has_blocks()) ready_.push_back(choice.get());
+      if (group->CanRun(*choice)) ready_.push_back(choice.get());
     }
   }
 }
@@ -116,7 +120,9 @@ bool RunningBatch::PlaceAgain(RequestGroup& group) {
     for (const auto& choice : group.choices()) {
       // Of a group without blocks, the first choice runs the prompt, and the others wait for it.
       if (choice->has_blocks() || choice->finished() || group.RunsPrompt()) continue;
-      if (!placement_.TryPlaceAgain(*choice)) return false;
+      if (placement_.TryPlaceAgain(*choice)) continue;
+      if (group.beams() != nullptr) placement_.Preempt(*choice);
+      return false;
     }
   } catch (...) {
     completions_.Fail(group, StatusOfException(kWhileRunning));
@@ -232,8 +238,12 @@ void RunningBatch::TakeTokensOf(Sequence& sequence, const PlannedChunk& chunk,
     logits = logits.Rows(scored, logits.rows() - scored);
   }
   if (!Advance(sequence, chunk.tokens, now)) return;
-  counts_.drafted_tokens += chunk.draft;
   if (logits.rows() == 0) return;
+  if (sequence.group().beams() != nullptr) {
+    TakeBeam(sequence, logits.Row(0), now);
+    return;
+  }
+  counts_.drafted_tokens += chunk.draft;
   const absl::Time last = sequence.last_token_at();
   const std::size_t had = sequence.generated_tokens();
   ChooseTokens(sequence, chunk, logits, now);
@@ -278,6 +288,30 @@ void RunningBatch::ChooseTokens(Sequence& sequence, const PlannedChunk& chunk,
     ++counts_.accepted_tokens;
   }
   sequence.LearnFromDraft(chunk.draft, accepted);
+}
+
+// Keeps the logits of a beam. Once all beams of the request have theirs, the search goes on.
+void RunningBatch::TakeBeam(Sequence& sequence, std::span<const float> logits, absl::Time now) {
+  RequestGroup& group = sequence.group();
+  Beams& beams = *group.beams();
+  try {
+    beams.Keep(sequence.choice(), logits);
+    if (!beams.IsComplete()) return;
+    const absl::StatusOr<std::vector<Beams::Move>> moves = beams.Step();
+    if (!moves.ok()) {
+      completions_.Fail(group, moves.status());
+      return;
+    }
+    group.MarkToken(now);
+    counts_.generated_tokens += moves->size();
+    if (beams.search().done()) {
+      completions_.FinishBeams(group, beams.search().TakeAnswers(), now);
+    } else {
+      placement_.FollowBeams(group, *moves);
+    }
+  } catch (...) {
+    completions_.Fail(group, StatusOfException(kWhileRunning));
+  }
 }
 
 // All choices of a group choose their first tokens from the same row of logits. Forks the prompt's
@@ -341,10 +375,12 @@ absl::Status RunningBatch::CheckInvariants() const {
   for (const auto& group : groups_) {
     for (const auto& choice : group->choices()) {
       tables.push_back(&choice->blocks());
+      const bool waits = group->beams() != nullptr && group->beams()->Waits(choice->choice());
       const bool all_is_well =
           choice->finished()
               ? !choice->has_blocks()
-              : choice->pending() > 0 && (choice->has_blocks() || choice->position() == 0) &&
+              : (choice->pending() == 0) == waits &&
+                    (choice->has_blocks() || choice->position() == 0) &&
                     choice->position() <= choice->blocks().capacity() &&
                     placement_.blocks().IsWritableFrom(choice->blocks(), choice->position());
       if (all_is_well && group->CountUnfinished() > 0) continue;
@@ -354,7 +390,7 @@ absl::Status RunningBatch::CheckInvariants() const {
     }
   }
   for (const Sequence* const sequence : ready_) {
-    if (sequence->has_blocks() && !sequence->group().stalled()) continue;
+    if (sequence->group().CanRun(*sequence) && !sequence->group().stalled()) continue;
     return absl::InternalError(absl::StrCat("choice ", sequence->choice(), " of ",
                                             sequence->request().id, " cannot be ready"));
   }

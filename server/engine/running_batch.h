@@ -30,8 +30,9 @@ namespace cascade::server {
 
 // Owns the model, the cache and the started requests, each a group of sequences. A sequence is
 // ready (it has blocks, and its reader keeps up), stalled (its reader does not keep up), preempted
-// (its blocks were taken, and it has to run again what it had run), or waits for its group's prompt
-// to run. Of the ready ones, the oldest max_running are in each step.
+// (its blocks were taken, and it has to run again what it had run), or waits for its group: for the
+// prompt to run, or, of beams, for the others' logits. Of the ready ones, the oldest max_running
+// are in each step.
 //
 // A request that ends gives back its blocks and its permit at once and leaves a completion, which
 // the caller takes and delivers. Not thread-safe: only the worker's thread uses it.
@@ -117,6 +118,7 @@ class RunningBatch {
   std::size_t ScorePrompt(Sequence& sequence, const PlannedChunk& chunk, model::ConstMatF logits);
   void ChooseTokens(Sequence& sequence, const PlannedChunk& chunk, model::ConstMatF logits,
                     absl::Time now);
+  void TakeBeam(Sequence& sequence, std::span<const float> logits, absl::Time now);
   bool TakeFirstTokens(Sequence& first, std::span<const float> logits, absl::Time now);
   bool TakeToken(Sequence& sequence, std::span<const float> logits, absl::Time now);
   bool Advance(Sequence& sequence, std::size_t tokens, absl::Time now);

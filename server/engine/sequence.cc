@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "model/generation/prompt_lookup.h"
-#include "server/engine/limits.h"
 #include "server/engine/request_group.h"
 
 namespace cascade::server {
@@ -81,9 +80,24 @@ absl::StatusOr<model::DecodingStep> Sequence::Next(std::span<const float> logits
   assert(pending() == 0 || !has_blocks());
   absl::StatusOr<model::DecodingStep> step = decoding_.Next(logits);
   if (!step.ok()) return step;
-  furthest_ = tokens_.size();  // a choice that could not be forked has run its prompt elsewhere
-  tokens_.push_back(step->token->id);
+  Append(step->token->id);
   return step;
+}
+
+void Sequence::Append(model::TokenId token) {
+  furthest_ = tokens_.size();  // a choice that could not be forked has run its prompt elsewhere
+  tokens_.push_back(token);
+}
+
+void Sequence::DropBeam() {
+  ReleaseBlocks();
+  has_beam_ = false;
+}
+
+void Sequence::TakeBeam(const Sequence& parent) {
+  assert(!has_blocks());
+  tokens_ = parent.tokens_;
+  has_beam_ = true;
 }
 
 bool Sequence::AcceptDrafted() {

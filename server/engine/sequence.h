@@ -13,6 +13,7 @@
 #include "model/token.h"
 #include "model/tokenizer/tokenizer.h"
 #include "server/engine/generation_request.h"
+#include "server/engine/limits.h"
 #include "server/engine/speculation.h"
 
 namespace cascade::server {
@@ -21,6 +22,8 @@ class RequestGroup;
 
 // The tokens of one choice (of the prompt, those that run; then what was generated), its blocks,
 // and how many of its tokens have run, that is, have their keys and values in the blocks.
+//
+// Of a request that searches with beams, a sequence is what one beam runs; see Beams.
 //
 // A sequence without blocks has run nothing. It either waits for its group's prompt, which another
 // choice runs, or it was preempted; then it runs all its tokens again when it gets blocks.
@@ -57,11 +60,13 @@ class Sequence {
 
   std::span<const model::TokenId> tokens() const { return tokens_; }
   std::span<const model::TokenId> run_tokens() const { return {tokens_.data(), run_}; }
-  std::size_t generated_tokens() const { return decoding_.generated_tokens(); }
-  bool finished() const { return decoding_.finished(); }
+  std::size_t generated_tokens() const { return tokens_.size() - PromptTokensToRun(request_); }
+
+  // Whether it will have no more tokens; or, of beams, none at present.
+  bool finished() const { return decoding_.finished() || !has_beam_; }
 
   // Tokens to run before the next one can be chosen, or before the prompt has run. 1: the sequence
-  // is decoding. Never 0 between steps.
+  // is decoding. Between steps 0 only for a beam that waits for others.
   std::size_t pending() const { return tokens_.size() - run_; }
 
   // Of the pending tokens, the last ones whose outputs are wanted: one whose logits give the next
@@ -85,6 +90,20 @@ class Sequence {
   // Chooses the next token from the logits of the last of tokens(): as model::Decoding::Next.
   // REQUIRES: that token has run, be it as another choice's.
   absl::StatusOr<model::DecodingStep> Next(std::span<const float> logits);
+
+  // ---- Beams.
+
+  // Has no beam any more, and no blocks.
+  void DropBeam();
+
+  // Takes over the tokens of `parent`, all of which have run, but not its blocks.
+  // REQUIRES: has_blocks() is false.
+  void TakeBeam(const Sequence& parent);
+
+  // The beam has this token next.
+  void Append(model::TokenId token);
+
+  // ---- Drafts.
 
   // If Next chose the token that was drafted for its place, that token has run already: counts it
   // as run and returns true, and the next row of logits is good. REQUIRES: the draft was run.
@@ -116,6 +135,7 @@ class Sequence {
   std::vector<model::TokenId> draft_;  // the last token, and then what is drafted
   std::size_t accepted_ = 0;           // of the draft
   bool draft_is_forced_ = false;       // by the constraint
+  bool has_beam_ = true;               // always, but for beams
 };
 
 }  // namespace cascade::server

@@ -32,7 +32,8 @@ Completion UnstartedAtTimeLimit(const QueuedRequest& queued, absl::Time now) noe
   TokenSink* const sink = queued.request.sink;
   try {
     Completion completion = {.sink = sink};
-    for (std::size_t choice = 0; choice < queued.request.choices; ++choice) {
+    const bool has_beams = queued.request.params.beams.has_value();  // the best is the prompt alone
+    for (std::size_t choice = 0; choice < (has_beams ? 1 : queued.request.choices); ++choice) {
       completion.last_steps.push_back({.choice = choice, .step = StoppedAtTimeLimit()});
     }
     completion.timings.queue = std::max(now - queued.submitted, absl::ZeroDuration());

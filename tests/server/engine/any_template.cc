@@ -64,6 +64,18 @@ model::GenerationParams AnyParams(std::mt19937& rng, const model::TokenTrie& tri
   return params;
 }
 
+// As many of these as can run are used: see everything_test.
+model::BeamParams AnyBeams(std::mt19937& rng) {
+  model::BeamParams beams;
+  beams.width = 1 + rng() % 4;
+  beams.returned = 1 + rng() % beams.width;
+  if (beams.width % 2 == 0) beams.groups = 1 + rng() % 2;
+  beams.diversity_penalty = 0.3F;
+  beams.length_penalty = 0.5F * static_cast<float>(rng() % 4);
+  beams.early_stopping = static_cast<model::BeamParams::EarlyStopping>(rng() % 3);
+  return beams;
+}
+
 // Some want the prompt's own log-probabilities or hidden states alone.
 void MakePromptAlone(Template& made, std::mt19937& rng) {
   made.params.stopping.max_new_tokens = 0;
@@ -103,7 +115,11 @@ Template AnyTemplate(std::span<const Template> earlier, const model::TokenTrie& 
                      std::mt19937& rng) {
   Template made = {
       .prompt = AnyPrompt(earlier, rng), .params = AnyParams(rng, trie), .expected = {}};
-  if (rng() % 5 == 0) MakePromptAlone(made, rng);
+  if (rng() % 5 == 0) {
+    MakePromptAlone(made, rng);
+  } else if (rng() % 5 == 0) {
+    made.params.beams = AnyBeams(rng);
+  }
   return made;
 }
 

@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "gtest/gtest.h"
+#include "model/generation/beam_generator.h"
 #include "model/generation/generator.h"
 #include "model/generation/vocabulary_trie.h"
 #include "server/engine/limits.h"
@@ -26,6 +27,7 @@
 #include "tests/server/engine/recording_sink.h"
 #include "tests/server/engine/same_bits.h"
 #include "tests/server/engine/tiny_engine.h"
+#include "tests/support/value_or_die.h"
 
 namespace cascade::server {
 namespace {
@@ -39,6 +41,7 @@ using testing::SinkRecord;
 using testing::Template;
 using testing::TinyConfig;
 using testing::TinyEngineOptions;
+using testing::ValueOrDie;
 
 constexpr std::size_t kWorlds = 24;
 constexpr std::size_t kRequestsPerWorld = 100;
@@ -65,16 +68,27 @@ struct Fates {
   std::size_t stopped_by_string = 0;
   std::size_t constraint_complete = 0;
   std::size_t of_prompts_alone = 0;  // finished, with nothing generated
+  std::size_t of_beams = 0;          // finished
   Counts counts;
 };
 
-// What a Generator of the same model makes of a prompt, for each number that a choice may have.
+SinkRecord RecordOf(model::Generation made) {
+  SinkRecord record;
+  record.tokens = std::move(made.tokens);
+  record.text = std::move(made.text);
+  record.finish = std::move(made.finish);
+  record.end = absl::OkStatus();
+  return record;
+}
+
+// What a Generator of the same model makes of a prompt, for each number that a choice may have; or
+// the answers that beams find.
 std::vector<SinkRecord> RunAlone(const Template& asked, const TinyEngineOptions& world,
                                  const model::Tokenizer& tokenizer) {
   TinyEngineOptions options = {.weight_type = world.weight_type, .kv_type = world.kv_type};
   options.worker.step_tokens = TinyConfig().n_ctx;
   const std::unique_ptr<model::Gpt2> model = MakeTinyModel(options);
-  model::KvCache cache = *model::KvCache::Create(TinyConfig(), 4, world.kv_type);
+  model::KvCache cache = *model::KvCache::Create(TinyConfig(), 32, world.kv_type);
   model::Generator generator(*model, tokenizer, cache);
   const std::vector<model::GeneratedToken> prompt =
       testing::ScorePromptAlone(*model, cache, asked.prompt, asked.params.output);
@@ -88,18 +102,20 @@ std::vector<SinkRecord> RunAlone(const Template& asked, const TinyEngineOptions&
     }
     return records;
   }
-  for (std::uint32_t choice = 0; choice < kChoiceNumbers; ++choice) {
+  records.clear();
+  if (asked.params.beams) {
+    for (model::Generation& made :
+         ValueOrDie(model::GenerateBeams(*model, tokenizer, cache, asked.prompt, asked.params))) {
+      records.push_back(RecordOf(std::move(made)));
+    }
+  }
+  for (std::uint32_t choice = 0; !asked.params.beams && choice < kChoiceNumbers; ++choice) {
     model::GenerationParams params = asked.params;
     params.sampling.seed += choice;
-    model::Generation made =
-        *generator.Generate(asked.prompt, params, [](const model::DecodingStep&) {});
-    SinkRecord& record = records[choice];
-    record.prompt = prompt;
-    record.tokens = std::move(made.tokens);
-    record.text = std::move(made.text);
-    record.finish = std::move(made.finish);
-    record.end = absl::OkStatus();
+    records.push_back(
+        RecordOf(*generator.Generate(asked.prompt, params, [](const model::DecodingStep&) {})));
   }
+  for (SinkRecord& record : records) record.prompt = prompt;
   return records;
 }
 
@@ -119,8 +135,11 @@ class EverythingTest : public ::testing::Test {
     for (std::size_t i = 0; i < subjects.size(); ++i) {
       Subject& subject = subjects[i];
       subject.made_of = &templates[rng() % templates.size()];
-      subject.choices = rng() % 2 == 0 ? AnyChoices(*subject.made_of, options, rng) : 1;
-      subject.first_choice = rng() % (kChoiceNumbers - subject.choices + 1);
+      const std::optional<model::BeamParams>& beams = subject.made_of->params.beams;
+      subject.choices = 1;
+      if (beams) subject.choices = beams->width;
+      if (!beams && rng() % 2 == 0) subject.choices = AnyChoices(*subject.made_of, options, rng);
+      subject.first_choice = beams ? 0 : rng() % (kChoiceNumbers - subject.choices + 1);
       worker->Submit(AnyRequest(subject, rng));
       Interfere(subjects[rng() % (i + 1)], *worker, rng);
     }
@@ -196,26 +215,40 @@ class EverythingTest : public ::testing::Test {
     std::vector<Template> templates;
     for (std::size_t i = 0; i < kTemplates; ++i) {
       Template made = testing::AnyTemplate(templates, trie_, rng);
+      MakeRunnable(made, world);
       made.expected = RunAlone(made, world, tokenizer_);
       templates.push_back(std::move(made));
     }
     return templates;
   }
 
-  // As many choices as can run, at most 4.
-  static std::size_t AnyChoices(const Template& asked, const TinyEngineOptions& world,
-                                std::mt19937& rng) {
+  static bool CanRun(const Template& asked, std::size_t choices, const TinyEngineOptions& world) {
     GenerationRequest request;
     request.prompt = asked.prompt;
     request.params = asked.params;
     request.hidden_from = asked.hidden_from;
-    request.choices = 1 + rng() % kChoiceNumbers;
-    const EngineLimits limits = {.n_ctx = TinyConfig().n_ctx,
-                                 .vocab_size = TinyConfig().vocab_size,
-                                 .total_blocks = world.blocks,
-                                 .max_running = world.worker.max_running};
-    while (!CheckRunnable(request, limits).ok()) --request.choices;
-    return request.choices;
+    request.choices = choices;
+    return CheckRunnable(request, {.n_ctx = TinyConfig().n_ctx,
+                                   .vocab_size = TinyConfig().vocab_size,
+                                   .total_blocks = world.blocks,
+                                   .max_running = world.worker.max_running})
+        .ok();
+  }
+
+  // With as many beams as can run.
+  static void MakeRunnable(Template& made, const TinyEngineOptions& world) {
+    std::optional<model::BeamParams>& beams = made.params.beams;
+    while (beams && !CanRun(made, beams->width, world)) {
+      *beams = {.width = beams->width - 1, .returned = 1};
+    }
+  }
+
+  // As many choices as can run, at most 4.
+  static std::size_t AnyChoices(const Template& asked, const TinyEngineOptions& world,
+                                std::mt19937& rng) {
+    std::size_t choices = 1 + rng() % kChoiceNumbers;
+    while (!CanRun(asked, choices, world)) --choices;
+    return choices;
   }
 
   GenerationRequest AnyRequest(Subject& subject, std::mt19937& rng) {
@@ -265,7 +298,9 @@ class EverythingTest : public ::testing::Test {
     const SinkRecord record = subject.sink.record();
     ASSERT_EQ(record.ends, 1U);
     ASSERT_FALSE(record.called_after_end);
-    for (std::size_t choice = 0; choice < subject.choices; ++choice) {
+    const bool beams = subject.made_of->params.beams.has_value();
+    const std::size_t answers = beams ? subject.made_of->expected.size() : subject.choices;
+    for (std::size_t choice = 0; choice < answers; ++choice) {
       SCOPED_TRACE(absl::StrCat("choice ", choice));
       CheckChoice(subject.sink.record(choice),
                   subject.made_of->expected[subject.first_choice + choice]);
@@ -273,6 +308,7 @@ class EverythingTest : public ::testing::Test {
     if (record.end->ok()) {
       ++fates_.finished;
       fates_.of_several_choices += subject.choices > 1 ? 1U : 0U;
+      fates_.of_beams += beams ? 1U : 0U;
       fates_.resumed += subject.was_stalled ? 1U : 0U;
       fates_.of_prompts_alone += record.finish ? 0U : 1U;
       if (!record.finish) return;
@@ -316,6 +352,7 @@ TEST_F(EverythingTest, WhoeverSurvivesHasTheBitsThatItHasAlone) {
   EXPECT_GE(fates_.finished, 1500U);
   EXPECT_GT(fates_.of_several_choices, 200U);
   EXPECT_GT(fates_.of_prompts_alone, 100U);
+  EXPECT_GT(fates_.of_beams, 200U);
   EXPECT_GT(fates_.cancelled_early, 20U);
   EXPECT_GT(fates_.cancelled_late, 20U);
   EXPECT_GT(fates_.resumed, 100U);

@@ -4,7 +4,9 @@
 
 #include <utility>
 
+#include "model/generation/beam_generator.h"
 #include "model/kernels/kv_block.h"
+#include "tests/support/value_or_die.h"
 
 namespace cascade::testing {
 namespace {
@@ -141,6 +143,23 @@ SinkRecord RunFakeAlone(std::span<const model::TokenId> prompt,
     record.finish = std::move(step.finish);
   }
   return record;
+}
+
+std::vector<SinkRecord> RunFakeBeamsAlone(std::span<const model::TokenId> prompt,
+                                          const model::GenerationParams& params,
+                                          const model::Tokenizer& tokenizer) {
+  FakeModel model(FakeConfig().n_ctx);
+  model::KvCache cache = *model::KvCache::Create(FakeConfig(), 24);
+  std::vector<SinkRecord> records;
+  for (model::Generation& made :
+       ValueOrDie(model::GenerateBeams(model, tokenizer, cache, prompt, params))) {
+    SinkRecord& record = records.emplace_back();
+    record.tokens = std::move(made.tokens);
+    record.text = std::move(made.text);
+    record.finish = std::move(made.finish);
+    record.end = absl::OkStatus();
+  }
+  return records;
 }
 
 }  // namespace cascade::testing

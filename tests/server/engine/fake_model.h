@@ -51,4 +51,9 @@ SinkRecord RunFakeAlone(std::span<const model::TokenId> prompt,
                         const model::GenerationParams& params, const model::Tokenizer& tokenizer,
                         std::uint32_t choice = 0);
 
+// The answers that a request with beams gets from it when it is alone.
+std::vector<SinkRecord> RunFakeBeamsAlone(std::span<const model::TokenId> prompt,
+                                          const model::GenerationParams& params,
+                                          const model::Tokenizer& tokenizer);
+
 }  // namespace cascade::testing

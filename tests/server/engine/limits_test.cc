@@ -53,6 +53,27 @@ TEST(LimitsTest, NamesWhatCanNeverRun) {
   ExpectRefusal(request, "token 100, at index 1 of the prompt, is not in the vocabulary of 100");
 }
 
+TEST(LimitsTest, BeamsFitTheirChoicesGroupsAndAnswers) {
+  GenerationRequest request = Request(3, 1);
+  request.choices = 4;
+  const auto set_beams = [&request](std::size_t width, std::size_t returned, std::size_t groups) {
+    request.params.beams = model::BeamParams();
+    request.params.beams->width = width;
+    request.params.beams->returned = returned;
+    request.params.beams->groups = groups;
+  };
+  set_beams(4, 4, 2);
+  EXPECT_TRUE(
+      CheckRunnable(request, {.n_ctx = 64, .vocab_size = 100, .total_blocks = 4, .max_running = 4})
+          .ok());
+  set_beams(3, 3, 1);
+  ExpectRefusal(request, "3 beams in 1 groups for 3 answers, and 4 choices");
+  set_beams(4, 5, 1);
+  ExpectRefusal(request, "no fewer than the answers");
+  set_beams(4, 4, 3);
+  ExpectRefusal(request, "a multiple of the groups");
+}
+
 TEST(LimitsTest, WhatGeneratesNothingNeedsNoRoomBehindThePrompt) {
   GenerationRequest hidden = Request(32, 0);
   hidden.hidden_from = 0;

@@ -71,7 +71,8 @@ inline ::testing::AssertionResult SameResult(const SinkRecord& got, const SinkRe
     return ::testing::AssertionFailure() << "one has generated, and the other has not";
   }
   if (got.tokens.size() != expected.tokens.size() || got.text != expected.text ||
-      (got.finish && got.finish->reason != expected.finish->reason)) {
+      (got.finish && (got.finish->reason != expected.finish->reason ||
+                      got.finish->beam_score != expected.finish->beam_score))) {
     return ::testing::AssertionFailure()
            << got.tokens.size() << " tokens instead of " << expected.tokens.size() << ", or \""
            << got.text << "\" instead of \"" << expected.text << "\"";

@@ -15,6 +15,16 @@ namespace {
 
 constexpr std::size_t kTemplates = 64;
 
+model::BeamParams AnyBeams(std::mt19937& rng) {
+  model::BeamParams beams;
+  beams.groups = 1 + rng() % 2;
+  beams.width = beams.groups * (1 + rng() % 3);
+  beams.returned = 1 + rng() % beams.width;
+  beams.early_stopping = static_cast<model::BeamParams::EarlyStopping>(rng() % 3);
+  beams.diversity_penalty = 0.5F;
+  return beams;
+}
+
 }  // namespace
 
 std::vector<Template> MakeTemplates(const model::Tokenizer& tokenizer,
@@ -40,7 +50,11 @@ std::vector<Template> MakeTemplates(const model::Tokenizer& tokenizer,
     if (rng() % 8 < options.stops)
       made.params.stopping.eos_token_ids = {static_cast<model::TokenId>(9)};
     if (rng() % 8 == 0) made.params.output = {.logprobs = true, .candidates = 2};
-    for (std::uint32_t choice = 0; choice < kChoiceNumbers; ++choice) {
+    if (options.beams) {
+      made.params.beams = AnyBeams(rng);
+      made.expected = RunFakeBeamsAlone(made.prompt, made.params, tokenizer);
+    }
+    for (std::uint32_t choice = 0; !options.beams && choice < kChoiceNumbers; ++choice) {
       made.expected.push_back(RunFakeAlone(made.prompt, made.params, tokenizer, choice));
     }
     templates.push_back(std::move(made));
@@ -74,21 +88,23 @@ void StepWorld::Run(std::size_t steps, Fates& fates) {
 void StepWorld::Submit() {
   const int priority = static_cast<int>(rng_() % 3);
   const Template& made_of = templates_[rng_() % templates_.size()];
-  const std::size_t choices = 1 + rng_() % options_.max_choices;
-  const std::size_t first_choice = rng_() % (kChoiceNumbers - choices + 1);
+  const bool beams = made_of.params.beams.has_value();
+  const std::size_t choices = beams ? made_of.expected.size() : 1 + rng_() % options_.max_choices;
+  const std::size_t first_choice = beams ? 0 : rng_() % (kChoiceNumbers - choices + 1);
   auto subject = std::make_unique<Subject>(made_of, first_choice, choices, arrivals_++, priority);
   server::QueuedRequest queued = {.request = {}, .submitted = now_};
   server::GenerationRequest& request = queued.request;
   request.prompt = made_of.prompt;
   request.params = made_of.params;
-  request.choices = choices;
+  request.choices = beams ? made_of.params.beams->width : choices;
   request.params.sampling.seed += first_choice;
   request.priority = priority;
   request.use_prefix_cache = rng_() % 8 > 0;
   request.speculate = rng_() % 8 > 0;
   if (rng_() % 4 == 0) request.cache_salt = "salt";
   if (rng_() % 16 < options_.deadlines) request.deadline = now_ + AnyTime();
-  if (rng_() % 16 < options_.deadlines) request.finish_by = now_ + AnyTime();
+  // Beams that are cut short are not the beginnings of what they would have become.
+  if (!beams && rng_() % 16 < options_.deadlines) request.finish_by = now_ + AnyTime();
   request.sink = &subject->sink;
   if (server::CheckRunnable(request, {.n_ctx = FakeConfig().n_ctx,
                                       .vocab_size = FakeConfig().vocab_size,

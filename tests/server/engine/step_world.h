@@ -31,6 +31,7 @@ inline constexpr std::size_t kChoiceNumbers = 8;
 struct TemplateOptions {
   unsigned sampled = 1;  // of 4: not greedy
   unsigned stops = 1;    // of 8: end at a certain token
+  bool beams = false;    // all search with beams
 };
 std::vector<Template> MakeTemplates(const model::Tokenizer& tokenizer,
                                     const TemplateOptions& options, std::mt19937& rng);

@@ -120,6 +120,30 @@ TEST_F(StepsTest, ChoicesAreToTheBitTheRequestsThatHaveTheirNumbers) {
   EXPECT_GT(fates.counts.accepted_tokens, kSteps / 10);
 }
 
+// Beams that fork, are dropped, preempted and run again in pools that hold hardly more than one
+// request.
+TEST_F(StepsTest, BeamsAreToTheBitThoseThatTheRequestHasAlone) {
+  std::mt19937 rng(5);
+  const std::vector<Template> templates =
+      MakeTemplates(tokenizer_, {.stops = 6, .beams = true}, rng);
+  Fates fates;
+  for (unsigned seed = 0; fates.counts.steps < kSteps / 4; ++seed) {
+    SCOPED_TRACE(absl::StrCat("world ", seed));
+    StepWorldOptions world = AnyWorld(rng);
+    world.blocks = 4 + rng() % 20;
+    world.max_running = 6 + rng() % 6;
+    world.step_tokens = world.max_running + rng() % 40;
+    StepWorld(world, templates, tokenizer_, seed).Run(kStepsPerWorld, fates);
+    if (HasFatalFailure()) return;
+  }
+  EXPECT_GT(fates.finished, kSteps / 400);
+  EXPECT_GT(fates.of_several_choices, kSteps / 800);
+  EXPECT_GT(fates.cancelled, kSteps / 4000);
+  EXPECT_GT(fates.counts.preemptions, kSteps / 400);
+  EXPECT_GT(fates.counts.recomputed_tokens, kSteps / 400);
+  EXPECT_GT(fates.counts.cached_tokens, kSteps / 40);
+}
+
 // The same on the worker's own thread, with the cancel from another.
 TEST_F(StepsTest, TenThousandCancelsFromAnotherThreadEndWithinTheStepThatRuns) {
   constexpr std::size_t kCancels = 10'000;
