@@ -140,9 +140,11 @@ class TextPrinter : public EventPrinter {
   }
 
   void PrintEnd(const v1::Finish& finish, const std::string& speed) {
-    const std::string end =
-        Printable(absl::StrFormat("[%s: %d tokens%s, seed %d]", EndedBecause(finish),
-                                  finish.generated_tokens(), speed, finish.seed()));
+    const std::string origin = finish.has_beam_score()
+                                   ? absl::StrFormat("score %.4f", finish.beam_score())
+                                   : absl::StrCat("seed ", finish.seed());
+    const std::string end = Printable(absl::StrFormat("[%s: %d tokens%s, %s]", EndedBecause(finish),
+                                                      finish.generated_tokens(), speed, origin));
     console_.err << (console_.err_is_terminal ? Dimmed(end) : end) << '\n' << std::flush;
   }
 

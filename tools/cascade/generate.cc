@@ -33,6 +33,7 @@ in the server's queue included.
   cascade generate --temperature=0 --max_new_tokens=40 "The old king"
   cascade generate --stop="." --seed=7 --top_k=40 - < prompt.txt
   cascade generate --n=3 --repetition_penalty=1.2 --banned_word=king "The old"
+  cascade generate --beams=4 --n=2 "The old king"
   cascade generate --json_schema=@person.json "The hero of the tale is "
   cascade generate --show_logprobs --temperature=1.2 "The old king"
   cascade generate --json --logprobs --candidates=3 "Once upon a time"

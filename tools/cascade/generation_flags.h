@@ -4,6 +4,7 @@
 
 #include "absl/status/status.h"
 #include "cascade/v1/text_generation.pb.h"
+#include "tools/cascade/beam_flags.h"
 #include "tools/cascade/constraint_flags.h"
 #include "tools/cascade/flags.h"
 #include "tools/cascade/sampling_flags.h"
@@ -16,6 +17,7 @@ class GenerationFlags {
   // `flags` borrows this.
   void AddTo(Flags& flags) {
     sampling_.AddTo(flags);
+    beams_.AddTo(flags);
     constraint_.AddTo(flags);
     stopping_.AddTo(flags);
     sampling_.AddLengthPenaltyTo(flags);
@@ -26,12 +28,14 @@ class GenerationFlags {
   absl::Status Fill(v1::GenerateRequest& request) const {
     absl::Status status = stopping_.Fill(*request.mutable_stopping());
     if (status.ok()) status = sampling_.Fill(request);
+    if (status.ok()) status = beams_.Fill(request);
     if (status.ok()) status = constraint_.Fill(request);
     return status;
   }
 
  private:
   SamplingFlags sampling_;
+  BeamFlags beams_;
   ConstraintFlags constraint_;
   StoppingFlags stopping_;
 };

@@ -45,12 +45,13 @@ Answer::Answer(const GenerationRequest& request, std::size_t truncated_tokens, b
       prompt_tokens_(request.prompt.size()),
       truncated_tokens_(truncated_tokens),
       seed_(request.params.sampling.seed),
+      has_beams_(request.params.beams.has_value()),
       keep_tokens_(keep_tokens),
       scored_tokens_(request.prompt.size() - FirstScored(request)),
       choices_(request.choices) {}
 
-void Answer::ShowBest(std::size_t count, bool by_total) {
-  best_ = Best{.count = count, .by_total = by_total, .order = {}};
+void Answer::ShowBest(std::size_t count, Order order) {
+  best_ = Best{.count = count, .by = order, .order = {}};
   for (std::size_t choice = 0; choice < choices_.size(); ++choice) best_->order.push_back(choice);
 }
 
@@ -58,12 +59,19 @@ void Answer::RankChoices() noexcept {
   const auto merit = [this](std::size_t index) {
     const Choice& choice = choices_[index];
     if (choice.tokens == 0) return -std::numeric_limits<double>::infinity();
-    return best_->by_total ? choice.log_prob : choice.log_prob / static_cast<double>(choice.tokens);
+    if (best_->by == Order::kTotal) return choice.log_prob;
+    return choice.log_prob / static_cast<double>(choice.tokens);
   };
   // Not stable_sort, which may allocate. Equal ones in the order of their numbers.
   std::ranges::sort(best_->order, [&merit](std::size_t a, std::size_t b) {
     return merit(a) != merit(b) ? merit(a) > merit(b) : a < b;
   });
+}
+
+void Answer::LeaveOutTheMissing() noexcept {
+  const auto is_there = [](const Choice& choice) { return choice.finish.has_value(); };
+  const auto found = static_cast<std::size_t>(std::ranges::count_if(choices_, is_there));
+  best_->count = std::min(best_->count, found);
 }
 
 void Answer::Start(std::size_t cached_tokens) {
@@ -110,7 +118,11 @@ void Answer::Add(std::size_t index, model::DecodingStep step) {
 
 void Answer::Finish(const Timings& timings) noexcept {
   timings_ = timings;
-  if (best_) RankChoices();
+  if (best_ && best_->by == Order::kNumber) {
+    LeaveOutTheMissing();
+  } else if (best_) {
+    RankChoices();
+  }
   outcome_ = absl::OkStatus();
 }
 

@@ -61,10 +61,12 @@ class Answer {
   // Keeps of the prompt's tokens score() alone, and not prompt(). Before the worker's first call.
   void KeepScoreOnly() { keep_prompt_ = false; }
 
-  // Only the `count` best choices are for the client, in the order of the log-probabilities of
-  // their tokens: of the mean or, `by_total`, of the sum. All steps must have them. Before the
+  // Only the `count` best choices are for the client, once all have finished: in the order of the
+  // log-probabilities of their tokens, of the mean or the sum, which all steps must have; or as
+  // they are numbered, for those that were found in that order, perhaps fewer (beams). Before the
   // worker's first call.
-  void ShowBest(std::size_t count, bool by_total);
+  enum class Order : std::uint8_t { kMean, kTotal, kNumber };
+  void ShowBest(std::size_t count, Order order);
 
   // The worker's calls, in its order. AddPrompt, AddHidden and Add may throw std::bad_alloc; the
   // others allocate nothing.
@@ -81,6 +83,7 @@ class Answer {
   std::size_t prompt_tokens() const { return prompt_tokens_; }
   std::size_t truncated_tokens() const { return truncated_tokens_; }
   std::uint64_t seed(std::size_t choice) const { return seed_ + choice; }  // as Decoding
+  bool has_beams() const { return has_beams_; }                            // and so no seeds
 
   // True after Start or Add: the engine has taken the request up. (A time limit that passes in the
   // queue comes without Start.)
@@ -141,17 +144,19 @@ class Answer {
 
   struct Best {
     std::size_t count = 1;
-    bool by_total = false;
+    Order by = Order::kMean;
     std::vector<std::size_t> order;  // all choices, once they have finished the best first
   };
 
   void RankChoices() noexcept;
+  void LeaveOutTheMissing() noexcept;
 
   const std::string request_id_;
   const std::string owner_;
   const std::size_t prompt_tokens_;
   const std::size_t truncated_tokens_;
   const std::uint64_t seed_;
+  const bool has_beams_;
   const bool keep_tokens_;
   const std::size_t scored_tokens_;  // of the prompt, that are asked for
   std::vector<model::GeneratedToken> prompt_;

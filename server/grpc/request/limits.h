@@ -33,5 +33,7 @@ inline constexpr float kMaxLogitBias = 100.0F;      // either way
 inline constexpr float kMaxDryMultiplier = 100.0F;
 inline constexpr float kMaxDryBase = 100.0F;
 inline constexpr float kMaxLengthFactor = 10.0F;
+inline constexpr float kMaxLengthPenalty = 10.0F;  // of beams, either way
+inline constexpr float kMaxDiversityPenalty = 100.0F;
 
 }  // namespace cascade::server

@@ -11,6 +11,7 @@
 
 #include "absl/random/random.h"
 #include "absl/strings/str_cat.h"
+#include "model/generation/decoding_step.h"
 #include "model/generation/generation_params.h"
 #include "model/kernels/kv_block.h"
 #include "model/tokenizer/tokenizer.h"
@@ -86,6 +87,17 @@ model::PenaltyParams ToParams(const TextRequest::Penalties& penalties,
   return params;
 }
 
+model::BeamParams ToParams(const TextRequest::Beams& beams, std::size_t returned) {
+  model::BeamParams params;
+  params.width = beams.width;
+  params.returned = returned;
+  params.length_penalty = beams.length_penalty.value_or(params.length_penalty);
+  params.early_stopping = beams.early_stopping;
+  params.groups = beams.groups;
+  params.diversity_penalty = beams.diversity_penalty;
+  return params;
+}
+
 // Each word as it is and after a space, as a text has it at its beginning and within.
 absl::StatusOr<std::vector<std::vector<model::TokenId>>> BannedSequences(
     const TextRequest::TokenRules& rules, const model::Tokenizer& tokenizer) {
@@ -122,6 +134,8 @@ model::GenerationParams ToParams(const TextRequest& request, const ModelInfo& in
   params.sampling.typical_p = sampling.typical_p.value_or(defaults.typical_p);
   params.sampling.top_n_sigma = sampling.top_n_sigma;
   params.sampling.seed = sampling.seed ? *sampling.seed : Random64();
+
+  if (request.beams) params.beams = ToParams(*request.beams, request.sampling.n);
 
   const TextRequest::Stopping& stopping = request.stopping;
   params.stopping.max_new_tokens = MaxNewTokens(request, info);
@@ -171,6 +185,12 @@ std::size_t PromptBytes(const GenerationRequest& generation, const ModelInfo& in
   return (generation.prompt.size() - FirstScored(generation)) * LogProbBytes(generation, info);
 }
 
+// The most tokens that an answer can have.
+std::size_t MostTokens(const GenerationRequest& generation, const ModelInfo& info) {
+  return std::min<std::size_t>(generation.params.stopping.max_new_tokens,
+                               info.MaxTotalTokens() - generation.prompt.size());
+}
+
 // What token rules and further choices take in the engine. Each choice has its own copy of the
 // parameters, the rules once more in its processors, its own tokens in up to four of these, and a
 // row of logits.
@@ -187,15 +207,36 @@ std::size_t StateBytes(const GenerationRequest& generation, const ModelInfo& inf
   return generation.choices * 2 * rule_bytes + (generation.choices - 1) * choice_bytes;
 }
 
+// What beams take in the engine beside that: a row of logits for each, kept until the others have
+// theirs; and the tokens of those that are open, that have ended, and that are about to.
+std::size_t BeamBytes(const GenerationRequest& generation, const ModelInfo& info) {
+  if (!generation.params.beams) return 0;
+  constexpr std::size_t kLists = 4;
+  const std::size_t token_bytes =
+      sizeof(model::DecodingStep) +
+      generation.params.output.candidates * sizeof(model::TokenLogProb) + info.max_token_bytes;
+  return generation.choices * (info.config.vocab_size * sizeof(float) +
+                               kLists * MostTokens(generation, info) * token_bytes);
+}
+
 // What the longest answer to `generation` would have as one message: every token the vocabulary's
 // longest, each with its id, and with its log-probabilities and candidates if they are asked for.
 std::size_t AnswerBytes(const GenerationRequest& generation, const ModelInfo& info) {
   const model::GenerationParams& params = generation.params;
-  const std::size_t tokens = std::min<std::size_t>(
-      params.stopping.max_new_tokens, info.MaxTotalTokens() - generation.prompt.size());
   std::size_t bytes_per_token = info.max_token_bytes + kIdBytes;
   if (params.output.logprobs) bytes_per_token += LogProbBytes(generation, info);
-  return generation.choices * tokens * bytes_per_token;
+  const std::size_t answers = params.beams ? params.beams->returned : generation.choices;
+  return answers * MostTokens(generation, info) * bytes_per_token;
+}
+
+// Sequences that the answer takes in the engine, and the field that says how many.
+std::size_t Choices(const TextRequest& request) {
+  if (request.beams) return request.beams->width;
+  return std::max(request.sampling.n, request.sampling.best_of);
+}
+absl::string_view ChoicesField(const TextRequest& request) {
+  if (request.beams) return "beam_search.width";
+  return request.sampling.best_of > request.sampling.n ? "sampling.best_of.choices" : "sampling.n";
 }
 
 // A default is a bound: where the KV cache holds less than a default max_new_tokens, that is cut to
@@ -234,7 +275,7 @@ absl::Status CheckFits(const TextRequest& request, const GenerationRequest& gene
   const std::size_t all_blocks = info.cache_positions / model::kernels::kBlockPositions;
   if (blocks > all_blocks) {
     violations.Add(
-        request.sampling.best_of > request.sampling.n ? "sampling.best_of.choices" : "sampling.n",
+        ChoicesField(request),
         absl::StrCat("is ", generation.choices, "; with a prompt of ", prompt,
                      " tokens and max_new_tokens ", generation.params.stopping.max_new_tokens,
                      " that takes ", blocks, " blocks of the KV cache, which has ", all_blocks));
@@ -277,7 +318,7 @@ absl::StatusOr<PreparedRequest> Prepare(const TextRequest& request, absl::Time d
       BannedSequences(request.token_rules, tokenizer);
   if (!banned.ok()) return banned.status();
   generation.params.tokens.banned_sequences = *std::move(banned);
-  generation.choices = std::max(request.sampling.n, request.sampling.best_of);
+  generation.choices = Choices(request);
   CutDefaultToCache(request, info, generation);
   if (absl::Status status = CheckFits(request, generation, info); !status.ok()) return status;
   generation.id = request.request_id.empty() ? MakeRequestId() : std::string(request.request_id);
@@ -289,7 +330,7 @@ absl::StatusOr<PreparedRequest> Prepare(const TextRequest& request, absl::Time d
     prepared.prompt_text = TextOf(generation.prompt, tokenizer);
     prepared.prompt_bytes += prepared.prompt_text.size();
   }
-  prepared.state_bytes = StateBytes(generation, info);
+  prepared.state_bytes = StateBytes(generation, info) + BeamBytes(generation, info);
   return prepared;
 }
 

@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "model/constraints/constraint_spec.h"
+#include "model/generation/generation_params.h"
 #include "model/processors/processor_params.h"
 #include "model/token.h"
 
@@ -46,6 +47,16 @@ struct TextRequest {
     std::uint32_t best_of = 0;          // so many are generated, the n best of them told; 0: n
     bool best_by_total = false;         // log-probability; or by its mean over the tokens
   } sampling;
+
+  // Beams instead of sampling. As model::BeamParams.
+  struct Beams {
+    std::uint32_t width = 0;
+    std::optional<float> length_penalty;
+    model::BeamParams::EarlyStopping early_stopping = model::BeamParams::EarlyStopping::kHeuristic;
+    std::uint32_t groups = 1;
+    float diversity_penalty = 0.0F;
+  };
+  std::optional<Beams> beams;
 
   struct Dry {
     float multiplier = 0.0F;

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/grpc/call/correlation.h"
 #include "server/grpc/model_info.h"
+#include "server/grpc/request/beam_validation.h"
 #include "server/grpc/request/constraint_validation.h"
 #include "server/grpc/request/limits.h"
 #include "server/grpc/request/logit_rules_validation.h"
@@ -192,6 +193,7 @@ void Validate(const TextRequest& request, const ModelInfo& info, Violations& vio
   CheckTruncation(request, violations);
   CheckSampling(request.sampling, info, violations);
   CheckBestOf(request.sampling, info, violations);
+  if (request.beams) CheckBeams(request, info, violations);
   CheckPenalties(request.penalties, info, violations);
   CheckTokenRules(request.token_rules, info, violations);
   if (request.constraint) CheckConstraint(*request.constraint, info, violations);

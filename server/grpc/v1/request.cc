@@ -46,6 +46,32 @@ TextRequest::Sampling ToSampling(const v1::SamplingParams& message, Violations& 
   return sampling;
 }
 
+TextRequest::Beams ToBeams(const v1::BeamSearch& message, Violations& violations) {
+  using EarlyStopping = model::BeamParams::EarlyStopping;
+  TextRequest::Beams beams;
+  beams.width = message.width();
+  if (message.has_length_penalty()) beams.length_penalty = message.length_penalty();
+  beams.groups = std::max(message.groups(), 1U);
+  beams.diversity_penalty = message.diversity_penalty();
+  switch (message.early_stopping()) {
+    case v1::BeamSearch::EARLY_STOPPING_UNSPECIFIED:
+    case v1::BeamSearch::EARLY_STOPPING_HEURISTIC:
+      break;
+    case v1::BeamSearch::EARLY_STOPPING_WHEN_FULL:
+      beams.early_stopping = EarlyStopping::kWhenFull;
+      break;
+    case v1::BeamSearch::EARLY_STOPPING_NEVER:
+      beams.early_stopping = EarlyStopping::kNever;
+      break;
+    default:
+      violations.Add("beam_search.early_stopping",
+                     absl::StrCat("is ", static_cast<int>(message.early_stopping()),
+                                  "; must be EARLY_STOPPING_HEURISTIC, EARLY_STOPPING_WHEN_FULL or "
+                                  "EARLY_STOPPING_NEVER"));
+  }
+  return beams;
+}
+
 TextRequest::Dry ToDry(const v1::Penalties::Dry& message) {
   TextRequest::Dry dry;
   dry.multiplier = message.multiplier();
@@ -197,6 +223,7 @@ TextRequest ToTextRequest(const v1::GenerateRequest& message, Violations& violat
   request.parse_special_tokens = message.parse_special_tokens();
   if (message.has_truncation()) request.truncation = ToTruncation(message.truncation(), violations);
   request.sampling = ToSampling(message.sampling(), violations);
+  if (message.has_beam_search()) request.beams = ToBeams(message.beam_search(), violations);
   request.penalties = ToPenalties(message.penalties());
   request.token_rules = ToTokenRules(message.token_rules());
   if (message.has_constraint()) request.constraint = ToConstraint(message.constraint(), violations);

@@ -42,7 +42,8 @@ void FillFinish(const Answer& answer, std::size_t place, v1::Finish& out) {
   out.set_matched_stop(finish.matched_stop);
   if (finish.matched_token.has_value()) out.set_matched_token_id(*finish.matched_token);
   out.set_generated_tokens(ToUint32(answer.generated_tokens(choice)));
-  out.set_seed(answer.seed(choice));
+  if (!answer.has_beams()) out.set_seed(answer.seed(choice));
+  if (finish.beam_score) out.set_beam_score(*finish.beam_score);
 }
 
 void FillSummary(const Answer& answer, const ModelInfo& info, v1::Summary& summary) {
@@ -114,10 +115,11 @@ bool V1Encoder::Encode(Answer& answer, v1::GenerateEvent& event) {
     case Next::kPrompt:
       if (!answer.started() || !answer.has_prompt()) return false;
       FillPrompt(answer, *event.mutable_prompt());
-      finished_.resize(answer.shown());
       next_ = Next::kChoices;
       return true;
     case Next::kChoices:
+      if (!answer.ShowsChoices()) return false;
+      finished_.resize(answer.shown());
       if (EncodeChoice(answer, event)) return true;
       if (std::find(finished_.begin(), finished_.end(), false) != finished_.end()) return false;
       next_ = Next::kSummary;
@@ -134,7 +136,6 @@ bool V1Encoder::Encode(Answer& answer, v1::GenerateEvent& event) {
 }
 
 bool V1Encoder::EncodeChoice(Answer& answer, v1::GenerateEvent& event) {
-  if (!answer.ShowsChoices()) return false;
   for (std::size_t place = 0; place < answer.shown(); ++place) {
     const std::size_t choice = answer.ChoiceAt(place);
     const bool is_enough = answer.finish(choice) || answer.outcome() ||

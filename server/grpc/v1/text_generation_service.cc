@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,6 +46,14 @@ std::size_t HeldAnswerBytes(const Unary& /*call*/, std::size_t answer_bytes, boo
   return ResponseBytes(answer_bytes);
 }
 
+// How the answers that are told are the best; nothing if all are told.
+std::optional<Answer::Order> OrderOfBest(const v1::GenerateRequest& request) {
+  if (request.has_beam_search()) return Answer::Order::kNumber;
+  const v1::BestOf& best_of = request.sampling().best_of();
+  if (best_of.choices() == 0) return std::nullopt;
+  return best_of.order() == v1::BestOf::ORDER_TOTAL ? Answer::Order::kTotal : Answer::Order::kMean;
+}
+
 // Admits the request of `bytes` and starts it as the one generation of `call`, or says why not.
 template <typename Call>
 absl::Status Start(const Serving& serving, const MethodName& method, const Context& context,
@@ -57,9 +66,8 @@ absl::Status Start(const Serving& serving, const MethodName& method, const Conte
       Admit(serving, method, context, std::move(tenant), std::move(request), std::move(violations));
   if (!prepared.ok()) return prepared.status();
   // The prompt's log-probabilities are gathered, and then one message, in every kind of call.
-  const v1::BestOf& best_of = message.sampling().best_of();
-  const bool shows_best = best_of.choices() > 0;
-  if (!call.memory().TryGrow(HeldAnswerBytes(call, prepared->answer_bytes, shows_best) +
+  const std::optional<Answer::Order> best = OrderOfBest(message);
+  if (!call.memory().TryGrow(HeldAnswerBytes(call, prepared->answer_bytes, best.has_value()) +
                              2 * prepared->prompt_bytes + prepared->state_bytes)) {
     return serving.memory().Full();
   }
@@ -68,10 +76,7 @@ absl::Status Start(const Serving& serving, const MethodName& method, const Conte
   const v1::ResponseOptions& report = message.response();
   Answer answer(prepared->generation, prepared->truncated_tokens,
                 /*keep_tokens=*/report.token_ids() || report.logprobs());
-  if (shows_best) {
-    answer.ShowBest(std::max(message.sampling().n(), 1U),
-                    best_of.order() == v1::BestOf::ORDER_TOTAL);
-  }
+  if (best) answer.ShowBest(std::max(message.sampling().n(), 1U), *best);
   prepared->generation.sink =
       &call.Add(std::move(answer), std::move(prepared->open),
                 V1Encoder(backend.tokenizer, backend.info,

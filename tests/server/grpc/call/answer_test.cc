@@ -107,11 +107,11 @@ TEST(AnswerTest, KeepsChoicesApartAndCountsTheirBacklogTogether) {
 }
 
 // Three choices of 1, 2 and 0 tokens.
-Answer MakeRanked(bool by_total) {
+Answer MakeRanked(Answer::Order order) {
   GenerationRequest request;
   request.choices = 3;
   Answer answer(request, /*truncated_tokens=*/0, /*keep_tokens=*/false);
-  answer.ShowBest(2, by_total);
+  answer.ShowBest(2, order);
   const auto add = [&answer](std::size_t choice, float log_prob) {
     model::DecodingStep step = Step(1, "a");
     step.token->log_probs = model::LogProbs{.chosen = log_prob, .candidates = {}};
@@ -124,7 +124,7 @@ Answer MakeRanked(bool by_total) {
 }
 
 TEST(AnswerTest, TheBestChoicesAreKnownAtTheEnd) {
-  Answer by_mean = MakeRanked(/*by_total=*/false);
+  Answer by_mean = MakeRanked(Answer::Order::kMean);
   EXPECT_FALSE(by_mean.ShowsChoices());
   EXPECT_EQ(by_mean.backlog().tokens, 0U);  // nobody could take it
   by_mean.Finish({});
@@ -133,9 +133,26 @@ TEST(AnswerTest, TheBestChoicesAreKnownAtTheEnd) {
   EXPECT_EQ(by_mean.ChoiceAt(0), 1U);
   EXPECT_EQ(by_mean.ChoiceAt(1), 0U);  // one without tokens is last
   EXPECT_EQ(by_mean.generated_tokens(), 3U);
-  Answer by_total = MakeRanked(/*by_total=*/true);
+  Answer by_total = MakeRanked(Answer::Order::kTotal);
   by_total.Finish({});
   EXPECT_EQ(by_total.ChoiceAt(0), 0U);
+}
+
+TEST(AnswerTest, OfChoicesThatCameInOrderThoseThatCameAreShown) {
+  GenerationRequest request;
+  request.choices = 4;
+  Answer answer(request, /*truncated_tokens=*/0, /*keep_tokens=*/false);
+  answer.ShowBest(3, Answer::Order::kNumber);
+  for (const std::size_t choice : {0U, 1U}) {
+    model::DecodingStep step = Step(1, "a");
+    step.finish = model::Finish();
+    answer.Add(choice, std::move(step));
+  }
+  EXPECT_FALSE(answer.ShowsChoices());
+  answer.Finish({});
+  EXPECT_TRUE(answer.ShowsChoices());
+  EXPECT_EQ(answer.shown(), 2U);
+  EXPECT_EQ(answer.ChoiceAt(1), 1U);
 }
 
 TEST(AnswerTest, EndsWithTimingsOrWithAStatus) {

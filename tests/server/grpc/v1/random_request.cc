@@ -70,6 +70,44 @@ void AddSampling(Dice& dice, RandomRequest& r) {
   }
 }
 
+// Instead of sampling.
+void AddBeams(Dice& dice, RandomRequest& r) {
+  v1::BeamSearch& beams = *r.request.mutable_beam_search();
+  beams.set_width(1 + dice.Below(3));
+  r.request.mutable_sampling()->set_n(dice.Below(beams.width() + 1));
+  if (dice.OneIn(2)) r.request.mutable_sampling()->set_temperature(0.0F);
+  if (dice.OneIn(2)) beams.set_length_penalty(dice.Pick<float>({-10.0F, 0.0F, 0.7F, 10.0F}));
+  beams.set_early_stopping(static_cast<v1::BeamSearch::EarlyStopping>(dice.Below(4)));
+  if (beams.width() > 1 && dice.OneIn(2)) {
+    beams.set_groups(beams.width());
+    beams.set_diversity_penalty(dice.Pick<float>({1e-30F, 1.0F, 100.0F}));
+  }
+  if (!dice.OneIn(5)) return;
+  switch (dice.Below(5)) {
+    case 0:
+      r.request.mutable_sampling()->set_top_k(3);
+      r.wrong.insert("sampling.top_k");
+      break;
+    case 1:
+      beams.set_width(1000);
+      beams.clear_groups();
+      beams.clear_diversity_penalty();
+      r.wrong.insert("beam_search.width");
+      break;
+    case 2:
+      beams.set_length_penalty(dice.Pick<float>({10.5F, std::numeric_limits<float>::quiet_NaN()}));
+      r.wrong.insert("beam_search.length_penalty");
+      break;
+    case 3:
+      beams.set_groups(1000);
+      r.wrong.insert("beam_search.groups");
+      break;
+    default:
+      beams.set_early_stopping(static_cast<v1::BeamSearch::EarlyStopping>(99));
+      r.wrong.insert("beam_search.early_stopping");
+  }
+}
+
 // At most one thing is wrong.
 void AddPenalties(Dice& dice, RandomRequest& r) {
   v1::Penalties& penalties = *r.request.mutable_penalties();
@@ -236,7 +274,11 @@ RandomRequest MakeRandomRequest(Dice& dice, std::uint32_t context, std::uint32_t
   RandomRequest r;
   AddTruncation(dice, context, r);
   AddPrompt(dice, context, vocabulary, r);
-  if (dice.OneIn(2)) AddSampling(dice, r);
+  if (dice.OneIn(6)) {
+    AddBeams(dice, r);
+  } else if (dice.OneIn(2)) {
+    AddSampling(dice, r);
+  }
   if (dice.OneIn(2)) AddPenalties(dice, r);
   if (dice.OneIn(2)) {
     AddTokenRules(dice, vocabulary, r);

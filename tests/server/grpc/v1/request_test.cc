@@ -87,6 +87,13 @@ v1::GenerateRequest Full() {
   return request;
 }
 
+// Two beams instead of sampling.
+v1::BeamSearch& WithBeams(v1::GenerateRequest& request) {
+  request.clear_sampling();
+  request.mutable_beam_search()->set_width(2);
+  return *request.mutable_beam_search();
+}
+
 std::vector<std::string> Violations(const v1::GenerateRequest& request) {
   return BadFields(ToGrpcStatus(Validate(request, Info())));
 }
@@ -120,6 +127,18 @@ TEST(ValidationTest, TheLargestValuesAreAllowed) {
         r.set_text(std::string(kMaxTextBytes, 'x'));
       }),
       IsEmpty());
+}
+
+TEST(ValidationTest, BeamsMayHaveWhatDrawsNothing) {
+  EXPECT_THAT(ViolationsAfter([](auto& r) {
+                WithBeams(r).set_length_penalty(-10.0F);
+                r.mutable_beam_search()->set_groups(2);
+                r.mutable_beam_search()->set_diversity_penalty(100.0F);
+                r.mutable_sampling()->set_n(2);
+                r.mutable_sampling()->set_temperature(0.0F);
+                r.mutable_sampling()->set_seed(7);
+              }),
+              IsEmpty());
 }
 
 TEST(ValidationTest, AnybodyMayLowerHisPriority) {
@@ -213,6 +232,41 @@ std::vector<Case> WrongFields() {
       {"sampling.best_of.order",
        [](R& r) {
          r.mutable_sampling()->mutable_best_of()->set_order(static_cast<v1::BestOf::Order>(7));
+       }},
+      {"beam_search.width", [](R& r) { WithBeams(r).set_width(5); }},
+      {"beam_search.width", [](R& r) { WithBeams(r).clear_width(); }},
+      {"beam_search.width",
+       [](R& r) {
+         WithBeams(r);
+         r.mutable_sampling()->set_n(3);
+       }},
+      {"beam_search.length_penalty", [](R& r) { WithBeams(r).set_length_penalty(kNan); }},
+      {"beam_search.length_penalty", [](R& r) { WithBeams(r).set_length_penalty(-10.1F); }},
+      {"beam_search.groups", [](R& r) { WithBeams(r).set_groups(3); }},
+      {"beam_search.diversity_penalty", [](R& r) { WithBeams(r).set_diversity_penalty(1.0F); }},
+      {"beam_search.diversity_penalty",
+       [](R& r) {
+         WithBeams(r).set_groups(2);
+         r.mutable_beam_search()->set_diversity_penalty(100.1F);
+       }},
+      {"beam_search.early_stopping",
+       [](R& r) {
+         WithBeams(r).set_early_stopping(static_cast<v1::BeamSearch::EarlyStopping>(4));
+       }},
+      {"sampling.temperature",
+       [](R& r) {
+         WithBeams(r);
+         r.mutable_sampling()->set_temperature(0.5F);
+       }},
+      {"sampling.typical_p",
+       [](R& r) {
+         WithBeams(r);
+         r.mutable_sampling()->set_typical_p(1.0F);
+       }},
+      {"sampling.best_of.choices",
+       [](R& r) {
+         WithBeams(r);
+         r.mutable_sampling()->mutable_best_of()->set_choices(2);
        }},
       {"penalties.repetition", [](R& r) { r.mutable_penalties()->set_repetition(0.0F); }},
       {"penalties.repetition", [](R& r) { r.mutable_penalties()->set_repetition(kNan); }},
