@@ -42,11 +42,12 @@ Decoding::Decoding(const GenerationParams& params, std::uint32_t choice,
 absl::StatusOr<DecodingStep> Decoding::Next(std::span<const float> logits) {
   assert(!finished_ && !logits.empty() && prompt_tokens_ < n_ctx_);
   if (absl::Status status = CheckFinite(logits); !status.ok()) return status;
-  const absl::StatusOr<TokenId> token = Choose(logits);
+  std::span<const float> drawn_from = logits;
+  const absl::StatusOr<TokenId> token = Choose(logits, drawn_from);
   if (!token.ok()) return token.status();
   GeneratedToken generated{.id = *token, .log_probs = {}};
   if (params_.output.logprobs) {
-    generated.log_probs = LogProbsOf(logits, *token, params_.output);
+    generated.log_probs = LogProbsOfChosen(logits, drawn_from, *token);
   }
   return Take(std::move(generated));
 }
@@ -93,7 +94,8 @@ DecodingStep Decoding::Stop(FinishReason reason) {
 
 std::string Decoding::TakeHeldBackText() { return stop_matcher_.Flush() + utf8_.Flush(); }
 
-absl::StatusOr<TokenId> Decoding::Choose(std::span<const float> logits) {
+absl::StatusOr<TokenId> Decoding::Choose(std::span<const float> logits,
+                                         std::span<const float>& drawn_from) {
   const bool processed = processors_.active();
   if (!processed && params_.sampling.greedy()) return Argmax(logits);  // no copy of the row
 
@@ -101,7 +103,19 @@ absl::StatusOr<TokenId> Decoding::Choose(std::span<const float> logits) {
   if (processed) {
     if (absl::Status status = processors_.Process(logits_); !status.ok()) return status;
   }
-  return sampler_.Sample(logits_, prompt_tokens_ + generated_);
+  const std::size_t position = prompt_tokens_ + generated_;
+  if (params_.output.distribution == Distribution::kRaw) return sampler_.Sample(logits_, position);
+  drawn_from = logits_;
+  return sampler_.SampleAndCut(logits_, position);
+}
+
+LogProbs Decoding::LogProbsOfChosen(std::span<const float> logits,
+                                    std::span<const float> drawn_from, TokenId token) const {
+  LogProbs log_probs = LogProbsOf(drawn_from, token, params_.output);
+  if (drawn_from.data() != logits.data()) {
+    log_probs.raw = ComputeLogProbs(logits, token, /*num_candidates=*/0).chosen;
+  }
+  return log_probs;
 }
 
 std::optional<Finish> Decoding::FinishByToken(TokenId token) const {

@@ -48,7 +48,8 @@ class Decoding {
   // not looked for: that text counts as sent, so a stop string that begins in it is passed over.
   // A constraint allows these tokens only where the text satisfies it.
   //
-  // Log-probabilities are those of the model's own logits, before any processor.
+  // Log-probabilities are those of the model's own logits, before any processor, or, if the output
+  // is to be kProcessed, those of the distribution that the token was drawn from.
   //
   // INTERNAL if the logits are not all finite (broken weights, or float16 that overflowed);
   // INVALID_ARGUMENT if the processors leave no token to choose. Either way the sequence cannot go
@@ -80,7 +81,11 @@ class Decoding {
   std::size_t generated_tokens() const { return generated_; }
 
  private:
-  absl::StatusOr<TokenId> Choose(std::span<const float> logits);
+  // Lets `drawn_from` show the logits of the distribution that the token was drawn from, if they
+  // are to be told; it is `logits` before. Valid until the next call.
+  absl::StatusOr<TokenId> Choose(std::span<const float> logits, std::span<const float>& drawn_from);
+  LogProbs LogProbsOfChosen(std::span<const float> logits, std::span<const float> drawn_from,
+                            TokenId token) const;
   std::optional<Finish> FinishByToken(TokenId token) const;
 
   // What `token`, the answer's token number `count`, adds to the text that `utf8` and `stops` have

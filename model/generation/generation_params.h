@@ -25,8 +25,16 @@ struct StoppingParams {
   LengthPenaltyParams length_penalty;
 };
 
+// Whose log-probabilities, candidates and ranks are told of a generated token. Those of a prompt's
+// tokens are always kRaw: none of them was drawn.
+enum class Distribution : std::uint8_t {
+  kRaw,        // the model's own: of its logits, before processors, temperature and cuts
+  kProcessed,  // the one that the token was drawn from; of a greedy token, the processed logits'
+};
+
 struct OutputParams {
   bool logprobs = false;
+  Distribution distribution = Distribution::kRaw;
   std::size_t candidates = 0;  // with each log-probability: the most probable tokens
   bool ranks = false;          // and the token's place among all
   // The prompt's tokens too, from this index on: the log-probability of each after those before it.

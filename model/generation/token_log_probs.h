@@ -15,8 +15,9 @@ namespace cascade::model {
 // is one: broken weights, or float16 that overflowed.
 absl::Status CheckFinite(std::span<const float> logits);
 
-// The log-probability of `token`, with the candidates and the rank that `params` ask for.
-// REQUIRES: CheckFinite(logits) is OK; token < logits.size().
+// The log-probability of `token` in the distribution of `logits`, with the candidates and the rank
+// that `params` ask for. REQUIRES: token < logits.size(), of which the logit is finite; no NaN, no
+// +Inf.
 LogProbs LogProbsOf(std::span<const float> logits, TokenId token, const OutputParams& params);
 
 }  // namespace cascade::model

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Log-probabilities of the model's own distribution: of the raw logits, before processors,
-// temperature and cuts.
+// Log-probabilities of the distribution that logits stand for: the model's own, if they are raw.
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -22,6 +22,9 @@ struct LogProbs {
   float chosen = 0.0F;   // of the chosen token
   std::size_t rank = 0;  // its place among all tokens, the best being 1; 0: not told
   std::vector<TokenLogProb> candidates;  // the most probable, best first; ties by lowest id
+
+  // Of the chosen token in the model's own distribution, where `chosen` is that in another.
+  std::optional<float> raw = {};
 };
 
 // log softmax(logits)[chosen], and the `num_candidates` most probable tokens; fewer where fewer

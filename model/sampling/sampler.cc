@@ -6,6 +6,7 @@
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "model/kernels/reductions.h"
 #include "model/sampling/argmax.h"
@@ -35,6 +36,19 @@ TokenId Sampler::Sample(std::span<float> logits, std::uint64_t position) {
   if (params_.greedy()) return Argmax(logits);
   Probabilities(logits, logits);
   return Draw(logits, UniformAt(params_.seed, position));
+}
+
+TokenId Sampler::SampleAndCut(std::span<float> logits, std::uint64_t position) {
+  if (params_.greedy()) return Argmax(logits);
+  probabilities_.resize(logits.size());
+  Probabilities(logits, probabilities_);
+  const float max = kernels::Max(logits);
+  for (std::size_t id = 0; id < logits.size(); ++id) {
+    // Softmax's own exponents: they cannot overflow, as logit / temperature can.
+    logits[id] = probabilities_[id] > 0.0F ? (logits[id] - max) / params_.temperature
+                                           : -std::numeric_limits<float>::infinity();
+  }
+  return Draw(probabilities_, UniformAt(params_.seed, position));
 }
 
 void Sampler::Probabilities(std::span<const float> logits, std::span<float> out) {

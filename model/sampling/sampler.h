@@ -29,6 +29,11 @@ class Sampler {
   // [vocab_size], which it may overwrite. -Inf excludes a token; at least one logit must be finite.
   TokenId Sample(std::span<float> logits, std::uint64_t position);
 
+  // As Sample, and leaves in `logits` those of the distribution that the token was drawn from:
+  // (logit - the largest) / temperature, and -Inf for a token that was cut or is too improbable to
+  // be drawn. Greedy: leaves them as they are.
+  TokenId SampleAndCut(std::span<float> logits, std::uint64_t position);
+
   // Writes the distribution that Sample draws from, [vocab_size]: probabilities, 0 for tokens that
   // were cut. `out` may be exactly `logits`. REQUIRES: not greedy.
   void Probabilities(std::span<const float> logits, std::span<float> out);
@@ -36,7 +41,8 @@ class Sampler {
  private:
   SamplingParams params_;
   std::vector<ScoredToken> scratch_;
-  std::vector<float> distances_;  // scratch of typical-p
+  std::vector<float> distances_;      // scratch of typical-p
+  std::vector<float> probabilities_;  // scratch of SampleAndCut
 };
 
 }  // namespace cascade::model

@@ -39,12 +39,26 @@ TEST_F(CommandsTest, GenerateSendsOnlyWhatIsGiven) {
 
 TEST_F(CommandsTest, GenerateSendsEveryFlag) {
   StartServer();
-  Run(MakeGenerateCommand(),
-      {"--temperature=0", "--top_k=3", "--top_p=0.5", "--min_p=0.25", "--seed=9",
-       "--max_new_tokens=5", "--min_new_tokens=2", "--stop=x", "--stop=y", "--stop_token_ids=4,5",
-       "--include_stop", "--ignore_eos", "--token_ids=1,2", "--parse_special_tokens",
-       "--max_prompt_tokens=6", "--logprobs", "--candidates=2", "--report_token_ids",
-       "--request_id=r"});
+  Run(MakeGenerateCommand(), {"--temperature=0",
+                              "--top_k=3",
+                              "--top_p=0.5",
+                              "--min_p=0.25",
+                              "--seed=9",
+                              "--max_new_tokens=5",
+                              "--min_new_tokens=2",
+                              "--stop=x",
+                              "--stop=y",
+                              "--stop_token_ids=4,5",
+                              "--include_stop",
+                              "--ignore_eos",
+                              "--token_ids=1,2",
+                              "--parse_special_tokens",
+                              "--max_prompt_tokens=6",
+                              "--logprobs",
+                              "--candidates=2",
+                              "--processed",
+                              "--report_token_ids",
+                              "--request_id=r"});
   const v1::GenerateRequest& request = service_.generate_request;
   EXPECT_EQ(request.sampling().temperature(), 0.0F);
   EXPECT_TRUE(request.sampling().has_temperature());
@@ -63,6 +77,7 @@ TEST_F(CommandsTest, GenerateSendsEveryFlag) {
   EXPECT_EQ(request.truncation().max_prompt_tokens(), 6U);
   EXPECT_TRUE(request.response().logprobs());
   EXPECT_EQ(request.response().candidates(), 2U);
+  EXPECT_EQ(request.response().distribution(), v1::ResponseOptions::DISTRIBUTION_PROCESSED);
   EXPECT_TRUE(request.response().token_ids());
   EXPECT_EQ(request.request_id(), "r");
 }

@@ -64,6 +64,10 @@ class GenerateCommand : public Command {
     flags.Add("prompt_logprobs", "", "report those of the prompt's tokens, too", &prompt_logprobs_);
     flags.Add("candidates", "N", "with one of these, and of the N most probable", &candidates_);
     flags.Add("ranks", "", "with one of these, and each token's place among all", &ranks_);
+    flags.Add("processed", "",
+              "with --logprobs or --show_logprobs, what the token was drawn from: after penalties, "
+              "rules, temperature and the like",
+              &processed_);
     flags.Add("special_tokens_in_text", "", "show special tokens, such as <|endoftext|>",
               &special_tokens_in_text_);
     flags.Add("report_token_ids", "", "with --json, report the generated tokens' ids",
@@ -130,6 +134,9 @@ class GenerateCommand : public Command {
     response.set_bytes(response.logprobs() || prompt_logprobs_);
     response.set_candidates(candidates_);
     response.set_ranks(ranks_);
+    if (processed_ && (response.logprobs() || !show_logprobs_)) {
+      response.set_distribution(v1::ResponseOptions::DISTRIBUTION_PROCESSED);
+    }
   }
 
   GenerationFlags generation_;
@@ -142,6 +149,7 @@ class GenerateCommand : public Command {
   bool prompt_logprobs_ = false;
   std::uint32_t candidates_ = 0;
   bool ranks_ = false;
+  bool processed_ = false;
   bool special_tokens_in_text_ = false;
   bool report_token_ids_ = false;
   std::optional<bool> speculation_;

@@ -101,7 +101,8 @@ void Answer::Add(std::size_t index, model::DecodingStep step) {
   if (step.token) {
     ++choice.tokens;
     if (step.token->log_probs) {
-      choice.log_prob += static_cast<double>(step.token->log_probs->chosen);
+      const model::LogProbs& log_probs = *step.token->log_probs;
+      choice.log_prob += static_cast<double>(log_probs.raw.value_or(log_probs.chosen));
     }
     if (keep_tokens_) {
       added.bytes += BytesOf(*step.token);

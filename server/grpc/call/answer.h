@@ -62,9 +62,9 @@ class Answer {
   void KeepScoreOnly() { keep_prompt_ = false; }
 
   // Only the `count` best choices are for the client, once all have finished: in the order of the
-  // log-probabilities of their tokens, of the mean or the sum, which all steps must have; or as
-  // they are numbered, for those that were found in that order, perhaps fewer (beams). Before the
-  // worker's first call.
+  // log-probabilities of their tokens in the model's own distribution, of the mean or the sum,
+  // which all steps must have; or as they are numbered, for those that were found in that order,
+  // perhaps fewer (beams). Before the worker's first call.
   enum class Order : std::uint8_t { kMean, kTotal, kNumber };
   void ShowBest(std::size_t count, Order order);
 
@@ -138,7 +138,7 @@ class Answer {
     Delta delta;
     Backlog backlog;         // of `delta`
     std::size_t tokens = 0;  // generated since the start
-    double log_prob = 0;     // of all of them, as far as it was told
+    double log_prob = 0;     // of all of them, raw, as far as it was told
     std::optional<model::Finish> finish;
   };
 

@@ -148,6 +148,7 @@ model::GenerationParams ToParams(const TextRequest& request, const ModelInfo& in
   if (stopping.length_penalty) params.stopping.length_penalty = *stopping.length_penalty;
 
   params.output.logprobs = request.response.logprobs || request.sampling.best_of > 0;
+  if (request.response.processed) params.output.distribution = model::Distribution::kProcessed;
   params.output.candidates = request.response.candidates;
   params.output.ranks = request.response.ranks;
   params.output.prompt_logprobs_from = request.response.prompt_logprobs_from;
@@ -193,7 +194,7 @@ std::size_t MostTokens(const GenerationRequest& generation, const ModelInfo& inf
 
 // What token rules and further choices take in the engine. Each choice has its own copy of the
 // parameters, the rules once more in its processors, its own tokens in up to four of these, and a
-// row of logits.
+// row of logits; another of probabilities if the log-probabilities of what it draws from are told.
 std::size_t StateBytes(const GenerationRequest& generation, const ModelInfo& info) {
   constexpr std::size_t kBytesForToken = 64;
   const model::TokenRules& rules = generation.params.tokens;
@@ -202,8 +203,10 @@ std::size_t StateBytes(const GenerationRequest& generation, const ModelInfo& inf
   for (const auto& sequence : rules.banned_sequences) {
     rule_bytes += sizeof(sequence) + sequence.size() * sizeof(model::TokenId);
   }
+  const std::size_t rows =
+      generation.params.output.distribution == model::Distribution::kProcessed ? 2 : 1;
   const std::size_t choice_bytes =
-      info.config.vocab_size * sizeof(float) + generation.prompt.size() * kBytesForToken;
+      rows * info.config.vocab_size * sizeof(float) + generation.prompt.size() * kBytesForToken;
   return generation.choices * 2 * rule_bytes + (generation.choices - 1) * choice_bytes;
 }
 

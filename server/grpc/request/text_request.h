@@ -107,7 +107,8 @@ struct TextRequest {
     bool logprobs = false;
     std::uint32_t candidates = 0;
     bool ranks = false;
-    bool bytes = false;  // of each token; the encoder of the answer adds them
+    bool bytes = false;      // of each token; the encoder of the answer adds them
+    bool processed = false;  // of generated tokens: the distribution that they were drawn from
     std::optional<std::uint32_t> prompt_logprobs_from;
     bool special_tokens_in_text = false;
     bool echo = false;  // the prompt's text is told

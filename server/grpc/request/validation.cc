@@ -161,6 +161,9 @@ void CheckResponse(const TextRequest::Response& response, Violations& violations
     violations.Add("response.candidates",
                    absl::StrCat("is ", response.candidates, "; must be at most ", kMaxCandidates));
   }
+  if (response.processed && !response.logprobs) {
+    violations.Add("response.distribution", "is DISTRIBUTION_PROCESSED; needs response.logprobs");
+  }
   if (response.logprobs || response.prompt_logprobs_from) return;
   constexpr absl::string_view kNeeds = "needs response.logprobs or prompt_logprobs";
   if (response.candidates > 0) violations.Add("response.candidates", kNeeds);

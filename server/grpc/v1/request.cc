@@ -177,6 +177,12 @@ TextRequest::Response ToResponse(const v1::ResponseOptions& message, Violations&
   response.candidates = message.candidates();
   response.ranks = message.ranks();
   response.bytes = message.bytes();
+  response.processed = message.distribution() == v1::ResponseOptions::DISTRIBUTION_PROCESSED;
+  if (!v1::ResponseOptions::Distribution_IsValid(message.distribution())) {
+    violations.Add("response.distribution",
+                   absl::StrCat("is ", static_cast<int>(message.distribution()),
+                                "; must be DISTRIBUTION_RAW or DISTRIBUTION_PROCESSED"));
+  }
   if (message.prompt_logprobs()) {
     response.prompt_logprobs_from = message.prompt_logprobs_from();
   } else if (message.prompt_logprobs_from() > 0) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
 #include <random>
 #include <string>
@@ -307,6 +308,49 @@ TEST_F(DecodingTest, LogProbsAreThoseOfTheRawLogits) {
   EXPECT_EQ(step->token->log_probs->chosen, expected.chosen);
   EXPECT_EQ(step->token->log_probs->candidates, expected.candidates);
   EXPECT_EQ(expected.candidates[0].token, TokenId{'e'}) << "though it was excluded";
+}
+
+// Against the definition, in double: the bias, the temperature, the two best, scaled to 1.
+TEST_F(DecodingTest, ProcessedLogProbsAreThoseOfWhatTheTokenWasDrawnFrom) {
+  GenerationParams params;
+  params.sampling = {.temperature = 0.5F, .top_k = 2};
+  params.tokens.bias = {{'a', 3.5F}};
+  params.tokens.banned = {'e'};
+  params.output = {
+      .logprobs = true, .distribution = Distribution::kProcessed, .candidates = 4, .ranks = true};
+  const std::vector<float> logits = Prefer({'e', 'b', 'a', 'c'});  // 10, 9, 8 and 7
+  const absl::StatusOr<DecodingStep> step = Start(params).Next(logits);
+  const LogProbs& told = *step->token->log_probs;
+  const double a = std::exp(11.5 / 0.5 - 23.0);
+  const double b = std::exp(9.0 / 0.5 - 23.0);
+  ASSERT_EQ(told.candidates.size(), 2U);
+  EXPECT_EQ(told.candidates[0].token, TokenId{'a'});
+  EXPECT_NEAR(double{told.candidates[0].log_prob}, std::log(a / (a + b)), 1e-6);
+  EXPECT_EQ(told.candidates[1].token, TokenId{'b'});
+  EXPECT_NEAR(double{told.candidates[1].log_prob}, std::log(b / (a + b)), 1e-6);
+  const std::size_t drawn = step->token->id == TokenId{'a'} ? 0 : 1;
+  EXPECT_EQ(told.chosen, told.candidates[drawn].log_prob);
+  EXPECT_EQ(told.rank, drawn + 1);
+  EXPECT_EQ(told.raw, ComputeLogProbs(logits, step->token->id, 0).chosen);
+}
+
+TEST_F(DecodingTest, AGreedyTokensProcessedLogProbsKnowNoTemperature) {
+  GenerationParams params = Greedy();
+  params.sampling.top_k = 1;
+  params.tokens.banned = {'e'};
+  params.output = {.logprobs = true, .distribution = Distribution::kProcessed, .candidates = 2};
+  const std::vector<float> logits = Prefer({'e', 'a', 'b'});
+  const LogProbs told = *Start(params).Next(logits)->token->log_probs;
+  std::vector<float> left = logits;
+  left['e'] = -std::numeric_limits<float>::infinity();
+  const LogProbs expected = ComputeLogProbs(left, 'a', 2);
+  EXPECT_EQ(told.chosen, expected.chosen);
+  EXPECT_EQ(told.candidates, expected.candidates);
+
+  params.tokens.banned.clear();  // then nothing changes the logits
+  const LogProbs raw = *Start(params).Next(logits)->token->log_probs;
+  EXPECT_EQ(raw.chosen, ComputeLogProbs(logits, 'e', 0).chosen);
+  EXPECT_FALSE(raw.raw.has_value());
 }
 
 TEST_F(DecodingTest, DrawsWithTheSeedOfItsChoiceAndThePositionAfterThePrompt) {

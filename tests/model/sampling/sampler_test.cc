@@ -254,6 +254,44 @@ TEST(SamplerTest, InPlaceIsBitIdentical) {
   EXPECT_EQ(logits, expected);
 }
 
+// Softmax in double, of what it leaves, against the probabilities that it draws from.
+TEST(SamplerTest, SampleAndCutLeavesTheLogitsOfWhatItDrewFrom) {
+  const SamplingParams all_params[] = {
+      {.temperature = 0.7F, .seed = 1},
+      {.temperature = 1.3F, .top_k = 40, .top_p = 0.9F, .min_p = 0.01F, .seed = 2},
+      {.top_n_sigma = 1.5F, .temperature = 2.0F, .typical_p = 0.8F, .seed = 3}};
+  for (const SamplingParams& params : all_params) {
+    const std::vector<float> logits = RandomLogits(700, 20, 12);
+    const std::vector<float> p = Probabilities(params, logits);
+    Sampler sampler(params);
+    for (std::uint64_t position = 0; position < 20; ++position) {
+      std::vector<float> left = logits;
+      ASSERT_EQ(sampler.SampleAndCut(left, position), SampleCopy(sampler, logits, position));
+      double sum = 0.0;
+      for (const float logit : left) sum += std::exp(static_cast<double>(logit));
+      for (TokenId id = 0; id < p.size(); ++id) {
+        ASSERT_NEAR(std::exp(static_cast<double>(left[id])) / sum, static_cast<double>(p[id]),
+                    2e-6);
+        ASSERT_EQ(left[id] == kExcluded, p[id] == 0.0F);
+      }
+    }
+  }
+}
+
+TEST(SamplerTest, SampleAndCutCutsNothingIfItIsGreedy) {
+  std::vector<float> logits = {0, 3, kExcluded, 1};
+  const std::vector<float> before = logits;
+  Sampler sampler({.temperature = 0.0F, .top_k = 1});
+  EXPECT_EQ(sampler.SampleAndCut(logits, 0), 1U);
+  EXPECT_EQ(logits, before);
+}
+
+TEST(SamplerTest, SampleAndCutDoesNotOverflow) {
+  std::vector<float> logits = {3e38F, -3e38F, 1, 3e38F};
+  Sampler({.temperature = kGreedyTemperature}).SampleAndCut(logits, 0);
+  EXPECT_THAT(logits, ElementsAre(0.0F, kExcluded, kExcluded, 0.0F));
+}
+
 TEST(SamplerTest, TheSmallestTemperatureAndTheLargestLogitsGiveADistribution) {
   const std::vector<float> p =
       Probabilities({.temperature = kGreedyTemperature}, {3e38F, -3e38F, 1, 3e38F});

@@ -27,6 +27,8 @@ inline ::testing::AssertionResult HasBitsOf(const model::GeneratedToken& token,
   const auto& got = *token.log_probs;
   const auto& want = *expected.log_probs;
   bool same = Bits(got.chosen) == Bits(want.chosen) && got.rank == want.rank &&
+              got.raw.has_value() == want.raw.has_value() &&
+              Bits(got.raw.value_or(0)) == Bits(want.raw.value_or(0)) &&
               got.candidates.size() == want.candidates.size();
   for (std::size_t i = 0; same && i < got.candidates.size(); ++i) {
     same = got.candidates[i].token == want.candidates[i].token &&

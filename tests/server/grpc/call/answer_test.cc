@@ -155,6 +155,22 @@ TEST(AnswerTest, OfChoicesThatCameInOrderThoseThatCameAreShown) {
   EXPECT_EQ(answer.ChoiceAt(1), 1U);
 }
 
+TEST(AnswerTest, TheBestAreThoseOfTheModelsOwnDistribution) {
+  GenerationRequest request;
+  request.choices = 2;
+  Answer answer(request, /*truncated_tokens=*/0, /*keep_tokens=*/false);
+  answer.ShowBest(1, Answer::Order::kMean);
+  for (const std::size_t choice : {0U, 1U}) {
+    model::DecodingStep step = Step(1, "a");
+    step.token->log_probs = model::LogProbs{.chosen = choice == 0 ? -0.5F : -2.0F,
+                                            .candidates = {},
+                                            .raw = choice == 0 ? -4.0F : -3.0F};
+    answer.Add(choice, std::move(step));
+  }
+  answer.Finish({});
+  EXPECT_EQ(answer.ChoiceAt(0), 1U);
+}
+
 TEST(AnswerTest, EndsWithTimingsOrWithAStatus) {
   Answer finished = MakeAnswer(/*keep_tokens=*/false);
   finished.Finish({.queue = absl::Seconds(1), .prefill = {}, .decode = {}});

@@ -129,6 +129,7 @@ TEST_F(PreparationTest, TakesEveryFieldOfTheRequest) {
   request.mutable_response()->set_logprobs(true);
   request.mutable_response()->set_candidates(2);
   request.mutable_response()->set_ranks(true);
+  request.mutable_response()->set_distribution(v1::ResponseOptions::DISTRIBUTION_PROCESSED);
   request.mutable_response()->set_prompt_logprobs(true);
   request.mutable_response()->set_prompt_logprobs_from(1);
   request.mutable_cache()->set_salt("salt");
@@ -180,9 +181,11 @@ TEST_F(PreparationTest, TakesEveryFieldOfTheRequest) {
   EXPECT_TRUE(params.output.logprobs);
   EXPECT_EQ(params.output.candidates, 2U);
   EXPECT_TRUE(params.output.ranks);
+  EXPECT_EQ(params.output.distribution, model::Distribution::kProcessed);
   EXPECT_EQ(params.output.prompt_logprobs_from, 1U);
   EXPECT_GT(prepared->prompt_bytes, 0U);
-  EXPECT_GE(prepared->state_bytes, 4096U * sizeof(float));  // the second choice's logits
+  // The second choice's logits and probabilities.
+  EXPECT_GE(prepared->state_bytes, 2 * 4096U * sizeof(float));
   EXPECT_EQ(prepared->generation.cache_salt, "salt");
   EXPECT_FALSE(prepared->generation.use_prefix_cache);
   EXPECT_EQ(prepared->generation.priority, -3);

@@ -87,6 +87,13 @@ TEST_F(ChoicesAndRulesTest, BestOfTellsTheMostProbableAnswers) {
   EXPECT_EQ(best.choices(0).logprobs_size(), 0);
   EXPECT_EQ(best.summary().usage().generated_tokens(), 400U);
 
+  // They are compared by the model's own distribution, whatever is told.
+  request.mutable_response()->set_logprobs(true);
+  request.mutable_response()->set_distribution(v1::ResponseOptions::DISTRIBUTION_PROCESSED);
+  const v1::GenerateResponse processed = generate();
+  EXPECT_EQ(processed.choices(0).finish().seed(), seeds.begin()->second);
+  request.clear_response();
+
   const Stream stream = GenerateStream(served_.stub(), request);
   ASSERT_TRUE(stream.status.ok());
   std::string first;
@@ -94,6 +101,33 @@ TEST_F(ChoicesAndRulesTest, BestOfTellsTheMostProbableAnswers) {
     if (event.has_delta() && event.delta().index() == 0) first += event.delta().text();
   }
   EXPECT_EQ(first, best.choices(0).text());
+}
+
+// With one token left to draw, its log-probability is 0, and there is no other candidate. The
+// prompt's are the model's own all the same.
+TEST_F(ChoicesAndRulesTest, AProcessedDistributionHasWhatWasLeftToDraw) {
+  v1::GenerateRequest request = Request(5);
+  request.mutable_sampling()->set_temperature(1.0F);
+  request.mutable_response()->set_logprobs(true);
+  request.mutable_response()->set_prompt_logprobs(true);
+  request.mutable_response()->set_candidates(5);
+  const Stream raw = GenerateStream(served_.stub(), request);
+  ASSERT_TRUE(raw.status.ok());
+  request.mutable_token_rules()->add_allowed(5);
+  request.mutable_response()->set_distribution(v1::ResponseOptions::DISTRIBUTION_PROCESSED);
+  const Stream processed = GenerateStream(served_.stub(), request);
+  ASSERT_TRUE(processed.status.ok());
+  const v1::Delta answer = processed.Answer();
+  for (const v1::TokenLogProbs& token : answer.logprobs()) {
+    EXPECT_EQ(token.logprob(), 0.0F);
+    EXPECT_EQ(token.candidates_size(), 1);
+  }
+  const v1::PromptInfo& prompt = processed.events.front().prompt();
+  EXPECT_GT(prompt.logprobs_size(), 0);
+  for (int i = 0; i < prompt.logprobs_size(); ++i) {
+    EXPECT_EQ(prompt.logprobs(i).SerializeAsString(),
+              raw.events.front().prompt().logprobs(i).SerializeAsString());
+  }
 }
 
 TEST_F(ChoicesAndRulesTest, PenaltiesAndTokenRulesChangeTheText) {

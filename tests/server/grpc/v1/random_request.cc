@@ -231,6 +231,9 @@ void AddResponse(Dice& dice, RandomRequest& r) {
     response.set_ranks(dice.OneIn(2));
     response.set_bytes(dice.OneIn(2));
   }
+  if (response.logprobs() && dice.OneIn(3)) {
+    response.set_distribution(v1::ResponseOptions::DISTRIBUTION_PROCESSED);
+  }
   if (dice.OneIn(50)) {
     response.set_stream_interval(1025);
     r.wrong.insert("response.stream_interval");

@@ -314,6 +314,16 @@ std::vector<Case> WrongFields() {
       {"response.candidates", [](R& r) { r.mutable_response()->set_logprobs(false); }},
       {"response.prompt_logprobs_from",
        [](R& r) { r.mutable_response()->set_prompt_logprobs_from(1); }},
+      {"response.distribution",
+       [](R& r) {
+         r.mutable_response()->set_distribution(static_cast<v1::ResponseOptions::Distribution>(3));
+       }},
+      {"response.distribution",
+       [](R& r) {
+         r.mutable_response()->Clear();
+         r.mutable_response()->set_prompt_logprobs(true);
+         r.mutable_response()->set_distribution(v1::ResponseOptions::DISTRIBUTION_PROCESSED);
+       }},
       {"response.ranks",
        [](R& r) {
          r.mutable_response()->Clear();
