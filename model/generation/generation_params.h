@@ -35,8 +35,9 @@ enum class Distribution : std::uint8_t {
 struct OutputParams {
   bool logprobs = false;
   Distribution distribution = Distribution::kRaw;
-  std::size_t candidates = 0;  // with each log-probability: the most probable tokens
-  bool ranks = false;          // and the token's place among all
+  std::size_t candidates = 0;               // with each log-probability: the most probable tokens
+  std::vector<TokenId> candidate_ids = {};  // and these, whatever their probability
+  bool ranks = false;                       // and the token's place among all
   // The prompt's tokens too, from this index on: the log-probability of each after those before it.
   // The first token has none.
   std::optional<std::size_t> prompt_logprobs_from = {};

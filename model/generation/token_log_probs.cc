@@ -24,7 +24,7 @@ absl::Status CheckFinite(std::span<const float> logits) {
 }
 
 LogProbs LogProbsOf(std::span<const float> logits, TokenId token, const OutputParams& params) {
-  LogProbs log_probs = ComputeLogProbs(logits, token, params.candidates);
+  LogProbs log_probs = ComputeLogProbs(logits, token, params.candidates, params.candidate_ids);
   if (params.ranks) log_probs.rank = RankOf(logits, token);
   return log_probs;
 }

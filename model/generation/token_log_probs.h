@@ -16,8 +16,8 @@ namespace cascade::model {
 absl::Status CheckFinite(std::span<const float> logits);
 
 // The log-probability of `token` in the distribution of `logits`, with the candidates and the rank
-// that `params` ask for. REQUIRES: token < logits.size(), of which the logit is finite; no NaN, no
-// +Inf.
+// that `params` ask for. REQUIRES: `token` and all candidate_ids < logits.size(); the logit of
+// `token` is finite; no NaN, no +Inf.
 LogProbs LogProbsOf(std::span<const float> logits, TokenId token, const OutputParams& params);
 
 }  // namespace cascade::model

@@ -11,8 +11,8 @@
 
 namespace cascade::model {
 
-LogProbs ComputeLogProbs(std::span<const float> logits, TokenId chosen,
-                         std::size_t num_candidates) {
+LogProbs ComputeLogProbs(std::span<const float> logits, TokenId chosen, std::size_t num_candidates,
+                         std::span<const TokenId> given) {
   assert(chosen < logits.size());
   const double log_sum = kernels::LogSumExp(logits);
   const auto log_prob = [log_sum](float logit) {
@@ -27,6 +27,11 @@ LogProbs ComputeLogProbs(std::span<const float> logits, TokenId chosen,
   result.candidates.reserve(best.size());
   for (const ScoredToken& token : best) {
     result.candidates.push_back({token.token, log_prob(token.score)});
+  }
+  result.given.reserve(given.size());
+  for (const TokenId token : given) {
+    assert(token < logits.size());
+    result.given.push_back({token, log_prob(logits[token])});
   }
   return result;
 }

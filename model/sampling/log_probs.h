@@ -23,13 +23,17 @@ struct LogProbs {
   std::size_t rank = 0;  // its place among all tokens, the best being 1; 0: not told
   std::vector<TokenLogProb> candidates;  // the most probable, best first; ties by lowest id
 
+  std::vector<TokenLogProb> given = {};  // the tokens that were asked about, in that order
+
   // Of the chosen token in the model's own distribution, where `chosen` is that in another.
   std::optional<float> raw = {};
 };
 
 // log softmax(logits)[chosen], and the `num_candidates` most probable tokens; fewer where fewer
-// have a logit above -Inf. Without the rank. REQUIRES: chosen < logits.size(), no NaN or +Inf.
-LogProbs ComputeLogProbs(std::span<const float> logits, TokenId chosen, std::size_t num_candidates);
+// have a logit above -Inf. Also of the tokens `given`. Without the rank. REQUIRES: chosen and each
+// of `given` < logits.size(), no NaN or +Inf, and not -Inf alone.
+LogProbs ComputeLogProbs(std::span<const float> logits, TokenId chosen, std::size_t num_candidates,
+                         std::span<const TokenId> given = {});
 
 // log softmax(logits) of all tokens, [vocab_size], rounded to float. REQUIRES: out.size() ==
 // logits.size(); no NaN or +Inf.

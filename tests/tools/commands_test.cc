@@ -56,6 +56,7 @@ TEST_F(CommandsTest, GenerateSendsEveryFlag) {
                               "--max_prompt_tokens=6",
                               "--logprobs",
                               "--candidates=2",
+                              "--candidate_ids=7,8",
                               "--processed",
                               "--report_token_ids",
                               "--request_id=r"});
@@ -77,6 +78,7 @@ TEST_F(CommandsTest, GenerateSendsEveryFlag) {
   EXPECT_EQ(request.truncation().max_prompt_tokens(), 6U);
   EXPECT_TRUE(request.response().logprobs());
   EXPECT_EQ(request.response().candidates(), 2U);
+  EXPECT_THAT(request.response().candidate_ids(), ElementsAre(7, 8));
   EXPECT_EQ(request.response().distribution(), v1::ResponseOptions::DISTRIBUTION_PROCESSED);
   EXPECT_TRUE(request.response().token_ids());
   EXPECT_EQ(request.request_id(), "r");

@@ -94,10 +94,13 @@ TEST_F(EventPrinterTest, LogProbabilitiesFollowTheText) {
   auto* candidate = token->add_candidates();
   candidate->set_token(" the");
   candidate->set_logprob(-0.25F);
+  auto* given = token->add_given_candidates();
+  given->set_token(" a");
+  given->set_logprob(-3.0F);
   printer->Print(PromptEvent());
   printer->Print(delta);
   printer->Print(SummaryEvent());
-  EXPECT_EQ(out_.str(), " upon\n262               -0.5000  \" the\" -0.2500\n");
+  EXPECT_EQ(out_.str(), " upon\n262               -0.5000  \" the\" -0.2500  \" a\" -3.0000\n");
 }
 
 TEST_F(EventPrinterTest, FurtherChoicesFollowTheFirstEachBehindItsNumber) {

@@ -153,8 +153,10 @@ class TextPrinter : public EventPrinter {
     absl::StrAppend(&line, token.has_logprob() ? absl::StrFormat("%9.4f", token.logprob())
                                                : absl::StrFormat("%9s", "-"));
     if (token.rank() > 0) absl::StrAppendFormat(&line, "  #%d", token.rank());
-    for (const auto& candidate : token.candidates()) {
-      absl::StrAppendFormat(&line, "  %s %.4f", Quoted(candidate.token()), candidate.logprob());
+    for (const auto* candidates : {&token.candidates(), &token.given_candidates()}) {
+      for (const auto& candidate : *candidates) {
+        absl::StrAppendFormat(&line, "  %s %.4f", Quoted(candidate.token()), candidate.logprob());
+      }
     }
     console_.Write(absl::StrCat(line, "\n"));
   }

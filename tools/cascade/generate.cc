@@ -63,6 +63,7 @@ class GenerateCommand : public Command {
               &show_logprobs_);
     flags.Add("prompt_logprobs", "", "report those of the prompt's tokens, too", &prompt_logprobs_);
     flags.Add("candidates", "N", "with one of these, and of the N most probable", &candidates_);
+    flags.Add("candidate_ids", "ID,...", "with one of these, and of these tokens", &candidate_ids_);
     flags.Add("ranks", "", "with one of these, and each token's place among all", &ranks_);
     flags.Add("processed", "",
               "with --logprobs or --show_logprobs, what the token was drawn from: after penalties, "
@@ -133,6 +134,7 @@ class GenerateCommand : public Command {
     response.set_prompt_logprobs(prompt_logprobs_);
     response.set_bytes(response.logprobs() || prompt_logprobs_);
     response.set_candidates(candidates_);
+    response.mutable_candidate_ids()->Add(candidate_ids_.begin(), candidate_ids_.end());
     response.set_ranks(ranks_);
     if (processed_ && (response.logprobs() || !show_logprobs_)) {
       response.set_distribution(v1::ResponseOptions::DISTRIBUTION_PROCESSED);
@@ -148,6 +150,7 @@ class GenerateCommand : public Command {
   bool show_logprobs_ = false;
   bool prompt_logprobs_ = false;
   std::uint32_t candidates_ = 0;
+  std::vector<std::uint32_t> candidate_ids_;
   bool ranks_ = false;
   bool processed_ = false;
   bool special_tokens_in_text_ = false;

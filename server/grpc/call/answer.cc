@@ -14,7 +14,8 @@ namespace {
 
 std::size_t BytesOf(const model::GeneratedToken& token) {
   if (!token.log_probs) return 0;
-  return sizeof(token) + token.log_probs->candidates.size() * sizeof(model::TokenLogProb);
+  const std::size_t candidates = token.log_probs->candidates.size() + token.log_probs->given.size();
+  return sizeof(token) + candidates * sizeof(model::TokenLogProb);
 }
 
 }  // namespace

@@ -150,6 +150,8 @@ model::GenerationParams ToParams(const TextRequest& request, const ModelInfo& in
   params.output.logprobs = request.response.logprobs || request.sampling.best_of > 0;
   if (request.response.processed) params.output.distribution = model::Distribution::kProcessed;
   params.output.candidates = request.response.candidates;
+  params.output.candidate_ids.assign(request.response.candidate_ids.begin(),
+                                     request.response.candidate_ids.end());
   params.output.ranks = request.response.ranks;
   params.output.prompt_logprobs_from = request.response.prompt_logprobs_from;
   params.output.special_tokens_in_text = request.response.special_tokens_in_text;
@@ -177,7 +179,8 @@ constexpr std::size_t kIdBytes = 8;
 // A token's log-probability and its candidates as a message, every token the vocabulary's longest.
 std::size_t LogProbBytes(const GenerationRequest& generation, const ModelInfo& info) {
   constexpr std::size_t kLogProbBytes = 32;
-  return (1 + generation.params.output.candidates) *
+  const model::OutputParams& output = generation.params.output;
+  return (1 + output.candidates + output.candidate_ids.size()) *
          (info.max_token_bytes + kIdBytes + kLogProbBytes);
 }
 

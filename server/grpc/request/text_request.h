@@ -106,6 +106,7 @@ struct TextRequest {
   struct Response {
     bool logprobs = false;
     std::uint32_t candidates = 0;
+    std::span<const model::TokenId> candidate_ids;  // candidates beside the most probable ones
     bool ranks = false;
     bool bytes = false;      // of each token; the encoder of the answer adds them
     bool processed = false;  // of generated tokens: the distribution that they were drawn from

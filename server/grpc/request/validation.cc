@@ -3,7 +3,9 @@
 #include "server/grpc/request/validation.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -156,17 +158,32 @@ void CheckStopping(const TextRequest& request, const ModelInfo& info, Violations
   CheckTokenIds("stopping.stop_token_ids", stopping.stop_token_ids, info, violations);
 }
 
-void CheckResponse(const TextRequest::Response& response, Violations& violations) {
+void CheckCandidateIds(std::span<const model::TokenId> ids, const ModelInfo& info,
+                       Violations& violations) {
+  constexpr absl::string_view kPath = "response.candidate_ids";
+  CheckCount(kPath, ids.size(), kMaxCandidates, "ids", violations);
+  if (ids.size() > kMaxCandidates) return;
+  CheckTokenIds(kPath, ids, info, violations);
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (std::ranges::count(ids.first(i), ids[i]) == 0) continue;
+    violations.Add(Element(kPath, i), absl::StrCat("is ", ids[i], ", which is there before"));
+  }
+}
+
+void CheckResponse(const TextRequest::Response& response, const ModelInfo& info,
+                   Violations& violations) {
   if (response.candidates > kMaxCandidates) {
     violations.Add("response.candidates",
                    absl::StrCat("is ", response.candidates, "; must be at most ", kMaxCandidates));
   }
+  CheckCandidateIds(response.candidate_ids, info, violations);
   if (response.processed && !response.logprobs) {
     violations.Add("response.distribution", "is DISTRIBUTION_PROCESSED; needs response.logprobs");
   }
   if (response.logprobs || response.prompt_logprobs_from) return;
   constexpr absl::string_view kNeeds = "needs response.logprobs or prompt_logprobs";
   if (response.candidates > 0) violations.Add("response.candidates", kNeeds);
+  if (!response.candidate_ids.empty()) violations.Add("response.candidate_ids", kNeeds);
   if (response.ranks) violations.Add("response.ranks", kNeeds);
   if (response.bytes) violations.Add("response.bytes", kNeeds);
 }
@@ -201,7 +218,7 @@ void Validate(const TextRequest& request, const ModelInfo& info, Violations& vio
   CheckTokenRules(request.token_rules, info, violations);
   if (request.constraint) CheckConstraint(*request.constraint, info, violations);
   CheckStopping(request, info, violations);
-  CheckResponse(request.response, violations);
+  CheckResponse(request.response, info, violations);
 }
 
 void ValidateIdentityAndSchedule(const TextRequest& request, const ModelInfo& info,

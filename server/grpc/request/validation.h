@@ -15,7 +15,7 @@ struct TextRequest;
 
 // Adds all that is wrong with `request` to `violations`, as far as it can be seen before the prompt
 // is tokenized; a text that is certainly too long is. Cheap, whatever the request holds. NaN is
-// never within a range. Lists may have duplicates.
+// never within a range. Lists may have duplicates, but for candidate_ids.
 void Validate(const TextRequest& request, const ModelInfo& info, Violations& violations);
 
 // The part of that which is about request_id, cache and priority alone.

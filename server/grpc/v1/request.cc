@@ -175,6 +175,7 @@ TextRequest::Response ToResponse(const v1::ResponseOptions& message, Violations&
   TextRequest::Response response;
   response.logprobs = message.logprobs();
   response.candidates = message.candidates();
+  response.candidate_ids = ToSpan(message.candidate_ids());
   response.ranks = message.ranks();
   response.bytes = message.bytes();
   response.processed = message.distribution() == v1::ResponseOptions::DISTRIBUTION_PROCESSED;

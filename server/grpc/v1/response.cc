@@ -66,6 +66,13 @@ void SetBytes(model::TokenId id, const model::Tokenizer& tokenizer, Message& mes
   message.set_token(bytes.data(), bytes.size());
 }
 
+void FillCandidate(const model::TokenLogProb& candidate, const model::Tokenizer& tokenizer,
+                   v1::TokenLogProbs::Candidate& out) {
+  out.set_token_id(candidate.token);
+  out.set_logprob(candidate.log_prob);
+  SetBytes(candidate.token, tokenizer, out);
+}
+
 }  // namespace
 
 void FillLogProbs(const model::GeneratedToken& token, const model::Tokenizer& tokenizer, bool bytes,
@@ -76,10 +83,10 @@ void FillLogProbs(const model::GeneratedToken& token, const model::Tokenizer& to
   out.set_logprob(token.log_probs->chosen);
   out.set_rank(ToUint32(token.log_probs->rank));
   for (const model::TokenLogProb& candidate : token.log_probs->candidates) {
-    v1::TokenLogProbs::Candidate& entry = *out.add_candidates();
-    entry.set_token_id(candidate.token);
-    entry.set_logprob(candidate.log_prob);
-    SetBytes(candidate.token, tokenizer, entry);
+    FillCandidate(candidate, tokenizer, *out.add_candidates());
+  }
+  for (const model::TokenLogProb& candidate : token.log_probs->given) {
+    FillCandidate(candidate, tokenizer, *out.add_given_candidates());
   }
 }
 

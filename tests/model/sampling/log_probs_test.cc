@@ -72,6 +72,18 @@ TEST(LogProbsTest, TheChosenTokenHasItsCandidatesValue) {
   }
 }
 
+TEST(LogProbsTest, GivenTokensComeInTheirOrderWithTheirValues) {
+  std::vector<float> logits = RandomLogits(100, 4);
+  logits[9] = -std::numeric_limits<float>::infinity();
+  const std::vector<TokenId> given = {50, 9, 3};
+  const LogProbs told = ComputeLogProbs(logits, 3, 2, given);
+  EXPECT_THAT(Ids(told.given), ElementsAre(50, 9, 3));
+  EXPECT_EQ(told.given[0].log_prob, ComputeLogProbs(logits, 50, 0).chosen);
+  EXPECT_EQ(told.given[1].log_prob, -std::numeric_limits<float>::infinity());
+  EXPECT_EQ(told.given[2].log_prob, told.chosen);
+  EXPECT_EQ(told.candidates, ComputeLogProbs(logits, 3, 2).candidates);
+}
+
 TEST(LogProbsTest, LargeLogitsDoNotOverflow) {
   const LogProbs result = ComputeLogProbs(std::vector<float>{3e38F, -3e38F}, 0, 2);
   EXPECT_EQ(result.chosen, 0.0F);

@@ -52,6 +52,7 @@ model::GenerationParams AnyParams(std::mt19937& rng, const model::TokenTrie& tri
   if (rng() % 4 == 0) params.stopping.stop = {"a", "th", "\n", "e "};
   if (rng() % 4 == 0) params.stopping.eos_token_ids = {static_cast<model::TokenId>(rng() % 200)};
   if (rng() % 2 == 0) params.output = {.logprobs = true, .candidates = rng() % 4};
+  if (rng() % 3 == 0) params.output.candidate_ids = {199, static_cast<model::TokenId>(rng() % 199)};
   if (rng() % 2 == 0) params.output.distribution = model::Distribution::kProcessed;
   if (rng() % 3 == 0) {
     params.output.prompt_logprobs_from = rng() % 40;

@@ -14,6 +14,15 @@ namespace cascade::testing {
 
 inline std::uint32_t Bits(float value) { return std::bit_cast<std::uint32_t>(value); }
 
+inline bool SameCandidates(const std::vector<model::TokenLogProb>& got,
+                           const std::vector<model::TokenLogProb>& expected) {
+  bool same = got.size() == expected.size();
+  for (std::size_t i = 0; same && i < got.size(); ++i) {
+    same = got[i].token == expected[i].token && Bits(got[i].log_prob) == Bits(expected[i].log_prob);
+  }
+  return same;
+}
+
 // Whether `token` is `expected` and its log-probabilities are, to the last bit.
 inline ::testing::AssertionResult HasBitsOf(const model::GeneratedToken& token,
                                             const model::GeneratedToken& expected) {
@@ -26,14 +35,11 @@ inline ::testing::AssertionResult HasBitsOf(const model::GeneratedToken& token,
   if (!token.log_probs) return ::testing::AssertionSuccess();
   const auto& got = *token.log_probs;
   const auto& want = *expected.log_probs;
-  bool same = Bits(got.chosen) == Bits(want.chosen) && got.rank == want.rank &&
-              got.raw.has_value() == want.raw.has_value() &&
-              Bits(got.raw.value_or(0)) == Bits(want.raw.value_or(0)) &&
-              got.candidates.size() == want.candidates.size();
-  for (std::size_t i = 0; same && i < got.candidates.size(); ++i) {
-    same = got.candidates[i].token == want.candidates[i].token &&
-           Bits(got.candidates[i].log_prob) == Bits(want.candidates[i].log_prob);
-  }
+  const bool same = Bits(got.chosen) == Bits(want.chosen) && got.rank == want.rank &&
+                    got.raw.has_value() == want.raw.has_value() &&
+                    Bits(got.raw.value_or(0)) == Bits(want.raw.value_or(0)) &&
+                    SameCandidates(got.candidates, want.candidates) &&
+                    SameCandidates(got.given, want.given);
   if (same) return ::testing::AssertionSuccess();
   return ::testing::AssertionFailure() << "the log-probabilities differ";
 }

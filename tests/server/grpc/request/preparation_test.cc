@@ -128,6 +128,7 @@ TEST_F(PreparationTest, TakesEveryFieldOfTheRequest) {
   request.mutable_response()->set_token_ids(true);
   request.mutable_response()->set_logprobs(true);
   request.mutable_response()->set_candidates(2);
+  request.mutable_response()->add_candidate_ids(8);
   request.mutable_response()->set_ranks(true);
   request.mutable_response()->set_distribution(v1::ResponseOptions::DISTRIBUTION_PROCESSED);
   request.mutable_response()->set_prompt_logprobs(true);
@@ -180,6 +181,7 @@ TEST_F(PreparationTest, TakesEveryFieldOfTheRequest) {
   EXPECT_TRUE(params.stopping.include_stop);
   EXPECT_TRUE(params.output.logprobs);
   EXPECT_EQ(params.output.candidates, 2U);
+  EXPECT_THAT(params.output.candidate_ids, ElementsAre(8));
   EXPECT_TRUE(params.output.ranks);
   EXPECT_EQ(params.output.distribution, model::Distribution::kProcessed);
   EXPECT_EQ(params.output.prompt_logprobs_from, 1U);
@@ -192,6 +194,23 @@ TEST_F(PreparationTest, TakesEveryFieldOfTheRequest) {
   EXPECT_FALSE(prepared->generation.speculate);
   EXPECT_GE(prepared->generation.finish_by, before + absl::Milliseconds(100'500));
   EXPECT_LE(prepared->generation.finish_by, MonotonicNow() + absl::Milliseconds(100'500));
+}
+
+TEST_F(PreparationTest, EachCandidateCountsInTheAnswersSize) {
+  v1::GenerateRequest request = WithTokens(3);
+  request.mutable_response()->set_logprobs(true);
+  request.mutable_response()->set_prompt_logprobs(true);
+  const absl::StatusOr<PreparedRequest> none = Prepare(request);
+  request.mutable_response()->set_candidates(2);
+  const absl::StatusOr<PreparedRequest> best = Prepare(request);
+  request.mutable_response()->set_candidates(0);
+  request.mutable_response()->add_candidate_ids(8);
+  request.mutable_response()->add_candidate_ids(9);
+  const absl::StatusOr<PreparedRequest> given = Prepare(request);
+  EXPECT_GT(given->answer_bytes, none->answer_bytes);
+  EXPECT_GT(given->prompt_bytes, none->prompt_bytes);
+  EXPECT_EQ(given->answer_bytes, best->answer_bytes);
+  EXPECT_EQ(given->prompt_bytes, best->prompt_bytes);
 }
 
 TEST_F(PreparationTest, MakesIdsAndSeedsThatDiffer) {

@@ -2,6 +2,7 @@
 // Choices, penalties and token rules as clients see them, over loopback TCP.
 #include <functional>
 #include <iterator>
+#include <limits>
 #include <map>
 #include <set>
 #include <string>
@@ -111,8 +112,10 @@ TEST_F(ChoicesAndRulesTest, AProcessedDistributionHasWhatWasLeftToDraw) {
   request.mutable_response()->set_logprobs(true);
   request.mutable_response()->set_prompt_logprobs(true);
   request.mutable_response()->set_candidates(5);
+  request.mutable_response()->add_candidate_ids(7);
   const Stream raw = GenerateStream(served_.stub(), request);
   ASSERT_TRUE(raw.status.ok());
+  EXPECT_LT(raw.Answer().logprobs(0).given_candidates(0).logprob(), 0.0F);
   request.mutable_token_rules()->add_allowed(5);
   request.mutable_response()->set_distribution(v1::ResponseOptions::DISTRIBUTION_PROCESSED);
   const Stream processed = GenerateStream(served_.stub(), request);
@@ -121,6 +124,9 @@ TEST_F(ChoicesAndRulesTest, AProcessedDistributionHasWhatWasLeftToDraw) {
   for (const v1::TokenLogProbs& token : answer.logprobs()) {
     EXPECT_EQ(token.logprob(), 0.0F);
     EXPECT_EQ(token.candidates_size(), 1);
+    ASSERT_EQ(token.given_candidates_size(), 1);
+    EXPECT_EQ(token.given_candidates(0).token_id(), 7U);
+    EXPECT_EQ(token.given_candidates(0).logprob(), -std::numeric_limits<float>::infinity());
   }
   const v1::PromptInfo& prompt = processed.events.front().prompt();
   EXPECT_GT(prompt.logprobs_size(), 0);

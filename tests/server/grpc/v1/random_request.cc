@@ -216,7 +216,7 @@ void AddStopping(Dice& dice, std::uint32_t vocabulary, RandomRequest& r) {
   }
 }
 
-void AddResponse(Dice& dice, RandomRequest& r) {
+void AddResponse(Dice& dice, std::uint32_t vocabulary, RandomRequest& r) {
   v1::ResponseOptions& response = *r.request.mutable_response();
   response.set_token_ids(true);
   response.set_echo(dice.OneIn(4));
@@ -230,6 +230,13 @@ void AddResponse(Dice& dice, RandomRequest& r) {
     response.set_candidates(dice.Below(21));
     response.set_ranks(dice.OneIn(2));
     response.set_bytes(dice.OneIn(2));
+    const std::uint32_t first = dice.Below(vocabulary - 20);
+    for (std::uint32_t i = dice.Below(21); i > 0; --i) response.add_candidate_ids(first + i);
+    if (dice.OneIn(25)) {
+      response.clear_candidate_ids();
+      response.add_candidate_ids(vocabulary);
+      r.wrong.insert("response.candidate_ids[0]");
+    }
   }
   if (response.logprobs() && dice.OneIn(3)) {
     response.set_distribution(v1::ResponseOptions::DISTRIBUTION_PROCESSED);
@@ -289,7 +296,7 @@ RandomRequest MakeRandomRequest(Dice& dice, std::uint32_t context, std::uint32_t
     AddConstraint(dice, r);
   }
   AddStopping(dice, vocabulary, r);
-  AddResponse(dice, r);
+  AddResponse(dice, vocabulary, r);
   AddSchedule(dice, r);
   if (dice.OneIn(25)) {
     r.request.set_request_id(dice.Pick<std::string>({"a\tb", std::string(129, 'x')}));

@@ -81,6 +81,7 @@ v1::GenerateRequest Full() {
   for (int i = 0; i < 64; ++i) stopping.add_stop_token_ids(4095);
   request.mutable_response()->set_logprobs(true);
   request.mutable_response()->set_candidates(20);
+  for (std::uint32_t i = 0; i < 20; ++i) request.mutable_response()->add_candidate_ids(4095 - i);
   request.mutable_cache()->set_salt(std::string(128, 's'));
   request.set_priority(2);
   stopping.mutable_time_limit()->set_nanos(1);
@@ -311,7 +312,19 @@ std::vector<Case> WrongFields() {
       {"stopping.stop_token_ids[3]",
        [](R& r) { r.mutable_stopping()->set_stop_token_ids(3, 4096); }},
       {"response.candidates", [](R& r) { r.mutable_response()->set_candidates(21); }},
-      {"response.candidates", [](R& r) { r.mutable_response()->set_logprobs(false); }},
+      {"response.candidates",
+       [](R& r) {
+         r.mutable_response()->Clear();
+         r.mutable_response()->set_candidates(1);
+       }},
+      {"response.candidate_ids",
+       [](R& r) {
+         r.mutable_response()->Clear();
+         r.mutable_response()->add_candidate_ids(1);
+       }},
+      {"response.candidate_ids", [](R& r) { r.mutable_response()->add_candidate_ids(1); }},
+      {"response.candidate_ids[2]", [](R& r) { r.mutable_response()->set_candidate_ids(2, 4096); }},
+      {"response.candidate_ids[3]", [](R& r) { r.mutable_response()->set_candidate_ids(3, 4095); }},
       {"response.prompt_logprobs_from",
        [](R& r) { r.mutable_response()->set_prompt_logprobs_from(1); }},
       {"response.distribution",

@@ -167,8 +167,9 @@ TEST_F(ResponseTest, ReportsLogProbabilitiesWithTheBytesOfTheCandidates) {
   Encoded encoded = Make();
   Answer& answer = encoded.answer;
   model::DecodingStep step = Step(533, " time");
-  step.token->log_probs =
-      model::LogProbs{.chosen = -0.5F, .candidates = {{533, -0.5F}, {258, -2.0F}}};
+  step.token->log_probs = model::LogProbs{.chosen = -0.5F,
+                                          .candidates = {{533, -0.5F}, {258, -2.0F}},
+                                          .given = {{258, -2.0F}, {7, -9.0F}}};
   answer.Add(0, step);
   const std::vector<v1::GenerateEvent> events = encoded.TakeEvents();
   ASSERT_EQ(events.size(), 2U);
@@ -180,6 +181,11 @@ TEST_F(ResponseTest, ReportsLogProbabilitiesWithTheBytesOfTheCandidates) {
   EXPECT_EQ(log_probs.candidates(0).token(), " time");
   EXPECT_EQ(log_probs.candidates(1).token_id(), 258U);
   EXPECT_EQ(log_probs.candidates(1).logprob(), -2.0F);
+  ASSERT_EQ(log_probs.given_candidates_size(), 2);
+  EXPECT_EQ(log_probs.given_candidates(0).SerializeAsString(),
+            log_probs.candidates(1).SerializeAsString());
+  EXPECT_EQ(log_probs.given_candidates(1).token_id(), 7U);
+  EXPECT_EQ(log_probs.given_candidates(1).logprob(), -9.0F);
   EXPECT_TRUE(events[1].delta().token_ids().empty());
 }
 
