@@ -17,7 +17,7 @@ void Deliver(Completion completion) {
     completion.status = StatusOfException(kWhileRunning);
   }
   if (completion.status.ok()) {
-    completion.sink->OnFinished(completion.timings);
+    completion.sink->OnFinished(completion.stats);
   } else {
     completion.sink->OnFailed(std::move(completion.status));
   }

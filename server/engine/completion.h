@@ -27,7 +27,7 @@ struct Completion {
   // time limit finished them at once; all steps of all answers of beams; of none if nothing was
   // generated. One takes no memory of its own.
   absl::InlinedVector<LastStep, 1> last_steps = {};
-  Timings timings = {};
+  RunStats stats = {};
 };
 
 // What was done with a started request when an exception hit it: for StatusOfException.

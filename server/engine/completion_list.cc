@@ -33,7 +33,7 @@ void CompletionList::Finish(Sequence& choice, model::DecodingStep last_step, abs
     group.request().sink->OnStep(choice.choice(), std::move(last_step));
     return;
   }
-  Completion completion = {.sink = group.request().sink, .timings = group.timings(now)};
+  Completion completion = {.sink = group.request().sink, .stats = group.run_stats(now)};
   completion.last_steps.push_back({.choice = choice.choice(), .step = std::move(last_step)});
   group.Release();
   CountFinished(group);
@@ -42,7 +42,7 @@ void CompletionList::Finish(Sequence& choice, model::DecodingStep last_step, abs
 
 void CompletionList::FinishBeams(RequestGroup& group,
                                  std::vector<model::BeamSearch::Answer> answers, absl::Time now) {
-  Completion completion = {.sink = group.request().sink, .timings = group.timings(now)};
+  Completion completion = {.sink = group.request().sink, .stats = group.run_stats(now)};
   for (std::size_t i = 0; i < answers.size(); ++i) {
     for (model::DecodingStep& step : answers[i]) {
       completion.last_steps.push_back({.choice = i, .step = std::move(step)});
@@ -54,7 +54,7 @@ void CompletionList::FinishBeams(RequestGroup& group,
 }
 
 void CompletionList::FinishPrompt(RequestGroup& group, absl::Time now) {
-  Completion completion = {.sink = group.request().sink, .timings = group.timings(now)};
+  Completion completion = {.sink = group.request().sink, .stats = group.run_stats(now)};
   group.Release();
   CountFinished(group);
   completions_.push_back(std::move(completion));
@@ -67,7 +67,7 @@ void CompletionList::FinishAtTimeLimit(RequestGroup& group, absl::Time now) {
       FinishBeams(group, group.beams()->search().Stop(kReason), now);
       return;
     }
-    Completion completion = {.sink = group.request().sink, .timings = group.timings(now)};
+    Completion completion = {.sink = group.request().sink, .stats = group.run_stats(now)};
     for (const auto& choice : group.choices()) {
       if (choice->finished()) continue;
       completion.last_steps.push_back({.choice = choice->choice(), .step = choice->Stop(kReason)});

@@ -138,16 +138,19 @@ void RequestGroup::MarkToken(absl::Time now) {
   if (!first_token_at_) first_token_at_ = now;
 }
 
-Timings RequestGroup::timings(absl::Time now) const {
+RunStats RequestGroup::run_stats(absl::Time now) const {
   // Never negative, though a system's clock may be set back.
   const auto between = [](absl::Time from, absl::Time to) {
     return std::max(to - from, absl::ZeroDuration());
   };
   const absl::Time started = started_.value_or(now);
   const absl::Time first_token = first_token_at_.value_or(now);
-  return {.queue = between(queued_.submitted, started),
-          .prefill = between(started, first_token),
-          .decode = first_token_at_ ? between(first_token, last_token_at_) : absl::ZeroDuration()};
+  const Timings timings = {
+      .queue = between(queued_.submitted, started),
+      .prefill = between(started, first_token),
+      .decode = first_token_at_ ? between(first_token, last_token_at_) : absl::ZeroDuration()};
+  return {
+      .timings = timings, .drafted_tokens = drafted_tokens_, .accepted_tokens = accepted_tokens_};
 }
 
 }  // namespace cascade::server

@@ -113,7 +113,11 @@ class RequestGroup {
   // A choice has its next token at `now`.
   void MarkToken(absl::Time now);
 
-  Timings timings(absl::Time now) const;
+  // A step has run this many drafted tokens of a choice; later, this many of them turned out right.
+  void CountDrafted(std::size_t tokens) { drafted_tokens_ += tokens; }
+  void CountAccepted(std::size_t tokens) { accepted_tokens_ += tokens; }
+
+  RunStats run_stats(absl::Time now) const;
 
  private:
   QueuedRequest queued_;
@@ -127,6 +131,8 @@ class RequestGroup {
   std::optional<absl::Time> started_;
   std::optional<absl::Time> first_token_at_;
   absl::Time last_token_at_;
+  std::size_t drafted_tokens_ = 0;
+  std::size_t accepted_tokens_ = 0;
 };
 
 }  // namespace cascade::server

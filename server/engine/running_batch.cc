@@ -244,6 +244,7 @@ void RunningBatch::TakeTokensOf(Sequence& sequence, const PlannedChunk& chunk,
     return;
   }
   counts_.drafted_tokens += chunk.draft;
+  sequence.group().CountDrafted(chunk.draft);
   const absl::Time last = sequence.last_token_at();
   const std::size_t had = sequence.generated_tokens();
   ChooseTokens(sequence, chunk, logits, now);
@@ -286,6 +287,7 @@ void RunningBatch::ChooseTokens(Sequence& sequence, const PlannedChunk& chunk,
     if (accepted == chunk.draft || !sequence.AcceptDrafted()) break;
     ++accepted;
     ++counts_.accepted_tokens;
+    sequence.group().CountAccepted(1);  // at once: the next token may end the request
   }
   sequence.LearnFromDraft(chunk.draft, accepted);
 }

@@ -20,6 +20,14 @@ struct Timings {
   absl::Duration decode;   // from there to the last token of any choice
 };
 
+// How a finished request ran, all its choices together: no part of its result, since it depends on
+// what else the worker does.
+struct RunStats {
+  Timings timings = {};
+  std::size_t drafted_tokens = 0;   // that were run ahead of being chosen
+  std::size_t accepted_tokens = 0;  // of these, those that were chosen and did not run again
+};
+
 // The worker calls it; a transport or a test implements it.
 //
 // Calls come from the worker's thread only (but Submit refuses a request on its caller's thread),
@@ -59,7 +67,7 @@ class TokenSink {
   // choice come in order; those of different choices mix.
   virtual void OnStep(std::size_t choice, model::DecodingStep step) = 0;
 
-  virtual void OnFinished(const Timings& timings) = 0;
+  virtual void OnFinished(const RunStats& stats) = 0;
 
   // CANCELLED: IsCancelled became true. DEADLINE_EXCEEDED: the deadline passed, or could not be
   // met. ABORTED: IsStalled was true for too long. UNAVAILABLE: the worker is shutting down.

@@ -36,7 +36,7 @@ Completion UnstartedAtTimeLimit(const QueuedRequest& queued, absl::Time now) noe
     for (std::size_t choice = 0; choice < (has_beams ? 1 : queued.request.choices); ++choice) {
       completion.last_steps.push_back({.choice = choice, .step = StoppedAtTimeLimit()});
     }
-    completion.timings.queue = std::max(now - queued.submitted, absl::ZeroDuration());
+    completion.stats.timings.queue = std::max(now - queued.submitted, absl::ZeroDuration());
     return completion;
   } catch (const std::bad_alloc&) {
     return {.sink = sink, .status = StatusOfException(kWhileRunning)};

@@ -30,7 +30,7 @@ class HoldingSink final : public TokenSink {
     Raise(holds_);
     go_.wait(false);
   }
-  void OnFinished(const Timings& /*timings*/) override { Raise(ended_); }
+  void OnFinished(const RunStats& /*stats*/) override { Raise(ended_); }
   void OnFailed(absl::Status /*status*/) override { Raise(ended_); }
   bool IsCancelled() const override { return false; }
   bool IsStalled() const override { return false; }

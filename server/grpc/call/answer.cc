@@ -118,8 +118,8 @@ void Answer::Add(std::size_t index, model::DecodingStep step) {
   }
 }
 
-void Answer::Finish(const Timings& timings) noexcept {
-  timings_ = timings;
+void Answer::Finish(const RunStats& stats) noexcept {
+  run_stats_ = stats;
   if (best_ && best_->by == Order::kNumber) {
     LeaveOutTheMissing();
   } else if (best_) {

@@ -74,7 +74,7 @@ class Answer {
   void AddPrompt(std::vector<model::GeneratedToken> tokens);
   void AddHidden(model::ConstMatF rows);
   void Add(std::size_t choice, model::DecodingStep step);
-  void Finish(const Timings& timings) noexcept;
+  void Finish(const RunStats& stats) noexcept;
   void Fail(absl::Status status) noexcept;
 
   // Facts of the request.
@@ -131,7 +131,8 @@ class Answer {
 
   // Unset while the worker has the request; then OK, after Finish, or why it failed.
   const std::optional<absl::Status>& outcome() const { return outcome_; }
-  const Timings& timings() const { return timings_; }
+  const RunStats& run_stats() const { return run_stats_; }
+  const Timings& timings() const { return run_stats_.timings; }
 
  private:
   struct Choice {
@@ -169,7 +170,7 @@ class Answer {
   std::vector<Choice> choices_;
   std::optional<Best> best_;
   Backlog backlog_;
-  Timings timings_;
+  RunStats run_stats_;
   std::optional<absl::Status> outcome_;
 };
 

@@ -58,11 +58,11 @@ void Generation::OnStep(std::size_t choice, model::DecodingStep step) {
   if (must_post) call_.Post();
 }
 
-void Generation::OnFinished(const Timings& timings) { End(absl::OkStatus(), &timings); }
+void Generation::OnFinished(const RunStats& stats) { End(absl::OkStatus(), &stats); }
 
 void Generation::OnFailed(absl::Status status) { End(std::move(status), nullptr); }
 
-void Generation::End(absl::Status status, const Timings* timings) {
+void Generation::End(absl::Status status, const RunStats* stats) {
   GenerationCall& call = call_;
   bool must_post = false;
   {
@@ -72,8 +72,8 @@ void Generation::End(absl::Status status, const Timings* timings) {
     // its Send.
     const MutexLock lock(mu_);
     call.AssertLocked();
-    if (timings != nullptr) {
-      answer_.Finish(*timings);
+    if (stats != nullptr) {
+      answer_.Finish(*stats);
     } else {
       answer_.Fail(std::move(status));
     }

@@ -44,7 +44,7 @@ class Generation final : public TokenSink {
   void OnPrompt(std::vector<model::GeneratedToken> tokens) override ABSL_LOCKS_EXCLUDED(mu_);
   void OnHidden(model::ConstMatF rows) override ABSL_LOCKS_EXCLUDED(mu_);
   void OnStep(std::size_t choice, model::DecodingStep step) override ABSL_LOCKS_EXCLUDED(mu_);
-  void OnFinished(const Timings& timings) override ABSL_LOCKS_EXCLUDED(mu_);
+  void OnFinished(const RunStats& stats) override ABSL_LOCKS_EXCLUDED(mu_);
   void OnFailed(absl::Status status) override ABSL_LOCKS_EXCLUDED(mu_);
   bool IsCancelled() const override { return cancelled_.load(std::memory_order_relaxed); }
   bool IsStalled() const override { return stalled_.load(std::memory_order_relaxed); }
@@ -66,8 +66,8 @@ class Generation final : public TokenSink {
   void AssertLocked() const ABSL_ASSERT_EXCLUSIVE_LOCK(mu_) {}
 
  private:
-  // The worker's last call. `timings` is set exactly if the request finished; then `status` is OK.
-  void End(absl::Status status, const Timings* timings) ABSL_LOCKS_EXCLUDED(mu_);
+  // The worker's last call. `stats` is set exactly if the request finished; then `status` is OK.
+  void End(absl::Status status, const RunStats* stats) ABSL_LOCKS_EXCLUDED(mu_);
 
   GenerationCall& call_;
   Mutex& mu_;

@@ -51,6 +51,8 @@ void FillSummary(const Answer& answer, const ModelInfo& info, v1::Summary& summa
   usage.set_prompt_tokens(ToUint32(answer.prompt_tokens()));
   usage.set_generated_tokens(ToUint32(answer.generated_tokens()));
   usage.set_cached_tokens(CachedTokens(answer, info));
+  usage.set_drafted_tokens(ToUint32(answer.run_stats().drafted_tokens));
+  usage.set_accepted_tokens(ToUint32(answer.run_stats().accepted_tokens));
   ToProto(answer.timings().queue, *summary.mutable_timings()->mutable_queue());
   ToProto(answer.timings().prefill, *summary.mutable_timings()->mutable_prefill());
   ToProto(answer.timings().decode, *summary.mutable_timings()->mutable_decode());

@@ -47,7 +47,7 @@ class ComparingSink final : public server::TokenSink {
     good_ = good_ && HasBitsOf(*step.token, expected[heard.tokens]);
     ++heard.tokens;
   }
-  void OnFinished(const server::Timings& /*timings*/) override {
+  void OnFinished(const server::RunStats& /*stats*/) override {
     for (std::size_t choice = 0; choice < choices_.size(); ++choice) {
       const Choice& heard = choices_[choice];
       good_ &= heard.finish.has_value();

@@ -33,7 +33,7 @@ struct SinkRecord : ChoiceRecord {
   std::vector<model::GeneratedToken> prompt;  // what OnPrompt told
   std::vector<float> hidden;                  // what OnHidden told, row by row
   std::optional<absl::Status> end;            // OK: OnFinished
-  server::Timings timings;
+  server::RunStats stats;
   std::thread::id ended_on;
   std::size_t ends = 0;           // how many times it ended: 1, if all is well
   bool called_after_end = false;  // anything at all
@@ -91,10 +91,10 @@ class RecordingSink final : public server::TokenSink {
     if (on_step) on_step(count);
   }
 
-  void OnFinished(const server::Timings& timings) override {
+  void OnFinished(const server::RunStats& stats) override {
     {
       const server::MutexLock lock(mu_);
-      record_.timings = timings;
+      record_.stats = stats;
     }
     End(absl::OkStatus());
   }

@@ -79,7 +79,7 @@ TEST_F(WorkerDeadlineTest, ATimeLimitInTheQueueFinishesWithNothing) {
   gate_.Next();
   ExpectTimeLimit(sink_.record(), 0);
   EXPECT_EQ(sink_.record().starts, 0U);
-  EXPECT_EQ(sink_.record().timings.queue, absl::Seconds(2));
+  EXPECT_EQ(sink_.record().stats.timings.queue, absl::Seconds(2));
   EXPECT_EQ(worker->stats().queued, 0U);
   gate_.Open();
 }

@@ -59,6 +59,9 @@ TEST_F(WorkerSpeculationTest, RepetitiveTextTakesFewerStepsAndHasTheSameBits) {
   EXPECT_GT(ahead.counts.accepted_tokens, 20U);
   EXPECT_GE(ahead.counts.drafted_tokens, ahead.counts.accepted_tokens);
   EXPECT_EQ(ahead.counts.generated_tokens, plain.counts.generated_tokens);
+  EXPECT_EQ(ahead.record.stats.drafted_tokens, ahead.counts.drafted_tokens);
+  EXPECT_EQ(ahead.record.stats.accepted_tokens, ahead.counts.accepted_tokens);
+  EXPECT_EQ(plain.record.stats.drafted_tokens, 0U);
 }
 
 TEST_F(WorkerSpeculationTest, SeededSamplingHasTheSameBitsToo) {
@@ -81,6 +84,7 @@ TEST_F(WorkerSpeculationTest, AnEndWithinADraftIsTheEnd) {
     EXPECT_EQ(ahead.record.tokens.size(), max_new_tokens);
     EXPECT_TRUE(SameResult(ahead.record, Run(false, true, 0.0F, max_new_tokens).record));
     EXPECT_EQ(ahead.counts.steps + ahead.counts.accepted_tokens, max_new_tokens);
+    EXPECT_EQ(ahead.record.stats.accepted_tokens, ahead.counts.accepted_tokens);
   }
 }
 

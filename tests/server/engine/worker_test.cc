@@ -185,7 +185,7 @@ TEST_F(WorkerTest, SaysWhereTheTimeWent) {
   worker->Submit(Request(21, 5, measured));  // 7 rows a step beside the decoder
   clock.Advance(absl::Seconds(5));
   gate_.Open();
-  const Timings timings = measured.Await().timings;
+  const Timings timings = measured.Await().stats.timings;
   EXPECT_EQ(timings.queue, absl::Seconds(5));
   EXPECT_EQ(timings.prefill, absl::Seconds(2));
   EXPECT_EQ(timings.decode, absl::Seconds(4));

@@ -72,7 +72,8 @@ TEST(AllocationTest, TheEndOfAnAnswerTakesNone) {
   {
     const NoMemoryHere none;
     finished.Start(1);
-    finished.Finish({.queue = absl::Seconds(1), .prefill = absl::Seconds(2), .decode = {}});
+    finished.Finish(
+        {.timings = {.queue = absl::Seconds(1), .prefill = absl::Seconds(2), .decode = {}}});
     failed.Fail(std::move(status));
   }
   EXPECT_EQ(finished.timings().prefill, absl::Seconds(2));
@@ -106,7 +107,7 @@ class Robber final : public TokenSink {
  public:
   void OnStarted(std::size_t /*cached_tokens*/) override {}
   void OnStep(std::size_t /*choice*/, model::DecodingStep /*step*/) override { too_large_here = 0; }
-  void OnFinished(const Timings& /*timings*/) override { End(absl::OkStatus()); }
+  void OnFinished(const RunStats& /*stats*/) override { End(absl::OkStatus()); }
   void OnFailed(absl::Status status) override { End(std::move(status)); }
   bool IsCancelled() const override { return too_large_here == 0; }
   bool IsStalled() const override { return false; }

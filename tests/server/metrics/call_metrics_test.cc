@@ -71,7 +71,8 @@ TEST_F(CallMetricsTest, MeasuresWhatFinished) {
   answer.Add(0, Token());
   answer.Add(0, Last(model::FinishReason::kMaxTokens));
   answer.Finish(
-      {.queue = absl::Seconds(1), .prefill = absl::Seconds(2), .decode = absl::Seconds(4)});
+      {.timings = {
+           .queue = absl::Seconds(1), .prefill = absl::Seconds(2), .decode = absl::Seconds(4)}});
   End(answer, absl::OkStatus());
   std::map<std::string, double> series = Series();
   EXPECT_EQ(series["cascade_choices_finished_total{reason=\"max_tokens\"}"], 1);
@@ -122,7 +123,7 @@ TEST_F(CallMetricsTest, ARequestWhoseTimeWasUpInTheQueueHadNoFirstToken) {
   model::DecodingStep step = Last(model::FinishReason::kTimeLimit);
   step.token.reset();
   answer.Add(0, step);
-  answer.Finish({.queue = absl::Seconds(9), .prefill = {}, .decode = {}});
+  answer.Finish({.timings = {.queue = absl::Seconds(9), .prefill = {}, .decode = {}}});
   End(answer, absl::OkStatus());
   std::map<std::string, double> series = Series();
   EXPECT_EQ(series["cascade_choices_finished_total{reason=\"time_limit\"}"], 1);

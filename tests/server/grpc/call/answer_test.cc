@@ -173,7 +173,7 @@ TEST(AnswerTest, TheBestAreThoseOfTheModelsOwnDistribution) {
 
 TEST(AnswerTest, EndsWithTimingsOrWithAStatus) {
   Answer finished = MakeAnswer(/*keep_tokens=*/false);
-  finished.Finish({.queue = absl::Seconds(1), .prefill = {}, .decode = {}});
+  finished.Finish({.timings = {.queue = absl::Seconds(1), .prefill = {}, .decode = {}}});
   EXPECT_TRUE(finished.outcome()->ok());
   EXPECT_EQ(finished.timings().queue, absl::Seconds(1));
   Answer failed = MakeAnswer(/*keep_tokens=*/false);

@@ -95,9 +95,9 @@ TEST_F(ResponseTest, GivesPromptDeltasFinishAndSummaryInThisOrder) {
   EXPECT_EQ(events[0].finish().seed(), 99U);
   EXPECT_FALSE(encoded.encoder.complete());
 
-  answer.Finish({.queue = absl::Milliseconds(1500),
-                 .prefill = absl::Nanoseconds(7),
-                 .decode = absl::ZeroDuration()});
+  answer.Finish({.timings = {.queue = absl::Milliseconds(1500),
+                             .prefill = absl::Nanoseconds(7),
+                             .decode = absl::ZeroDuration()}});
   events = encoded.TakeEvents();
   ASSERT_EQ(events.size(), 1U);
   EXPECT_EQ(events[0].summary().usage().prompt_tokens(), 3U);
@@ -300,7 +300,9 @@ TEST_F(ResponseTest, OneResponseHoldsWhatTheStreamWouldHaveSent) {
   report_.token_ids = keep_tokens_ = true;
   Encoded streamed = Make();
   Encoded gathered = Make();
-  const Timings timings = {.queue = absl::Seconds(1), .prefill = {}, .decode = {}};
+  const RunStats stats = {.timings = {.queue = absl::Seconds(1), .prefill = {}, .decode = {}},
+                          .drafted_tokens = 7,
+                          .accepted_tokens = 5};
   v1::Delta whole;
   std::vector<v1::GenerateEvent> events;
   const auto take = [&events, &streamed] {
@@ -317,8 +319,8 @@ TEST_F(ResponseTest, OneResponseHoldsWhatTheStreamWouldHaveSent) {
     gathered.answer.Add(0, step);
     if (id % 3 == 0) take();
   }
-  streamed.answer.Finish(timings);
-  gathered.answer.Finish(timings);
+  streamed.answer.Finish(stats);
+  gathered.answer.Finish(stats);
   take();
   v1::GenerateResponse response;
   gathered.encoder.Append(gathered.answer, response);
@@ -339,6 +341,8 @@ TEST_F(ResponseTest, OneResponseHoldsWhatTheStreamWouldHaveSent) {
   EXPECT_EQ(response.choices(0).finish().SerializeAsString(),
             events[events.size() - 2].finish().SerializeAsString());
   EXPECT_EQ(response.summary().SerializeAsString(), events.back().summary().SerializeAsString());
+  EXPECT_EQ(response.summary().usage().drafted_tokens(), 7U);
+  EXPECT_EQ(response.summary().usage().accepted_tokens(), 5U);
 }
 
 TEST_F(ResponseTest, ADeltaWaitsForItsTokensUnlessTheAnswerEnds) {
