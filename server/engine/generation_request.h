@@ -20,9 +20,10 @@ namespace cascade::server {
 // One admitted request, in the engine's vocabulary: validated, tokenized, every default resolved.
 // Move-only: it holds the admission permit, so dropping it frees the place.
 //
-// A request has one or more choices: continuations of the one prompt, which differ in their random
-// numbers alone. Choice i of a request gives, to the bit, what a request of one choice gives whose
-// seed is this request's seed + i, modulo 2^64.
+// A request has one or more choices: continuations of the one prompt, which differ in how their
+// tokens are drawn alone. Choice i of a request gives, to the bit, what a request of one choice
+// gives that is drawn with choice_sampling[i], or, if that list ends before i, whose seed is this
+// request's seed + i, modulo 2^64.
 //
 // A request with params.beams searches for its answers: its choices are then the beams, as many as
 // their width, and do not differ in random numbers. The sink hears of the answers when all have
@@ -42,7 +43,9 @@ struct GenerationRequest {
                                            // this index on; only with max_new_tokens = 0
   std::size_t choices = 1;                 // at least 1, at most WorkerOptions::max_running; of
                                            // beams, their width
-  absl::Time deadline = absl::InfiniteFuture();   // fails with DEADLINE_EXCEEDED at this time
+  std::vector<model::SamplingParams> choice_sampling;  // of the first choices, in place of
+                                                       // params.sampling; no more than `choices`
+  absl::Time deadline = absl::InfiniteFuture();        // fails with DEADLINE_EXCEEDED at this time
   absl::Time finish_by = absl::InfiniteFuture();  // at this time, unfinished choices finish with
                                                   // kTimeLimit and the tokens that they have
   Caller caller = 0;                              // requests of equal priority take turns by caller

@@ -19,6 +19,11 @@ absl::Status CheckChoices(const GenerationRequest& request, const EngineLimits& 
         absl::StrCat("the request has ", request.choices, " choices; it must have 1 to ",
                      limits.max_running, ", the sequences of one step"));
   }
+  if (request.choice_sampling.size() > request.choices) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the request says how ", request.choice_sampling.size(),
+                     " choices are drawn; it has no more than ", request.choices));
+  }
   return absl::OkStatus();
 }
 
@@ -88,6 +93,11 @@ std::size_t PromptTokensToRun(const GenerationRequest& request) {
 std::size_t FirstScored(const GenerationRequest& request) {
   const std::size_t prompt = request.prompt.size();
   return std::min(request.params.output.prompt_logprobs_from.value_or(prompt), prompt);
+}
+
+std::uint64_t SeedOf(const GenerationRequest& request, std::size_t choice) {
+  return choice < request.choice_sampling.size() ? request.choice_sampling[choice].seed
+                                                 : request.params.sampling.seed + choice;
 }
 
 std::size_t PositionsNeeded(const GenerationRequest& request, std::size_t n_ctx) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "absl/status/status.h"
 #include "server/engine/generation_request.h"
@@ -28,6 +29,9 @@ std::size_t PromptTokensToRun(const GenerationRequest& request);
 // if that of none is.
 std::size_t FirstScored(const GenerationRequest& request);
 
+// The seed that a choice is drawn with.
+std::uint64_t SeedOf(const GenerationRequest& request, std::size_t choice);
+
 // Positions of the KV cache that one choice needs from start to end: the prompt and all that it may
 // generate except the last token, which is never run. REQUIRES: the lengths that CheckRunnable
 // allows.
@@ -44,7 +48,8 @@ std::size_t BlocksNeeded(const GenerationRequest& request, std::size_t n_ctx);
 // INVALID_ARGUMENT, with the numbers, for a request that could not run even if it were alone: no
 // prompt, a prompt that leaves no room for a token, a token that is not in the vocabulary, nothing
 // to generate and nothing wanted of the prompt, no choice or more choices than a step has places,
-// beams whose numbers do not fit each other, more blocks than the whole cache has.
+// more choice_sampling than choices, beams whose numbers do not fit each other, more blocks than the
+// whole cache has.
 absl::Status CheckRunnable(const GenerationRequest& request, const EngineLimits& limits);
 
 }  // namespace cascade::server

@@ -12,14 +12,28 @@
 
 namespace cascade::server {
 
+namespace {
+
+model::Decoding MakeDecoding(const GenerationRequest& request, std::size_t choice,
+                             std::size_t n_ctx, const model::Tokenizer& tokenizer) {
+  const auto number = static_cast<std::uint32_t>(choice);
+  if (choice >= request.choice_sampling.size()) {
+    return model::Decoding(request.params, number, request.prompt, n_ctx, tokenizer);
+  }
+  model::GenerationParams params = request.params;
+  params.sampling = request.choice_sampling[choice];
+  return model::Decoding(params, /*choice=*/0, request.prompt, n_ctx, tokenizer);
+}
+
+}  // namespace
+
 Sequence::Sequence(RequestGroup& group, std::size_t choice, std::size_t n_ctx,
                    const model::Tokenizer& tokenizer)
     : group_(group),
       request_(group.request()),
       choice_(choice),
       n_ctx_(n_ctx),
-      decoding_(request_.params, static_cast<std::uint32_t>(choice), request_.prompt, n_ctx,
-                tokenizer),
+      decoding_(MakeDecoding(request_, choice, n_ctx, tokenizer)),
       tokens_(request_.prompt.begin(),
               request_.prompt.begin() + static_cast<std::ptrdiff_t>(PromptTokensToRun(request_))) {}
 

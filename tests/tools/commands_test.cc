@@ -59,6 +59,8 @@ TEST_F(CommandsTest, GenerateSendsEveryFlag) {
                               "--candidate_ids=7,8",
                               "--processed",
                               "--report_token_ids",
+                              "--choice_temperature=0",
+                              "--choice_temperature=0.5",
                               "--request_id=r"});
   const v1::GenerateRequest& request = service_.generate_request;
   EXPECT_EQ(request.sampling().temperature(), 0.0F);
@@ -81,6 +83,10 @@ TEST_F(CommandsTest, GenerateSendsEveryFlag) {
   EXPECT_THAT(request.response().candidate_ids(), ElementsAre(7, 8));
   EXPECT_EQ(request.response().distribution(), v1::ResponseOptions::DISTRIBUTION_PROCESSED);
   EXPECT_TRUE(request.response().token_ids());
+  EXPECT_EQ(request.sampling().n(), 2U);
+  ASSERT_EQ(request.sampling().per_choice_size(), 2);
+  EXPECT_TRUE(request.sampling().per_choice(0).has_temperature());
+  EXPECT_EQ(request.sampling().per_choice(1).temperature(), 0.5F);
   EXPECT_EQ(request.request_id(), "r");
 }
 

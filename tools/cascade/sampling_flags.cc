@@ -56,6 +56,9 @@ void SamplingFlags::AddTo(Flags& flags) {
             &top_n_sigma_);
   flags.Add("seed", "N", "the same seed gives the same text (a random one)", &seed_);
   flags.Add("n", "N", "give N answers (1)", &n_);
+  flags.Add("choice_temperature", "T",
+            "the temperature of the first answer, the next one if given again, and so on",
+            &choice_temperatures_);
   flags.Add("best_of", "N", "generate N answers and give the most probable of them", &best_of_);
   AddPenaltiesTo(flags);
   AddTokenRulesTo(flags);
@@ -102,8 +105,8 @@ void SamplingFlags::AddLengthPenaltyTo(Flags& flags) {
 }
 
 absl::Status SamplingFlags::Fill(v1::GenerateRequest& request) const {
-  FillSampling(*request.mutable_sampling());
-  absl::Status status = FillPenalties(*request.mutable_penalties());
+  absl::Status status = FillSampling(*request.mutable_sampling());
+  status.Update(FillPenalties(*request.mutable_penalties()));
   status.Update(FillTokenRules(*request.mutable_token_rules()));
   if (!status.ok() || !length_penalty_) return status;
   const auto pair = ParsePair(*length_penalty_, "length_penalty", "N:FACTOR, such as 20:1.05");
@@ -113,7 +116,7 @@ absl::Status SamplingFlags::Fill(v1::GenerateRequest& request) const {
   return absl::OkStatus();
 }
 
-void SamplingFlags::FillSampling(v1::SamplingParams& sampling) const {
+absl::Status SamplingFlags::FillSampling(v1::SamplingParams& sampling) const {
   if (temperature_) sampling.set_temperature(*temperature_);
   if (top_k_) sampling.set_top_k(*top_k_);
   if (top_p_) sampling.set_top_p(*top_p_);
@@ -123,6 +126,22 @@ void SamplingFlags::FillSampling(v1::SamplingParams& sampling) const {
   if (seed_) sampling.set_seed(*seed_);
   sampling.set_n(n_);
   if (best_of_ > 0) sampling.mutable_best_of()->set_choices(best_of_);
+  return FillPerChoice(sampling);
+}
+
+absl::Status SamplingFlags::FillPerChoice(v1::SamplingParams& sampling) const {
+  for (const std::string& text : choice_temperatures_) {
+    float temperature = 0.0F;
+    if (!absl::SimpleAtof(text, &temperature)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--choice_temperature: ", Quoted(text), " is not a number"));
+    }
+    sampling.add_per_choice()->set_temperature(temperature);
+  }
+  if (n_ == 0 && best_of_ == 0) {
+    sampling.set_n(static_cast<std::uint32_t>(choice_temperatures_.size()));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status SamplingFlags::FillPenalties(v1::Penalties& penalties) const {

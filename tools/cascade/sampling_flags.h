@@ -26,7 +26,8 @@ class SamplingFlags {
  private:
   void AddPenaltiesTo(Flags& flags);
   void AddTokenRulesTo(Flags& flags);
-  void FillSampling(v1::SamplingParams& sampling) const;
+  absl::Status FillSampling(v1::SamplingParams& sampling) const;
+  absl::Status FillPerChoice(v1::SamplingParams& sampling) const;
   absl::Status FillPenalties(v1::Penalties& penalties) const;
   absl::Status FillTokenRules(v1::TokenRules& rules) const;
 
@@ -39,6 +40,7 @@ class SamplingFlags {
   std::optional<std::uint64_t> seed_;
   std::uint32_t n_ = 0;
   std::uint32_t best_of_ = 0;
+  std::vector<std::string> choice_temperatures_;
 
   std::optional<float> repetition_penalty_;
   float presence_penalty_ = 0.0F;

@@ -45,11 +45,14 @@ Answer::Answer(const GenerationRequest& request, std::size_t truncated_tokens, b
       owner_(request.owner),
       prompt_tokens_(request.prompt.size()),
       truncated_tokens_(truncated_tokens),
-      seed_(request.params.sampling.seed),
       has_beams_(request.params.beams.has_value()),
       keep_tokens_(keep_tokens),
       scored_tokens_(request.prompt.size() - FirstScored(request)),
-      choices_(request.choices) {}
+      choices_(request.choices) {
+  for (std::size_t choice = 0; choice < choices_.size(); ++choice) {
+    choices_[choice].seed = SeedOf(request, choice);
+  }
+}
 
 void Answer::ShowBest(std::size_t count, Order order) {
   best_ = Best{.count = count, .by = order, .order = {}};

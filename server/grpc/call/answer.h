@@ -82,8 +82,8 @@ class Answer {
   const std::string& owner() const { return owner_; }
   std::size_t prompt_tokens() const { return prompt_tokens_; }
   std::size_t truncated_tokens() const { return truncated_tokens_; }
-  std::uint64_t seed(std::size_t choice) const { return seed_ + choice; }  // as Decoding
-  bool has_beams() const { return has_beams_; }                            // and so no seeds
+  std::uint64_t seed(std::size_t choice) const { return choices_[choice].seed; }
+  bool has_beams() const { return has_beams_; }  // and so no seeds
 
   // True after Start or Add: the engine has taken the request up. (A time limit that passes in the
   // queue comes without Start.)
@@ -136,6 +136,7 @@ class Answer {
 
  private:
   struct Choice {
+    std::uint64_t seed = 0;
     Delta delta;
     Backlog backlog;         // of `delta`
     std::size_t tokens = 0;  // generated since the start
@@ -156,7 +157,6 @@ class Answer {
   const std::string owner_;
   const std::size_t prompt_tokens_;
   const std::size_t truncated_tokens_;
-  const std::uint64_t seed_;
   const bool has_beams_;
   const bool keep_tokens_;
   const std::size_t scored_tokens_;  // of the prompt, that are asked for

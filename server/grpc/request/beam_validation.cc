@@ -19,8 +19,9 @@ void CheckNothingIsDrawn(const TextRequest::Sampling& sampling, Violations& viol
   check("sampling.top_p", sampling.top_p.has_value());
   check("sampling.min_p", sampling.min_p.has_value());
   check("sampling.typical_p", sampling.typical_p.has_value());
-  check("sampling.top_n_sigma", sampling.top_n_sigma != 0.0F);
+  check("sampling.top_n_sigma", sampling.top_n_sigma.has_value());
   check("sampling.best_of.choices", sampling.best_of > 0);
+  check("sampling.per_choice", !sampling.per_choice.empty());
 }
 
 }  // namespace

@@ -116,6 +116,19 @@ absl::StatusOr<std::vector<std::vector<model::TokenId>>> BannedSequences(
   return sequences;
 }
 
+// How choice `choice` is drawn where that is said: `params` is what the request says of all.
+model::SamplingParams OfChoice(const TextRequest::ChoiceSampling& own, std::size_t choice,
+                               model::SamplingParams params) {
+  params.temperature = own.temperature.value_or(params.temperature);
+  params.top_k = own.top_k.value_or(params.top_k);
+  params.top_p = own.top_p.value_or(params.top_p);
+  params.min_p = own.min_p.value_or(params.min_p);
+  params.typical_p = own.typical_p.value_or(params.typical_p);
+  params.top_n_sigma = own.top_n_sigma.value_or(params.top_n_sigma);
+  params.seed = own.seed.value_or(params.seed + choice);
+  return params;
+}
+
 model::GenerationParams ToParams(const TextRequest& request, const ModelInfo& info) {
   const model::GenerationConfig& defaults = info.defaults;
   model::GenerationParams params;
@@ -132,7 +145,7 @@ model::GenerationParams ToParams(const TextRequest& request, const ModelInfo& in
   params.sampling.top_p = sampling.top_p.value_or(defaults.top_p);
   params.sampling.min_p = sampling.min_p.value_or(defaults.min_p);
   params.sampling.typical_p = sampling.typical_p.value_or(defaults.typical_p);
-  params.sampling.top_n_sigma = sampling.top_n_sigma;
+  params.sampling.top_n_sigma = sampling.top_n_sigma.value_or(0.0F);
   params.sampling.seed = sampling.seed ? *sampling.seed : Random64();
 
   if (request.beams) params.beams = ToParams(*request.beams, request.sampling.n);
@@ -325,6 +338,10 @@ absl::StatusOr<PreparedRequest> Prepare(const TextRequest& request, absl::Time d
   if (!banned.ok()) return banned.status();
   generation.params.tokens.banned_sequences = *std::move(banned);
   generation.choices = Choices(request);
+  for (const TextRequest::ChoiceSampling& own : request.sampling.per_choice) {
+    generation.choice_sampling.push_back(
+        OfChoice(own, generation.choice_sampling.size(), generation.params.sampling));
+  }
   CutDefaultToCache(request, info, generation);
   if (absl::Status status = CheckFits(request, generation, info); !status.ok()) return status;
   generation.id = request.request_id.empty() ? MakeRequestId() : std::string(request.request_id);

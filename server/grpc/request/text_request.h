@@ -35,17 +35,29 @@ struct TextRequest {
   };
   std::optional<Truncation> truncation;  // left out: a prompt that is too long is refused
 
+  // What one choice has in place of what the request says.
+  struct ChoiceSampling {
+    std::optional<float> temperature;
+    std::optional<std::uint32_t> top_k;
+    std::optional<float> top_p;
+    std::optional<float> min_p;
+    std::optional<float> typical_p;
+    std::optional<float> top_n_sigma;
+    std::optional<std::uint64_t> seed;  // nothing is added to it
+  };
+
   struct Sampling {
     std::optional<float> temperature;
     std::optional<std::uint32_t> top_k;
     std::optional<float> top_p;
     std::optional<float> min_p;
     std::optional<float> typical_p;
-    float top_n_sigma = 0.0F;
-    std::optional<std::uint64_t> seed;  // left out: a random one
-    std::uint32_t n = 1;                // choices
-    std::uint32_t best_of = 0;          // so many are generated, the n best of them told; 0: n
-    bool best_by_total = false;         // log-probability; or by its mean over the tokens
+    std::optional<float> top_n_sigma;        // left out: off, whatever the model is
+    std::optional<std::uint64_t> seed;       // left out: a random one
+    std::uint32_t n = 1;                     // choices
+    std::uint32_t best_of = 0;               // so many are generated, the n best of them told; 0: n
+    bool best_by_total = false;              // log-probability; or by its mean over the tokens
+    std::vector<ChoiceSampling> per_choice;  // of the first choices
   } sampling;
 
   // Beams instead of sampling. As model::BeamParams.

@@ -77,24 +77,30 @@ void CheckTruncation(const TextRequest& request, Violations& violations) {
   }
 }
 
+// Those of the request, whose path is "sampling", or of one choice.
+template <typename Values>
+void CheckSamplingValues(absl::string_view path, const Values& values, Violations& violations) {
+  const auto check = [path, &violations](absl::string_view field, float value, bool within,
+                                         absl::string_view range) {
+    CheckRange(absl::StrCat(path, ".", field), value, within, range, violations);
+  };
+  const float t = values.temperature.value_or(1.0F);
+  check("temperature", t, t >= 0.0F && t <= kMaxTemperature,
+        absl::StrCat("[0, ", kMaxTemperature, "]"));
+  const float top_p = values.top_p.value_or(1.0F);
+  check("top_p", top_p, top_p > 0.0F && top_p <= 1.0F, "(0, 1]");
+  const float min_p = values.min_p.value_or(0.0F);
+  check("min_p", min_p, min_p >= 0.0F && min_p <= 1.0F, "[0, 1]");
+  const float typical_p = values.typical_p.value_or(1.0F);
+  check("typical_p", typical_p, typical_p > 0.0F && typical_p <= 1.0F, "(0, 1]");
+  const float sigma = values.top_n_sigma.value_or(0.0F);
+  check("top_n_sigma", sigma, sigma >= 0.0F && sigma <= kMaxSigma,
+        absl::StrCat("[0, ", kMaxSigma, "]"));
+}
+
 void CheckSampling(const TextRequest::Sampling& sampling, const ModelInfo& info,
                    Violations& violations) {
-  const auto check = [&violations](absl::string_view path, float value, bool within,
-                                   absl::string_view range) {
-    CheckRange(path, value, within, range, violations);
-  };
-  const float t = sampling.temperature.value_or(1.0F);
-  check("sampling.temperature", t, t >= 0.0F && t <= kMaxTemperature,
-        absl::StrCat("[0, ", kMaxTemperature, "]"));
-  const float top_p = sampling.top_p.value_or(1.0F);
-  check("sampling.top_p", top_p, top_p > 0.0F && top_p <= 1.0F, "(0, 1]");
-  const float min_p = sampling.min_p.value_or(0.0F);
-  check("sampling.min_p", min_p, min_p >= 0.0F && min_p <= 1.0F, "[0, 1]");
-  const float typical_p = sampling.typical_p.value_or(1.0F);
-  check("sampling.typical_p", typical_p, typical_p > 0.0F && typical_p <= 1.0F, "(0, 1]");
-  const float sigma = sampling.top_n_sigma;
-  check("sampling.top_n_sigma", sigma, sigma >= 0.0F && sigma <= kMaxSigma,
-        absl::StrCat("[0, ", kMaxSigma, "]"));
+  CheckSamplingValues("sampling", sampling, violations);
   if (sampling.n == 0 || sampling.n > info.max_running) {
     violations.Add("sampling.n", absl::StrCat("is ", sampling.n, "; must be from 1 to ",
                                               info.max_running, ", this server's --max_running"));
@@ -108,6 +114,17 @@ void CheckBestOf(const TextRequest::Sampling& sampling, const ModelInfo& info,
     violations.Add("sampling.best_of.choices",
                    absl::StrCat("is ", sampling.best_of, "; must be from sampling.n, ", sampling.n,
                                 ", to ", info.max_running, ", this server's --max_running"));
+  }
+}
+
+// The first ones are checked even if there are too many.
+void CheckPerChoice(const TextRequest::Sampling& sampling, Violations& violations) {
+  constexpr absl::string_view kPath = "sampling.per_choice";
+  const std::size_t choices = std::max(sampling.n, sampling.best_of);
+  CheckCount(kPath, sampling.per_choice.size(), choices, "elements", violations);
+  const std::size_t count = std::min(sampling.per_choice.size(), choices);
+  for (std::size_t i = 0; i < count; ++i) {
+    CheckSamplingValues(Element(kPath, i), sampling.per_choice[i], violations);
   }
 }
 
@@ -213,6 +230,7 @@ void Validate(const TextRequest& request, const ModelInfo& info, Violations& vio
   CheckTruncation(request, violations);
   CheckSampling(request.sampling, info, violations);
   CheckBestOf(request.sampling, info, violations);
+  CheckPerChoice(request.sampling, violations);
   if (request.beams) CheckBeams(request, info, violations);
   CheckPenalties(request.penalties, info, violations);
   CheckTokenRules(request.token_rules, info, violations);

@@ -26,18 +26,34 @@ std::span<const model::TokenId> ToSpan(const TokenIds& ids) {
   return {ids.data(), static_cast<std::size_t>(ids.size())};
 }
 
+// What SamplingParams and ChoiceSampling have in common.
+template <typename Message, typename Values>
+void FillSampling(const Message& message, Values& values) {
+  if (message.has_temperature()) values.temperature = message.temperature();
+  if (message.has_top_k()) values.top_k = message.top_k();
+  if (message.has_top_p()) values.top_p = message.top_p();
+  if (message.has_min_p()) values.min_p = message.min_p();
+  if (message.has_typical_p()) values.typical_p = message.typical_p();
+  if (message.has_seed()) values.seed = message.seed();
+}
+
+TextRequest::ChoiceSampling ToChoiceSampling(const v1::ChoiceSampling& message) {
+  TextRequest::ChoiceSampling values;
+  FillSampling(message, values);
+  if (message.has_top_n_sigma()) values.top_n_sigma = message.top_n_sigma();
+  return values;
+}
+
 TextRequest::Sampling ToSampling(const v1::SamplingParams& message, Violations& violations) {
   TextRequest::Sampling sampling;
-  if (message.has_temperature()) sampling.temperature = message.temperature();
-  if (message.has_top_k()) sampling.top_k = message.top_k();
-  if (message.has_top_p()) sampling.top_p = message.top_p();
-  if (message.has_min_p()) sampling.min_p = message.min_p();
-  if (message.has_typical_p()) sampling.typical_p = message.typical_p();
+  FillSampling(message, sampling);
   sampling.top_n_sigma = message.top_n_sigma();
-  if (message.has_seed()) sampling.seed = message.seed();
   sampling.n = std::max(message.n(), 1U);
   sampling.best_of = message.best_of().choices();
   sampling.best_by_total = message.best_of().order() == v1::BestOf::ORDER_TOTAL;
+  for (const v1::ChoiceSampling& own : message.per_choice()) {
+    sampling.per_choice.push_back(ToChoiceSampling(own));
+  }
   if (!v1::BestOf::Order_IsValid(message.best_of().order())) {
     violations.Add("sampling.best_of.order",
                    absl::StrCat("is ", static_cast<int>(message.best_of().order()),

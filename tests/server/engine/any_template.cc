@@ -41,12 +41,18 @@ void AddConstraint(std::mt19937& rng, const model::TokenTrie& trie,
   params.stopping.eos_token_ids.clear();
 }
 
+model::SamplingParams AnySampling(std::mt19937& rng) {
+  model::SamplingParams sampling;
+  const float temperatures[] = {0.0F, 0.02F, 0.7F, 1.3F};
+  sampling.temperature = temperatures[rng() % 4];
+  sampling.seed = rng();
+  if (rng() % 3 == 0) sampling.top_k = static_cast<std::uint32_t>(1 + rng() % 50);
+  return sampling;
+}
+
 model::GenerationParams AnyParams(std::mt19937& rng, const model::TokenTrie& trie) {
   model::GenerationParams params;
-  const float temperatures[] = {0.0F, 0.02F, 0.7F, 1.3F};
-  params.sampling.temperature = temperatures[rng() % 4];
-  params.sampling.seed = rng();
-  if (rng() % 3 == 0) params.sampling.top_k = static_cast<std::uint32_t>(1 + rng() % 50);
+  params.sampling = AnySampling(rng);
   params.stopping.max_new_tokens = 1 + rng() % 50;
   params.stopping.min_new_tokens = rng() % 4 == 0 ? rng() % 5 : 0;
   if (rng() % 4 == 0) params.stopping.stop = {"a", "th", "\n", "e "};
@@ -121,6 +127,10 @@ Template AnyTemplate(std::span<const Template> earlier, const model::TokenTrie& 
     MakePromptAlone(made, rng);
   } else if (rng() % 5 == 0) {
     made.params.beams = AnyBeams(rng);
+  } else if (rng() % 3 == 0) {
+    for (auto count = 1 + rng() % 3; count > 0; --count) {
+      made.choice_sampling.push_back(AnySampling(rng));
+    }
   }
   return made;
 }

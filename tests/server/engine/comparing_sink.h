@@ -22,7 +22,8 @@ struct Template {
   std::vector<model::TokenId> prompt;
   model::GenerationParams params;
   std::optional<std::size_t> hidden_from = {};
-  std::vector<SinkRecord> expected;  // by the choice's number
+  std::vector<model::SamplingParams> choice_sampling = {};  // by the choice's number, of the first
+  std::vector<SinkRecord> expected;                         // by the choice's number
 };
 
 class ComparingSink final : public server::TokenSink {

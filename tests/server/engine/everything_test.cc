@@ -112,6 +112,7 @@ std::vector<SinkRecord> RunAlone(const Template& asked, const TinyEngineOptions&
   for (std::uint32_t choice = 0; !asked.params.beams && choice < kChoiceNumbers; ++choice) {
     model::GenerationParams params = asked.params;
     params.sampling.seed += choice;
+    if (choice < asked.choice_sampling.size()) params.sampling = asked.choice_sampling[choice];
     records.push_back(
         RecordOf(*generator.Generate(asked.prompt, params, [](const model::DecodingStep&) {})));
   }
@@ -258,6 +259,10 @@ class EverythingTest : public ::testing::Test {
     request.hidden_from = subject.made_of->hidden_from;
     request.choices = subject.choices;
     request.params.sampling.seed += subject.first_choice;
+    const std::vector<model::SamplingParams>& own = subject.made_of->choice_sampling;
+    for (std::size_t i = 0; i < subject.choices && subject.first_choice + i < own.size(); ++i) {
+      request.choice_sampling.push_back(own[subject.first_choice + i]);
+    }
     request.priority = static_cast<int>(rng() % 3);
     request.use_prefix_cache = rng() % 6 > 0;
     request.cache_salt = rng() % 4 == 0 ? "salt" : "";

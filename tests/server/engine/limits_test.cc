@@ -131,6 +131,10 @@ TEST(LimitsTest, EveryChoiceNeedsAPlaceInTheStep) {
   request.choices = 5;
   ExpectRefusal(request, "the request has 5 choices; it must have 1 to 4");
   request.choices = 2;
+  request.choice_sampling.resize(3);
+  ExpectRefusal(request, "the request says how 3 choices are drawn; it has no more than 2");
+  request.choice_sampling.clear();
+  request.choices = 2;
   EXPECT_TRUE(CheckRunnable(request, kLimits).ok());
 }
 

@@ -30,10 +30,20 @@ TEST(AnswerTest, HasTheFactsOfItsRequest) {
   EXPECT_EQ(answer.prompt_tokens(), 3U);
   EXPECT_EQ(answer.truncated_tokens(), 4U);
   EXPECT_EQ(answer.seed(0), 99U);
-  EXPECT_EQ(answer.seed(2), 101U);
   EXPECT_EQ(answer.choices(), 1U);
   EXPECT_FALSE(answer.started());
   EXPECT_FALSE(answer.outcome().has_value());
+}
+
+TEST(AnswerTest, EachChoiceHasItsSeed) {
+  GenerationRequest request;
+  request.choices = 3;
+  request.params.sampling.seed = 99;
+  request.choice_sampling = {{.seed = 5}};
+  const Answer answer(request, /*truncated_tokens=*/0, /*keep_tokens=*/false);
+  EXPECT_EQ(answer.seed(0), 5U);
+  EXPECT_EQ(answer.seed(1), 100U);
+  EXPECT_EQ(answer.seed(2), 101U);
 }
 
 TEST(AnswerTest, StepsThatWereNotTakenMerge) {

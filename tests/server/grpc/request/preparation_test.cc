@@ -213,6 +213,39 @@ TEST_F(PreparationTest, EachCandidateCountsInTheAnswersSize) {
   EXPECT_EQ(given->prompt_bytes, best->prompt_bytes);
 }
 
+TEST_F(PreparationTest, AChoiceHasWhatIsSaidOfItAndTheRestOfTheRequest) {
+  info_.cache_positions = 32 * 4;
+  v1::GenerateRequest request = WithTokens(3);
+  v1::SamplingParams& sampling = *request.mutable_sampling();
+  sampling.set_n(4);
+  sampling.set_top_p(0.5F);
+  sampling.set_top_n_sigma(2.0F);
+  sampling.set_seed(7);
+  sampling.add_per_choice();
+  v1::ChoiceSampling& own = *sampling.add_per_choice();
+  own.set_temperature(0.25F);
+  own.set_top_k(9);
+  own.set_min_p(0.125F);
+  own.set_top_n_sigma(0.0F);
+  sampling.add_per_choice()->set_seed(100);
+  const absl::StatusOr<PreparedRequest> prepared = Prepare(request);
+  ASSERT_THAT(prepared, IsOk());
+  const std::vector<model::SamplingParams>& choices = prepared->generation.choice_sampling;
+  ASSERT_EQ(choices.size(), 3U);
+  EXPECT_EQ(choices[0].temperature, 0.8F);  // the model's
+  EXPECT_EQ(choices[0].top_p, 0.5F);
+  EXPECT_EQ(choices[0].top_n_sigma, 2.0F);
+  EXPECT_EQ(choices[0].seed, 7U);
+  EXPECT_EQ(choices[1].temperature, 0.25F);
+  EXPECT_EQ(choices[1].top_k, 9U);
+  EXPECT_EQ(choices[1].top_p, 0.5F);
+  EXPECT_EQ(choices[1].min_p, 0.125F);
+  EXPECT_EQ(choices[1].typical_p, 0.9F);
+  EXPECT_EQ(choices[1].top_n_sigma, 0.0F);
+  EXPECT_EQ(choices[1].seed, 8U);
+  EXPECT_EQ(choices[2].seed, 100U);
+}
+
 TEST_F(PreparationTest, MakesIdsAndSeedsThatDiffer) {
   std::set<std::string> ids;
   std::set<std::uint64_t> seeds;

@@ -57,6 +57,40 @@ TEST_F(ChoicesAndRulesTest, EachChoiceSaysWhatARequestWithItsSeedSays) {
   EXPECT_EQ(response.summary().usage().generated_tokens(), 120U);
 }
 
+TEST_F(ChoicesAndRulesTest, EachChoiceIsDrawnAsItsElementSays) {
+  v1::GenerateRequest request = Request(40);
+  v1::SamplingParams& sampling = *request.mutable_sampling();
+  sampling.set_temperature(1.0F);
+  sampling.set_seed(5);
+  sampling.set_n(4);
+  sampling.add_per_choice()->set_temperature(0.0F);
+  sampling.add_per_choice()->set_top_k(3);
+  sampling.add_per_choice()->set_seed(77);
+  request.mutable_response()->set_logprobs(true);
+  grpc::ClientContext context;
+  v1::GenerateResponse response;
+  ASSERT_TRUE(served_.stub().Generate(&context, request, &response).ok());
+  ASSERT_EQ(response.choices_size(), 4);
+  const std::uint64_t seeds[] = {5, 6, 77, 8};
+  for (int i = 0; i < 4; ++i) {
+    v1::GenerateRequest one = request;
+    one.mutable_sampling()->clear_per_choice();
+    one.mutable_sampling()->set_n(1);
+    if (i == 0) one.mutable_sampling()->set_temperature(0.0F);
+    if (i == 1) one.mutable_sampling()->set_top_k(3);
+    one.mutable_sampling()->set_seed(seeds[i]);
+    const Stream alone = GenerateStream(served_.stub(), one);
+    ASSERT_TRUE(alone.status.ok());
+    const v1::Choice& choice = response.choices(i);
+    EXPECT_EQ(choice.finish().seed(), seeds[i]);
+    EXPECT_EQ(alone.Answer().text(), choice.text());
+    for (int t = 0; t < choice.logprobs_size(); ++t) {
+      EXPECT_EQ(alone.Answer().logprobs(t).SerializeAsString(),
+                choice.logprobs(t).SerializeAsString());
+    }
+  }
+}
+
 // Of the answers that a request for all of them gives, the best, the best first, streamed or not.
 TEST_F(ChoicesAndRulesTest, BestOfTellsTheMostProbableAnswers) {
   v1::GenerateRequest request = Request(100);

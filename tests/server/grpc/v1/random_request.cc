@@ -41,6 +41,21 @@ void AddTruncation(Dice& dice, std::uint32_t context, RandomRequest& r) {
   r.wrong.insert("truncation.max_prompt_tokens");
 }
 
+void AddPerChoice(Dice& dice, RandomRequest& r) {
+  v1::SamplingParams& sampling = *r.request.mutable_sampling();
+  const std::uint32_t choices = std::max({1U, sampling.n(), sampling.best_of().choices()});
+  for (std::uint32_t i = dice.Below(choices + 1); i > 0; --i) {
+    v1::ChoiceSampling& own = *sampling.add_per_choice();
+    if (dice.OneIn(2)) own.set_temperature(dice.Pick<float>({0.0F, 0.7F, 100.0F}));
+    if (dice.OneIn(2)) own.set_top_k(dice.Pick<std::uint32_t>({0, 1, 40}));
+    if (dice.OneIn(2)) own.set_top_n_sigma(1.5F);
+    if (dice.OneIn(2)) own.set_seed(dice.Below(1000));
+  }
+  if (sampling.per_choice().empty() || !dice.OneIn(25)) return;
+  sampling.mutable_per_choice(0)->set_min_p(2.0F);
+  r.wrong.insert("sampling.per_choice[0].min_p");
+}
+
 void AddSampling(Dice& dice, RandomRequest& r) {
   constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
   v1::SamplingParams& sampling = *r.request.mutable_sampling();
@@ -56,6 +71,7 @@ void AddSampling(Dice& dice, RandomRequest& r) {
     if (dice.OneIn(2)) sampling.mutable_best_of()->set_order(v1::BestOf::ORDER_TOTAL);
   }
   if (dice.OneIn(2)) sampling.set_seed(dice.Below(1000));
+  AddPerChoice(dice, r);
   if (dice.OneIn(25)) {
     sampling.set_temperature(dice.Pick<float>({-1.0F, 101.0F, kNan}));
     r.wrong.insert("sampling.temperature");

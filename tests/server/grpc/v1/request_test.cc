@@ -234,6 +234,19 @@ std::vector<Case> WrongFields() {
        [](R& r) {
          r.mutable_sampling()->mutable_best_of()->set_order(static_cast<v1::BestOf::Order>(7));
        }},
+      {"sampling.per_choice",
+       [](R& r) {
+         r.mutable_sampling()->clear_best_of();
+         r.mutable_sampling()->set_n(1);
+         r.mutable_sampling()->add_per_choice();
+         r.mutable_sampling()->add_per_choice();
+       }},
+      {"sampling.per_choice[0].temperature",
+       [](R& r) { r.mutable_sampling()->add_per_choice()->set_temperature(-1.0F); }},
+      {"sampling.per_choice[0].top_p",
+       [](R& r) { r.mutable_sampling()->add_per_choice()->set_top_p(0.0F); }},
+      {"sampling.per_choice[0].top_n_sigma",
+       [](R& r) { r.mutable_sampling()->add_per_choice()->set_top_n_sigma(kNan); }},
       {"beam_search.width", [](R& r) { WithBeams(r).set_width(5); }},
       {"beam_search.width", [](R& r) { WithBeams(r).clear_width(); }},
       {"beam_search.width",
