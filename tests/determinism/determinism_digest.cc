@@ -23,6 +23,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "model/constraints/token_trie.h"
+#include "model/generation/vocabulary_trie.h"
 #include "model/kernels/simd_target.h"
 #include "tests/determinism/digest.h"
 #include "tests/determinism/digest_set.h"
@@ -67,7 +69,12 @@ std::vector<std::string> TargetsOf(const DigestSet& set) {
 absl::StatusOr<std::vector<Answer>> AnswersOf(const std::string& name, const Subject& subject,
                                               const DigestRun& run,
                                               const std::vector<std::string>& targets) {
-  const std::vector<TestRequest> requests = MixedRequests(run.work.mix, run.model.config);
+  RequestMix mix = run.work.mix;
+  std::optional<model::TokenTrie> trie;
+  if (mix.processors) {
+    mix.trie = &trie.emplace(model::MakeTokenTrie(subject.tokenizer, run.model.config.vocab_size));
+  }
+  const std::vector<TestRequest> requests = MixedRequests(mix, run.model.config);
   std::vector<Answer> first;
   std::optional<Source> first_source;
   for (const std::string& target : targets) {
@@ -108,8 +115,8 @@ void PrintRequests(const std::vector<Answer>& answers) {
 // Runs one set, prints it and adds its digests to `digests`.
 absl::Status RunSet(const DigestSet& set, const model::Tokenizer& tokenizer, Digests& digests) {
   for (const DigestRun& run : set.runs) {
-    for (const StorageTypes& types : AllStorageTypes()) {
-      const std::string name = absl::StrCat(set.name, " ", run.model.name, " ", Name(types));
+    for (const StorageTypes& types : run.types) {
+      const std::string name = absl::StrCat(set.name, " ", run.name, " ", Name(types));
       const Subject subject{.model = run.model, .types = types, .tokenizer = tokenizer};
       const absl::StatusOr<std::vector<Answer>> answers =
           AnswersOf(name, subject, run, TargetsOf(set));

@@ -24,13 +24,17 @@ namespace {
 
 const std::string kRoot = testing::SourcePath("");
 constexpr std::size_t kRequests = CASCADE_DETERMINISM_REQUESTS;  // 64, fewer under a sanitizer
-constexpr RequestMix kMany{
-    .count = kRequests, .longest_prompt = 400, .prompts_alone = true, .processors = true};
+constexpr RequestMix kMany{.count = kRequests,
+                           .longest_prompt = 400,
+                           .prompts_alone = true,
+                           .processors = true,
+                           .reports = true};
 constexpr RequestMix kSome{.count = kRequests / 4,
                            .longest_prompt = 90,
                            .most_new_tokens = 16,
                            .prompts_alone = true,
-                           .processors = true};
+                           .processors = true,
+                           .reports = true};
 
 // A test's answers must be those of the library alone, on the best target.
 class DeterminismTest : public ::testing::Test {

@@ -17,6 +17,9 @@ void AppendWord(std::size_t value, std::string& bytes) {
   for (int shift = 0; shift < 32; shift += 8) bytes.push_back(static_cast<char>(word >> shift));
 }
 
+// In the place of the next answer's length: more of this one comes.
+constexpr std::uint32_t kNoLength = 0xFFFFFFFF;
+
 // Every list after its length, so that no two answers have the same bytes.
 void Append(const Answer& answer, std::string& bytes) {
   AppendWord(answer.tokens.size(), bytes);
@@ -26,6 +29,10 @@ void Append(const Answer& answer, std::string& bytes) {
   AppendWord(answer.text.size(), bytes);
   bytes += answer.text;
   AppendWord(static_cast<std::size_t>(answer.reason), bytes);
+  if (answer.prompt_bits.empty()) return;
+  AppendWord(kNoLength, bytes);
+  AppendWord(answer.prompt_bits.size(), bytes);
+  for (const std::uint32_t bits : answer.prompt_bits) AppendWord(bits, bytes);
 }
 
 }  // namespace

@@ -5,35 +5,64 @@
 namespace cascade::testing {
 namespace {
 
-// Work for the bundled model, and for each of the small random ones.
-struct Work {
-  Workload bundled;
-  Workload awkward;
-};
-
-DigestSet MakeSet(const std::string& name, const TestModel& bundled, const Work& work) {
-  DigestSet set;
-  set.name = name;
-  set.runs.push_back({bundled, work.bundled});
-  for (const TestModel& model : AwkwardModels()) set.runs.push_back({model, work.awkward});
-  return set;
-}
-
 constexpr Schedule kOneThread{.threads = 1, .step_tokens = 64, .cache_blocks = 100};
 constexpr Schedule kThreeThreads{.threads = 3, .step_tokens = 7, .shuffled = 1, .cache_blocks = 20};
 constexpr Schedule kLargeSteps{
     .threads = 3, .step_tokens = 256, .shuffled = 2, .cache_blocks = 200};
 
-Work ShortWork() {
-  const std::vector<Schedule> schedules = {kOneThread, kThreeThreads};
-  return {.bundled = {{.count = 5, .longest_prompt = 20, .most_new_tokens = 6}, schedules},
-          .awkward = {{.count = 6, .longest_prompt = 50, .most_new_tokens = 8}, schedules}};
+DigestRun MakeRun(const TestModel& model, const RequestMix& mix,
+                  const std::vector<Schedule>& schedules) {
+  DigestRun run;
+  run.name = model.name;
+  run.model = model;
+  run.work = {mix, schedules};
+  return run;
 }
 
-Work LongWork() {
+// Requests with everything that comes after the logits, or that is told of the prompt alone. One
+// storage type is enough for them: what they add sees numbers, and not how these were stored.
+DigestRun MakeRunWithRules(const TestModel& model, RequestMix mix,
+                           const std::vector<Schedule>& schedules) {
+  mix.prompts_alone = true;
+  mix.processors = true;
+  mix.reports = true;
+  DigestRun run = MakeRun(model, mix, schedules);
+  run.name += " rules";
+  run.types = {StorageTypes()};
+  return run;
+}
+
+DigestSet ShortSet(const TestModel& bundled) {
+  const std::vector<Schedule> schedules = {kOneThread, kThreeThreads};
+  const RequestMix few = {.count = 5, .longest_prompt = 20, .most_new_tokens = 6};
+  const RequestMix some = {.count = 6, .longest_prompt = 50, .most_new_tokens = 8};
+  const RequestMix with_rules = {.count = 24, .longest_prompt = 50, .most_new_tokens = 8};
+  DigestSet set;
+  set.name = "short";
+  set.runs.push_back(MakeRun(bundled, few, schedules));
+  for (const TestModel& model : AwkwardModels()) {
+    set.runs.push_back(MakeRun(model, some, schedules));
+    // Some rules are about the end-of-text tokens.
+    if (model.config.eos_token_ids.empty()) continue;
+    set.runs.push_back(MakeRunWithRules(model, with_rules, schedules));
+  }
+  return set;
+}
+
+DigestSet LongSet(const TestModel& bundled) {
   const std::vector<Schedule> schedules = {kOneThread, kLargeSteps};
-  return {.bundled = {{.count = 24, .longest_prompt = 110, .most_new_tokens = 24}, schedules},
-          .awkward = {{.count = 32, .longest_prompt = 100, .most_new_tokens = 12}, schedules}};
+  const RequestMix some = {.count = 24, .longest_prompt = 110, .most_new_tokens = 24};
+  const RequestMix many = {.count = 32, .longest_prompt = 100, .most_new_tokens = 12};
+  const RequestMix with_rules = {.count = 48, .longest_prompt = 110, .most_new_tokens = 24};
+  DigestSet set;
+  set.name = "long";
+  set.runs_on_scalar = false;
+  set.runs.push_back(MakeRun(bundled, some, schedules));
+  set.runs.push_back(MakeRunWithRules(bundled, with_rules, schedules));
+  for (const TestModel& model : AwkwardModels()) {
+    set.runs.push_back(MakeRun(model, many, schedules));
+  }
+  return set;
 }
 
 }  // namespace
@@ -41,9 +70,7 @@ Work LongWork() {
 absl::StatusOr<std::vector<DigestSet>> DigestSets(const std::string& root) {
   const absl::StatusOr<TestModel> bundled = BundledModel(root);
   if (!bundled.ok()) return bundled.status();
-  std::vector<DigestSet> sets = {MakeSet("short", *bundled, ShortWork()),
-                                 MakeSet("long", *bundled, LongWork())};
-  sets.back().runs_on_scalar = false;
+  std::vector<DigestSet> sets = {ShortSet(*bundled), LongSet(*bundled)};
   return sets;
 }
 

@@ -19,8 +19,10 @@ struct Workload {
 };
 
 struct DigestRun {
+  std::string name;  // begins with the model's
   TestModel model;
   Workload work;
+  std::vector<StorageTypes> types = AllStorageTypes();
 };
 
 struct DigestSet {

@@ -17,13 +17,14 @@ TEST(DigestTest, IsTheSameOnEveryMachine) {
 }
 
 TEST(DigestTest, SeesEveryField) {
-  std::vector<Answer> others(6, kAnswer);
+  std::vector<Answer> others(7, kAnswer);
   others[0].tokens = {2, 1};
   others[1].tokens = {1, 2, 3};
   others[2].tokens = {1};
   others[3].log_prob_bits = {2};
   others[4].text = "for";
   others[5].reason = model::FinishReason::kStopString;
+  others[6].prompt_bits = {3};
   for (const Answer& other : others) EXPECT_NE(DigestOf({&other, 1}), DigestOf({&kAnswer, 1}));
 }
 

@@ -53,6 +53,15 @@ void AddConstraint(std::size_t i, const model::TokenTrie& trie, model::Generatio
   params.stopping.max_new_tokens = 60;
 }
 
+void AddReports(std::size_t i, const model::ModelConfig& config, model::OutputParams& output) {
+  if (i % 2 == 1) output.distribution = model::Distribution::kProcessed;
+  output.ranks = i % 5 < 2;
+  if (i % 3 == 0) return;
+  for (const std::size_t id : {i, config.vocab_size - 1 - i}) {
+    output.candidate_ids.push_back(static_cast<model::TokenId>(id));
+  }
+}
+
 void MakePromptAlone(std::size_t i, TestRequest& request) {
   const std::size_t from = i % 2 == 0 ? 0 : request.prompt.size() / 2;
   if (i % 7 == 3) {
@@ -64,6 +73,19 @@ void MakePromptAlone(std::size_t i, TestRequest& request) {
     return;
   }
   request.params.stopping.max_new_tokens = 0;
+}
+
+// All that is told of a token's log-probabilities, and what best_of compares.
+void Append(const model::LogProbs& log_probs, std::vector<std::uint32_t>& bits) {
+  bits.push_back(std::bit_cast<std::uint32_t>(log_probs.chosen));
+  for (const auto* candidates : {&log_probs.candidates, &log_probs.given}) {
+    for (const model::TokenLogProb& candidate : *candidates) {
+      bits.push_back(candidate.token);
+      bits.push_back(std::bit_cast<std::uint32_t>(candidate.log_prob));
+    }
+  }
+  if (log_probs.rank > 0) bits.push_back(static_cast<std::uint32_t>(log_probs.rank));
+  if (log_probs.raw) bits.push_back(std::bit_cast<std::uint32_t>(*log_probs.raw));
 }
 
 }  // namespace
@@ -87,6 +109,7 @@ std::vector<TestRequest> MixedRequests(const RequestMix& mix, const model::Model
     if (mix.processors) AddProcessors(i, config, request.params);
     if (mix.trie != nullptr) AddConstraint(i, *mix.trie, request.params);
     request.params.output = {.logprobs = i % 4 != 0, .candidates = i % 4};
+    if (mix.reports) AddReports(i, config, request.params.output);
     if (mix.prompts_alone) MakePromptAlone(i, request);
   }
   return requests;
@@ -106,9 +129,7 @@ Answer MakePromptAnswer(const std::vector<model::GeneratedToken>& prompt,
   Answer answer;
   for (const model::GeneratedToken& token : prompt) {
     answer.prompt_bits.push_back(token.id);
-    if (!token.log_probs) continue;
-    answer.prompt_bits.push_back(std::bit_cast<std::uint32_t>(token.log_probs->chosen));
-    answer.prompt_bits.push_back(static_cast<std::uint32_t>(token.log_probs->rank));
+    if (token.log_probs) Append(*token.log_probs, answer.prompt_bits);
   }
   for (const float x : hidden) answer.prompt_bits.push_back(std::bit_cast<std::uint32_t>(x));
   return answer;
@@ -121,12 +142,7 @@ Answer MakeAnswer(const std::vector<model::GeneratedToken>& tokens, const std::s
   answer.reason = finish.reason;
   for (const model::GeneratedToken& token : tokens) {
     answer.tokens.push_back(token.id);
-    if (!token.log_probs) continue;
-    answer.log_prob_bits.push_back(std::bit_cast<std::uint32_t>(token.log_probs->chosen));
-    for (const model::TokenLogProb& candidate : token.log_probs->candidates) {
-      answer.log_prob_bits.push_back(candidate.token);
-      answer.log_prob_bits.push_back(std::bit_cast<std::uint32_t>(candidate.log_prob));
-    }
+    if (token.log_probs) Append(*token.log_probs, answer.log_prob_bits);
   }
   return answer;
 }

@@ -30,6 +30,7 @@ struct RequestMix {
   std::size_t most_new_tokens = 24;
   bool prompts_alone = false;  // two of seven requests want hidden states or scores, and no token
   bool processors = false;     // two of three requests have penalties and token rules, too
+  bool reports = false;  // some tell ranks, given tokens, and what their tokens were drawn from
   const model::TokenTrie* trie = nullptr;  // with it, two of nine have a constraint; borrowed
 };
 
@@ -41,9 +42,8 @@ std::vector<TestRequest> MixedRequests(const RequestMix& mix, const model::Model
 // One answer, floats as their bits.
 struct Answer {
   std::vector<model::TokenId> tokens;
-  std::vector<std::uint32_t> log_prob_bits;  // the chosen's; then id and bits of each candidate
-  std::vector<std::uint32_t> prompt_bits =
-      {};  // of the prompt's hidden states or log-probabilities
+  std::vector<std::uint32_t> log_prob_bits;     // the chosen's; then id and bits of each candidate
+  std::vector<std::uint32_t> prompt_bits = {};  // of its hidden states or log-probabilities
   std::string text;
   model::FinishReason reason = model::FinishReason::kMaxTokens;
 
