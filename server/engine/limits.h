@@ -48,8 +48,8 @@ std::size_t BlocksNeeded(const GenerationRequest& request, std::size_t n_ctx);
 // INVALID_ARGUMENT, with the numbers, for a request that could not run even if it were alone: no
 // prompt, a prompt that leaves no room for a token, a token that is not in the vocabulary, nothing
 // to generate and nothing wanted of the prompt, no choice or more choices than a step has places,
-// more choice_sampling than choices, beams whose numbers do not fit each other, more blocks than the
-// whole cache has.
+// more choice_sampling than choices, beams whose numbers do not fit each other, more blocks than
+// the whole cache has.
 absl::Status CheckRunnable(const GenerationRequest& request, const EngineLimits& limits);
 
 }  // namespace cascade::server

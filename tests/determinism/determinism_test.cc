@@ -28,12 +28,14 @@ constexpr RequestMix kMany{.count = kRequests,
                            .longest_prompt = 400,
                            .prompts_alone = true,
                            .processors = true,
+                           .beams = true,
                            .reports = true};
 constexpr RequestMix kSome{.count = kRequests / 4,
                            .longest_prompt = 90,
                            .most_new_tokens = 16,
                            .prompts_alone = true,
                            .processors = true,
+                           .beams = true,
                            .reports = true};
 
 // A test's answers must be those of the library alone, on the best target.

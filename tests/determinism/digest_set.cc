@@ -25,6 +25,7 @@ DigestRun MakeRunWithRules(const TestModel& model, RequestMix mix,
                            const std::vector<Schedule>& schedules) {
   mix.prompts_alone = true;
   mix.processors = true;
+  mix.beams = true;
   mix.reports = true;
   DigestRun run = MakeRun(model, mix, schedules);
   run.name += " rules";

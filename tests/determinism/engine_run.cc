@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "model/cache/kv_cache.h"
 #include "model/executor.h"
+#include "model/generation/beam_generator.h"
 #include "model/generation/generator.h"
 #include "model/generation/token_log_probs.h"
 #include "model/gpt2.h"
@@ -64,6 +65,15 @@ Answer PromptAlone(model::LanguageModel& model, model::KvCache& cache, const Tes
   return MakePromptAnswer(scored, hidden);
 }
 
+absl::StatusOr<model::Generation> BestBeam(model::LanguageModel& model,
+                                           const model::Tokenizer& tokenizer, model::KvCache& cache,
+                                           const TestRequest& request) {
+  absl::StatusOr<std::vector<model::Generation>> beams =
+      model::GenerateBeams(model, tokenizer, cache, request.prompt, request.params);
+  if (!beams.ok()) return beams.status();
+  return std::move(beams->front());
+}
+
 std::vector<std::size_t> OrderOfArrival(std::size_t count, const Schedule& schedule) {
   std::vector<std::size_t> order(count);
   std::iota(order.begin(), order.end(), std::size_t{0});
@@ -100,6 +110,7 @@ absl::StatusOr<std::vector<Answer>> Together(const Subject& subject,
     request.prompt = requests[i].prompt;
     request.params = requests[i].params;
     request.hidden_from = requests[i].hidden_from;
+    if (request.params.beams) request.choices = request.params.beams->width;
     request.sink = &sinks[i];
     worker.Submit(std::move(request));
   }
@@ -120,7 +131,7 @@ absl::StatusOr<std::vector<Answer>> Alone(const Subject& subject,
   const std::size_t n_ctx = subject.model.config.n_ctx;
   absl::StatusOr<std::unique_ptr<model::Gpt2>> model = MakeModel(subject, n_ctx, executor);
   if (!model.ok()) return model.status();
-  absl::StatusOr<model::KvCache> cache = MakeCache(subject, model::KvCache::BlocksFor(n_ctx));
+  absl::StatusOr<model::KvCache> cache = MakeCache(subject, 2 * model::KvCache::BlocksFor(n_ctx));
   if (!cache.ok()) return cache.status();
 
   model::Generator generator(**model, subject.tokenizer, *cache);
@@ -131,7 +142,9 @@ absl::StatusOr<std::vector<Answer>> Alone(const Subject& subject,
       continue;
     }
     const absl::StatusOr<model::Generation> generation =
-        generator.Generate(request.prompt, request.params, [](const model::DecodingStep&) {});
+        request.params.beams
+            ? BestBeam(**model, subject.tokenizer, *cache, request)
+            : generator.Generate(request.prompt, request.params, [](const model::DecodingStep&) {});
     if (!generation.ok()) return generation.status();
     answers.push_back(MakeAnswer(generation->tokens, generation->text, generation->finish));
   }

@@ -62,6 +62,14 @@ void AddReports(std::size_t i, const model::ModelConfig& config, model::OutputPa
   }
 }
 
+void AddBeams(std::size_t i, model::GenerationParams& params) {
+  if (i % 8 != 6) return;
+  params.beams = model::BeamParams();
+  params.beams->length_penalty = 0.7F;
+  params.beams->groups = i % 16 == 6 ? 1 : 2;
+  params.beams->diversity_penalty = 0.5F;
+}
+
 void MakePromptAlone(std::size_t i, TestRequest& request) {
   const std::size_t from = i % 2 == 0 ? 0 : request.prompt.size() / 2;
   if (i % 7 == 3) {
@@ -73,6 +81,7 @@ void MakePromptAlone(std::size_t i, TestRequest& request) {
     return;
   }
   request.params.stopping.max_new_tokens = 0;
+  request.params.beams.reset();
 }
 
 // All that is told of a token's log-probabilities, and what best_of compares.
@@ -107,6 +116,7 @@ std::vector<TestRequest> MixedRequests(const RequestMix& mix, const model::Model
     request.params.stopping.eos_token_ids = config.eos_token_ids;
     if (i % 7 == 0) request.params.stopping.stop = {"the end"};
     if (mix.processors) AddProcessors(i, config, request.params);
+    if (mix.beams) AddBeams(i, request.params);
     if (mix.trie != nullptr) AddConstraint(i, *mix.trie, request.params);
     request.params.output = {.logprobs = i % 4 != 0, .candidates = i % 4};
     if (mix.reports) AddReports(i, config, request.params.output);
@@ -143,6 +153,11 @@ Answer MakeAnswer(const std::vector<model::GeneratedToken>& tokens, const std::s
   for (const model::GeneratedToken& token : tokens) {
     answer.tokens.push_back(token.id);
     if (token.log_probs) Append(*token.log_probs, answer.log_prob_bits);
+  }
+  if (finish.beam_score) {
+    const auto bits = std::bit_cast<std::uint64_t>(*finish.beam_score);
+    answer.log_prob_bits.push_back(static_cast<std::uint32_t>(bits >> 32));
+    answer.log_prob_bits.push_back(static_cast<std::uint32_t>(bits));
   }
   return answer;
 }

@@ -30,6 +30,7 @@ struct RequestMix {
   std::size_t most_new_tokens = 24;
   bool prompts_alone = false;  // two of seven requests want hidden states or scores, and no token
   bool processors = false;     // two of three requests have penalties and token rules, too
+  bool beams = false;          // one of eight searches with two beams
   bool reports = false;  // some tell ranks, given tokens, and what their tokens were drawn from
   const model::TokenTrie* trie = nullptr;  // with it, two of nine have a constraint; borrowed
 };

@@ -69,7 +69,19 @@ class Soak : public ::testing::Test {
     }
     if (i % 4 == 2) request.mutable_constraint()->set_regex("([A-Z][a-z]+(, |; ))*the end");
     if (i % 4 == 3) request.mutable_constraint()->set_json_object(true);
-    if (i % 8 == 5) request.mutable_sampling()->mutable_best_of()->set_choices(2);
+    if (i % 8 == 5) {
+      request.mutable_sampling()->mutable_best_of()->set_choices(2);
+      request.mutable_sampling()->add_per_choice()->set_top_k(5);
+    }
+    if (i % 8 == 7) {
+      request.clear_sampling();
+      request.mutable_beam_search()->set_width(3);
+      return;
+    }
+    if (i % 3 == 1) {
+      request.mutable_response()->set_distribution(v1::ResponseOptions::DISTRIBUTION_PROCESSED);
+      request.mutable_response()->add_candidate_ids(i);
+    }
   }
 
   // Prompts with beginnings in common, greedy and not, short and long; their answers while nothing

@@ -19,7 +19,7 @@ void CheckNothingIsDrawn(const TextRequest::Sampling& sampling, Violations& viol
   check("sampling.top_p", sampling.top_p.has_value());
   check("sampling.min_p", sampling.min_p.has_value());
   check("sampling.typical_p", sampling.typical_p.has_value());
-  check("sampling.top_n_sigma", sampling.top_n_sigma.has_value());
+  check("sampling.top_n_sigma", sampling.top_n_sigma.value_or(0.0F) != 0.0F);
   check("sampling.best_of.choices", sampling.best_of > 0);
   check("sampling.per_choice", !sampling.per_choice.empty());
 }
@@ -50,6 +50,12 @@ void CheckBeams(const TextRequest& request, const ModelInfo& info, Violations& v
     violations.Add("beam_search.diversity_penalty", "needs groups, at least 2");
   }
   CheckNothingIsDrawn(request.sampling, violations);
+  if (request.response.processed) {
+    violations.Add(
+        "response.distribution",
+        "is DISTRIBUTION_PROCESSED; must be DISTRIBUTION_RAW with beam_search, which draws "
+        "from no distribution");
+  }
 }
 
 }  // namespace cascade::server

@@ -118,9 +118,11 @@ void CheckBestOf(const TextRequest::Sampling& sampling, const ModelInfo& info,
 }
 
 // The first ones are checked even if there are too many.
-void CheckPerChoice(const TextRequest::Sampling& sampling, Violations& violations) {
+void CheckPerChoice(const TextRequest::Sampling& sampling, const ModelInfo& info,
+                    Violations& violations) {
   constexpr absl::string_view kPath = "sampling.per_choice";
-  const std::size_t choices = std::max(sampling.n, sampling.best_of);
+  const std::size_t choices =
+      std::min<std::size_t>(std::max(sampling.n, sampling.best_of), info.max_running);
   CheckCount(kPath, sampling.per_choice.size(), choices, "elements", violations);
   const std::size_t count = std::min(sampling.per_choice.size(), choices);
   for (std::size_t i = 0; i < count; ++i) {
@@ -230,7 +232,7 @@ void Validate(const TextRequest& request, const ModelInfo& info, Violations& vio
   CheckTruncation(request, violations);
   CheckSampling(request.sampling, info, violations);
   CheckBestOf(request.sampling, info, violations);
-  CheckPerChoice(request.sampling, violations);
+  CheckPerChoice(request.sampling, info, violations);
   if (request.beams) CheckBeams(request, info, violations);
   CheckPenalties(request.penalties, info, violations);
   CheckTokenRules(request.token_rules, info, violations);

@@ -256,6 +256,7 @@ void AddResponse(Dice& dice, std::uint32_t vocabulary, RandomRequest& r) {
   }
   if (response.logprobs() && dice.OneIn(3)) {
     response.set_distribution(v1::ResponseOptions::DISTRIBUTION_PROCESSED);
+    if (r.request.has_beam_search()) r.wrong.insert("response.distribution");
   }
   if (dice.OneIn(50)) {
     response.set_stream_interval(1025);

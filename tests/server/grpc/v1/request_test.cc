@@ -277,6 +277,16 @@ std::vector<Case> WrongFields() {
          WithBeams(r);
          r.mutable_sampling()->set_typical_p(1.0F);
        }},
+      {"response.distribution",
+       [](R& r) {
+         WithBeams(r);
+         r.mutable_response()->set_distribution(v1::ResponseOptions::DISTRIBUTION_PROCESSED);
+       }},
+      {"sampling.per_choice",
+       [](R& r) {
+         WithBeams(r);
+         r.mutable_sampling()->add_per_choice();
+       }},
       {"sampling.best_of.choices",
        [](R& r) {
          WithBeams(r);
