@@ -97,13 +97,15 @@ absl::StatusOr<std::vector<BeamSearch::Extension>> BeamSearch::StepGroup(Group& 
   return std::vector<Extension>();
 }
 
-// The best continuations of the group's beams, best first: enough of them to follow width() beams
-// even if every end is among them. At least one; INVALID_ARGUMENT if there is none.
+// The best continuations of the group's beams, best first. At least one; INVALID_ARGUMENT if there
+// is none.
 absl::StatusOr<std::vector<BeamSearch::Candidate>> BeamSearch::FindCandidates(Group& group,
                                                                               Rows logits) {
+  // Of one beam's first `ends` + width() tokens, width() do not end it: no token behind them would
+  // be followed. Some more, because stop strings and constraints may end a beam at any token.
   const std::size_t ends =
       params_.stopping.eos_token_ids.size() + params_.stopping.stop_token_ids.size();
-  const std::size_t wanted = std::max<std::size_t>(2, 1 + ends) * width();
+  const std::size_t wanted = ends + 2 * width();
   std::vector<Candidate> candidates;
   absl::Status no_token;
   for (std::size_t beam = 0; beam < group.beams.size(); ++beam) {
@@ -124,7 +126,6 @@ absl::StatusOr<std::vector<BeamSearch::Candidate>> BeamSearch::FindCandidates(Gr
     return a.beam != b.beam ? a.beam < b.beam : a.token < b.token;
   };
   std::ranges::sort(candidates, better);
-  candidates.resize(std::min(wanted, candidates.size()));
   return candidates;
 }
 
@@ -148,8 +149,10 @@ std::vector<BeamSearch::Candidate> BeamSearch::SplitCandidates(
     const Beam& beam = group.beams[candidate.beam];
     if (!all_end && !beam.decoding->Ends(candidate.token)) {
       open.push_back(candidate);
-    } else if (rank < width()) {
-      AddEnded(group, Append(beam, candidate.token, logits[candidate.beam]), candidate.log_prob);
+    } else if (rank < width() && IsAmongBest(group, candidate.log_prob, length_ + 1)) {
+      std::vector<GeneratedToken> tokens = beam.tokens;
+      tokens.push_back(TokenOf(candidate.token, logits[candidate.beam]));
+      AddEnded(group, std::move(tokens), candidate.log_prob);
     }
   }
   return open;
@@ -175,22 +178,20 @@ std::vector<BeamSearch::Beam> BeamSearch::Extend(std::vector<Beam> beams,
     Beam& parent = beams[each.beam];
     const bool is_last = std::ranges::none_of(
         chosen.subspan(i + 1), [&each](const Candidate& later) { return later.beam == each.beam; });
-    std::vector<GeneratedToken> tokens = Append(parent, each.token, logits[each.beam]);
-    std::unique_ptr<Decoding> decoding =
-        is_last ? std::move(parent.decoding) : Replay(parent.tokens);
-    decoding->Take(tokens.back());
-    extended.push_back(
-        {.tokens = std::move(tokens), .log_prob = each.log_prob, .decoding = std::move(decoding)});
+    Beam& beam = extended.emplace_back();
+    beam.log_prob = each.log_prob;
+    beam.decoding = is_last ? std::move(parent.decoding) : Replay(parent.tokens);
+    beam.tokens = is_last ? std::move(parent.tokens) : parent.tokens;
+    beam.decoding->Take({.id = each.token, .log_probs = {}});
+    beam.tokens.push_back(TokenOf(each.token, logits[each.beam]));
   }
   return extended;
 }
 
-std::vector<GeneratedToken> BeamSearch::Append(const Beam& beam, TokenId token,
-                                               std::span<const float> logits) const {
-  std::vector<GeneratedToken> tokens = beam.tokens;
-  tokens.push_back({.id = token, .log_probs = {}});
-  if (params_.output.logprobs) tokens.back().log_probs = LogProbsOf(logits, token, params_.output);
-  return tokens;
+GeneratedToken BeamSearch::TokenOf(TokenId token, std::span<const float> logits) const {
+  GeneratedToken generated = {.id = token, .log_probs = {}};
+  if (params_.output.logprobs) generated.log_probs = LogProbsOf(logits, token, params_.output);
+  return generated;
 }
 
 std::unique_ptr<Decoding> BeamSearch::Replay(std::span<const GeneratedToken> tokens) const {
@@ -201,6 +202,11 @@ std::unique_ptr<Decoding> BeamSearch::Replay(std::span<const GeneratedToken> tok
 
 double BeamSearch::ScoreOf(double log_prob, std::size_t tokens) const {
   return LengthNormalized(log_prob, tokens, static_cast<double>(beams_.length_penalty));
+}
+
+// Whether an answer would be kept.
+bool BeamSearch::IsAmongBest(const Group& group, double log_prob, std::size_t tokens) const {
+  return group.ended.size() < width() || ScoreOf(log_prob, tokens) > group.ended.back().score;
 }
 
 void BeamSearch::AddEnded(Group& group, std::vector<GeneratedToken> tokens, double log_prob) const {

@@ -48,9 +48,9 @@ class BeamSearch {
   std::size_t size() const;
 
   // Goes one token further, given the logits of each beam's last token, [size()][vocab_size].
-  // Returns the beams that are followed after it. INTERNAL as CheckFinite; INVALID_ARGUMENT if the
-  // logit processors leave no continuation of any beam and no answer has ended.
-  // REQUIRES: not done.
+  // Returns the beams that are followed after it. A beam of which the logit processors leave no
+  // continuation (or a constraint takes too long to find them) is given up; INVALID_ARGUMENT if
+  // none is left and no answer has ended. INTERNAL as CheckFinite. REQUIRES: not done.
   absl::StatusOr<std::vector<Extension>> Step(std::span<const std::span<const float>> logits);
 
   // Whether the search is over: no beam is followed.
@@ -102,11 +102,11 @@ class BeamSearch {
   std::vector<Beam> Extend(std::vector<Beam> beams, std::span<const Candidate> chosen,
                            Rows logits) const;
 
-  // A beam's tokens and one more.
-  std::vector<GeneratedToken> Append(const Beam& beam, TokenId token,
-                                     std::span<const float> logits) const;
+  // With what is to be told of it.
+  GeneratedToken TokenOf(TokenId token, std::span<const float> logits) const;
   std::unique_ptr<Decoding> Replay(std::span<const GeneratedToken> tokens) const;
   double ScoreOf(double log_prob, std::size_t tokens) const;
+  bool IsAmongBest(const Group& group, double log_prob, std::size_t tokens) const;
   void AddEnded(Group& group, std::vector<GeneratedToken> tokens, double log_prob) const;
   std::vector<Answer> TakeAnswers(FinishReason reason);
   Answer StepsOf(Ended answer, FinishReason reason) const;

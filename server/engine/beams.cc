@@ -32,6 +32,7 @@ absl::StatusOr<std::vector<Beams::Move>> Beams::Step() {
   const absl::StatusOr<std::vector<model::BeamSearch::Extension>> extensions = search_.Step(logits);
   if (!extensions.ok()) return extensions.status();
   ForgetAll();
+  generated_tokens_ += logits.size();
   return Assign(*extensions);
 }
 

@@ -51,12 +51,16 @@ class Beams {
 
   model::BeamSearch& search() { return search_; }
 
+  // Tokens that its beams have had, those that were given up included.
+  std::size_t generated_tokens() const { return generated_tokens_; }
+
  private:
   std::vector<Move> Assign(std::span<const model::BeamSearch::Extension> extensions);
 
   model::BeamSearch search_;
   std::vector<std::size_t> sequences_;      // of the beams, by their numbers
   std::vector<std::vector<float>> logits_;  // by sequence; empty: none are kept
+  std::size_t generated_tokens_ = 0;
 };
 
 }  // namespace cascade::server

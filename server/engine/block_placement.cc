@@ -130,8 +130,12 @@ void BlockPlacement::FollowBeams(RequestGroup& group, std::span<const Beams::Mov
     };
     if (std::ranges::none_of(moves, keeps_beam)) sequence->DropBeam();
   }
-  // What was dropped is at least what the forks need: all beams are equally long.
+  // What was dropped, with the spare blocks, is at least what the forks need: all beams are equally
+  // long.
   const std::size_t needed = PositionsNeeded(group.request(), options_.n_ctx);
+  const std::size_t run = sequences[moves.front().parent]->position();
+  const std::size_t capacity = options_.kv_overcommit ? run : needed;
+  const std::size_t blocks = model::KvCache::BlocksFor(capacity) - run / kBlockPositions;
   bool has_room = true;
   for (const Beams::Move& move : moves) {
     Sequence& parent = *sequences[move.parent];
@@ -139,8 +143,14 @@ void BlockPlacement::FollowBeams(RequestGroup& group, std::span<const Beams::Mov
     cache_.blocks().Shrink(parent.blocks(), needed);
     if (move.sequence == move.parent) continue;
     sequence.TakeBeam(parent);
-    const std::size_t run = parent.position();
-    has_room = has_room && TryFork(sequence, parent, run, options_.kv_overcommit ? run : needed);
+    has_room = has_room && TryWithBlocksOfStalled(
+                               blocks, [&] { return TryFork(sequence, parent, run, capacity); });
+  }
+  // While there are fewer beams than sequences, the first keeps blocks for those to come.
+  if (const std::size_t missing = sequences.size() - moves.size();
+      missing > 0 && has_room && !options_.kv_overcommit) {
+    cache_.blocks().TryExtend(sequences[moves.front().sequence]->blocks(),
+                              WithSpareBlocks(needed, missing * blocks));
   }
   for (const Beams::Move& move : moves) sequences[move.sequence]->Append(move.token);
   if (!has_room) Preempt(*sequences[moves.front().parent]);

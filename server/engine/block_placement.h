@@ -54,8 +54,9 @@ class BlockPlacement {
   void ForkPrompt(Sequence& first);
 
   // Gives the sequences of a group of beams the tokens and the blocks of their next beams, and
-  // takes the blocks of those that have none. If there are no blocks for one (under overcommit),
-  // the whole group is preempted. REQUIRES: all of them have run all their tokens.
+  // takes the blocks of those that have none. If there are no blocks for one (under overcommit, or
+  // after the group was preempted for another), the whole group is preempted. REQUIRES: all of them
+  // have run all their tokens.
   void FollowBeams(RequestGroup& group, std::span<const Beams::Move> moves);
 
   // Gives blocks to a preempted sequence. False if they cannot be had.

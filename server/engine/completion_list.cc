@@ -83,6 +83,10 @@ void CompletionList::FinishAtTimeLimit(RequestGroup& group, absl::Time now) {
 void CompletionList::CountFinished(const RequestGroup& group) {
   ++counts_.finished;
   counts_.finished_choices += group.choices().size();
+  if (group.beams() != nullptr) {
+    counts_.finished_tokens += group.beams()->generated_tokens();
+    return;
+  }
   for (const auto& choice : group.choices()) counts_.finished_tokens += choice->generated_tokens();
 }
 

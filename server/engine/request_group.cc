@@ -39,6 +39,7 @@ RequestGroup::RequestGroup(QueuedRequest queued, std::size_t n_ctx,
 }
 
 std::size_t RequestGroup::CountUnfinished() const {
+  if (beams_ != nullptr) return choices_.size();
   return static_cast<std::size_t>(
       std::ranges::count_if(choices_, [](const auto& choice) { return !choice->finished(); }));
 }

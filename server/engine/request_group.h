@@ -40,6 +40,9 @@ class RequestGroup {
 
   // In order of their numbers, the finished ones included. Never empty.
   const std::vector<std::unique_ptr<Sequence>>& choices() const { return choices_; }
+
+  // Choices that can still have tokens. Of beams all, until the search ends: where there are fewer
+  // beams at present than sequences, there may be more again.
   std::size_t CountUnfinished() const;
 
   // Null for a request without beams.

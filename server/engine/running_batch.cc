@@ -299,13 +299,14 @@ void RunningBatch::TakeBeam(Sequence& sequence, std::span<const float> logits, a
   try {
     beams.Keep(sequence.choice(), logits);
     if (!beams.IsComplete()) return;
+    const std::size_t before = beams.generated_tokens();
     const absl::StatusOr<std::vector<Beams::Move>> moves = beams.Step();
     if (!moves.ok()) {
       completions_.Fail(group, moves.status());
       return;
     }
     group.MarkToken(now);
-    counts_.generated_tokens += moves->size();
+    counts_.generated_tokens += beams.generated_tokens() - before;
     if (beams.search().done()) {
       completions_.FinishBeams(group, beams.search().TakeAnswers(), now);
     } else {
@@ -405,7 +406,10 @@ std::string RunningBatch::Describe() const {
     const GenerationRequest& request = group->request();
     absl::StrAppend(&text, text.empty() ? "" : "; ", request.id, " (prompt ", request.prompt.size(),
                     ", at most ", request.params.stopping.max_new_tokens, " new");
-    if (request.choices > 1) absl::StrAppend(&text, " in each of ", request.choices, " choices");
+    if (request.choices > 1) {
+      const char* const what = request.params.beams ? " beams" : " choices";
+      absl::StrAppend(&text, " in each of ", request.choices, what);
+    }
     absl::StrAppend(&text, ")");
   }
   return text;

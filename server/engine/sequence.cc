@@ -12,30 +12,27 @@
 
 namespace cascade::server {
 
-namespace {
-
-model::Decoding MakeDecoding(const GenerationRequest& request, std::size_t choice,
-                             std::size_t n_ctx, const model::Tokenizer& tokenizer) {
-  const auto number = static_cast<std::uint32_t>(choice);
-  if (choice >= request.choice_sampling.size()) {
-    return model::Decoding(request.params, number, request.prompt, n_ctx, tokenizer);
-  }
-  model::GenerationParams params = request.params;
-  params.sampling = request.choice_sampling[choice];
-  return model::Decoding(params, /*choice=*/0, request.prompt, n_ctx, tokenizer);
-}
-
-}  // namespace
-
 Sequence::Sequence(RequestGroup& group, std::size_t choice, std::size_t n_ctx,
                    const model::Tokenizer& tokenizer)
     : group_(group),
       request_(group.request()),
       choice_(choice),
       n_ctx_(n_ctx),
-      decoding_(MakeDecoding(request_, choice, n_ctx, tokenizer)),
       tokens_(request_.prompt.begin(),
-              request_.prompt.begin() + static_cast<std::ptrdiff_t>(PromptTokensToRun(request_))) {}
+              request_.prompt.begin() + static_cast<std::ptrdiff_t>(PromptTokensToRun(request_))) {
+  if (!request_.params.beams) EmplaceDecoding(tokenizer);
+}
+
+void Sequence::EmplaceDecoding(const model::Tokenizer& tokenizer) {
+  const auto number = static_cast<std::uint32_t>(choice_);
+  if (choice_ >= request_.choice_sampling.size()) {
+    decoding_.emplace(request_.params, number, request_.prompt, n_ctx_, tokenizer);
+    return;
+  }
+  model::GenerationParams params = request_.params;
+  params.sampling = request_.choice_sampling[choice_];
+  decoding_.emplace(params, /*choice=*/0U, request_.prompt, n_ctx_, tokenizer);
+}
 
 void Sequence::Place(model::BlockTable blocks, std::size_t run) {
   assert(run <= tokens_.size() && blocks.capacity() >= tokens_.size());
@@ -67,7 +64,7 @@ std::size_t Sequence::Draft() {
   draft_.assign(1, tokens_.back());
   accepted_ = 0;
   const std::vector<model::TokenId> forced =
-      decoding_.ForcedTokens(std::min(Speculation::kLongest, room));
+      decoding_->ForcedTokens(std::min(Speculation::kLongest, room));
   draft_is_forced_ = !forced.empty();
   if (draft_is_forced_) {
     draft_.insert(draft_.end(), forced.begin(), forced.end());
@@ -92,7 +89,7 @@ std::size_t Sequence::Advance(std::size_t count) {
 
 absl::StatusOr<model::DecodingStep> Sequence::Next(std::span<const float> logits) {
   assert(pending() == 0 || !has_blocks());
-  absl::StatusOr<model::DecodingStep> step = decoding_.Next(logits);
+  absl::StatusOr<model::DecodingStep> step = decoding_->Next(logits);
   if (!step.ok()) return step;
   Append(step->token->id);
   return step;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -63,7 +64,7 @@ class Sequence {
   std::size_t generated_tokens() const { return tokens_.size() - PromptTokensToRun(request_); }
 
   // Whether it will have no more tokens; or, of beams, none at present.
-  bool finished() const { return decoding_.finished() || !has_beam_; }
+  bool finished() const { return decoding_ ? decoding_->finished() : !has_beam_; }
 
   // Tokens to run before the next one can be chosen, or before the prompt has run. 1: the sequence
   // is decoding. Between steps 0 only for a beam that waits for others.
@@ -88,7 +89,7 @@ class Sequence {
   std::size_t Advance(std::size_t count);
 
   // Chooses the next token from the logits of the last of tokens(): as model::Decoding::Next.
-  // REQUIRES: that token has run, be it as another choice's.
+  // REQUIRES: that token has run, be it as another choice's; not a beam's.
   absl::StatusOr<model::DecodingStep> Next(std::span<const float> logits);
 
   // ---- Beams.
@@ -110,7 +111,8 @@ class Sequence {
   bool AcceptDrafted();
 
   // Finishes the choice where it stands: as model::Decoding::Stop.
-  model::DecodingStep Stop(model::FinishReason reason) { return decoding_.Stop(reason); }
+  // REQUIRES: not a beam's.
+  model::DecodingStep Stop(model::FinishReason reason) { return decoding_->Stop(reason); }
 
   // A step drafted `drafted` tokens, and the first `accepted` of them were right.
   void LearnFromDraft(std::size_t drafted, std::size_t accepted);
@@ -121,12 +123,14 @@ class Sequence {
   void MarkToken(absl::Time now) { last_token_at_ = now; }
 
  private:
+  void EmplaceDecoding(const model::Tokenizer& tokenizer);
+
   RequestGroup& group_;
   const GenerationRequest& request_;  // the group's
   const std::size_t choice_;
   const std::size_t n_ctx_;
   model::BlockTable blocks_;
-  model::Decoding decoding_;
+  std::optional<model::Decoding> decoding_;  // none for a beam, which Beams decodes
   Speculation speculation_;
   absl::Time last_token_at_ = absl::InfinitePast();
   std::vector<model::TokenId> tokens_;

@@ -32,9 +32,11 @@ Completion UnstartedAtTimeLimit(const QueuedRequest& queued, absl::Time now) noe
   TokenSink* const sink = queued.request.sink;
   try {
     Completion completion = {.sink = sink};
-    const bool has_beams = queued.request.params.beams.has_value();  // the best is the prompt alone
+    // Beams without a token are all the same answer.
+    const bool has_beams = queued.request.params.beams.has_value();
     for (std::size_t choice = 0; choice < (has_beams ? 1 : queued.request.choices); ++choice) {
       completion.last_steps.push_back({.choice = choice, .step = StoppedAtTimeLimit()});
+      if (has_beams) completion.last_steps.back().step.finish->beam_score = 0.0;
     }
     completion.stats.timings.queue = std::max(now - queued.submitted, absl::ZeroDuration());
     return completion;

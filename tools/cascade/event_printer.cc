@@ -154,6 +154,8 @@ class TextPrinter : public EventPrinter {
                                                : absl::StrFormat("%9s", "-"));
     if (token.rank() > 0) absl::StrAppendFormat(&line, "  #%d", token.rank());
     for (const auto* candidates : {&token.candidates(), &token.given_candidates()}) {
+      const bool is_second = candidates == &token.given_candidates();
+      if (is_second && !candidates->empty() && !token.candidates().empty()) line += "  |";
       for (const auto& candidate : *candidates) {
         absl::StrAppendFormat(&line, "  %s %.4f", Quoted(candidate.token()), candidate.logprob());
       }

@@ -208,17 +208,23 @@ std::size_t MostTokens(const GenerationRequest& generation, const ModelInfo& inf
                                info.MaxTotalTokens() - generation.prompt.size());
 }
 
+// Of one copy.
+std::size_t RuleBytes(const model::TokenRules& rules) {
+  std::size_t bytes = rules.bias.size() * sizeof(model::TokenBias) +
+                      (rules.allowed.size() + rules.banned.size()) * sizeof(model::TokenId);
+  for (const auto& sequence : rules.banned_sequences) {
+    bytes += sizeof(sequence) + sequence.size() * sizeof(model::TokenId);
+  }
+  return bytes;
+}
+
+constexpr std::size_t kBytesForToken = 64;  // of the prompt, in a choice
+
 // What token rules and further choices take in the engine. Each choice has its own copy of the
 // parameters, the rules once more in its processors, its own tokens in up to four of these, and a
 // row of logits; another of probabilities if the log-probabilities of what it draws from are told.
 std::size_t StateBytes(const GenerationRequest& generation, const ModelInfo& info) {
-  constexpr std::size_t kBytesForToken = 64;
-  const model::TokenRules& rules = generation.params.tokens;
-  std::size_t rule_bytes = rules.bias.size() * sizeof(model::TokenBias) +
-                           (rules.allowed.size() + rules.banned.size()) * sizeof(model::TokenId);
-  for (const auto& sequence : rules.banned_sequences) {
-    rule_bytes += sizeof(sequence) + sequence.size() * sizeof(model::TokenId);
-  }
+  const std::size_t rule_bytes = RuleBytes(generation.params.tokens);
   const std::size_t rows =
       generation.params.output.distribution == model::Distribution::kProcessed ? 2 : 1;
   const std::size_t choice_bytes =
@@ -226,15 +232,21 @@ std::size_t StateBytes(const GenerationRequest& generation, const ModelInfo& inf
   return generation.choices * 2 * rule_bytes + (generation.choices - 1) * choice_bytes;
 }
 
-// What beams take in the engine beside that: a row of logits for each, kept until the others have
-// theirs; and the tokens of those that are open, that have ended, and that are about to.
+// What beams take in the engine beside that. Each has a row of logits, kept until the others have
+// theirs. There are tokens of those that are open, that have ended, and that are about to; and
+// where beams split, the rules and the prompt once more for those that come, before the old ones
+// go.
 std::size_t BeamBytes(const GenerationRequest& generation, const ModelInfo& info) {
   if (!generation.params.beams) return 0;
   constexpr std::size_t kLists = 4;
+  const model::OutputParams& output = generation.params.output;
   const std::size_t token_bytes =
       sizeof(model::DecodingStep) +
-      generation.params.output.candidates * sizeof(model::TokenLogProb) + info.max_token_bytes;
-  return generation.choices * (info.config.vocab_size * sizeof(float) +
+      (output.candidates + output.candidate_ids.size()) * sizeof(model::TokenLogProb) +
+      info.max_token_bytes;
+  const std::size_t split_bytes =
+      2 * RuleBytes(generation.params.tokens) + generation.prompt.size() * kBytesForToken;
+  return generation.choices * (info.config.vocab_size * sizeof(float) + split_bytes +
                                kLists * MostTokens(generation, info) * token_bytes);
 }
 

@@ -52,6 +52,8 @@ std::vector<Template> MakeTemplates(const model::Tokenizer& tokenizer,
     if (rng() % 8 == 0) made.params.output = {.logprobs = true, .candidates = 2};
     if (options.beams) {
       made.params.beams = AnyBeams(rng);
+      // Fewer beams than there may be, at first.
+      if (rng() % 2 == 0) made.params.tokens.allowed = {3, 9};
       made.expected = RunFakeBeamsAlone(made.prompt, made.params, tokenizer);
     }
     for (std::uint32_t choice = 0; !options.beams && choice < kChoiceNumbers; ++choice) {
@@ -260,6 +262,9 @@ void StepWorld::WindDown(Fates& fates) {
     ASSERT_LE(++turns, 10'000U);
   }
   ASSERT_EQ(batch_->size(), 0U);
+  ASSERT_TRUE(options_.stalls > 0 || options_.batch.kv_overcommit ||
+              batch_->counts().preemptions == 0)
+      << "a sequence lost its blocks, which it had for its whole length";
   ASSERT_EQ(batch_->blocks().free_blocks(), options_.blocks);
 }
 

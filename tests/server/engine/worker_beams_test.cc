@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests that search with beams: how they end. That they find what the library finds alone is
 // shown by steps_test.cc and everything_test.cc.
+#include <atomic>
 #include <cstddef>
 #include <limits>
 #include <memory>
@@ -103,6 +104,34 @@ TEST_F(WorkerBeamsTest, ATimeLimitInTheQueueEndsThemWithOneEmptyAnswer) {
   EXPECT_EQ(sink_.Await().end, absl::OkStatus());
   EXPECT_EQ(sink_.record(0).finish->reason, model::FinishReason::kTimeLimit);
   EXPECT_FALSE(sink_.record(1).finish.has_value());
+}
+
+TEST_F(WorkerBeamsTest, ACancelInTheMiddleGivesAllBack) {
+  const auto worker = NewWorker();
+  const std::size_t blocks = worker->stats().free_blocks;
+  worker->Submit(Beams(4, 4, sink_));
+  gate_.AwaitVisitor();
+  sink_.Cancel();  // during the first step
+  gate_.Open();
+  EXPECT_EQ(sink_.Await().end->code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(worker->stats().free_blocks, blocks);
+}
+
+// The first step leaves two beams, the second four: nobody takes their places meanwhile.
+TEST_F(WorkerBeamsTest, KeepTheirPlacesWhileTheyAreFewer) {
+  TinyEngineOptions options;
+  options.worker = {.max_running = 4, .speculate = false};
+  RecordingSink other;
+  const auto worker = MakeTinyWorker(tokenizer_, options);
+  GenerationRequest request = Beams(4, 4, sink_);
+  request.params.tokens.allowed = {7, 8};
+  std::atomic<std::size_t> others_start = 0;
+  other.on_started = [&] { others_start = worker->stats().counts.steps; };
+  worker->Submit(std::move(request));
+  worker->Submit(Request(5, 5, other));
+  sink_.Await();
+  other.Await();
+  EXPECT_GE(others_start, 30U);
 }
 
 TEST_F(WorkerBeamsTest, WhatTheModelGetsWrongFailsThem) {

@@ -62,11 +62,9 @@ TEST_F(BeamsTest, TheBestComeFirstWithTheirScores) {
   EXPECT_TRUE(served_.EverythingIsFree());
 }
 
-// A beam's score is the mean of its tokens' log-probabilities; the widest search finds no worse
-// one.
+// Without penalties, a beam's score is the mean of its tokens' log-probabilities.
 TEST_F(BeamsTest, AreScoredByTheModelsLogProbabilities) {
-  double narrower = -1e9;
-  for (const std::uint32_t width : {1U, 2U, 4U}) {
+  for (const std::uint32_t width : {1U, 4U}) {
     v1::GenerateRequest request = Beams(width, 1);
     request.mutable_stopping()->set_ignore_eos(true);
     request.mutable_response()->set_logprobs(true);
@@ -74,10 +72,6 @@ TEST_F(BeamsTest, AreScoredByTheModelsLogProbabilities) {
     double sum = 0;
     for (const v1::TokenLogProbs& token : best.logprobs()) sum += double{token.logprob()};
     EXPECT_NEAR(best.finish().beam_score(), sum / best.logprobs_size(), 1e-5);
-    if (width != 2) {  // greedy, and wide
-      EXPECT_GE(best.finish().beam_score(), narrower);
-      narrower = best.finish().beam_score();
-    }
   }
 }
 
