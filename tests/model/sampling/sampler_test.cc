@@ -346,7 +346,7 @@ TEST(SamplerTest, FrequenciesAgreeWithTheProbabilities) {
       LogitsOf({0.05, 0.2, 0.01, 0.3, 0.04, 0.1, 0.1, 0.15, 0.03, 0.02});
   const SamplingParams params{.temperature = 1.3F, .top_k = 8, .seed = 2024};
   const std::vector<float> p = Probabilities(params, logits);
-  constexpr int kDraws = 100000;
+  constexpr int kDraws = 200000;
   std::vector<int> counts(p.size(), 0);
   Sampler sampler(params);
   for (std::uint64_t position = 0; position < kDraws; ++position) {
