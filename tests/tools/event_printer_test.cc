@@ -76,6 +76,15 @@ TEST_F(EventPrinterTest, TheErrorStreamTellsHowItEnded) {
   EXPECT_EQ(err_.str(), "[max_new_tokens reached: 11 tokens, 20 tokens/s, seed 42]\n");
 }
 
+TEST_F(EventPrinterTest, OfBeamsTheScoreIsToldInPlaceOfASeed) {
+  const auto printer = MakeTextPrinter("Once", 1, console_);
+  v1::GenerateEvent finish = FinishEvent(v1::FINISH_REASON_EOS);
+  finish.mutable_finish()->set_beam_score(-1.5);
+  printer->Print(finish);
+  printer->Print(SummaryEvent());
+  EXPECT_THAT(err_.str(), HasSubstr("tokens/s, score -1.5000]"));
+}
+
 TEST_F(EventPrinterTest, NamesTheStopThatMatched) {
   const auto printer = MakeTextPrinter("Once", 1, console_);
   v1::GenerateEvent finish = FinishEvent(v1::FINISH_REASON_STOP_STRING);
@@ -100,7 +109,7 @@ TEST_F(EventPrinterTest, LogProbabilitiesFollowTheText) {
   printer->Print(PromptEvent());
   printer->Print(delta);
   printer->Print(SummaryEvent());
-  EXPECT_EQ(out_.str(), " upon\n262               -0.5000  \" the\" -0.2500  \" a\" -3.0000\n");
+  EXPECT_EQ(out_.str(), " upon\n262               -0.5000  \" the\" -0.2500  |  \" a\" -3.0000\n");
 }
 
 TEST_F(EventPrinterTest, FurtherChoicesFollowTheFirstEachBehindItsNumber) {
