@@ -29,7 +29,7 @@ sys.path.insert(0, str(ROOT / "build" / "python"))
 from cascade.v1 import text_generation_pb2 as pb  # noqa: E402
 from cascade.v1 import text_generation_pb2_grpc  # noqa: E402
 
-TURNS = 5
+TURNS = 3
 PROMPTS = 10
 TOKENS = 64
 WIDTHS = (2, 4, 8)
