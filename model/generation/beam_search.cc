@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cassert>
 #include <iterator>
-#include <limits>
 #include <utility>
 
 #include "model/generation/token_log_probs.h"

@@ -35,7 +35,7 @@ struct TextRequest {
   };
   std::optional<Truncation> truncation;  // left out: a prompt that is too long is refused
 
-  // What one choice has in place of what the request says.
+  // How tokens are drawn: of one choice, in place of what the request says.
   struct ChoiceSampling {
     std::optional<float> temperature;
     std::optional<std::uint32_t> top_k;
@@ -46,14 +46,9 @@ struct TextRequest {
     std::optional<std::uint64_t> seed;  // nothing is added to it
   };
 
-  struct Sampling {
-    std::optional<float> temperature;
-    std::optional<std::uint32_t> top_k;
-    std::optional<float> top_p;
-    std::optional<float> min_p;
-    std::optional<float> typical_p;
-    std::optional<float> top_n_sigma;        // left out: off, whatever the model is
-    std::optional<std::uint64_t> seed;       // left out: a random one
+  // What all choices have; top_n_sigma left out: off, whatever the model is; seed left out: a
+  // random one.
+  struct Sampling : ChoiceSampling {
     std::uint32_t n = 1;                     // choices
     std::uint32_t best_of = 0;               // so many are generated, the n best of them told; 0: n
     bool best_by_total = false;              // log-probability; or by its mean over the tokens

@@ -27,8 +27,8 @@ std::span<const model::TokenId> ToSpan(const TokenIds& ids) {
 }
 
 // What SamplingParams and ChoiceSampling have in common.
-template <typename Message, typename Values>
-void FillSampling(const Message& message, Values& values) {
+template <typename Message>
+void FillSampling(const Message& message, TextRequest::ChoiceSampling& values) {
   if (message.has_temperature()) values.temperature = message.temperature();
   if (message.has_top_k()) values.top_k = message.top_k();
   if (message.has_top_p()) values.top_p = message.top_p();
