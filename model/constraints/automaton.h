@@ -53,6 +53,7 @@ class Automaton {
     steps_left_ = steps;
   }
   bool exhausted() const { return steps_left_ == 0; }
+  std::size_t steps_left() const { return steps_left_; }
 
   // The same state, in this automaton, of an automaton of the same Nfa.
   State Import(const Automaton& other, State state);

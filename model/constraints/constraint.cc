@@ -96,6 +96,17 @@ ConstraintCursor::ConstraintCursor(std::shared_ptr<Constraint> constraint)
 
 ConstraintCursor::~ConstraintCursor() { std::erase(constraint_->cursors_, this); }
 
+absl::StatusOr<bool> ConstraintCursor::Allows(TokenId token, std::size_t& steps) const {
+  Automaton& automaton = *constraint_->automaton_;
+  const absl::string_view bytes = constraint_->trie_.bytes(token);
+  automaton.BeginWalk(steps);
+  Automaton::State state = state_;
+  for (const char byte : bytes) state = automaton.Next(state, static_cast<std::uint8_t>(byte));
+  if (automaton.exhausted()) return TooAmbiguous();
+  steps = automaton.steps_left();
+  return !bytes.empty() && state != Automaton::kDead;
+}
+
 void ConstraintCursor::Append(TokenId token) {
   state_ = After(token);
   constraint_->ForgetIfFull();

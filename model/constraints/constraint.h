@@ -82,6 +82,10 @@ class ConstraintCursor {
   // suffice.
   absl::StatusOr<const TokenMask*> Allowed() { return constraint_->MaskOf(state_); }
 
+  // Whether `token` is one of those that Allowed would give, found without the others. Takes what
+  // it took off `steps`; INVALID_ARGUMENT if they did not suffice.
+  absl::StatusOr<bool> Allows(TokenId token, std::size_t& steps) const;
+
   // The text goes on with an allowed token.
   void Append(TokenId token);
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "model/generation/logit_processors.h"
 #include "model/generation/token_log_probs.h"
 #include "model/sampling/argmax.h"
@@ -40,7 +41,7 @@ Decoding::Decoding(const GenerationParams& params, std::uint32_t choice,
 }
 
 absl::StatusOr<DecodingStep> Decoding::Next(std::span<const float> logits) {
-  assert(!finished_ && !logits.empty() && prompt_tokens_ < n_ctx_);
+  assert(!finished() && !logits.empty() && prompt_tokens_ < n_ctx_);
   if (absl::Status status = CheckFinite(logits); !status.ok()) return status;
   std::span<const float> drawn_from = logits;
   const absl::StatusOr<TokenId> token = Choose(logits, drawn_from);
@@ -53,7 +54,7 @@ absl::StatusOr<DecodingStep> Decoding::Next(std::span<const float> logits) {
 }
 
 DecodingStep Decoding::Take(GeneratedToken token) {
-  assert(!finished_);
+  assert(!finished());
   const TokenId id = token.id;
   ++generated_;
   processors_.Accept(id);
@@ -62,11 +63,38 @@ DecodingStep Decoding::Take(GeneratedToken token) {
   if (!step.finish) step.finish = AddText(id, step.text);
   if (!step.finish) step.finish = FinishByConstraint();
   if (!step.finish) step.finish = FinishByLimit();
-  finished_ = step.finish.has_value();
-  if (finished_ && step.finish->reason != FinishReason::kStopString) {
+  if (step.finish && step.finish->reason != FinishReason::kStopString) {
     step.text += TakeHeldBackText();
   }
+  finish_ = step.finish;
   return step;
+}
+
+absl::Status Decoding::Resume(std::span<const TokenId> tokens) {
+  assert(generated_ == 0);
+  std::size_t steps = kMaxResumeSteps;
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    if (finished()) {
+      return absl::InvalidArgumentError(absl::StrCat("token ", i - 1, " of the ", tokens.size(),
+                                                     " that were there, ", tokens[i - 1],
+                                                     ", ends the answer; nothing may follow it"));
+    }
+    const absl::StatusOr<bool> follows = FollowsConstraint(tokens[i], steps);
+    if (!follows.ok()) return follows.status();
+    if (!*follows) {
+      return absl::InvalidArgumentError(absl::StrCat("token ", i, " of the ", tokens.size(),
+                                                     " that were there, ", tokens[i],
+                                                     ", is none that the constraint allows"));
+    }
+    Take({.id = tokens[i], .log_probs = {}});
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> Decoding::FollowsConstraint(TokenId token, std::size_t& steps) const {
+  if (constraint_ == nullptr) return true;
+  if (FinishByToken(token)) return constraint_->CanEnd();
+  return constraint_->Allows(token, steps);
 }
 
 std::vector<TokenId> Decoding::ForcedTokens(std::size_t limit) const {
@@ -85,11 +113,9 @@ std::vector<TokenId> Decoding::ForcedTokens(std::size_t limit) const {
 }
 
 DecodingStep Decoding::Stop(FinishReason reason) {
-  assert(!finished_);
-  finished_ = true;
-  return {.token = std::nullopt,
-          .text = TakeHeldBackText(),
-          .finish = Finish{.reason = reason, .matched_stop = {}, .matched_token = {}}};
+  assert(!finished());
+  finish_ = Finish{.reason = reason, .matched_stop = {}, .matched_token = {}};
+  return {.token = std::nullopt, .text = TakeHeldBackText(), .finish = finish_};
 }
 
 std::string Decoding::TakeHeldBackText() { return stop_matcher_.Flush() + utf8_.Flush(); }

@@ -61,6 +61,20 @@ class Decoding {
   // themselves (beam search). REQUIRES: not finished.
   DecodingStep Take(GeneratedToken token);
 
+  // Takes the tokens that an answer has had before it broke off, from its first one on: what comes
+  // next is what would have come then. If the last of them ended the answer, finish() says how.
+  // They need not be the most probable ones, nor such as the request allows, but for a constraint,
+  // which they must follow.
+  //
+  // INVALID_ARGUMENT, naming the token, if one before the last ends the answer, or one breaks the
+  // constraint; also if it takes too long to follow the constraint (kMaxResumeSteps). The sequence
+  // cannot go on then. REQUIRES: nothing was generated; all are tokens of the model.
+  absl::Status Resume(std::span<const TokenId> tokens);
+
+  // What following a constraint may take there, in steps of Automaton: some 20 ms at the worst. A
+  // token of ordinary text takes some tens.
+  static constexpr std::size_t kMaxResumeSteps = 4 * Constraint::kMaxSteps;
+
   // Whether `token` would end the answer if Take took it now: not by a limit, but by what it is.
   bool Ends(TokenId token) const;
 
@@ -77,7 +91,8 @@ class Decoding {
   // text that was held back. REQUIRES: not finished.
   DecodingStep Stop(FinishReason reason);
 
-  bool finished() const { return finished_; }
+  bool finished() const { return finish_.has_value(); }
+  const std::optional<Finish>& finish() const { return finish_; }
   std::size_t generated_tokens() const { return generated_; }
 
  private:
@@ -87,6 +102,9 @@ class Decoding {
   LogProbs LogProbsOfChosen(std::span<const float> logits, std::span<const float> drawn_from,
                             TokenId token) const;
   std::optional<Finish> FinishByToken(TokenId token) const;
+
+  // Whether the constraint, if there is one, lets the answer go on, or end, with `token`.
+  absl::StatusOr<bool> FollowsConstraint(TokenId token, std::size_t& steps) const;
 
   // What `token`, the answer's token number `count`, adds to the text that `utf8` and `stops` have
   // read; nothing if it is none of the text.
@@ -113,7 +131,7 @@ class Decoding {
   StopMatcher stop_matcher_;
   std::vector<float> logits_;  // a copy that processors and sampler may overwrite
   std::size_t generated_ = 0;
-  bool finished_ = false;
+  std::optional<Finish> finish_;
 };
 
 }  // namespace cascade::model

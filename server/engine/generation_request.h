@@ -29,6 +29,12 @@ namespace cascade::server {
 // their width, and do not differ in random numbers. The sink hears of the answers when all have
 // been found, as choices 0, 1, ..., the best first.
 //
+// A request with `resumed` > 0 goes on with an answer that broke off elsewhere: the last of its
+// prompt's tokens are the answer's first ones. They run as the prompt does. Everything else is as
+// if this request had generated them: they count for max_new_tokens and penalties, stop strings may
+// have begun in them, and the next token is the one that followed. It has one choice, no beams, and
+// wants nothing of its prompt.
+//
 // A request with max_new_tokens = 0 generates nothing: it ends when what it wants of its prompt has
 // been computed. It has one choice and wants one of two things: hidden states (`hidden_from`), or
 // the prompt's log-probabilities (OutputParams::prompt_logprobs_from). No room is needed behind the
@@ -37,7 +43,9 @@ namespace cascade::server {
 struct GenerationRequest {
   std::string id;                          // for logs, and for its owner to abort it by
   std::string owner;                       // who may abort it: a caller's name, or a peer's address
-  std::vector<model::TokenId> prompt;      // 1 to n_ctx - 1 tokens, each below vocab_size
+  std::vector<model::TokenId> prompt;      // 1 to n_ctx - 1 tokens, each below vocab_size; then the
+                                           // resumed ones
+  std::size_t resumed = 0;                 // of these, that are the answer's
   model::GenerationParams params;          // of every choice
   std::optional<std::size_t> hidden_from;  // the final hidden states of the prompt's tokens, from
                                            // this index on; only with max_new_tokens = 0

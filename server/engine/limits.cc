@@ -70,20 +70,46 @@ absl::Status CheckPromptAlone(const GenerationRequest& request, const EngineLimi
   return model::CheckTokens(request.prompt, limits.vocab_size);
 }
 
+// The answer's tokens behind the prompt.
+absl::Status CheckResumed(const GenerationRequest& request, const EngineLimits& limits) {
+  if (request.resumed == 0) return absl::OkStatus();
+  const bool wants_prompt = request.hidden_from || request.params.output.prompt_logprobs_from;
+  if (!Generates(request) || request.choices != 1 || request.params.beams || wants_prompt) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        request.resumed, " tokens of an answer are resumed; it must be the only one, without ",
+        "beams, and nothing may be wanted of the prompt"));
+  }
+  if (request.resumed >= request.prompt.size() || request.prompt.size() > limits.n_ctx ||
+      request.resumed > request.params.stopping.max_new_tokens) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "of ", request.prompt.size(), " tokens ", request.resumed,
+        " are an answer's that is resumed; one at least must be the prompt's, the answer's at most "
+        "max_new_tokens, ",
+        request.params.stopping.max_new_tokens, ", and all at most ", limits.n_ctx,
+        ", the context"));
+  }
+  return model::CheckTokens(request.prompt, limits.vocab_size);
+}
+
 absl::Status CheckPrompt(const GenerationRequest& request, const EngineLimits& limits) {
+  if (absl::Status status = CheckResumed(request, limits); !status.ok()) return status;
   if (!Generates(request)) return CheckPromptAlone(request, limits);
   if (request.hidden_from) {
     return absl::InvalidArgumentError(
         absl::StrCat("hidden states are wanted and max_new_tokens is ",
                      request.params.stopping.max_new_tokens, "; it must be 0"));
   }
-  return model::CheckPrompt(request.prompt, limits.n_ctx, limits.vocab_size);
+  return model::CheckPrompt(PromptOf(request), limits.n_ctx, limits.vocab_size);
 }
 
 }  // namespace
 
 bool Generates(const GenerationRequest& request) {
   return request.params.stopping.max_new_tokens > 0;
+}
+
+std::span<const model::TokenId> PromptOf(const GenerationRequest& request) {
+  return std::span(request.prompt).first(request.prompt.size() - request.resumed);
 }
 
 std::size_t PromptTokensToRun(const GenerationRequest& request) {
@@ -102,8 +128,9 @@ std::uint64_t SeedOf(const GenerationRequest& request, std::size_t choice) {
 
 std::size_t PositionsNeeded(const GenerationRequest& request, std::size_t n_ctx) {
   if (!Generates(request)) return PromptTokensToRun(request);
-  return model::PositionsNeeded(request.prompt.size(), request.params.stopping.max_new_tokens,
-                                n_ctx);
+  const std::size_t needed = model::PositionsNeeded(PromptOf(request).size(),
+                                                    request.params.stopping.max_new_tokens, n_ctx);
+  return std::max(needed, request.prompt.size());  // an answer that is resumed may have its last
 }
 
 std::size_t BlocksPerFork(const GenerationRequest& request, std::size_t n_ctx) {

@@ -4,8 +4,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "absl/status/status.h"
+#include "model/token.h"
 #include "server/engine/generation_request.h"
 
 namespace cascade::server {
@@ -20,6 +22,9 @@ struct EngineLimits {
 
 // Whether it generates tokens; else it ends with its prompt.
 bool Generates(const GenerationRequest& request);
+
+// The prompt proper, without the answer's tokens that are resumed.
+std::span<const model::TokenId> PromptOf(const GenerationRequest& request);
 
 // Tokens of the prompt that have to run: all of them, except that the last token of a prompt that
 // is only scored is scored by the logits before it.
@@ -48,7 +53,8 @@ std::size_t BlocksNeeded(const GenerationRequest& request, std::size_t n_ctx);
 // INVALID_ARGUMENT, with the numbers, for a request that could not run even if it were alone: no
 // prompt, a prompt that leaves no room for a token, a token that is not in the vocabulary, nothing
 // to generate and nothing wanted of the prompt, no choice or more choices than a step has places,
-// more choice_sampling than choices, beams whose numbers do not fit each other, more blocks than
+// more choice_sampling than choices, tokens to resume where there may be none or beyond the
+// context, beams whose numbers do not fit each other, more blocks than
 // the whole cache has.
 absl::Status CheckRunnable(const GenerationRequest& request, const EngineLimits& limits);
 

@@ -78,7 +78,7 @@ std::size_t RequestGroup::PendingTokens() const {
 }
 
 std::size_t RequestGroup::MostTokensToCome() const {
-  const std::size_t most = request().params.stopping.max_new_tokens;
+  const std::size_t most = request().params.stopping.max_new_tokens - request().resumed;
   std::size_t tokens = 0;
   for (const auto& choice : choices_) {
     if (!choice->finished()) tokens += most - std::min(most, choice->generated_tokens());

@@ -30,7 +30,7 @@ RequestQueue::Size SizeOf(const GenerationRequest& request) {
   return {.requests = 1,
           .prompt_tokens = request.prompt.size(),
           .choices = request.choices,
-          .new_tokens = request.choices * request.params.stopping.max_new_tokens};
+          .new_tokens = request.choices * request.params.stopping.max_new_tokens - request.resumed};
 }
 
 void Add(const RequestQueue::Size& size, RequestQueue::Size& sum) {

@@ -152,8 +152,17 @@ bool RunningBatch::TryStart(QueuedRequest& queued) {
     auto group =
         std::make_unique<RequestGroup>(std::move(queued), model_step_.config().n_ctx, tokenizer_);
     Sequence& first = *group->choices().front();
+    const absl::StatusOr<std::optional<model::Finish>> finish = Resume(*group);
+    if (!finish.ok()) {
+      completions_.Fail(*group, finish.status());
+      return true;
+    }
     first.Place(std::move(blocks->table), blocks->cached_tokens);
     sink.OnStarted(blocks->cached_tokens);
+    if (*finish) {
+      completions_.Finish(first, {.token = {}, .text = {}, .finish = *finish}, clock_());
+      return true;
+    }
     groups_.push_back(std::move(group));
     ready_.push_back(&first);
     counts_.cached_tokens += blocks->cached_tokens;
@@ -161,6 +170,12 @@ bool RunningBatch::TryStart(QueuedRequest& queued) {
     completions_.FailUnstarted(sink, StatusOfException(kWhileRunning));
   }
   return true;
+}
+
+// Has a request that resumes an answer take what there is of it; how it ended, if that was all.
+absl::StatusOr<std::optional<model::Finish>> RunningBatch::Resume(const RequestGroup& group) {
+  if (group.request().resumed == 0) return std::nullopt;
+  return group.choices().front()->Resume();
 }
 
 // --- A step

@@ -109,6 +109,7 @@ class RunningBatch {
  private:
   bool HasPlaces(std::size_t choices) const;
   bool PlaceAgain(RequestGroup& group);
+  static absl::StatusOr<std::optional<model::Finish>> Resume(const RequestGroup& group);
   void FailStep(std::span<const PlannedChunk> plan, const absl::Status& status);
   void TakeOutputs(std::span<const PlannedChunk> plan, const model::StepOutputs& outputs);
   void TakeHiddenOf(Sequence& sequence, const PlannedChunk& chunk, model::ConstMatF hidden,

@@ -26,12 +26,18 @@ Sequence::Sequence(RequestGroup& group, std::size_t choice, std::size_t n_ctx,
 void Sequence::EmplaceDecoding(const model::Tokenizer& tokenizer) {
   const auto number = static_cast<std::uint32_t>(choice_);
   if (choice_ >= request_.choice_sampling.size()) {
-    decoding_.emplace(request_.params, number, request_.prompt, n_ctx_, tokenizer);
+    decoding_.emplace(request_.params, number, PromptOf(request_), n_ctx_, tokenizer);
     return;
   }
   model::GenerationParams params = request_.params;
   params.sampling = request_.choice_sampling[choice_];
-  decoding_.emplace(params, /*choice=*/0U, request_.prompt, n_ctx_, tokenizer);
+  decoding_.emplace(params, /*choice=*/0U, PromptOf(request_), n_ctx_, tokenizer);
+}
+
+absl::StatusOr<std::optional<model::Finish>> Sequence::Resume() {
+  const auto resumed = std::span<const model::TokenId>(request_.prompt).last(request_.resumed);
+  if (absl::Status status = decoding_->Resume(resumed); !status.ok()) return status;
+  return decoding_->finish();
 }
 
 void Sequence::Place(model::BlockTable blocks, std::size_t run) {
@@ -58,7 +64,8 @@ std::size_t Sequence::WantedRows() const {
 std::size_t Sequence::Draft() {
   assert(pending() == 1);
   // Each drafted token must be one that may be generated and run: the last of all never runs.
-  const std::size_t new_tokens_left = request_.params.stopping.max_new_tokens - generated_tokens();
+  const std::size_t new_tokens_left =
+      request_.params.stopping.max_new_tokens - decoding_->generated_tokens();
   const std::size_t room =
       std::min({new_tokens_left - 1, n_ctx_ - tokens_.size(), blocks_.capacity() - tokens_.size()});
   draft_.assign(1, tokens_.back());

@@ -61,7 +61,12 @@ class Sequence {
 
   std::span<const model::TokenId> tokens() const { return tokens_; }
   std::span<const model::TokenId> run_tokens() const { return {tokens_.data(), run_}; }
+  // By this request: not those that it resumed.
   std::size_t generated_tokens() const { return tokens_.size() - PromptTokensToRun(request_); }
+
+  // Takes the tokens that the request resumes: as model::Decoding::Resume. If the last of them was
+  // the answer's last, returns how it ended. REQUIRES: no beam's; nothing was generated.
+  absl::StatusOr<std::optional<model::Finish>> Resume();
 
   // Whether it will have no more tokens; or, of beams, none at present.
   bool finished() const { return decoding_ ? decoding_->finished() : !has_beam_; }

@@ -43,8 +43,9 @@ absl::string_view FinishReasonName(model::FinishReason reason) {
 Answer::Answer(const GenerationRequest& request, std::size_t truncated_tokens, bool keep_tokens)
     : request_id_(request.id),
       owner_(request.owner),
-      prompt_tokens_(request.prompt.size()),
+      prompt_tokens_(PromptOf(request).size()),
       truncated_tokens_(truncated_tokens),
+      resumed_tokens_(request.resumed),
       has_beams_(request.params.beams.has_value()),
       keep_tokens_(keep_tokens),
       scored_tokens_(request.prompt.size() - FirstScored(request)),

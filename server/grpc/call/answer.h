@@ -82,6 +82,7 @@ class Answer {
   const std::string& owner() const { return owner_; }
   std::size_t prompt_tokens() const { return prompt_tokens_; }
   std::size_t truncated_tokens() const { return truncated_tokens_; }
+  std::size_t resumed_tokens() const { return resumed_tokens_; }  // of the only choice
   std::uint64_t seed(std::size_t choice) const { return choices_[choice].seed; }
   bool has_beams() const { return has_beams_; }  // and so no seeds
 
@@ -107,7 +108,7 @@ class Answer {
   const std::optional<model::Finish>& finish(std::size_t choice) const {
     return choices_[choice].finish;
   }
-  std::size_t generated_tokens() const;  // of all choices
+  std::size_t generated_tokens() const;  // of all choices; like those of one, by this request
 
   // The choices that the client sees: all of them in order, or the best. The best are not known
   // before the request has finished: until then there is no backlog, and nothing of a choice to be
@@ -157,6 +158,7 @@ class Answer {
   const std::string owner_;
   const std::size_t prompt_tokens_;
   const std::size_t truncated_tokens_;
+  const std::size_t resumed_tokens_;
   const bool has_beams_;
   const bool keep_tokens_;
   const std::size_t scored_tokens_;  // of the prompt, that are asked for

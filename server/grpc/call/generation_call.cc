@@ -132,7 +132,8 @@ void GenerationCall::CountEnd(const Answer& answer) noexcept {
   // No place is kept that no request will need.
   while (waiting_.empty() && places_.size() > in_places_) places_.pop_back();
   if (Tenant* const tenant = tenant_permit_.tenant(); tenant != nullptr && answer.started()) {
-    tenant->Pay(answer.prompt_tokens() + answer.generated_tokens(), MonotonicNow());
+    tenant->Pay(answer.prompt_tokens() + answer.resumed_tokens() + answer.generated_tokens(),
+                MonotonicNow());
   }
   if (running_ == 0) tenant_permit_.Leave();
   if (fate_ == Fate::kShared && !outcome.ok() && failure_.ok()) {

@@ -60,6 +60,7 @@ void Write(const EndedGeneration& generation) {
   std::vector<LogField> fields = Identity(generation.call.method, generation.correlation,
                                           generation.tenant, answer.request_id());
   fields.emplace_back("prompt_tokens", answer.prompt_tokens());
+  if (answer.resumed_tokens() > 0) fields.emplace_back("resumed_tokens", answer.resumed_tokens());
   if (!status.ok()) {
     fields.emplace_back("generated_tokens", answer.generated_tokens());
     AddOutcome(status, fields);

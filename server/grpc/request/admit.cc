@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "grpc/support/time.h"
@@ -80,6 +81,16 @@ std::size_t MostPlaces(std::size_t requests, const ModelInfo& info) {
   return std::min({requests, kMostRequestsAtOnce, std::max<std::size_t>(info.max_running / 2, 1)});
 }
 
+// An answer that began on another model would go on as another one.
+absl::Status CheckFingerprint(const TextRequest& request, const ModelInfo& info) {
+  const absl::string_view theirs = request.resumed_fingerprint;
+  if (theirs.empty() || theirs == info.fingerprint) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("the answer to resume is from a server of the fingerprint \"",
+                   absl::CHexEscape(theirs.substr(0, info.fingerprint.size())),
+                   "\"; this one's is \"", info.fingerprint, "\""));
+}
+
 absl::StatusOr<PreparedRequest> TryAdmit(const Serving& serving, absl::Time deadline, Caller caller,
                                          std::shared_ptr<Tenant> tenant, const TextRequest& request,
                                          Violations violations) {
@@ -88,6 +99,7 @@ absl::StatusOr<PreparedRequest> TryAdmit(const Serving& serving, absl::Time dead
   const Backend& backend = **available;
   Validate(request, backend.info, violations);
   if (absl::Status status = violations.ToStatus(); !status.ok()) return status;
+  if (absl::Status status = CheckFingerprint(request, backend.info); !status.ok()) return status;
   absl::StatusOr<Places> places = TakePlaces(backend, caller, std::move(tenant), 1);
   if (!places.ok()) return places.status();
   absl::StatusOr<PreparedRequest> prepared =

@@ -11,6 +11,7 @@
 
 #include "absl/random/random.h"
 #include "absl/strings/str_cat.h"
+#include "model/generation/decoding.h"
 #include "model/generation/decoding_step.h"
 #include "model/generation/generation_params.h"
 #include "model/kernels/kv_block.h"
@@ -176,6 +177,23 @@ std::string TextOf(std::span<const model::TokenId> tokens, const model::Tokenize
   model::Utf8Stream utf8;
   std::string text = utf8.Push(tokenizer.Decode(tokens));
   return text + utf8.Flush();
+}
+
+// Adds the tokens that the request resumes to the prompt. An error if they cannot be an answer's
+// beginning, but for its constraint: that is the worker's thread's, which looks once more.
+absl::Status AddResumed(const TextRequest& request, const ModelInfo& info,
+                        const model::Tokenizer& tokenizer, GenerationRequest& generation) {
+  if (request.resumed.empty()) return absl::OkStatus();
+  model::Decoding decoding(generation.params, /*choice=*/0, generation.prompt, info.config.n_ctx,
+                           tokenizer);
+  if (const absl::Status status = decoding.Resume(request.resumed); !status.ok()) {
+    Violations violations(request.field_name);
+    violations.Add("resumed", status.message());
+    return violations.ToStatus();
+  }
+  generation.prompt.insert(generation.prompt.end(), request.resumed.begin(), request.resumed.end());
+  generation.resumed = request.resumed.size();
+  return absl::OkStatus();
 }
 
 // When and how the worker runs it, which has no part in what is generated.
@@ -366,6 +384,9 @@ absl::StatusOr<PreparedRequest> Prepare(const TextRequest& request, absl::Time d
     prepared.prompt_bytes += prepared.prompt_text.size();
   }
   prepared.state_bytes = StateBytes(generation, info) + BeamBytes(generation, info);
+  if (absl::Status status = AddResumed(request, info, tokenizer, generation); !status.ok()) {
+    return status;
+  }
   return prepared;
 }
 

@@ -55,6 +55,10 @@ struct TextRequest {
     std::vector<ChoiceSampling> per_choice;  // of the first choices
   } sampling;
 
+  // The tokens that there are of an answer that broke off. Left out or empty: none.
+  std::span<const model::TokenId> resumed;
+  absl::string_view resumed_fingerprint;  // of the server that it comes from; empty: any
+
   // Beams instead of sampling. As model::BeamParams.
   struct Beams {
     std::uint32_t width = 0;

@@ -207,6 +207,38 @@ void CheckResponse(const TextRequest::Response& response, const ModelInfo& info,
   if (response.bytes) violations.Add("response.bytes", kNeeds);
 }
 
+// Nothing of an answer is told before its end where it is one of several that compete, so there is
+// nothing that could be resumed.
+void CheckResumed(const TextRequest& request, const ModelInfo& info, Violations& violations) {
+  if (request.resumed.empty()) return;
+  constexpr absl::string_view kPath = "resumed";
+  CheckTokenIds(kPath, request.resumed, info, violations);
+  CheckCount(kPath, request.resumed.size(), info.MaxTotalTokens() - 1, "ids", violations);
+  const TextRequest::Sampling& sampling = request.sampling;
+  if (sampling.n > 1) {
+    violations.Add("sampling.n", absl::StrCat("is ", sampling.n,
+                                              "; must be 1 with resume: each answer is resumed by "
+                                              "a request of its own, with its seed"));
+  }
+  if (sampling.best_of > 0) {
+    violations.Add("sampling.best_of", "tells nothing before its end that could be resumed");
+  }
+  if (request.beams) {
+    violations.Add("beam_search", "tells nothing before its end that could be resumed");
+  }
+  if (request.response.prompt_logprobs_from) {
+    violations.Add("response.prompt_logprobs",
+                   "must be off with resume: the stream that broke off has told them");
+  }
+  const bool has_own_seed = !sampling.per_choice.empty() && sampling.per_choice.front().seed;
+  if (!sampling.seed && !has_own_seed) {
+    violations.Add(
+        "sampling.seed",
+        "must be there with resume: the one that PromptInfo told, plus the number of the "
+        "choice");
+  }
+}
+
 void CheckSchedule(const TextRequest& request, const ModelInfo& info, Violations& violations) {
   const std::size_t salt = request.cache.salt.size();
   if (salt > kMaxCacheSaltBytes) {
@@ -239,6 +271,7 @@ void Validate(const TextRequest& request, const ModelInfo& info, Violations& vio
   if (request.constraint) CheckConstraint(*request.constraint, info, violations);
   CheckStopping(request, info, violations);
   CheckResponse(request.response, info, violations);
+  CheckResumed(request, info, violations);
 }
 
 void ValidateIdentityAndSchedule(const TextRequest& request, const ModelInfo& info,

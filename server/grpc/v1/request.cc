@@ -219,6 +219,10 @@ TextRequest::Response ToResponse(const v1::ResponseOptions& message, Violations&
 
 std::string V1FieldName(absl::string_view path) {
   constexpr absl::string_view kTokenIds = "token_ids";
+  constexpr absl::string_view kResumed = "resumed";
+  if (absl::StartsWith(path, kResumed)) {
+    return absl::StrCat("resume.token_ids", path.substr(kResumed.size()));
+  }
   const std::size_t dot = path.rfind('.');
   const std::size_t last = dot == absl::string_view::npos ? 0 : dot + 1;
   if (!absl::StartsWith(path.substr(last), kTokenIds)) return std::string(path);
@@ -247,6 +251,8 @@ TextRequest ToTextRequest(const v1::GenerateRequest& message, Violations& violat
   if (message.has_truncation()) request.truncation = ToTruncation(message.truncation(), violations);
   request.sampling = ToSampling(message.sampling(), violations);
   if (message.has_beam_search()) request.beams = ToBeams(message.beam_search(), violations);
+  request.resumed = ToSpan(message.resume().token_ids());
+  request.resumed_fingerprint = message.resume().fingerprint();
   request.penalties = ToPenalties(message.penalties());
   request.token_rules = ToTokenRules(message.token_rules());
   if (message.has_constraint()) request.constraint = ToConstraint(message.constraint(), violations);

@@ -41,7 +41,7 @@ void FillFinish(const Answer& answer, std::size_t place, v1::Finish& out) {
   out.set_reason(ToReason(finish.reason));
   out.set_matched_stop(finish.matched_stop);
   if (finish.matched_token.has_value()) out.set_matched_token_id(*finish.matched_token);
-  out.set_generated_tokens(ToUint32(answer.generated_tokens(choice)));
+  out.set_generated_tokens(ToUint32(answer.resumed_tokens() + answer.generated_tokens(choice)));
   if (!answer.has_beams()) out.set_seed(answer.seed(choice));
   if (finish.beam_score) out.set_beam_score(*finish.beam_score);
 }
@@ -49,7 +49,7 @@ void FillFinish(const Answer& answer, std::size_t place, v1::Finish& out) {
 void FillSummary(const Answer& answer, const ModelInfo& info, v1::Summary& summary) {
   v1::Usage& usage = *summary.mutable_usage();
   usage.set_prompt_tokens(ToUint32(answer.prompt_tokens()));
-  usage.set_generated_tokens(ToUint32(answer.generated_tokens()));
+  usage.set_generated_tokens(ToUint32(answer.resumed_tokens() + answer.generated_tokens()));
   usage.set_cached_tokens(CachedTokens(answer, info));
   usage.set_drafted_tokens(ToUint32(answer.run_stats().drafted_tokens));
   usage.set_accepted_tokens(ToUint32(answer.run_stats().accepted_tokens));
@@ -117,6 +117,8 @@ void V1Encoder::FillPrompt(const Answer& answer, v1::PromptInfo& prompt) {
     FillLogProbs(token, *tokenizer_, report_.bytes, *prompt.add_logprobs());
   }
   prompt.set_text(std::move(report_.prompt_text));
+  if (!answer.has_beams()) prompt.set_seed(answer.seed(0));
+  prompt.set_fingerprint(info_->fingerprint);
 }
 
 bool V1Encoder::Encode(Answer& answer, v1::GenerateEvent& event) {

@@ -122,6 +122,8 @@ TEST_F(ConstraintTest, AllowsExactlyTheTokensThatGoOn) {
           const bool is_allowed =
               std::find(allowed.begin(), allowed.end(), static_cast<TokenId>(id)) != allowed.end();
           EXPECT_EQ(is_allowed, goes_on) << pattern << ": " << so_far << " + " << vocabulary_[id];
+          std::size_t steps = Constraint::kMaxSteps;
+          EXPECT_EQ(ValueOrDie(cursor.Allows(static_cast<TokenId>(id), steps)), goes_on);
         }
         ASSERT_THAT(allowed, ::testing::Not(IsEmpty()));
         const TokenId next = allowed[random() % allowed.size()];
@@ -168,6 +170,16 @@ TEST_F(ConstraintTest, ForgettingChangesNothing) {
 TEST_F(ConstraintTest, RefusesWhatTakesTooLong) {
   EXPECT_THAT(TryMake("([a-d]?){9000}").status(), IsInvalid({"too ambiguous", "100000 steps"}));
   EXPECT_THAT(TryMake("(a|aa|aaa){1,30}(b|bb){1,30}").status(), testing::IsOk());
+}
+
+TEST_F(ConstraintTest, OneTokenTakesItsStepsAndNoMore) {
+  const ConstraintCursor cursor(Make("(a|aa|aaa){1,30}(b|bb){1,30}"));
+  std::size_t steps = 1000;
+  EXPECT_TRUE(ValueOrDie(cursor.Allows('a', steps)));
+  EXPECT_LT(steps, 1000U);
+  EXPECT_GT(steps, 900U);
+  steps = 1;
+  EXPECT_THAT(cursor.Allows('a', steps).status(), IsInvalid({"too ambiguous"}));
 }
 
 TEST_F(ConstraintTest, RefusesTheEmptyTextAlone) {

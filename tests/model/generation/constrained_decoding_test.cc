@@ -97,5 +97,25 @@ TEST_F(ConstrainedDecodingTest, ForcedTokensAreTheTokenizersOwn) {
   EXPECT_THAT(Start(Greedy()).ForcedTokens(10), ElementsAre());
 }
 
+TEST_F(ConstrainedDecodingTest, ResumesWhatFollowsTheConstraint) {
+  const GenerationParams params = To("x[bc]+");
+  Decoding decoding = Start(params);
+  const TokenId begun[] = {'x', 'b', 'c'};
+  ASSERT_EQ(decoding.Resume(begun), absl::OkStatus());
+  EXPECT_EQ(decoding.Next(Prefer({'x', 'c'}))->token->id, 'c');
+  const TokenId whole[] = {'x', 'b', kEndOfText};
+  Decoding ended = Start(params);
+  ASSERT_EQ(ended.Resume(whole), absl::OkStatus());
+  EXPECT_EQ(ended.finish()->reason, FinishReason::kEos);
+}
+
+TEST_F(ConstrainedDecodingTest, ResumesNothingElse) {
+  const TokenId other[] = {'x', 'b', 'a'};
+  EXPECT_THAT(Start(To("x[bc]+")).Resume(other),
+              IsInvalid({"token 2 of the 3 that were there, 97", "the constraint"}));
+  const TokenId ended_early[] = {'x', kEndOfText};
+  EXPECT_THAT(Start(To("x[bc]+")).Resume(ended_early), IsInvalid({"token 1 of the 2"}));
+}
+
 }  // namespace
 }  // namespace cascade::model

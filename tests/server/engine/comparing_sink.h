@@ -28,9 +28,13 @@ struct Template {
 
 class ComparingSink final : public server::TokenSink {
  public:
-  // For `choices` choices, the first of which has the number `first_choice`.
-  ComparingSink(const Template& made_of, std::size_t first_choice, std::size_t choices)
-      : expected_(made_of.expected.data() + first_choice), choices_(choices) {}
+  // For `choices` choices, the first of which has the number `first_choice`, and of each all but
+  // the `resumed` first tokens.
+  ComparingSink(const Template& made_of, std::size_t first_choice, std::size_t choices,
+                std::size_t resumed = 0)
+      : expected_(made_of.expected.data() + first_choice), resumed_(resumed), choices_(choices) {
+    for (Choice& choice : choices_) choice.tokens = resumed;
+  }
 
   void OnStarted(std::size_t /*cached_tokens*/) override {
     good_ &= starts_ == 0 && !ended_;
@@ -72,7 +76,8 @@ class ComparingSink final : public server::TokenSink {
   const absl::Status& status() const { return status_; }
 
   std::size_t choices() const { return choices_.size(); }
-  std::size_t tokens(std::size_t choice) const { return choices_[choice].tokens; }
+  // That it has heard of.
+  std::size_t tokens(std::size_t choice) const { return choices_[choice].tokens - resumed_; }
   const std::optional<model::Finish>& finish(std::size_t choice) const {
     return choices_[choice].finish;
   }
@@ -98,6 +103,7 @@ class ComparingSink final : public server::TokenSink {
   }
 
   const SinkRecord* expected_;  // of each choice
+  const std::size_t resumed_;
   std::vector<Choice> choices_;
   bool good_ = true;
   bool cancelled_ = false;

@@ -54,6 +54,7 @@ struct Subject {
   const Template* made_of = nullptr;
   std::size_t choices = 1;
   std::size_t first_choice = 0;
+  std::size_t resumed = 0;  // tokens that it had from the start
   bool was_stalled = false;
   std::atomic<bool> over = false;
 };
@@ -64,7 +65,9 @@ struct Fates {
   std::size_t cancelled_early = 0;  // before the first token
   std::size_t cancelled_late = 0;
   std::size_t of_several_choices = 0;  // of those that finished
-  std::size_t resumed = 0;             // stalled at some point, and finished
+  std::size_t stalled = 0;             // at some point, and finished
+  std::size_t resumed = 0;             // finished an answer that had been begun
+  std::size_t resumed_whole = 0;       // of these, that had all tokens already
   std::size_t stopped_by_string = 0;
   std::size_t constraint_complete = 0;
   std::size_t of_prompts_alone = 0;  // finished, with nothing generated
@@ -252,6 +255,35 @@ class EverythingTest : public ::testing::Test {
     return choices;
   }
 
+  // Gives the request some of the tokens that its answer begins with, or all of them.
+  static void Resume(Subject& subject, GenerationRequest& request, std::mt19937& rng) {
+    if (request.choices > 1 || request.params.beams || !Generates(request) ||
+        request.params.output.prompt_logprobs_from) {
+      return;
+    }
+    const std::vector<model::GeneratedToken>& answer =
+        subject.made_of->expected[subject.first_choice].tokens;
+    subject.resumed = rng() % (answer.size() + 1);
+    for (std::size_t i = 0; i < subject.resumed; ++i) request.prompt.push_back(answer[i].id);
+    request.resumed = subject.resumed;
+  }
+
+  // What there is to be heard of an answer that is resumed.
+  SinkRecord RestOf(const Subject& subject) const {
+    const Template& asked = *subject.made_of;
+    SinkRecord rest = asked.expected[subject.first_choice];
+    if (subject.resumed == 0) return rest;
+    model::Decoding decoding(asked.params, 0, asked.prompt, TinyConfig().n_ctx, tokenizer_);
+    std::size_t told = 0;  // bytes of text
+    for (std::size_t i = 0; i < subject.resumed; ++i) {
+      told += decoding.Take({.id = rest.tokens[i].id, .log_probs = {}}).text.size();
+    }
+    rest.text.erase(0, told);
+    rest.tokens.erase(rest.tokens.begin(),
+                      rest.tokens.begin() + static_cast<std::ptrdiff_t>(subject.resumed));
+    return rest;
+  }
+
   GenerationRequest AnyRequest(Subject& subject, std::mt19937& rng) {
     GenerationRequest request;
     request.prompt = subject.made_of->prompt;
@@ -263,6 +295,7 @@ class EverythingTest : public ::testing::Test {
     for (std::size_t i = 0; i < subject.choices && subject.first_choice + i < own.size(); ++i) {
       request.choice_sampling.push_back(own[subject.first_choice + i]);
     }
+    if (rng() % 3 == 0) Resume(subject, request, rng);
     request.priority = static_cast<int>(rng() % 3);
     request.use_prefix_cache = rng() % 6 > 0;
     request.cache_salt = rng() % 4 == 0 ? "salt" : "";
@@ -307,14 +340,16 @@ class EverythingTest : public ::testing::Test {
     const std::size_t answers = beams ? subject.made_of->expected.size() : subject.choices;
     for (std::size_t choice = 0; choice < answers; ++choice) {
       SCOPED_TRACE(absl::StrCat("choice ", choice));
-      CheckChoice(subject.sink.record(choice),
-                  subject.made_of->expected[subject.first_choice + choice]);
+      const SinkRecord& expected = subject.made_of->expected[subject.first_choice + choice];
+      CheckChoice(subject.sink.record(choice), subject.resumed > 0 ? RestOf(subject) : expected);
     }
     if (record.end->ok()) {
       ++fates_.finished;
       fates_.of_several_choices += subject.choices > 1 ? 1U : 0U;
       fates_.of_beams += beams ? 1U : 0U;
-      fates_.resumed += subject.was_stalled ? 1U : 0U;
+      fates_.stalled += subject.was_stalled ? 1U : 0U;
+      fates_.resumed += subject.resumed > 0 ? 1U : 0U;
+      fates_.resumed_whole += subject.resumed > 0 && record.tokens.empty() ? 1U : 0U;
       fates_.of_prompts_alone += record.finish ? 0U : 1U;
       if (!record.finish) return;
       fates_.stopped_by_string += record.finish->reason == model::FinishReason::kStopString;
@@ -360,7 +395,9 @@ TEST_F(EverythingTest, WhoeverSurvivesHasTheBitsThatItHasAlone) {
   EXPECT_GT(fates_.of_beams, 200U);
   EXPECT_GT(fates_.cancelled_early, 20U);
   EXPECT_GT(fates_.cancelled_late, 20U);
+  EXPECT_GT(fates_.stalled, 100U);
   EXPECT_GT(fates_.resumed, 100U);
+  EXPECT_GT(fates_.resumed_whole, 3U);
   EXPECT_GT(fates_.stopped_by_string, 15U);
   EXPECT_GT(fates_.constraint_complete, 15U);
   EXPECT_GT(fates_.counts.preemptions, 100U);

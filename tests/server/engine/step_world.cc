@@ -93,10 +93,16 @@ void StepWorld::Submit() {
   const bool beams = made_of.params.beams.has_value();
   const std::size_t choices = beams ? made_of.expected.size() : 1 + rng_() % options_.max_choices;
   const std::size_t first_choice = beams ? 0 : rng_() % (kChoiceNumbers - choices + 1);
-  auto subject = std::make_unique<Subject>(made_of, first_choice, choices, arrivals_++, priority);
+  const std::vector<model::GeneratedToken>& answer = made_of.expected[first_choice].tokens;
+  const bool resumes = !beams && choices == 1 && rng_() % 8 == 0;
+  const std::size_t resumed = resumes ? rng_() % (answer.size() + 1) : 0;
+  auto subject =
+      std::make_unique<Subject>(made_of, first_choice, choices, resumed, arrivals_++, priority);
   server::QueuedRequest queued = {.request = {}, .submitted = now_};
   server::GenerationRequest& request = queued.request;
   request.prompt = made_of.prompt;
+  for (std::size_t i = 0; i < resumed; ++i) request.prompt.push_back(answer[i].id);
+  request.resumed = resumed;
   request.params = made_of.params;
   request.choices = beams ? made_of.params.beams->width : choices;
   request.params.sampling.seed += first_choice;

@@ -45,6 +45,7 @@ struct Fates {
   std::size_t late = 0;          // a deadline
   std::size_t time_limit = 0;    // finished with what there was
   std::size_t too_slow = 0;      // stalled for too long
+  std::size_t resumed = 0;       // had the first tokens of their answers; all that were submitted
   std::size_t strict_steps = 0;  // in which every decoder had to get a token
   server::Counts counts;
 };
@@ -76,8 +77,8 @@ class StepWorld {
   // A request that was submitted and has not ended.
   struct Subject {
     Subject(const Template& made_of, std::size_t first_choice, std::size_t choices,
-            std::uint64_t number, int at_priority)
-        : sink(made_of, first_choice, choices), arrival(number), priority(at_priority) {}
+            std::size_t resumed, std::uint64_t number, int at_priority)
+        : sink(made_of, first_choice, choices, resumed), arrival(number), priority(at_priority) {}
 
     ComparingSink sink;
     std::uint64_t arrival;
