@@ -32,7 +32,7 @@ TEST_F(CommandsTest, GenerateSendsOnlyWhatIsGiven) {
   Run(MakeGenerateCommand(), {"Once"});
   const v1::GenerateRequest& request = service_.generate_request;
   EXPECT_FALSE(request.sampling().has_temperature());
-  EXPECT_FALSE(request.sampling().has_seed());
+  EXPECT_TRUE(request.sampling().has_seed());  // drawn here, so that the answer can go on elsewhere
   EXPECT_FALSE(request.stopping().has_max_new_tokens());
   EXPECT_FALSE(request.has_truncation());
 }

@@ -2,6 +2,8 @@
 // How a call ended that Ctrl-C may cancel.
 #pragma once
 
+#include <cstddef>
+
 #include "tools/cascade/command.h"
 #include "tools/cascade/connection.h"
 #include "tools/cascade/console.h"
@@ -10,8 +12,9 @@
 namespace cascade::cli {
 
 struct CallEnd {
-  grpc::Status status;  // DATA_LOSS if the answer is not whole
-  int signal = 0;       // SIGINT or SIGTERM, if one cancelled the call
+  grpc::Status status;     // DATA_LOSS if the answer is not whole
+  int signal = 0;          // SIGINT or SIGTERM, if one cancelled the call
+  std::size_t breaks = 0;  // how often the answer went on at another server
 };
 
 // The status of a stream that ended with `status`, and whose answer is whole or not.

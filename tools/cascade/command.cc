@@ -46,7 +46,9 @@ Flags FlagsOf(Command& command, CommonValues& values) {
   command.AddFlags(flags);
   if (command.description().calls_server) {
     flags.BeginGroup("The server");
-    flags.Add("server", "HOST:PORT", "where the server is ($CASCADE_SERVER, else localhost:50051)",
+    flags.Add("server", "HOST:PORT",
+              "where the server is ($CASCADE_SERVER, else localhost:50051); several, with commas "
+              "between: a text that one of them does not end goes on at the next, to the byte",
               &options.server);
     flags.Add("tls", "", "speak TLS, as --ca and --client_cert imply ($CASCADE_TLS)", &options.tls);
     flags.Add("ca", "FILE",
@@ -88,6 +90,9 @@ ExitCode RunCommand(Command& command, std::span<const std::string> args, Console
     return command.UsageError("--timeout: must not be negative", console);
   }
   if (command.description().calls_server && !values.help) {
+    if (ServersOf(options).empty()) {
+      return command.UsageError("--server: names no server, such as localhost:50051", console);
+    }
     if (absl::Status status = CheckTls(options); !status.ok()) {
       return command.UsageError(status.message(), console);
     }

@@ -11,6 +11,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "grpcpp/support/client_interceptor.h"
 #include "tools/cascade/status_text.h"
 #include "tools/cascade/text.h"
@@ -63,7 +64,27 @@ class TokenSenderFactory final : public grpc::experimental::ClientInterceptorFac
   const std::string token_;
 };
 
+// Of all servers, with `first`, a channel to the first of them.
+std::vector<client::Replicas::Replica> ReplicasOf(const CallOptions& options,
+                                                  std::shared_ptr<grpc::Channel> first) {
+  std::vector<client::Replicas::Replica> replicas;
+  for (const std::string& server : ServersOf(options)) {
+    std::shared_ptr<grpc::Channel> channel =
+        replicas.empty() ? std::move(first) : MakeChannel(options, server);
+    replicas.push_back({.address = server, .channel = std::move(channel)});
+  }
+  return replicas;
+}
+
 }  // namespace
+
+std::vector<std::string> ServersOf(const CallOptions& options) {
+  const absl::string_view servers = options.server;
+  if (absl::StartsWith(servers, "ipv4:") || absl::StartsWith(servers, "ipv6:")) {
+    return {options.server};
+  }
+  return absl::StrSplit(servers, ',', absl::SkipWhitespace());
+}
 
 absl::StatusOr<Credentials> ReadCredentials(const CallOptions& options) {
   grpc::SslCredentialsOptions files;
@@ -79,27 +100,32 @@ absl::StatusOr<Credentials> ReadCredentials(const CallOptions& options) {
   return credentials;
 }
 
-std::shared_ptr<grpc::Channel> MakeChannel(const CallOptions& options, bool own_connection) {
+std::shared_ptr<grpc::Channel> MakeChannel(const CallOptions& options, const std::string& server,
+                                           bool own_connection) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 10'000);  // of a connection attempt, too
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2'000);   // a server may be back any moment
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);  // no limit: a queue may be long
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, own_connection ? 1 : 0);
   const Credentials credentials = *ReadCredentials(options);
   if (credentials.token.empty()) {
-    return grpc::CreateCustomChannel(options.server, credentials.channel, arguments);
+    return grpc::CreateCustomChannel(server, credentials.channel, arguments);
   }
   std::vector<std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>> interceptors;
   interceptors.push_back(std::make_unique<TokenSenderFactory>(credentials.token));
   return grpc::experimental::CreateCustomChannelWithInterceptors(
-      options.server, credentials.channel, arguments, std::move(interceptors));
+      server, credentials.channel, arguments, std::move(interceptors));
 }
 
 Connection::Connection(CallOptions options)
     : options_(std::move(options)),
-      channel_(MakeChannel(options_)),
+      channel_(MakeChannel(options_, ServersOf(options_).front())),
+      replicas_(ReplicasOf(options_, channel_), options_.by_prefix
+                                                    ? client::Replicas::Choice::kByPrefix
+                                                    : client::Replicas::Choice::kRoundRobin),
       text_generation_(v1::TextGeneration::NewStub(channel_)),
       health_(grpc::health::v1::Health::NewStub(channel_)) {}
 

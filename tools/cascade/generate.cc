@@ -6,12 +6,14 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "tools/cascade/call_end.h"
 #include "tools/cascade/commands.h"
 #include "tools/cascade/event_printer.h"
 #include "tools/cascade/generation_call.h"
 #include "tools/cascade/generation_flags.h"
 #include "tools/cascade/interrupt.h"
+#include "tools/cascade/replica_flags.h"
 #include "tools/cascade/serving_flags.h"
 #include "tools/cascade/text_flags.h"
 
@@ -74,6 +76,7 @@ class GenerateCommand : public Command {
     flags.Add("report_token_ids", "", "with --json, report the generated tokens' ids",
               &report_token_ids_);
     serving_.AddTo(flags);
+    replicas_.AddTo(flags);
     flags.Add("speculation", "BOOL", "draft tokens ahead; never changes the text (true)",
               &speculation_);
   }
@@ -101,7 +104,9 @@ class GenerateCommand : public Command {
     const std::unique_ptr<EventPrinter> printer =
         options.json ? MakeJsonPrinter(console)
                      : MakeTextPrinter(*prompt, request.sampling().n(), console, style);
-    return Stream(request, options, *printer, console);
+    CallOptions with_replicas = options;
+    replicas_.Fill(with_replicas);
+    return Stream(request, with_replicas, *printer, console);
   }
 
  private:
@@ -110,7 +115,11 @@ class GenerateCommand : public Command {
     // Before gRPC has threads, which must not take the signals.
     const BlockedSignals blocked;
     Connection connection(options);
-    return Conclude(StreamGeneration(request, connection, printer), connection, console);
+    const CallEnd end = StreamGeneration(request, connection, printer);
+    if (end.breaks > 0) {
+      console.err << absl::StrCat("[went on at another server: ", end.breaks, "x]\n");
+    }
+    return Conclude(end, connection, console);
   }
 
   v1::GenerateRequest MakeRequest(const std::string& prompt) const {
@@ -146,6 +155,7 @@ class GenerateCommand : public Command {
   TextFlags text_;
   TruncationFlags truncation_;
   ServingFlags serving_;
+  ReplicaFlags replicas_;
   bool logprobs_ = false;
   bool show_logprobs_ = false;
   bool prompt_logprobs_ = false;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One call of GenerateStream, printed as it comes.
+// One answer, printed as it comes.
 #pragma once
 
 #include "cascade/v1/text_generation.pb.h"
@@ -9,8 +9,9 @@
 
 namespace cascade::cli {
 
-// Makes the call and gives its events to `printer`, and its end. A signal that Interrupt knows
-// cancels it: see there what it asks of threads.
+// Makes the calls that it takes, one if no server fails, and gives the answer's events to
+// `printer`, and its end. A signal that Interrupt knows cancels it: see there what it asks of
+// threads.
 CallEnd StreamGeneration(const v1::GenerateRequest& request, Connection& connection,
                          EventPrinter& printer);
 

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
+#include <algorithm>
 #include <fstream>
 #include <optional>
 #include <random>
 #include <stop_token>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -172,8 +175,10 @@ class BenchCommand : public Command {
   // Connected before the first request, which would wait for it otherwise.
   std::vector<std::unique_ptr<v1::TextGeneration::Stub>> Connect(const CallOptions& options) const {
     std::vector<std::shared_ptr<grpc::Channel>> channels;
-    for (std::uint32_t i = 0; i < connections_; ++i) {
-      channels.push_back(MakeChannel(options, /*own_connection=*/true));
+    const std::vector<std::string> servers = ServersOf(options);
+    for (std::size_t i = 0; i < std::max<std::size_t>(connections_, servers.size()); ++i) {
+      channels.push_back(
+          MakeChannel(options, servers[i % servers.size()], /*own_connection=*/true));
       channels.back()->GetState(/*try_to_connect=*/true);
     }
     std::vector<std::unique_ptr<v1::TextGeneration::Stub>> stubs;
