@@ -56,11 +56,12 @@ class Server:
 
 
 def requests() -> Iterator[pb.GenerateRequest]:
-    """Long answers, with all that depends on what came before. The candidates make messages so large that
-    a server is far from its end when the client has read a few."""
+    """Long answers, with all that depends on what came before. The candidates make messages so large
+    that a server is far from its end when the client has read a few."""
     for seed in itertools.count(1):
         request = pb.GenerateRequest(
-            request_id=f"request-{seed}", text="Once upon a time", sampling=pb.SamplingParams(seed=seed, temperature=0.9, top_k=50),
+            request_id=f"request-{seed}", text="Once upon a time",
+            sampling=pb.SamplingParams(seed=seed, temperature=0.9, top_k=50),
             penalties=pb.Penalties(repetition=1.1, frequency=0.1),
             cache=pb.CacheOptions(bypass=True),  # cached_tokens depends on what came before
             stopping=pb.StoppingParams(max_new_tokens=300, stop=["\nThe end of all that"]),
@@ -139,6 +140,19 @@ class RealServersTest(unittest.TestCase):
             stub = text_generation_pb2_grpc.TextGenerationStub(channel)
             for request in itertools.islice(requests(), 6):
                 self.assertEqual(told(client.generate_stream(request)), told(stub.GenerateStream(request)))
+
+    def test_an_answer_whose_server_hangs(self) -> None:
+        request = next(requests())
+        with Client(self.addresses()[0]) as client:
+            expected = told(client.generate_stream(request))
+        with Client(self.addresses(), stall_after=1) as client:
+            events = []
+            for event in client.generate_stream(request):
+                events.append(event)
+                if len(events) == 10:
+                    next(server for server in self.servers if server.running()).process.send_signal(
+                        signal.SIGSTOP)
+        self.assertEqual(told(iter(events)), expected)
 
     def test_beams_and_the_best_of_many(self) -> None:
         for request in itertools.islice(requests(), 2):

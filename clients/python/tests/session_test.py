@@ -142,6 +142,17 @@ class SessionTest(unittest.TestCase):
         self.ends_with(world, grpc.StatusCode.DEADLINE_EXCEEDED, hedge_after=0.5, deadline=1010)
         self.assertFalse(world.servers["b"].attempts)
 
+    def test_a_server_that_falls_silent_is_left(self) -> None:
+        for after in range(2, 9):
+            world = World({"a": Server(always(after, Server.HANGS)), "b": Server()})
+            self.assertEqual(told(world.run(Generation(self.whole), stall_after=5)), self.expected)
+            self.assertEqual(world.now, 1005)
+            self.assertEqual(world.cancelled, world.servers["a"].attempts)
+
+    def test_silence_before_the_first_token_is_no_stall(self) -> None:
+        world = World({"a": Server(always(1, Server.HANGS)), "b": Server()})
+        self.ends_with(world, grpc.StatusCode.DEADLINE_EXCEEDED, stall_after=5, deadline=1010)
+
     def test_of_a_hedged_pair_one_may_break(self) -> None:
         world = World({"a": Server(always(0, Server.HANGS)), "b": Server(always(1, Failure()))})
         self.ends_with(world, grpc.StatusCode.DEADLINE_EXCEEDED, hedge_after=0.5, deadline=1010)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sessions against servers without a network, in a time that passes when all wait."""
 
-from typing import Any, Callable, Dict, Iterator, List, Optional
+from typing import Any, Callable, Dict, Iterator, List
 
 from cascade_client.replicas import Replicas
 from cascade_client.session import Attempt, Limits, Session
@@ -57,11 +57,10 @@ class World:
         self.replicas = Replicas(list(servers), lambda: self.now)
         self.cancelled: List[Attempt] = []
 
-    def run(self, work: Any, *, deadline: Optional[float] = None, hedge_after: Optional[float] = None,
-            max_failures: int = 8) -> Iterator[Any]:
+    def run(self, work: Any, **limits: Any) -> Iterator[Any]:
         """All events of the session; raises its error."""
         session = Session(work, self.replicas, list(self.servers), lambda: self.now,
-                          Limits(deadline, hedge_after, max_failures))
+                          Limits(**limits))
         session.begin()
         calls: Dict[Attempt, Iterator[bool]] = {}
         while True:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from typing import Any, Optional, Sequence, Tuple, Union
 
@@ -26,6 +27,8 @@ class BaseClient:
     prefix_aware: prompts with the same beginning go to the same replica. Otherwise they take turns.
     hedge_after: seconds without a token after which a second replica is asked the same; the first
         token decides whose answer is used. Both compute until then.
+    stall_after: seconds without the next token after which a server counts as broken, though its
+        connection is not. Longer than anything that the server's queue of other work makes it wait.
     max_failures: how often in a row, without a token between, calls may break or be refused by full
         servers before the error is raised.
     """
@@ -33,7 +36,8 @@ class BaseClient:
     def __init__(self, servers: Union[str, Sequence[str]], *, tls: bool = False,
                  ca: Optional[str] = None, client_cert: Optional[str] = None,
                  client_key: Optional[str] = None, token: Token = None, prefix_aware: bool = False,
-                 hedge_after: Optional[float] = None, max_failures: int = 8,
+                 hedge_after: Optional[float] = None, stall_after: Optional[float] = None,
+                 max_failures: int = 8,
                  channel_options: Sequence[Tuple[str, Any]] = ()) -> None:
         self._connection = Connection(servers, tls=tls, ca=ca, client_cert=client_cert,
                                       client_key=client_key, token=token,
@@ -41,8 +45,8 @@ class BaseClient:
         addresses = self._connection.addresses
         self._router = PrefixAware(addresses) if prefix_aware else RoundRobin(addresses)
         self._replicas = Replicas(addresses, time.monotonic)
-        self._hedge_after = hedge_after
-        self._max_failures = max_failures
+        self._limits = Limits(hedge_after=hedge_after, stall_after=stall_after,
+                              max_failures=max_failures)
 
     def _session(self, method: str, request: Any, timeout: Optional[float]) -> Session:
         work: Union[Generation, Whole]
@@ -50,8 +54,8 @@ class BaseClient:
             work = Generation(request)
         else:
             work = Whole(method, request)
-        limits = Limits(deadline=None if timeout is None else time.monotonic() + timeout,
-                        hedge_after=self._hedge_after, max_failures=self._max_failures)
+        limits = dataclasses.replace(
+            self._limits, deadline=None if timeout is None else time.monotonic() + timeout)
         return Session(work, self._replicas, self._router.order(request), time.monotonic, limits)
 
 

@@ -27,7 +27,8 @@ class Limits:
     """When a session stops trying, or tries a second replica. Times are on the replicas' clock."""
 
     deadline: Optional[float] = None
-    hedge_after: Optional[float] = None  # seconds
+    hedge_after: Optional[float] = None  # seconds without a first token
+    stall_after: Optional[float] = None  # seconds without the next one
     max_failures: int = 8  # of a part, in a row, without a token between them
 
 
@@ -51,6 +52,7 @@ class _Course:
     failures: int = 0
     retry_at: Optional[float] = None
     hedge_at: Optional[float] = None
+    stalls_at: Optional[float] = None
     is_decided: bool = False  # one attempt has begun to answer
 
 
@@ -87,7 +89,7 @@ class Session:
         """When on_time is to be called if nothing happens before; None: never."""
         times = [self._limits.deadline]
         for course in self._courses.values():
-            times += [course.retry_at, course.hedge_at]
+            times += [course.retry_at, course.hedge_at, course.stalls_at]
         return min((time for time in times if time is not None), default=None)
 
     # What happened ------------------------------------------------------------------------------
@@ -106,6 +108,8 @@ class Session:
             if course.hedge_at is not None and now >= course.hedge_at:
                 course.hedge_at = None
                 self._hedge(part)
+            if course.stalls_at is not None and now >= course.stalls_at:
+                self._end_stalled(course)
 
     def on_event(self, attempt: Attempt, event: Any) -> None:
         course = self._course(attempt)
@@ -115,6 +119,8 @@ class Session:
         if self._work.is_answer(event):
             self._replicas.answered(attempt.replica)
             self._decide(course, attempt)
+            if self._limits.stall_after is not None and isinstance(self._work, Generation):
+                course.stalls_at = self._clock() + self._limits.stall_after
         try:
             self.ready += self._work.take(attempt.part, event)
         except CannotGoOn as refusal:
@@ -209,6 +215,15 @@ class Session:
         picked = self._replicas.pick(self._order, busy | self._strangers.keys())
         if picked is not None and picked[1] <= self._clock():
             self._call(part, picked[0])
+
+    def _end_stalled(self, course: _Course) -> None:
+        """Gives up the call of a server that has told tokens, and now tells nothing."""
+        course.stalls_at = None
+        (attempt,) = course.attempts
+        self.cancelled.append(attempt)
+        self._ended(attempt, CascadeError(
+            grpc.StatusCode.UNAVAILABLE, f"nothing came for {self._limits.stall_after} seconds",
+            replica=attempt.replica))
 
     def _call(self, part: Part, replica: str) -> None:
         now = self._clock()
