@@ -69,9 +69,11 @@ class SessionTest(unittest.TestCase):
             self.assertFalse(world.servers["b"].attempts)
 
     def test_what_proxies_say_of_a_broken_stream(self) -> None:
-        for code in (grpc.StatusCode.INTERNAL, grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN):
-            world = World({"a": Server(always(2, Failure(code, "Received RST_STREAM with error code 2"))),
-                           "b": Server()})
+        reset = "Received RST_STREAM with error code 2"
+        for failure in (Failure(grpc.StatusCode.INTERNAL, reset), Failure(grpc.StatusCode.UNKNOWN, reset),
+                        Failure(grpc.StatusCode.CANCELLED, reset),
+                        Failure(grpc.StatusCode.CANCELLED, "CANCELLED")):
+            world = World({"a": Server(always(2, failure)), "b": Server()})
             self.assertEqual(told(world.run(Generation(self.whole))), self.expected)
 
     def test_the_deadline_is_one_for_all_calls(self) -> None:

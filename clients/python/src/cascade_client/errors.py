@@ -8,10 +8,10 @@ from typing import Any, Optional, Sequence, Tuple
 
 import grpc
 
-# What gRPC says of a connection that broke, or of a proxy that gave up on one. A server's own INTERNAL
-# or UNKNOWN has other words.
+# What gRPC says of a connection that broke, or of a proxy that gave up on one. A server's own INTERNAL,
+# UNKNOWN or CANCELLED has other words.
 _BROKEN = re.compile(
-    r"RST_STREAM|GOAWAY|Socket closed|Stream removed|Connection (reset|closed|refused)|Broken pipe|"
+    r"^CANCELLED$|RST_STREAM|GOAWAY|Socket closed|Stream removed|Connection (reset|closed|refused)|Broken pipe|"
     r"recvmsg|sendmsg|transport", re.IGNORECASE)
 _CODES_OF_BROKEN = (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.CANCELLED)
 _PUSHBACK = "grpc-retry-pushback-ms"
