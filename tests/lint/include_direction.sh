@@ -57,7 +57,7 @@ find model server tools tests -name '*.h' -o -name '*.cc' | sort | xargs awk '
     for (p = 1; p <= private_count; p++)
       if (!starts_with_any(FILENAME, private_rooms[p]) && header ~ private_pattern[p])
         complain(header " is private to " private_rooms[p])
-    is_ours = !is_test && header ~ /^(model|server|tools|tests|cascade|google|grpc)\// && header !~ /^google\/protobuf\//
+    is_ours = !is_test && header ~ /^(model|server|tools|tests|cascade|vllm|smg|google|grpc)\// && header !~ /^google\/protobuf\//
     if (is_ours && index(header, room) != 1 && !starts_with_any(header, allowed[room]))
       complain(header " is above or beside " room)
   }
