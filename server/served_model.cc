@@ -181,6 +181,7 @@ absl::StatusOr<ModelInfo> DescribeModel(const Options& options, const model::Mod
   if (!blocks.ok()) return blocks.status();
   ModelInfo info;
   info.name = options.model_name;
+  info.tokenizer_folder = options.tokenizer == "auto" ? options.model : options.tokenizer;
   info.config = *config;
   info.defaults = *std::move(defaults);
   info.cache_type = options.kv_cache_type;

@@ -18,6 +18,7 @@ namespace cascade::server {
 // What services tell of the model and judge requests by. Immutable once the model is served.
 struct ModelInfo {
   std::string name;
+  std::string tokenizer_folder;  // that the tokenizer was read from; told to nobody
   std::string fingerprint;
   model::ModelConfig config;
   model::GenerationConfig defaults;  // max_new_tokens and eos_token_ids resolved

@@ -8,6 +8,7 @@
 #include "server/grpc/reflection/reflection_service.h"
 #include "server/grpc/serving.h"
 #include "server/grpc/v1/text_generation_service.h"
+#include "server/grpc/vllm/vllm_engine_service.h"
 
 namespace cascade::server {
 namespace {
@@ -40,6 +41,7 @@ void AddReflection(OpenCalls& calls, CallMemory& memory, const Authenticator& au
 std::vector<Service> MakeServices(const Serving& serving, OpenCalls& calls) {
   std::vector<Service> services;
   services.push_back(Make<v1::TextGeneration, TextGenerationService>(true, serving));
+  services.push_back(Make<::vllm::grpc::engine::VllmEngine, VllmEngineService>(true, serving));
   AddReflection(calls, serving.memory(), serving.environment().authenticator, services);
   return services;
 }

@@ -68,12 +68,13 @@ using AnswerFunction = absl::Status (*)(const Asking& asking, const Request& req
                                         Response& response);
 
 // Parses the request of `bytes` and answers it, if the model is in service and there is memory for
-// the answer. Borrows `bytes` and `response`, which are gRPC's and live until the call's OnDone.
-template <typename Request, typename Response>
-grpc::ServerUnaryReactor* BeginShortCall(const Serving& serving, const MethodName& method,
-                                         grpc::CallbackServerContext& context,
-                                         const grpc::ByteBuffer& bytes, Response& response,
-                                         AnswerFunction<Request, Response> answer) {
+// the answer. `answer` is called like an AnswerFunction. Borrows `bytes` and `response`, which are
+// gRPC's and live until the call's OnDone.
+template <typename Request, typename Response, typename Answer>
+grpc::ServerUnaryReactor* BeginShortCallWith(const Serving& serving, const MethodName& method,
+                                             grpc::CallbackServerContext& context,
+                                             const grpc::ByteBuffer& bytes, Response& response,
+                                             const Answer& answer) {
   auto* call = new ShortCall(method, context, serving.environment());
   const auto work = [=, &serving, &context, &bytes,
                      &response](const std::shared_ptr<Tenant>& tenant) -> absl::Status {
@@ -83,7 +84,7 @@ grpc::ServerUnaryReactor* BeginShortCall(const Serving& serving, const MethodNam
     Request request;
     if (absl::Status status = Parse(bytes, request); !status.ok()) return status;
     if (absl::Status status =
-            answer({serving, **backend, context, tenant.get()}, request, response);
+            answer(Asking{serving, **backend, context, tenant.get()}, request, response);
         !status.ok())
       return status;
     if (!call->memory().TryGrow(ResponseBytes(response.ByteSizeLong()))) {
@@ -93,6 +94,15 @@ grpc::ServerUnaryReactor* BeginShortCall(const Serving& serving, const MethodNam
     return absl::OkStatus();
   };
   return Begin(serving, context, bytes, call, work);
+}
+
+// The same with a function, which says of what type the request is.
+template <typename Request, typename Response>
+grpc::ServerUnaryReactor* BeginShortCall(const Serving& serving, const MethodName& method,
+                                         grpc::CallbackServerContext& context,
+                                         const grpc::ByteBuffer& bytes, Response& response,
+                                         AnswerFunction<Request, Response> answer) {
+  return BeginShortCallWith<Request>(serving, method, context, bytes, response, answer);
 }
 
 }  // namespace cascade::server
