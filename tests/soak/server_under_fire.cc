@@ -44,6 +44,14 @@ int ServerUnderFire::Replace() {
   return status;
 }
 
+void ServerUnderFire::KillAndReplace() {
+  changes_.fetch_add(1);
+  process_->Signal(SIGKILL);
+  process_->Wait();
+  Start(address());
+  changes_.fetch_add(1);
+}
+
 int ServerUnderFire::End() {
   changes_.fetch_add(1);
   process_->Signal(SIGTERM);

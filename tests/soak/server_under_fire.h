@@ -27,6 +27,9 @@ class ServerUnderFire {
   // SIGTERM, and a new one on the same port. Returns the old one's exit status.
   int Replace();
 
+  // SIGKILL, and a new one on the same port.
+  void KillAndReplace();
+
   // SIGTERM. Returns its exit status.
   int End();
 
