@@ -28,6 +28,7 @@ BlockTokens TokensOf(std::span<const TokenId> tokens, std::size_t block) {
 BlockTable::BlockTable(BlockTable&& other) noexcept
     : pool_(std::exchange(other.pool_, nullptr)),
       ids_(std::exchange(other.ids_, {})),
+      salted_(other.salted_),
       published_(std::exchange(other.published_, 0)),
       prefix_(other.prefix_) {}
 
@@ -36,6 +37,7 @@ BlockTable& BlockTable::operator=(BlockTable&& other) noexcept {
     Reset();
     pool_ = std::exchange(other.pool_, nullptr);
     ids_ = std::exchange(other.ids_, {});
+    salted_ = other.salted_;
     published_ = std::exchange(other.published_, 0);
     prefix_ = other.prefix_;
   }
@@ -51,7 +53,9 @@ void BlockTable::Reset() {
 }
 
 BlockAllocator::BlockAllocator(std::size_t num_blocks)
-    : pool_(std::make_unique<BlockPool>(num_blocks)), index_(num_blocks, RandomSecret()) {}
+    : pool_(std::make_unique<BlockPool>(num_blocks)),
+      index_(num_blocks, RandomSecret()),
+      told_(num_blocks) {}
 
 std::size_t BlockAllocator::BlocksFor(std::size_t positions) {
   return (positions + kBlockPositions - 1) / kBlockPositions;
@@ -76,6 +80,7 @@ std::optional<BlockAllocator::Shared> BlockAllocator::TryAllocate(std::span<cons
     pool_->AddReference(id);
     table.ids_.push_back(id);
   }
+  table.salted_ = !salt.empty();
   table.published_ = prefix.ids.size();
   table.prefix_ = prefix.hash;
   for (std::size_t i = 0; i < own_blocks; ++i) table.ids_.push_back(Acquire());
@@ -114,6 +119,7 @@ std::optional<BlockTable> BlockAllocator::TryFork(const BlockTable& from, std::s
     fork.ids_.push_back(id);
   }
   while (fork.ids_.size() < BlocksFor(capacity)) fork.ids_.push_back(Acquire());
+  fork.salted_ = from.salted_;
   fork.published_ = from.published_;
   fork.prefix_ = from.prefix_;
   return fork;
@@ -128,8 +134,23 @@ void BlockAllocator::Publish(BlockTable& table, std::span<const TokenId> tokens)
     const BlockId id = table.ids_[table.published_];
     // Another sequence may have published the same tokens first, this block perhaps (after a fork);
     // the index then keeps the entry that it has.
-    if (index_.Insert(table.prefix_, parent, block_tokens, id)) pool_->Keep(id);
+    if (!index_.Insert(table.prefix_, parent, block_tokens, id)) continue;
+    pool_->Keep(id);
+    if (observer_ == nullptr || table.salted_) continue;
+    told_[id] = true;
+    observer_->OnStored(table.published_ == 0 ? std::nullopt : std::optional<PrefixHash>(parent),
+                        table.prefix_, block_tokens);
   }
+}
+
+void BlockAllocator::ForgetPrefixes() {
+  for (BlockId id = 0; id < num_blocks(); ++id) {
+    if (!pool_->is_kept(id)) continue;
+    index_.Erase(id);
+    pool_->Forget(id);
+    told_[id] = false;
+  }
+  if (observer_ != nullptr) observer_->OnCleared();
 }
 
 bool BlockAllocator::IsWritableFrom(const BlockTable& table, std::size_t position) const {
@@ -178,7 +199,12 @@ BlockAllocator::Prefix BlockAllocator::FindPrefix(std::span<const TokenId> token
 
 BlockId BlockAllocator::Acquire() {
   const BlockPool::Acquired acquired = pool_->Acquire();
-  if (acquired.was_idle) index_.Erase(acquired.id);
+  if (!acquired.was_idle) return acquired.id;
+  const PrefixHash prefix = index_.Erase(acquired.id);
+  if (told_[acquired.id]) {
+    told_[acquired.id] = false;
+    observer_->OnRemoved(prefix);
+  }
   return acquired.id;
 }
 

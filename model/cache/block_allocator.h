@@ -13,6 +13,7 @@
 #include "absl/strings/string_view.h"
 #include "model/cache/block_pool.h"
 #include "model/cache/prefix_index.h"
+#include "model/cache/prefix_observer.h"
 #include "model/kernels/kv_block.h"
 #include "model/token.h"
 
@@ -41,6 +42,7 @@ class BlockTable {
 
   BlockPool* pool_ = nullptr;
   std::vector<BlockId> ids_;
+  bool salted_ = false;        // runs under a salt that is not empty
   std::size_t published_ = 0;  // blocks, from the first on, that are shared or offered for sharing
   PrefixHash prefix_;          // of those
 };
@@ -54,6 +56,9 @@ class BlockTable {
 class BlockAllocator {
  public:
   explicit BlockAllocator(std::size_t num_blocks);
+
+  // Tells `observer`, which is borrowed, what can be shared from now on. Before the first Publish.
+  void Observe(PrefixObserver* observer) { observer_ = observer; }
 
   // Blocks that hold `positions` positions.
   static std::size_t BlocksFor(std::size_t positions);
@@ -103,6 +108,9 @@ class BlockAllocator {
   // from such a table, and `tokens` begins with the tokens that it was given.
   void Publish(BlockTable& table, std::span<const TokenId> tokens);
 
+  // Forgets all that was published: no later sequence finds it. Tables keep their blocks.
+  void ForgetPrefixes();
+
   // Whether no other table holds a block of `table` from `position` on, and none of them is
   // published. A sequence may write only where that is so.
   bool IsWritableFrom(const BlockTable& table, std::size_t position) const;
@@ -125,6 +133,8 @@ class BlockAllocator {
 
   std::unique_ptr<BlockPool> pool_;  // on the heap: tables point to it when this object moves
   PrefixIndex index_;
+  PrefixObserver* observer_ = nullptr;
+  std::vector<bool> told_;  // [num_blocks]: the observer knows it as one that can be shared
 };
 
 }  // namespace cascade::model

@@ -48,6 +48,15 @@ void BlockPool::Release(BlockId id) {
   }
 }
 
+void BlockPool::Forget(BlockId id) {
+  Block& block = blocks_[id];
+  assert(block.kept);
+  block.kept = false;
+  if (block.references > 0) return;
+  not_idle_.splice(not_idle_.end(), idle_, block.node);
+  empty_.push_back(id);
+}
+
 void BlockPool::Keep(BlockId id) {
   assert(blocks_[id].references > 0);
   blocks_[id].kept = true;

@@ -48,6 +48,10 @@ class BlockPool {
   // Marks the contents of `id` as worth keeping, until Acquire takes it. REQUIRES: `id` is held.
   void Keep(BlockId id);
 
+  // The contents of `id` are worth nothing any more: an idle block is empty from now on.
+  // REQUIRES: `id` is kept.
+  void Forget(BlockId id);
+
   std::size_t references(BlockId id) const { return blocks_[id].references; }
   bool is_kept(BlockId id) const { return blocks_[id].kept; }
 

@@ -61,10 +61,11 @@ bool PrefixIndex::Insert(const PrefixHash& prefix, const PrefixHash& parent, Blo
   return true;
 }
 
-void PrefixIndex::Erase(BlockId block) {
+PrefixHash PrefixIndex::Erase(BlockId block) {
   const auto found = entries_.find(prefix_of_[block]);
   assert(found != entries_.end() && found->second.block == block);
   entries_.erase(found);
+  return prefix_of_[block];
 }
 
 }  // namespace cascade::model

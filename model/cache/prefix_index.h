@@ -60,8 +60,8 @@ class PrefixIndex {
   bool Insert(const PrefixHash& prefix, const PrefixHash& parent, BlockTokens tokens,
               BlockId block);
 
-  // Forgets `block`. REQUIRES: it is in the index.
-  void Erase(BlockId block);
+  // Forgets `block`, whose prefix it returns. REQUIRES: it is in the index.
+  PrefixHash Erase(BlockId block);
 
   std::size_t size() const { return entries_.size(); }
 

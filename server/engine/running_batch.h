@@ -98,6 +98,9 @@ class RunningBatch {
   // requests of the step end, and no others. Returns the rows that were run.
   std::size_t Step();
 
+  // No request finds what earlier ones have left in the prefix cache.
+  void ForgetPrefixes() { placement_.cache().blocks().ForgetPrefixes(); }
+
   // INTERNAL, with what is wrong, unless between two steps all is as it must be: every block held
   // as often as it is counted, none writable by two sequences, every sequence with a token to run
   // and ready only with blocks and a reader. For tests, and assertions in debug builds.

@@ -12,6 +12,7 @@
 #include "server/engine/generation_request.h"
 #include "server/engine/limits.h"
 #include "server/engine/load_monitor.h"
+#include "server/engine/prefix_log.h"
 #include "server/engine/request_queue.h"
 #include "server/engine/worker_loop.h"
 
@@ -30,8 +31,9 @@ struct Worker::Parts {
                .max_tokens = options.max_queued_tokens,
                .ageing = options.priority_ageing}),
         monitor({.max_running = options.max_running, .step_tokens = options.step_tokens}),
-        loop({options, end_reasons, queue, drain, monitor}, std::move(model), std::move(cache),
-             tokenizer),
+        prefixes(options.kept_prefix_events),
+        loop({options, end_reasons, queue, drain, monitor, prefixes}, std::move(model),
+             std::move(cache), tokenizer),
         thread([this] { loop.Run(); }) {}
 
   const WorkerOptions options;
@@ -40,6 +42,7 @@ struct Worker::Parts {
   RequestQueue queue;
   DrainState drain;
   LoadMonitor monitor;
+  PrefixLog prefixes;
   WorkerLoop loop;
   std::thread thread;  // last: the other parts are there before it starts
 };
@@ -91,6 +94,13 @@ void Worker::StartDrain(absl::Time deadline) {
 bool Worker::AwaitDrained(absl::Duration at_most) { return parts_->drain.AwaitEnded(at_most); }
 
 void Worker::Wake() { parts_->queue.Wake(); }
+
+void Worker::ForgetPrefixes() {
+  parts_->loop.ForgetPrefixes();
+  Wake();
+}
+
+const PrefixLog& Worker::prefixes() const { return parts_->prefixes; }
 
 absl::Duration Worker::RetryAfter() const {
   return parts_->monitor.RetryAfter(parts_->queue.size());

@@ -19,6 +19,7 @@ class Tokenizer;
 
 namespace cascade::server {
 
+class PrefixLog;
 struct GenerationRequest;
 
 // Owns the model, the cache and every running request; only its thread ever touches them. It steps
@@ -69,6 +70,13 @@ class Worker {
 
   // Has the worker poll its sinks again: IsStalled became false, or IsCancelled true.
   void Wake();
+
+  // Empties the prefix cache before any request starts that comes later. Running requests keep
+  // their blocks.
+  void ForgetPrefixes();
+
+  // What the prefix cache has taken up and given up.
+  const PrefixLog& prefixes() const;
 
   // How long a caller that was refused for lack of a place should wait, from the rate at which
   // requests have finished lately.

@@ -45,12 +45,17 @@ Completion UnstartedAtTimeLimit(const QueuedRequest& queued, absl::Time now) noe
   }
 }
 
+model::KvCache Observed(model::KvCache cache, PrefixLog& prefixes) {
+  cache.blocks().Observe(&prefixes);
+  return cache;
+}
+
 }  // namespace
 
 WorkerLoop::WorkerLoop(const Shared& shared, std::unique_ptr<model::LanguageModel> model,
                        model::KvCache cache, const model::Tokenizer& tokenizer)
     : shared_(shared),
-      batch_(std::move(model), std::move(cache), tokenizer,
+      batch_(std::move(model), Observed(std::move(cache), shared.prefixes), tokenizer,
              Scheduler(shared.options.max_running, shared.options.step_tokens),
              {.prefix_cache = shared.options.prefix_cache,
               .kv_overcommit = shared.options.kv_overcommit,
@@ -63,7 +68,11 @@ WorkerLoop::WorkerLoop(const Shared& shared, std::unique_ptr<model::LanguageMode
 }
 
 void WorkerLoop::Run() {
-  while (Receive()) Turn(shared_.options.clock());
+  while (Receive()) {
+    if (forget_prefixes_.exchange(false)) batch_.ForgetPrefixes();
+    Turn(shared_.options.clock());
+    shared_.prefixes.Publish();
+  }
   shared_.drain.SetEnded();
 }
 

@@ -19,6 +19,7 @@
 #include "server/engine/end_reasons.h"
 #include "server/engine/generation_request.h"
 #include "server/engine/load_monitor.h"
+#include "server/engine/prefix_log.h"
 #include "server/engine/request_queue.h"
 #include "server/engine/running_batch.h"
 #include "server/engine/worker_options.h"
@@ -36,6 +37,7 @@ class WorkerLoop {
     RequestQueue& queue;
     DrainState& drain;
     LoadMonitor& monitor;
+    PrefixLog& prefixes;
   };
 
   WorkerLoop(const Shared& shared, std::unique_ptr<model::LanguageModel> model,
@@ -48,6 +50,10 @@ class WorkerLoop {
 
   std::uint64_t turns() const { return turns_.load(); }
   bool busy() const { return busy_.load(); }  // not waiting for work
+
+  // ---- Any thread: the next turn forgets what the prefix cache has.
+
+  void ForgetPrefixes() { forget_prefixes_.store(true); }
 
  private:
   bool Receive();
@@ -67,6 +73,7 @@ class WorkerLoop {
   bool stepped_ = false;                 // whether the last turn had a step
   std::atomic<std::uint64_t> turns_ = 0;
   std::atomic<bool> busy_ = false;
+  std::atomic<bool> forget_prefixes_ = false;
 };
 
 }  // namespace cascade::server
