@@ -21,7 +21,7 @@ namespace cascade::server {
 
 // What ShortCall is to a unary call. A derived class says what comes next. Holds its share of the
 // memory until it is over. While a message is in flight the client has `stalled_reader_limit` to
-// take it. Create it with `new`; it deletes itself in OnDone.
+// take it. Create it with `new`; it destroys itself in OnDone.
 template <typename Event>
 class ShortStream : public WriteLoop<Event> {
  public:
@@ -55,10 +55,9 @@ class ShortStream : public WriteLoop<Event> {
   }
 
   void OnDone() override {
-    BeforeEnd();
     environment_.observer.OnCallEnd(
         {.call = begun_, .correlation = CorrelationOf(context_), .status = this->status()});
-    delete this;
+    Destroy();
   }
 
  protected:
@@ -68,8 +67,8 @@ class ShortStream : public WriteLoop<Event> {
   virtual Next TakeMessage(Event& event, absl::Status& status) noexcept
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(this->mu_) = 0;
 
-  // Nobody else may use the object after it. For OnDone.
-  virtual void BeforeEnd() noexcept {}
+  // The last thing that happens to it.
+  virtual void Destroy() noexcept { delete this; }
 
  private:
   Next TakeNext(Event& event, absl::Status& status) noexcept final

@@ -17,6 +17,7 @@
 #include "server/grpc/serving.h"
 #include "server/grpc/vllm/generate.h"
 #include "server/grpc/vllm/info.h"
+#include "server/grpc/vllm/kv_event_feed.h"
 #include "server/grpc/vllm/messages.h"
 #include "server/grpc/vllm/request.h"
 #include "server/grpc/vllm/time_of_day.h"
@@ -71,6 +72,18 @@ absl::Status AnswerGetLoads(const Asking& asking, const engine_pb::GetLoadsReque
   return absl::OkStatus();
 }
 
+absl::Status AnswerFlushCache(const Asking& asking, const common_pb::FlushCacheRequest& /*request*/,
+                              common_pb::FlushCacheResponse& response) {
+  if (asking.tenant != nullptr) {
+    return absl::PermissionDeniedError(
+        "the prefix cache is not one caller's: a server with --callers_file lets none empty it");
+  }
+  asking.backend.worker.ForgetPrefixes();
+  response.set_success(true);
+  response.set_message("the prefix cache is empty before the next request starts");
+  return absl::OkStatus();
+}
+
 template <typename Request>
 absl::Status RefuseToProfile(const Asking& /*asking*/, const Request& /*request*/,
                              common_pb::ProfileResponse& /*response*/) {
@@ -120,7 +133,13 @@ VllmEngineService::VllmEngineService(const Serving& serving) {
                            [tokenizer](Context& context, const ByteBuffer& bytes) {
                              return tokenizer->Begin(context, bytes);
                            }));
+  const auto kv_events = std::make_shared<KvEventFeed>(serving);
+  mark("SubscribeKvEvents", StreamHandler<common_pb::KvEventBatch>(
+                                [kv_events](Context& context, const ByteBuffer& bytes) {
+                                  return kv_events->Begin(context, bytes);
+                                }));
   mark_short("Abort", AnswerAbort);
+  mark_short("FlushCache", AnswerFlushCache);
   mark_short("GetModelInfo", AnswerGetModelInfo);
   mark_short("GetLoads", AnswerGetLoads);
   mark_short("StartProfile", RefuseToProfile<common_pb::StartProfileRequest>);
