@@ -42,6 +42,10 @@ bool IsWorthAnotherTry(const grpc::Status& status) {
     case grpc::StatusCode::RESOURCE_EXHAUSTED:   // it is full
     case grpc::StatusCode::FAILED_PRECONDITION:  // of another fingerprint
       return true;
+    case grpc::StatusCode::CANCELLED:
+      // gRPC's own word, of a server that has gone while a call was open. (Of a call that was
+      // aborted the server says so.)
+      return status.error_message() == "CANCELLED";
     case grpc::StatusCode::INTERNAL:
     case grpc::StatusCode::UNKNOWN:
       return absl::StrContains(status.error_message(), "RST_STREAM") ||

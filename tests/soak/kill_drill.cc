@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -49,7 +50,7 @@ class KillDrill : public ::testing::Test {
     const std::string path = model != nullptr ? model : folder_.path();
     for (std::size_t i = 0; i < kReplicas; ++i) {
       servers_.push_back(std::make_unique<ServerUnderFire>(std::vector<std::string>{
-          absl::StrCat("--model=", path), "--kv_cache_bytes=64MiB", "--drain_seconds=1"}));
+          absl::StrCat("--model=", path), "--kv_cache_bytes=64MiB", "--drain_seconds=0"}));
     }
     LearnAnswers();
   }
@@ -160,7 +161,11 @@ TEST_F(KillDrill, NoClientNoticesThatServersAreKilled) {
 }
 
 TEST_F(KillDrill, NoClientNoticesThatServersAreRolledOver) {
-  Drill([](ServerUnderFire& server) { EXPECT_EQ(server.Replace(), 0); });
+  Drill([](ServerUnderFire& server) {
+    const int status = server.Replace();
+    // One that has only just been started may not have taken its signals yet.
+    EXPECT_TRUE(status == 0 || status == -SIGTERM) << status;
+  });
 }
 
 }  // namespace

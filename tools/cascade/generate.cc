@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+#include <fstream>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -13,6 +15,7 @@
 #include "tools/cascade/generation_call.h"
 #include "tools/cascade/generation_flags.h"
 #include "tools/cascade/interrupt.h"
+#include "tools/cascade/recording.h"
 #include "tools/cascade/replica_flags.h"
 #include "tools/cascade/serving_flags.h"
 #include "tools/cascade/text_flags.h"
@@ -77,6 +80,8 @@ class GenerateCommand : public Command {
               &report_token_ids_);
     serving_.AddTo(flags);
     replicas_.AddTo(flags);
+    flags.Add("record", "FILE", "add request and answer to this file, for `cascade replay`",
+              &record_);
     flags.Add("speculation", "BOOL", "draft tokens ahead; never changes the text (true)",
               &speculation_);
   }
@@ -101,12 +106,13 @@ class GenerateCommand : public Command {
     if (absl::Status status = generation_.Fill(request); !status.ok()) {
       return UsageError(std::string(status.message()), console);
     }
-    const std::unique_ptr<EventPrinter> printer =
+    std::unique_ptr<EventPrinter> printer =
         options.json ? MakeJsonPrinter(console)
                      : MakeTextPrinter(*prompt, request.sampling().n(), console, style);
     CallOptions with_replicas = options;
     replicas_.Fill(with_replicas);
-    return Stream(request, with_replicas, *printer, console);
+    if (record_.empty()) return Stream(request, with_replicas, *printer, console);
+    return StreamAndRecord(request, with_replicas, std::move(printer), console);
   }
 
  private:
@@ -120,6 +126,22 @@ class GenerateCommand : public Command {
       console.err << absl::StrCat("[went on at another server: ", end.breaks, "x]\n");
     }
     return Conclude(end, connection, console);
+  }
+
+  // The tokens' ids come into the file, whether they were asked for or not.
+  ExitCode StreamAndRecord(v1::GenerateRequest request, const CallOptions& options,
+                           std::unique_ptr<EventPrinter> printer, Console& console) const {
+    request.mutable_response()->set_token_ids(true);
+    std::ofstream file(record_, std::ios::binary | std::ios::app);
+    if (!file)
+      return UsageError(absl::StrCat("--record=", record_, ": cannot be written"), console);
+    Recorder recorder(request, std::move(printer));
+    const ExitCode code = Stream(request, options, recorder, console);
+    if (code != ExitCode::kOk) return code;
+    file << RecordingLine(recorder.recording()) << std::flush;
+    if (file) return ExitCode::kOk;
+    console.Complain(absl::StrCat("--record=", record_, ": the answer could not be written"));
+    return ExitCode::kFailed;
   }
 
   v1::GenerateRequest MakeRequest(const std::string& prompt) const {
@@ -165,6 +187,7 @@ class GenerateCommand : public Command {
   bool processed_ = false;
   bool special_tokens_in_text_ = false;
   bool report_token_ids_ = false;
+  std::string record_;
   std::optional<bool> speculation_;
 };
 

@@ -23,6 +23,7 @@ void AddCommands(Commands& commands) {
   commands.push_back(MakeEmbedCommand());
   commands.push_back(MakeScoreCommand());
   commands.push_back(MakeReplCommand());
+  commands.push_back(MakeReplayCommand());
   commands.push_back(MakeTokenizeCommand());
   commands.push_back(MakeDetokenizeCommand());
   commands.push_back(MakeModelCommand());

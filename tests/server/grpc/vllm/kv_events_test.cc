@@ -103,7 +103,7 @@ class KvEventsTest : public ::testing::Test {
 
   // A cache of few blocks, so that prompts push each other out.
   ModelFolder folder_;
-  Served served_{folder_.path(), [this](Options& options) {
+  Served served_{folder_.path(), [](Options& options) {
                    options.kv_cache_bytes = kBlocks * model::KvCache::BytesPerBlock(
                                                           *model::LoadModelConfig(options.model));
                    options.worker.kept_prefix_events = 64;
