@@ -100,6 +100,10 @@ ABSL_FLAG(bool, prefix_cache, true,
           "Keep keys and values of prompts for later prompts that begin alike. Never changes a\n"
           "result.");
 ABSL_FLAG(
+    bool, kv_events, false,
+    "Tell whoever asks (VllmEngine.SubscribeKvEvents) which prompts the prefix cache keeps, so\n"
+    "that a gateway can route by them. Their tokens are told, and so their texts.");
+ABSL_FLAG(
     bool, report_cached_tokens, true,
     "Tell in each answer how many tokens of its prompt the prefix cache had, which tells the\n"
     "client what others have sent. false: cached_tokens is always 0.");

@@ -37,6 +37,7 @@ ABSL_DECLARE_FLAG(std::string, step_tokens);
 ABSL_DECLARE_FLAG(std::string, max_queued_tokens);
 ABSL_DECLARE_FLAG(std::string, call_memory_bytes);
 ABSL_DECLARE_FLAG(bool, prefix_cache);
+ABSL_DECLARE_FLAG(bool, kv_events);
 ABSL_DECLARE_FLAG(bool, report_cached_tokens);
 ABSL_DECLARE_FLAG(bool, kv_overcommit);
 ABSL_DECLARE_FLAG(bool, speculate);

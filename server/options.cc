@@ -28,6 +28,8 @@
 namespace cascade::server {
 namespace {
 
+// Of --kv_events: some 2 MB.
+constexpr std::size_t kKeptPrefixEvents = 1 << 14;
 constexpr std::int32_t kMaxRows = 16384;  // of a step: its scratch is 100 KiB a row on gpt2-xl
 constexpr std::int32_t kMaxQueued = 1'000'000;
 constexpr std::int32_t kMaxQueuedTokens = 1'000'000'000;
@@ -227,6 +229,11 @@ constexpr FlagRow kFlags[] = {
      }},
     {"prefix_cache",
      [](Flag, Options& o) { return Set(FLAGS_prefix_cache, o.worker.prefix_cache); }},
+    {"kv_events",
+     [](Flag, Options& o) {
+       o.worker.kept_prefix_events = absl::GetFlag(FLAGS_kv_events) ? kKeptPrefixEvents : 0;
+       return absl::OkStatus();
+     }},
     {"report_cached_tokens",
      [](Flag, Options& o) { return Set(FLAGS_report_cached_tokens, o.report_cached_tokens); }},
     {"kv_overcommit",

@@ -45,8 +45,8 @@ Completion UnstartedAtTimeLimit(const QueuedRequest& queued, absl::Time now) noe
   }
 }
 
-model::KvCache Observed(model::KvCache cache, PrefixLog& prefixes) {
-  cache.blocks().Observe(&prefixes);
+model::KvCache Observed(model::KvCache cache, const WorkerOptions& options, PrefixLog& prefixes) {
+  if (options.kept_prefix_events > 0) cache.blocks().Observe(&prefixes);
   return cache;
 }
 
@@ -55,8 +55,8 @@ model::KvCache Observed(model::KvCache cache, PrefixLog& prefixes) {
 WorkerLoop::WorkerLoop(const Shared& shared, std::unique_ptr<model::LanguageModel> model,
                        model::KvCache cache, const model::Tokenizer& tokenizer)
     : shared_(shared),
-      batch_(std::move(model), Observed(std::move(cache), shared.prefixes), tokenizer,
-             Scheduler(shared.options.max_running, shared.options.step_tokens),
+      batch_(std::move(model), Observed(std::move(cache), shared.options, shared.prefixes),
+             tokenizer, Scheduler(shared.options.max_running, shared.options.step_tokens),
              {.prefix_cache = shared.options.prefix_cache,
               .kv_overcommit = shared.options.kv_overcommit,
               .speculate = shared.options.speculate,

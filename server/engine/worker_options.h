@@ -21,7 +21,7 @@ struct WorkerOptions {
   bool speculate = true;       // draft tokens ahead where their rows are nearly free
   absl::Duration priority_ageing = absl::Seconds(10);  // waiting time that is worth one priority
   absl::Duration stalled_reader_limit = absl::Seconds(30);  // then the request ends with ABORTED
-  std::size_t kept_prefix_events = 1 << 14;  // of the prefix cache, for readers of PrefixLog
+  std::size_t kept_prefix_events = 0;  // of the prefix cache, for readers of PrefixLog; 0: none
   std::function<absl::Time()> clock =
       MonotonicNow;  // of deadlines and timings; any thread calls it
 };

@@ -49,6 +49,7 @@ TEST(OptionsTest, AModelIsAWholeCommandLine) {
   EXPECT_EQ(options->worker.step_tokens, 256U);
   EXPECT_EQ(options->worker.max_queued_tokens, std::size_t{1} << 20);
   EXPECT_TRUE(options->worker.prefix_cache);
+  EXPECT_EQ(options->worker.kept_prefix_events, 0U);  // prompts are told to nobody
   EXPECT_TRUE(options->report_cached_tokens);
   EXPECT_FALSE(options->worker.kv_overcommit);
   EXPECT_TRUE(options->worker.speculate);
@@ -91,6 +92,7 @@ TEST(OptionsTest, TakesEveryFlag) {
                                                  "--step_tokens=3",
                                                  "--max_queued_tokens=9",
                                                  "--prefix_cache=false",
+                                                 "--kv_events",
                                                  "--report_cached_tokens=false",
                                                  "--kv_overcommit",
                                                  "--nospeculate",
@@ -126,6 +128,7 @@ TEST(OptionsTest, TakesEveryFlag) {
   EXPECT_EQ(options->worker.step_tokens, 3U);
   EXPECT_EQ(options->worker.max_queued_tokens, 9U);
   EXPECT_FALSE(options->worker.prefix_cache);
+  EXPECT_GT(options->worker.kept_prefix_events, 0U);
   EXPECT_FALSE(options->report_cached_tokens);
   EXPECT_TRUE(options->worker.kv_overcommit);
   EXPECT_FALSE(options->worker.speculate);

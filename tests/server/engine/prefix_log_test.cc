@@ -7,6 +7,9 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "server/engine/worker.h"
+#include "tests/server/engine/recording_sink.h"
+#include "tests/server/engine/tiny_engine.h"
 
 namespace cascade::server {
 namespace {
@@ -75,6 +78,22 @@ TEST(PrefixLogTest, ReadersReadWhileTheWorkerWrites) {
     }
   }
   writer.join();
+}
+
+// What is kept is the prompts' tokens, which are for those alone whom the operator means.
+TEST(PrefixLogTest, AWorkerNotesNothingUnlessItIsTold) {
+  const model::Tokenizer tokenizer = testing::BundledTokenizer();
+  for (const std::size_t kept : {0U, 64U}) {
+    testing::TinyEngineOptions options;
+    options.worker.kept_prefix_events = kept;
+    const auto worker = testing::MakeTinyWorker(tokenizer, options);
+    testing::RecordingSink sink;
+    worker->Submit(testing::Request(40, 2, sink));
+    EXPECT_EQ(sink.Await().end, absl::OkStatus());
+    worker->ForgetPrefixes();
+    worker->Drain(absl::InfiniteFuture());
+    EXPECT_EQ(worker->prefixes().range().next > 1, kept > 0);
+  }
 }
 
 }  // namespace
