@@ -161,7 +161,8 @@ void ExpectAllDescribed(const std::shared_ptr<grpc::Channel>& channel) {
   const std::vector<std::string> services = reflection.Services();
   EXPECT_THAT(services, UnorderedElementsAre("cascade.v1.TextGeneration", "grpc.health.v1.Health",
                                              "grpc.reflection.v1.ServerReflection",
-                                             "grpc.reflection.v1alpha.ServerReflection"));
+                                             "grpc.reflection.v1alpha.ServerReflection",
+                                             "vllm.grpc.engine.VllmEngine"));
   // Error details are reached by name.
   const std::vector<std::string> details = {"google.rpc.Status", "google.rpc.BadRequest",
                                             "google.rpc.RetryInfo"};
