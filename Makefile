@@ -117,6 +117,9 @@ traces-test: build  ## Try the traces on a real OpenTelemetry collector (needs g
 	scripts/install_clients.sh build/clients
 	scripts/traces_test.sh build/bin build/clients
 
+gateway-test: build  ## Try a real SMG gateway in front of a server (needs curl, protoc and pip)
+	scripts/gateway_test.sh build/bin build/gateway
+
 eval-test: build  ## Run tasks of lm-evaluation-harness on the bundled model (needs pip and 8 GB of disk)
 	scripts/eval_test.sh build/bin build/eval
 
