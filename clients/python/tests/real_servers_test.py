@@ -10,6 +10,7 @@ import pathlib
 import random
 import signal
 import subprocess
+import sys
 import unittest
 from typing import Collection, Iterator, List
 
@@ -167,6 +168,27 @@ class RealServersTest(unittest.TestCase):
                 expected = told(client.generate_stream(request))
             with Client(self.addresses()) as client:
                 self.assertEqual(told(client.generate_stream(request)), expected)
+
+    def test_prompts_that_begin_alike_find_their_beginning_in_the_cache(self) -> None:
+        beginning = "Once upon a time there was a king who had three daughters, and the eldest of them was "
+        prompts = [beginning * 4 + end for end in ("fair", "wise", "proud", "kind")]
+        with Client(self.addresses(), prefix_aware=True) as client:
+            cached = [client.generate(pb.GenerateRequest(
+                text=prompt, stopping=pb.StoppingParams(max_new_tokens=1))).prompt.cached_tokens
+                for prompt in prompts]
+        self.assertEqual(cached[0], 0)
+        self.assertGreater(min(cached[1:]), 32)
+
+    def test_the_command_line(self) -> None:
+        command = [sys.executable, "-m", "cascade_client", "generate", "--seed=3", "--max_new_tokens=20",
+                   *(f"--server={address}" for address in self.addresses()), "The old king"]
+        with Client(self.addresses()[0]) as client:
+            expected = client.generate(pb.GenerateRequest(
+                text="The old king", sampling=pb.SamplingParams(seed=3),
+                stopping=pb.StoppingParams(max_new_tokens=20))).choices[0].text
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        self.assertEqual(done.stdout, expected)
+        self.assertIn("MAX_TOKENS, seed 3", done.stderr)
 
     def test_another_model_does_not_go_on(self) -> None:
         self.servers = [self.start(), self.start("--weights=int8")]

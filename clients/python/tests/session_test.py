@@ -155,6 +155,11 @@ class SessionTest(unittest.TestCase):
         world = World({"a": Server(always(1, Server.HANGS)), "b": Server()})
         self.ends_with(world, grpc.StatusCode.DEADLINE_EXCEEDED, stall_after=5, deadline=1010)
 
+    def test_a_second_replica_of_another_fingerprint_does_not_win(self) -> None:
+        world = World({"a": Server(always(1, Server.HANGS)), "b": Server(fingerprint="fake-2")})
+        self.ends_with(world, grpc.StatusCode.DEADLINE_EXCEEDED, hedge_after=0.5, deadline=1010)
+        self.assertEqual([attempt.replica for attempt in world.cancelled], ["b", "a"])
+
     def test_of_a_hedged_pair_one_may_break(self) -> None:
         world = World({"a": Server(always(0, Server.HANGS)), "b": Server(always(1, Failure()))})
         self.ends_with(world, grpc.StatusCode.DEADLINE_EXCEEDED, hedge_after=0.5, deadline=1010)
