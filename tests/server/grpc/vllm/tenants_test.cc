@@ -32,6 +32,7 @@ class VllmTenantsTest : public ::testing::Test {
             "\n"));
     served_ = std::make_unique<Served>(model_.path(), [this](Options& options) {
       options.callers_file = folder_.PathOf("callers");
+      options.worker.kept_prefix_events = 64;
     });
     stub_ = NewVllmStub(*served_);
   }
