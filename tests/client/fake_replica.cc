@@ -104,10 +104,10 @@ std::vector<v1::GenerateEvent> FakeAnswer(const v1::GenerateRequest& request,
 FakeReplica::FakeReplica(std::string fingerprint) : fingerprint_(std::move(fingerprint)) {
   int port = 0;
   grpc::ServerBuilder builder;
-  builder.AddListeningPort("localhost:0", grpc::InsecureServerCredentials(), &port);
+  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
   builder.RegisterService(this);
   server_ = builder.BuildAndStart();
-  address_ = absl::StrCat("localhost:", port);
+  address_ = absl::StrCat("127.0.0.1:", port);
 }
 
 FakeReplica::~FakeReplica() { server_->Shutdown(std::chrono::system_clock::now()); }
