@@ -87,7 +87,7 @@ v1::GenerateRequest AnswerProgress::Resume(std::size_t index) const {
   sampling.set_seed(request_.sampling().seed() + index);
   sampling.clear_per_choice();
   if (const int own = static_cast<int>(index); own < request_.sampling().per_choice_size()) {
-    // Beside it the request's own seed counts for choice 0, which this is now.
+    // A seed of its own counts; without one, that of the request, which is the choice's by now.
     *sampling.add_per_choice() = request_.sampling().per_choice(own);
   }
   // The first prompt event had all of this.

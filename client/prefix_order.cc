@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <numeric>
+#include <string>
 
 #include "absl/strings/string_view.h"
 
@@ -42,7 +43,9 @@ std::uint64_t Mix(std::uint64_t hash) {
 
 std::uint64_t HashOfBeginning(const v1::GenerateRequest& request) {
   Fnv hash;
-  hash.Add(request.cache().salt()).Add(absl::string_view(request.text()).substr(0, kTextBytes));
+  const std::string& salt = request.cache().salt();
+  hash.Add(static_cast<std::uint32_t>(salt.size())).Add(salt);
+  hash.Add(absl::string_view(request.text()).substr(0, kTextBytes));
   const auto& ids = request.token_ids().ids();
   for (int i = 0; i < std::min(ids.size(), kTokenIds); ++i) hash.Add(ids[i]);
   return hash.value();

@@ -113,7 +113,7 @@ class UnbrokenStream::Attempt {
   grpc::Status status_;
 };
 
-// The calls of one RunOnce: one, or two until one of them has a token.
+// The calls for one stream: one, or two until one of them has a token.
 class UnbrokenStream::Contest {
  public:
   Contest(UnbrokenStream& stream, OnEvent on_event)
@@ -239,21 +239,18 @@ grpc::Status UnbrokenStream::Run(OnEvent on_event) {
     const std::size_t before = progress_.events();
     const std::size_t replica = order_[turn_ % order_.size()];
     const std::size_t second = order_[(turn_ + 1) % order_.size()];
-    grpc::Status status = RunOnce(replica, second, on_event);
+    grpc::Status status = Contest(*this, on_event).Run(replica, second);
     if (cancelled()) return {grpc::StatusCode::CANCELLED, "the call was cancelled"};
     if (progress_.whole()) return grpc::Status::OK;
     if (status.ok() && progress_.stream_is_whole()) continue;  // the next choice
-    if (status.ok())
+    if (status.ok()) {
       status = {grpc::StatusCode::DATA_LOSS, "the stream ended early: the answer is not whole"};
+    }
     if (!GoesOn(status, before)) return status;
     ++turn_;
     Pause(failures_);
     if (cancelled()) return {grpc::StatusCode::CANCELLED, "the call was cancelled"};
   }
-}
-
-grpc::Status UnbrokenStream::RunOnce(std::size_t replica, std::size_t second, OnEvent on_event) {
-  return Contest(*this, on_event).Run(replica, second);
 }
 
 bool UnbrokenStream::GoesOn(const grpc::Status& status, std::size_t events_before) {

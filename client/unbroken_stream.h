@@ -62,8 +62,6 @@ class UnbrokenStream {
   class Attempt;
   class Contest;
 
-  // One call, or two that are hedged.
-  grpc::Status RunOnce(std::size_t replica, std::size_t second, OnEvent on_event);
   bool GoesOn(const grpc::Status& status, std::size_t events_before);
   // What to wait before the next attempt, after `failures` in a row.
   void Pause(std::size_t failures);

@@ -28,8 +28,7 @@
 namespace cascade::server {
 namespace {
 
-// Of --kv_events: some 2 MB.
-constexpr std::size_t kKeptPrefixEvents = 1 << 14;
+constexpr std::size_t kKeptPrefixEvents = 1 << 14;  // of --kv_events: some 2 MB
 constexpr std::int32_t kMaxRows = 16384;  // of a step: its scratch is 100 KiB a row on gpt2-xl
 constexpr std::int32_t kMaxQueued = 1'000'000;
 constexpr std::int32_t kMaxQueuedTokens = 1'000'000'000;

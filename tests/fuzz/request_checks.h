@@ -3,13 +3,18 @@
 #pragma once
 
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <string>
 
+#include "absl/time/time.h"
 #include "google/rpc/status.pb.h"
 #include "model/tokenizer/tokenizer.h"
 #include "server/engine/limits.h"
 #include "server/grpc/model_info.h"
 #include "server/grpc/request/preparation.h"
+#include "server/grpc/request/text_request.h"
+#include "server/grpc/request/violations.h"
 #include "server/grpc/status.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/source_path.h"
@@ -53,6 +58,24 @@ inline void ExpectTold(const absl::Status& refusal) {
   FUZZ_EXPECT(details.message() == status.error_message());
   FUZZ_EXPECT(!status.error_message().empty());
   FUZZ_EXPECT(status.error_message().size() + status.error_details().size() * 4 / 3 < 8192);
+}
+
+// The whole of a dialect's fuzzer: any bytes that are a `Message` are either prepared into
+// something that the worker takes, or refused with words and details that fit a client's trailers.
+// The dialect's Validate and ToTextRequest are found by their arguments.
+template <typename Message>
+void CheckRequest(const std::uint8_t* data, std::size_t size) {
+  static const FuzzedModel fuzzed;
+  Message message;
+  if (!message.ParseFromArray(data, static_cast<int>(size))) return;
+  if (const absl::Status status = Validate(message, fuzzed.info); !status.ok()) {
+    return ExpectTold(status);
+  }
+  Violations violations;
+  const absl::StatusOr<PreparedRequest> prepared = Prepare(
+      ToTextRequest(message, violations), absl::InfiniteFuture(), fuzzed.info, fuzzed.tokenizer);
+  if (!prepared.ok()) return ExpectTold(prepared.status());
+  ExpectRunnable(prepared->generation, fuzzed.info);
 }
 
 }  // namespace cascade::server

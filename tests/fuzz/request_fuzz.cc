@@ -1,32 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any bytes that are a GenerateRequest are either prepared into something that the worker takes, or
-// refused with words and details that fit a client's trailers.
+// The requests of cascade.v1.
 #include <cstddef>
 #include <cstdint>
 
-#include "absl/time/time.h"
-#include "server/grpc/request/preparation.h"
 #include "server/grpc/v1/request.h"
 #include "tests/fuzz/request_checks.h"
 
 namespace cascade::server {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const FuzzedModel fuzzed;
-  v1::GenerateRequest request;
-  if (!request.ParseFromArray(data, static_cast<int>(size))) return 0;
-  if (const absl::Status status = Validate(request, fuzzed.info); !status.ok()) {
-    ExpectTold(status);
-    return 0;
-  }
-  Violations violations;
-  const absl::StatusOr<PreparedRequest> prepared = Prepare(
-      ToTextRequest(request, violations), absl::InfiniteFuture(), fuzzed.info, fuzzed.tokenizer);
-  if (prepared.ok()) {
-    ExpectRunnable(prepared->generation, fuzzed.info);
-  } else {
-    ExpectTold(prepared.status());
-  }
+  CheckRequest<v1::GenerateRequest>(data, size);
   return 0;
 }
 

@@ -129,7 +129,7 @@ class KillDrill : public ::testing::Test {
     std::size_t ended = 0;
     const auto until = steady_clock::now() + Duration();
     for (; steady_clock::now() < until; ++ended) {
-      std::this_thread::sleep_for(milliseconds(rng() % 400));
+      std::this_thread::sleep_for(milliseconds(rng() % 400));  // a pace: nothing waits for it
       end_one(*servers_[rng() % servers_.size()]);
     }
     stop_ = true;

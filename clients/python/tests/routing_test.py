@@ -24,6 +24,13 @@ class RoutingTest(unittest.TestCase):
         for order in orders:
             self.assertEqual(sorted(order), ADDRESSES)
 
+    def test_the_order_is_that_of_every_client(self) -> None:
+        """The example of the C++ client's test (tests/client/prefix_order_test.cc)."""
+        addresses = [f"10.0.0.{number}:50051" for number in range(4)]
+        request = prompt("The old king")
+        request.cache.salt = "tenant"
+        self.assertEqual(PrefixAware(addresses).order(request), [addresses[i] for i in (0, 3, 1, 2)])
+
     def test_prompts_that_begin_alike_go_to_the_same_replica(self) -> None:
         beginning = "You are a teller of tales. " * 10
         orders = {tuple(PrefixAware(ADDRESSES).order(prompt(f"{beginning}Tale {number}")))

@@ -47,7 +47,7 @@ grpc::internal::MethodHandler* ShortHandler(const Serving& serving, const Method
   return UnaryHandler<Response>([&serving, method, answer](grpc::CallbackServerContext& context,
                                                            const grpc::ByteBuffer& bytes,
                                                            Response& response) {
-    return BeginShortCallWith<Request>(serving, method, context, bytes, response, answer);
+    return BeginShortCall<Request>(serving, method, context, bytes, response, answer);
   });
 }
 

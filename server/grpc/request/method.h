@@ -71,10 +71,10 @@ using AnswerFunction = absl::Status (*)(const Asking& asking, const Request& req
 // the answer. `answer` is called like an AnswerFunction. Borrows `bytes` and `response`, which are
 // gRPC's and live until the call's OnDone.
 template <typename Request, typename Response, typename Answer>
-grpc::ServerUnaryReactor* BeginShortCallWith(const Serving& serving, const MethodName& method,
-                                             grpc::CallbackServerContext& context,
-                                             const grpc::ByteBuffer& bytes, Response& response,
-                                             const Answer& answer) {
+grpc::ServerUnaryReactor* BeginShortCall(const Serving& serving, const MethodName& method,
+                                         grpc::CallbackServerContext& context,
+                                         const grpc::ByteBuffer& bytes, Response& response,
+                                         const Answer& answer) {
   auto* call = new ShortCall(method, context, serving.environment());
   const auto work = [=, &serving, &context, &bytes,
                      &response](const std::shared_ptr<Tenant>& tenant) -> absl::Status {
@@ -94,15 +94,6 @@ grpc::ServerUnaryReactor* BeginShortCallWith(const Serving& serving, const Metho
     return absl::OkStatus();
   };
   return Begin(serving, context, bytes, call, work);
-}
-
-// The same with a function, which says of what type the request is.
-template <typename Request, typename Response>
-grpc::ServerUnaryReactor* BeginShortCall(const Serving& serving, const MethodName& method,
-                                         grpc::CallbackServerContext& context,
-                                         const grpc::ByteBuffer& bytes, Response& response,
-                                         AnswerFunction<Request, Response> answer) {
-  return BeginShortCallWith<Request>(serving, method, context, bytes, response, answer);
 }
 
 }  // namespace cascade::server

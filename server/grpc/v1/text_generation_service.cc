@@ -20,6 +20,7 @@
 #include "server/grpc/model_info.h"
 #include "server/grpc/request/admit.h"
 #include "server/grpc/request/caller_of.h"
+#include "server/grpc/request/handlers.h"
 #include "server/grpc/request/method.h"
 #include "server/grpc/request/parse.h"
 #include "server/grpc/serving.h"
@@ -170,70 +171,38 @@ absl::Status AnswerAbort(const Asking& asking, const v1::AbortRequest& request,
   return absl::OkStatus();
 }
 
-// The place of a method in the generated service.
-int MethodIndex(const std::string& name) {
-  return v1::GenerateRequest::descriptor()
-      ->file()
-      ->FindServiceByName("TextGeneration")
-      ->FindMethodByName(name)
-      ->index();
-}
-
-// gRPC's handler of a unary method that takes bytes.
-template <typename Response, typename Method>
-grpc::internal::MethodHandler* UnaryHandler(Method method) {
-  return new grpc::internal::CallbackUnaryHandler<grpc::ByteBuffer, Response>(
-      [method](Context* context, const grpc::ByteBuffer* bytes,
-               Response* response) -> grpc::ServerUnaryReactor* {
-        return method(*context, *bytes, *response);
-      });
-}
-
-template <typename Request, typename Response>
-grpc::internal::MethodHandler* ShortHandler(const Serving& serving, absl::string_view method,
-                                            AnswerFunction<Request, Response> answer) {
-  return UnaryHandler<Response>([&serving, method, answer](Context& context,
-                                                           const grpc::ByteBuffer& bytes,
-                                                           Response& response) {
-    return BeginShortCall(serving, {kTextGeneration, method}, context, bytes, response, answer);
-  });
-}
-
 }  // namespace
 
 TextGenerationService::TextGenerationService(const Serving& serving) {
-  // The service owns its handlers. This is what the generated CallbackTextGeneration does, with its
-  // message in the place of the bytes.
-  MarkMethodCallback(
-      MethodIndex("GenerateStream"),
-      new grpc::internal::CallbackServerStreamingHandler<grpc::ByteBuffer, v1::GenerateEvent>(
-          [&serving](Context* context, const grpc::ByteBuffer* bytes) {
-            return BeginStream(serving, *context, *bytes);
-          }));
-  MarkMethodCallback(
-      MethodIndex("Generate"),
-      UnaryHandler<v1::GenerateResponse>([&serving](Context& context, const grpc::ByteBuffer& bytes,
-                                                    v1::GenerateResponse& response) {
-        return BeginUnary(serving, context, bytes, response);
-      }));
-  MarkMethodCallback(
-      MethodIndex("Embed"),
-      UnaryHandler<v1::EmbedResponse>(
-          [&serving](Context& context, const grpc::ByteBuffer& bytes, v1::EmbedResponse& response) {
-            return BeginEmbed(serving, context, bytes, response);
-          }));
-  MarkMethodCallback(
-      MethodIndex("Score"),
-      new grpc::internal::CallbackServerStreamingHandler<grpc::ByteBuffer, v1::ScoreEvent>(
-          [&serving](Context* context, const grpc::ByteBuffer* bytes) {
-            return BeginScore(serving, *context, *bytes);
-          }));
-  MarkMethodCallback(MethodIndex("Tokenize"), ShortHandler(serving, "Tokenize", AnswerTokenize));
-  MarkMethodCallback(MethodIndex("Detokenize"),
-                     ShortHandler(serving, "Detokenize", AnswerDetokenize));
-  MarkMethodCallback(MethodIndex("GetModel"), ShortHandler(serving, "GetModel", AnswerGetModel));
-  MarkMethodCallback(MethodIndex("GetStatus"), ShortHandler(serving, "GetStatus", AnswerGetStatus));
-  MarkMethodCallback(MethodIndex("Abort"), ShortHandler(serving, "Abort", AnswerAbort));
+  const auto mark = [this](absl::string_view name, grpc::internal::MethodHandler* handler) {
+    MarkMethodCallback(MethodIndex(*v1::GenerateRequest::descriptor()->file(), name), handler);
+  };
+  const auto mark_short = [&](absl::string_view name, auto answer) {
+    mark(name, ShortHandlerOf(serving, {kTextGeneration, name}, answer));
+  };
+  mark("GenerateStream", StreamHandler<v1::GenerateEvent>(
+                             [&serving](Context& context, const grpc::ByteBuffer& bytes) {
+                               return BeginStream(serving, context, bytes);
+                             }));
+  mark("Generate", UnaryHandler<v1::GenerateResponse>([&serving](Context& context,
+                                                                 const grpc::ByteBuffer& bytes,
+                                                                 v1::GenerateResponse& response) {
+         return BeginUnary(serving, context, bytes, response);
+       }));
+  mark("Embed",
+       UnaryHandler<v1::EmbedResponse>([&serving](Context& context, const grpc::ByteBuffer& bytes,
+                                                  v1::EmbedResponse& response) {
+         return BeginEmbed(serving, context, bytes, response);
+       }));
+  mark("Score",
+       StreamHandler<v1::ScoreEvent>([&serving](Context& context, const grpc::ByteBuffer& bytes) {
+         return BeginScore(serving, context, bytes);
+       }));
+  mark_short("Tokenize", AnswerTokenize);
+  mark_short("Detokenize", AnswerDetokenize);
+  mark_short("GetModel", AnswerGetModel);
+  mark_short("GetStatus", AnswerGetStatus);
+  mark_short("Abort", AnswerAbort);
 }
 
 }  // namespace cascade::server

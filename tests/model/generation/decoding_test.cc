@@ -7,7 +7,6 @@
 #include <cmath>
 #include <limits>
 #include <random>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -385,40 +384,6 @@ TEST_F(DecodingTest, TheTextDoesNotDependOnHowTokensCutIt) {
     ++matches;
   }
   EXPECT_GT(matches, 50) << "the test would show nothing";
-}
-
-// Whatever came first, and wherever it broke off, the rest is the same.
-TEST_F(DecodingTest, ResumesAfterEachToken) {
-  GenerationParams params = Greedy();
-  params.stopping.stop = {"xyz", "€ is"};
-  params.stopping.min_new_tokens = 2;
-  params.penalties.repetition = 1.3F;
-  const std::vector<TokenId> script = ByteTokens("xy é xyz€ i€ is over");
-  const Outcome whole = Run(params, script);
-  ASSERT_EQ(whole.finish->matched_stop, "xyz");
-  for (std::size_t had = 0; had <= whole.tokens.size(); ++had) {
-    SCOPED_TRACE(had);
-    Decoding decoding = Start(params);
-    ASSERT_EQ(decoding.Resume(std::span(whole.tokens).first(had)), absl::OkStatus());
-    EXPECT_EQ(decoding.generated_tokens(), had);
-    for (std::size_t i = had; i < whole.tokens.size(); ++i) {
-      ASSERT_FALSE(decoding.finished());
-      EXPECT_EQ(decoding.Next(Prefer({script[i]}))->text, whole.pieces[i]);
-    }
-    ASSERT_TRUE(decoding.finished());
-    EXPECT_EQ(decoding.finish()->reason, FinishReason::kStopString);
-    EXPECT_EQ(decoding.finish()->matched_stop, "xyz");
-  }
-}
-
-TEST_F(DecodingTest, ResumesNothingBehindTheEnd) {
-  GenerationParams params = Greedy();
-  params.stopping.stop_token_ids = {'x'};
-  params.stopping.max_new_tokens = 3;
-  EXPECT_THAT(Start(params).Resume(ByteTokens("axb")),
-              IsInvalid({"token 1 of the 3 that were there, 120, ends the answer"}));
-  EXPECT_THAT(Start(params).Resume(ByteTokens("abcd")), IsInvalid({"token 2 of the 4"}));
-  EXPECT_EQ(Start(params).Resume(ByteTokens("abc")), absl::OkStatus());
 }
 
 }  // namespace

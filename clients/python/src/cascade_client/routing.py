@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import random
 import struct
@@ -44,7 +43,7 @@ class PrefixAware:
         key = prefix_of(request)
         if not key:
             return self._others.order(request)
-        return sorted(self._addresses, key=lambda address: _weight(address, key), reverse=True)
+        return sorted(self._addresses, key=lambda address: (-_weight(address, key), address))
 
 
 def prefix_of(request: Message) -> bytes:
@@ -66,6 +65,23 @@ def prefix_of(request: Message) -> bytes:
     return struct.pack("<I", len(salt)) + salt + beginning
 
 
-def _weight(address: str, key: bytes) -> bytes:
-    return hashlib.blake2b(key, key=hashlib.blake2b(address.encode(), digest_size=32).digest(),
-                           digest_size=16).digest()
+def _weight(address: str, key: bytes) -> int:
+    return _mix(_fnv1a(key) ^ _mix(_fnv1a(address.encode())))
+
+
+# The hash of the C++ client (client/prefix_order.cc), so that clients of both kinds choose alike.
+_MASK = (1 << 64) - 1
+
+
+def _fnv1a(data: bytes) -> int:
+    value = 0xCBF29CE484222325
+    for byte in data:
+        value = ((value ^ byte) * 0x100000001B3) & _MASK
+    return value
+
+
+def _mix(value: int) -> int:
+    """The end of MurmurHash3, which spreads what two similar addresses have apart."""
+    value = ((value ^ (value >> 33)) * 0xFF51AFD7ED558CCD) & _MASK
+    value = ((value ^ (value >> 33)) * 0xC4CEB9FE1A85EC53) & _MASK
+    return value ^ (value >> 33)
