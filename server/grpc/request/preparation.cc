@@ -289,14 +289,15 @@ absl::string_view ChoicesField(const TextRequest& request) {
 }
 
 // A default is a bound: where the KV cache holds less than a default max_new_tokens, that is cut to
-// what fits.
+// what fits, but not below what the request asks for at least.
 void CutDefaultToCache(const TextRequest& request, const ModelInfo& info,
                        GenerationRequest& generation) {
   const std::size_t prompt = generation.prompt.size();
   if (request.stopping.max_new_tokens || prompt > info.cache_positions) return;
   std::size_t& max_new_tokens = generation.params.stopping.max_new_tokens;
   if (info.cache_positions < info.config.n_ctx) {
-    max_new_tokens = std::min(max_new_tokens, info.cache_positions + 1 - prompt);
+    max_new_tokens = std::max(std::min(max_new_tokens, info.cache_positions + 1 - prompt),
+                              generation.params.stopping.min_new_tokens);
   }
 }
 
@@ -313,11 +314,12 @@ absl::Status CheckFits(const TextRequest& request, const GenerationRequest& gene
   }
   const std::size_t needed = PositionsNeeded(generation, info.config.n_ctx);
   if (needed > info.cache_positions) {
-    violations.Add("stopping.max_new_tokens",
-                   absl::StrCat("is ", generation.params.stopping.max_new_tokens,
-                                "; with a prompt of ", prompt, " tokens that takes ", needed,
-                                " positions of the KV cache, which has ", info.cache_positions,
-                                "; at most ", info.MaxTotalTokens() - prompt, " would fit"));
+    violations.Add(
+        request.stopping.max_new_tokens ? "stopping.max_new_tokens" : "stopping.min_new_tokens",
+        absl::StrCat("is ", generation.params.stopping.max_new_tokens, "; with a prompt of ",
+                     prompt, " tokens that takes ", needed,
+                     " positions of the KV cache, which has ", info.cache_positions, "; at most ",
+                     info.MaxTotalTokens() - prompt, " would fit"));
     return violations.ToStatus();
   }
   const std::size_t blocks = BlocksNeeded(generation, info.config.n_ctx);

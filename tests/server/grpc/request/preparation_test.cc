@@ -360,6 +360,18 @@ TEST_F(PreparationTest, MoreNewTokensThanTheContextHoldsAreAllowed) {
   EXPECT_THAT(Prepare(request), IsOk());
 }
 
+// The default is a bound, but what the request asks for at least is not to be cut.
+TEST_F(PreparationTest, RefusesAMinimumThatTheCacheDoesNotHold) {
+  info_.cache_positions = 16;
+  v1::GenerateRequest request = WithTokens(3);
+  request.mutable_stopping()->set_min_new_tokens(14);
+  EXPECT_EQ(Prepare(request)->generation.params.stopping.max_new_tokens, 14U);
+  request.mutable_stopping()->set_min_new_tokens(15);
+  const absl::StatusOr<PreparedRequest> prepared = Prepare(request);
+  EXPECT_THAT(prepared, IsInvalid({"is 15", "at most 14 would fit"}));
+  EXPECT_THAT(BadFields(ToGrpcStatus(prepared.status())), ElementsAre("stopping.min_new_tokens"));
+}
+
 TEST_F(PreparationTest, RefusesWhatCouldNeverFitInTheCache) {
   info_.cache_positions = 16;
   v1::GenerateRequest request = WithTokens(10);
