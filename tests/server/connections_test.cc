@@ -291,7 +291,9 @@ TEST_F(ConnectionsTest, WithoutDescriptorsTheyWaitAndTheOthersAreServed) {
   const auto stub = v1::TextGeneration::NewStub(
       grpc::CreateChannel(child.address(), grpc::InsecureChannelCredentials()));
   EXPECT_TRUE(Answers(child.address()));
-  EXPECT_TRUE(GenerateStream(*stub, Request(1)).status.ok());
+  // Twice: UBSan opens a pipe where a type is first met, and what the worker does after it has
+  // answered is only known to be done when it has answered again.
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(GenerateStream(*stub, Request(1)).status.ok());
   child.SetSoftLimit(0);
   const RawConnection waits(child.address());
   EXPECT_TRUE(GenerateStream(*stub, Request(1)).status.ok());

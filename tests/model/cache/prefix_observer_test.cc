@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "model/cache/block_allocator.h"
@@ -25,11 +26,11 @@ class Heard final : public PrefixObserver {
   void OnStored(const std::optional<PrefixHash>& parent, const PrefixHash& prefix,
                 BlockTokens tokens) noexcept override {
     const std::string name = std::to_string(tokens[0]);
-    events.push_back((parent ? NameOf(*parent) : "") + "+" + name);
+    events.push_back(absl::StrCat(parent ? NameOf(*parent) : "", "+", name));
     names.emplace_back(prefix, name);
   }
   void OnRemoved(const PrefixHash& prefix) noexcept override {
-    events.push_back("-" + NameOf(prefix));
+    events.push_back(absl::StrCat("-", NameOf(prefix)));
   }
   void OnCleared() noexcept override { events.emplace_back("cleared"); }
 
