@@ -108,7 +108,7 @@ ci:  ## All that a change must pass: format, includes, release, asan, tsan and a
 
 readme-test: build  ## Run every command of the README (Python and grpcurl need pip and go)
 	scripts/install_clients.sh build/clients
-	PATH="$(CURDIR)/build/clients/bin:$$PATH" scripts/readme_test.sh build/bin grpcurl python go
+	PATH="$(CURDIR)/build/clients/bin:$$PATH" scripts/readme_test.sh build/bin grpcurl python go gateway
 
 prometheus-test: build  ## Try metrics, alerts and dashboard on a real Prometheus (needs it, curl and python3)
 	scripts/prometheus_test.sh build/bin
@@ -117,7 +117,7 @@ traces-test: build  ## Try the traces on a real OpenTelemetry collector (needs g
 	scripts/install_clients.sh build/clients
 	scripts/traces_test.sh build/bin build/clients
 
-gateway-test: build  ## Try a real SMG gateway in front of a server (needs curl, protoc and pip)
+gateway-test: build  ## Try a real SMG gateway in front of two servers (needs curl, protoc and pip)
 	scripts/gateway_test.sh build/bin build/gateway
 
 eval-test: build  ## Run tasks of lm-evaluation-harness on the bundled model (needs pip and 8 GB of disk)

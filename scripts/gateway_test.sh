@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# A real SMG gateway in front of a real server: OpenAI's completions over HTTP, streamed and not, chat, routing by
-# the prefix cache's events. And the definitions of vllm.grpc.engine beside the published ones. Needs curl, protoc
-# and pip.
+# A real SMG gateway in front of two real servers, as deploy/gateway/serve.sh sets them up: OpenAI's completions
+# over HTTP, streamed and not, chat, routing by the prefix cache's events, a replica that is killed. And the
+# definitions of vllm.grpc.engine beside the published ones. Needs curl, protoc and pip.
 #
 #   gateway_test.sh BIN VENV    the folder of cascade-server and cascade; a Python environment, made if missing
 set -eu
@@ -10,95 +10,95 @@ bin=$(cd "$1" && pwd)
 root=$(cd "$(dirname "$0")/.." && pwd)
 [ -x "$2/bin/smg" ] || {
   python3 -m venv "$2"
-  "$2/bin/pip" install --quiet smg==1.13.0 smg-grpc-proto==0.4.28 tokenizers
+  "$2/bin/pip" install --quiet --requirement "$root/deploy/gateway/requirements.txt"
 }
 venv=$(cd "$2" && pwd)
 work=$(mktemp -d)
-server=
-gateway=
+served=
 cleanup() {
-  for process in $gateway $server; do kill "$process" 2> /dev/null || true; done
+  [ -z "$served" ] || kill "$served" 2> /dev/null || true
   wait
   rm -rf "$work"
 }
 trap cleanup EXIT
 
 step() { printf '== %s\n' "$*"; }
-die() { printf 'gateway_test: %s\n' "$*" >&2; tail -n 5 "$work"/*.log >&2; exit 1; }
-free_port() { "$venv/bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+die() { printf 'gateway_test: %s\n' "$*" >&2; tail -n 5 "$work"/log >&2; exit 1; }
+
+# until_true N TEXT COMMAND...: tries it every 0.2 seconds; dies with TEXT after N times in vain.
+until_true() {
+  tries=$1
+  complaint=$2
+  shift 2
+  until "$@"; do
+    tries=$((tries - 1))
+    [ "$tries" -gt 0 ] || die "$complaint"
+    kill -0 "$served" 2> /dev/null || die 'serve.sh has ended'
+    sleep 0.2
+  done
+}
 
 step 'the definitions'
 "$venv/bin/python" "$root/tests/interop/vllm_descriptors.py" "$root/proto"
 
-# The bundled model has no chat template; one that only puts the messages together makes chat answer.
-cp -r "$root/deploy/models/tales-7m" "$work/tales-7m"
-printf '%s' '{"tokenizer_class": "GPT2Tokenizer", "bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>",
-"chat_template": "{% for message in messages %}{{ message.content }}\n\n{% endfor %}"}' \
-  > "$work/tales-7m/tokenizer_config.json"
-
-# serve PORT: starts a server there, and returns when it serves.
-serve() {
-  "$bin/cascade-server" --model="$work/tales-7m" --listen="127.0.0.1:$1" --kv_events > /dev/null 2> "$work/server.log" &
-  server=$!
-  until CASCADE_SERVER="127.0.0.1:$1" "$bin/cascade" health > /dev/null 2>&1; do
-    kill -0 "$server" 2> /dev/null || die 'the server ended'
-    sleep 0.1
-  done
-}
-
-step 'the gateway takes the worker'
-worker=$(free_port)
-serve "$worker"
-http=$(free_port)
-metrics=$(free_port)
-"$venv/bin/smg" launch --worker-urls "grpc://localhost:$worker" --policy cache_aware --host 127.0.0.1 \
-  --port "$http" --prometheus-host 127.0.0.1 --prometheus-port "$metrics" > "$work/gateway.log" 2>&1 &
-gateway=$!
+step 'two replicas and the gateway'
+: > "$work/log"
+port=$((20000 + $$ % 10000 * 4))
+http=$((port + 2))  # and the metrics' after it
+CASCADE_BIN=$bin CASCADE_PORT=$port GATEWAY_PORT=$http GATEWAY_VENV=$venv \
+  "$root/deploy/gateway/serve.sh" 2 --log-level info > "$work/log" 2>&1 &
+served=$!
+logged() { grep -q "$1" "$work/log"; }
+until_true 600 'the gateway does not get ready' logged 'serve.sh: 2 replicas at'
 ask() {  # PATH JSON: what the gateway answers
   curl --silent --max-time 30 "http://127.0.0.1:$http$1" -H 'content-type: application/json' -d "$2"
 }
-tries=0
-until ask /v1/completions '{"model": "tales-7m", "prompt": "x", "max_tokens": 1}' | grep -q '"choices"'; do
-  tries=$((tries + 1))
-  [ "$tries" -lt 300 ] || die 'the gateway does not answer'
-  kill -0 "$gateway" || die 'the gateway ended'
-  sleep 0.2
-done
-grep -q 'KV event stream connected' "$work/gateway.log" || die 'no stream of KV events'
+native() {  # the same of a server, with the flags of a sampled answer
+  CASCADE_SERVER="127.0.0.1:$port" "$bin/cascade" generate "$@" --max_new_tokens=24 --seed=7 --temperature=0.8 \
+    --top_k=0 --top_p=1
+}
+answers() { ask /v1/completions '{"model": "tales-7m", "prompt": "x", "max_tokens": 1}' | grep -q '"choices"'; }
+until_true 300 'the gateway does not answer' answers
+subscribed() { [ "$(grep -c 'KV event stream connected' "$work/log")" -ge "$1" ]; }
+until_true 150 'no streams of KV events' subscribed 2
 
-step 'completions'
+step 'completions: the bytes that a server gives'
 prompt='Once upon a time there was a king who had three sons and a daughter, and he lived in a castle by the sea,'
-body="\"model\": \"tales-7m\", \"prompt\": \"$prompt\", \"max_tokens\": 24, \"temperature\": 0"
+sampled='"max_tokens": 24, "temperature": 0.8, "top_k": -1, "top_p": 1, "seed": 7'
+body="\"model\": \"tales-7m\", \"prompt\": \"$prompt\", $sampled"
 whole=$(ask /v1/completions "{$body}" | "$venv/bin/python" -c \
   'import json, sys; print(json.load(sys.stdin)["choices"][0]["text"])')
-own=$(CASCADE_SERVER="127.0.0.1:$worker" "$bin/cascade" generate "$prompt" --max_new_tokens=24 \
-  --temperature=0)
+own=$(native "$prompt" 2> /dev/null)
 streamed=$(ask /v1/completions "{$body, \"stream\": true}" | "$venv/bin/python" -c '
 import json, sys
 lines = [line[6:] for line in sys.stdin if line.startswith("data: {")]
 print("".join(json.loads(line)["choices"][0]["text"] for line in lines))')
 [ "$whole" = "$streamed" ] || die "streamed '$streamed', not '$whole'"
-case "$own" in *"$whole"*) ;; *) die "the gateway says '$whole', the server '$own'" ;; esac
+[ "$whole" = "$own" ] || die "the gateway says '$whole', the server '$own'"
 
 step 'the prefix cache'
 ask /v1/completions "{$body}" | grep -q '"cached_tokens":[1-9]' || die 'the prompt was not found'
-curl --silent "http://127.0.0.1:$metrics/metrics" > "$work/metrics"
+curl --silent "http://127.0.0.1:$((http + 1))/metrics" > "$work/metrics"
 grep -q '^smg_kv_event_blocks_total{.*op="stored"} [1-9]' "$work/metrics" || die 'no block was told'
-grep -q '^smg_kv_event_missed_batches_total{.*} 0$' "$work/metrics" || die 'events were missed'
+! grep '^smg_kv_event_missed_batches_total{' "$work/metrics" | grep -qv ' 0$' || die 'events were missed'
 
-step 'chat'
-chat='{"model": "tales-7m", "messages": [{"role": "user", "content": "Once"}], "max_tokens": 4}'
-ask /v1/chat/completions "$chat" | grep -q '"role":"assistant"' || die 'no chat'
+step "chat, by the model's own template"
+chat=$(ask /v1/chat/completions "{\"model\": \"tales-7m\", $sampled, \"messages\": [
+  {\"role\": \"system\", \"content\": \"The King and the Fox\"}, {\"role\": \"user\", \"content\": \"Once\"}]}" |
+  "$venv/bin/python" -c 'import json, sys; print(json.load(sys.stdin)["choices"][0]["message"]["content"])')
+own=$(printf '<|endoftext|>The King and the Fox\n\nOnce' | native --parse_special_tokens - 2> /dev/null)
+[ "$chat" = "$own" ] || die "the gateway says '$chat', the server '$own'"
 
-step 'a server that is started again'
-kill "$server"
-wait "$server" || true
-serve "$worker"
-tries=0
-until [ "$(grep -c 'KV event stream connected' "$work/gateway.log")" -ge 2 ]; do
-  tries=$((tries + 1))
-  [ "$tries" -lt 150 ] || die 'the gateway did not subscribe again'
-  sleep 0.2
-done
-ask /v1/completions "{$body}" | grep -q '"choices"' || die 'no answer after the start'
+step 'a replica that is killed'
+kill -KILL "$(pgrep -f -- "--listen=127.0.0.1:$port ")"
+until_true 150 'the gateway did not subscribe again' subscribed 3
+[ "$(ask /v1/completions "{$body}" | grep -c '"choices"')" = 1 ] || die 'no answer after the start'
+
+step 'the end'
+kill "$served"
+status=0
+wait "$served" || status=$?
+served=
+[ "$status" = 0 ] || die "serve.sh ended with $status"
+! pgrep -f -- "--listen=127.0.0.1:$port" > /dev/null || die 'a replica is left'
 echo 'gateway_test: passed'

@@ -93,6 +93,7 @@ apply() {
 apply deploy/kubernetes/base
 apply deploy/kubernetes/overlays/production
 apply tests/interop/kubernetes/everything
+apply tests/interop/kubernetes/gateway
 apply tests/interop/kubernetes/inference-pool
 apply deploy/kubernetes/kserve
 step 'kubernetes_test: all well'

@@ -11,7 +11,7 @@ npm install --prefix "$work" --silent --no-audit --no-fund
 node "$work/check.mjs" deploy/kubernetes/base
 PATH="$PWD/build/clients/bin:$PATH"
 if command -v kustomize > /dev/null; then
-  for folder in deploy/kubernetes/overlays/production tests/interop/kubernetes/everything; do
+  for folder in deploy/kubernetes/overlays/production tests/interop/kubernetes/everything tests/interop/kubernetes/gateway; do
     kustomize build "$folder" > "$work/built.yaml"
     echo "$folder"
     node "$work/check.mjs" "$work/built.yaml"

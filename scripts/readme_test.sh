@@ -5,7 +5,7 @@
 #   readme_test.sh BIN [NEED...]
 #
 # BIN holds cascade-server and cascade. Tested are the code blocks that are marked: "```sh test",
-# "```python test" or "```go test"; one marked "needs=X" too, if X is among NEED (grpcurl, python, go).
+# "```python test" or "```go test"; one marked "needs=X" too, if X is among NEED (grpcurl, python, go, gateway).
 # A block of Go is a file, which its first line names; the block behind it runs it.
 #
 # The blocks say localhost:50051 and build/bin. So that the test disturbs nobody, it runs them in a

@@ -31,7 +31,9 @@ using grpc::ByteBuffer;
 
 MethodName Method(absl::string_view name) { return {.service = kVllmEngine, .method = name}; }
 
-// Tells who asks even while the model is loading or the server drains.
+// Tells who asks even while the server drains. While the model is loading it is UNAVAILABLE, as an
+// engine that has not begun to listen: a gateway takes an engine that answers for one that can tell
+// its model, asks for it once, and would serve it under no name for good.
 grpc::ServerUnaryReactor* BeginHealthCheck(const Serving& serving, Context& context,
                                            const ByteBuffer& bytes,
                                            engine_pb::HealthCheckResponse& response) {
@@ -39,6 +41,7 @@ grpc::ServerUnaryReactor* BeginHealthCheck(const Serving& serving, Context& cont
   return Begin(serving, context, bytes, call,
                [&serving, &response, call](const std::shared_ptr<Tenant>&) -> absl::Status {
                  const absl::Status available = serving.Available().status();
+                 if (serving.model() == nullptr) return available;
                  response.set_healthy(available.ok());
                  response.set_message(std::string(available.message()));
                  call->Accept();

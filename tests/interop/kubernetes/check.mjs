@@ -79,9 +79,9 @@ function serviceErrors(manifests) {
   const { spec } = of("Deployment");
   const pod = spec.template.spec;
   const [container] = pod.containers;
-  const { labels } = spec.template.metadata;
-  const selects = (selector) =>
-    Object.entries(selector).every(([key, value]) => labels[key] === value);
+  const selectsOf = ({ spec }, selector) =>
+    Object.entries(selector).every(([key, value]) => spec.template.metadata.labels[key] === value);
+  const selects = (selector) => selectsOf(of("Deployment"), selector);
   const flag = (name) =>
     container.args.find((arg) => arg.startsWith(`--${name}=`))?.slice(name.length + 3);
   const portOf = (name) => container.ports.find((port) => port.name === name)?.containerPort;
@@ -89,11 +89,14 @@ function serviceErrors(manifests) {
   const services = manifests.filter(({ kind }) => kind === "Service");
 
   expect(selects(spec.selector.matchLabels), "the Deployment does not select its own pods");
-  expect(services.every((service) => selects(service.spec.selector)),
+  const deployments = manifests.filter(({ kind }) => kind === "Deployment");
+  expect(services.every((service) =>
+    deployments.some((deployment) => selectsOf(deployment, service.spec.selector))),
     "a Service does not select the pods");
   expect(selects(of("PodDisruptionBudget").spec.selector.matchLabels),
     "the PodDisruptionBudget does not select the pods");
-  expect(services.every((service) => service.spec.clusterIP === "None"),
+  expect(services.every((service) =>
+    service.spec.clusterIP === "None" || !selects(service.spec.selector)),
     "a Service is not headless");
   expect(flag("listen")?.endsWith(`:${port}`), "--listen is not the container's port");
   expect(pod.terminationGracePeriodSeconds >

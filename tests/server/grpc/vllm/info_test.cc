@@ -4,11 +4,14 @@
 #include <string>
 
 #include "gmock/gmock.h"
+#include "grpcpp/create_channel.h"
+#include "grpcpp/security/credentials.h"
 #include "gtest/gtest.h"
 #include "server/grpc/call/open_calls.h"
 #include "tests/server/grpc/vllm/vllm_calls.h"
 #include "tests/server/model_folder.h"
 #include "tests/server/served.h"
+#include "tests/support/status_matchers.h"
 
 namespace cascade::server {
 namespace {
@@ -45,6 +48,20 @@ TEST_F(VllmInfoTest, HealthCheckSaysWhyNot) {
   ASSERT_TRUE(Call(stub(), &VllmStub::HealthCheck, {}, response).ok());
   EXPECT_FALSE(response.healthy());
   EXPECT_THAT(response.message(), HasSubstr("shutting down"));
+}
+
+TEST(VllmStartTest, AServerThatIsStillLoadingIsNotThereYet) {
+  const ModelFolder folder;
+  Server server(TestOptions(folder.path()));
+  ASSERT_THAT(server.Listen(), IsOk());
+  const auto stub = engine_pb::VllmEngine::NewStub(
+      grpc::CreateChannel(server.address(), grpc::InsecureChannelCredentials()));
+  engine_pb::HealthCheckResponse response;
+  EXPECT_EQ(Call(*stub, &VllmStub::HealthCheck, {}, response).error_message(),
+            "the model is still loading");
+  ASSERT_THAT(server.LoadModel(), IsOk());
+  server.StartServing();
+  EXPECT_TRUE(Call(*stub, &VllmStub::HealthCheck, {}, response).ok());
 }
 
 TEST_F(VllmInfoTest, TheModelIsToldWithoutItsPath) {
