@@ -24,6 +24,7 @@
 #include "gtest/gtest.h"
 #include "tests/server/model_folder.h"
 #include "tests/soak/clients.h"
+#include "tests/soak/library.h"
 #include "tests/soak/server_under_fire.h"
 
 namespace cascade::testing {
@@ -43,6 +44,17 @@ seconds Duration() {
   return seconds(text != nullptr && absl::SimpleAtoi(text, &value) ? value : 6);
 }
 
+void WaitUntilServing(const std::string& address) {
+  const auto stub = v1::TextGeneration::NewStub(Connect(address));
+  grpc::Status status;
+  do {
+    grpc::ClientContext context;
+    context.set_wait_for_ready(true);
+    v1::GetModelResponse model;
+    status = stub->GetModel(&context, v1::GetModelRequest(), &model);
+  } while (!status.ok());
+}
+
 class KillDrill : public ::testing::Test {
  protected:
   KillDrill() {
@@ -52,13 +64,12 @@ class KillDrill : public ::testing::Test {
       servers_.push_back(std::make_unique<ServerUnderFire>(std::vector<std::string>{
           absl::StrCat("--model=", path), "--kv_cache_bytes=64MiB", "--drain_seconds=0"}));
     }
-    LearnAnswers();
+    LearnAnswers(path);
   }
 
-  // Greedy and not, with what looks back at the answer, and several choices; their answers while
-  // nothing dies.
-  void LearnAnswers() {
-    const auto stub = v1::TextGeneration::NewStub(Connect(servers_[0]->address()));
+  // Greedy and not, with what looks back at the answer; the answers are the library's.
+  void LearnAnswers(const std::string& model) {
+    Library library(model);
     for (std::uint32_t i = 0; i < 12; ++i) {
       Known known;
       for (std::uint32_t t = 0; t < 1 + i * 9; ++t) {
@@ -68,13 +79,16 @@ class KillDrill : public ::testing::Test {
       known.request.mutable_stopping()->set_ignore_eos(true);
       known.request.mutable_sampling()->set_temperature(i % 3 == 0 ? 0.0F : 1.0F);
       known.request.mutable_sampling()->set_seed(i);
+      known.request.mutable_sampling()->set_top_k(
+          0);  // and what else a model may have as its default
+      known.request.mutable_sampling()->set_top_p(1.0F);
+      known.request.mutable_sampling()->set_min_p(0.0F);
       if (i % 4 == 1) known.request.mutable_penalties()->set_repetition(1.2F);
       if (i % 4 == 2) known.request.mutable_constraint()->set_regex("([A-Z][a-z]+(, |; ))*the end");
       if (i % 4 == 3) known.request.mutable_response()->set_candidates(2);
       known.request.mutable_response()->set_token_ids(true);
       known.request.mutable_response()->set_logprobs(true);
-      const grpc::Status status = Generate(*stub, known.request, known.answer);
-      ASSERT_TRUE(status.ok()) << status.error_message();
+      known.answer = library.Answer(known.request);
       known_.push_back(std::move(known));
     }
   }
@@ -130,7 +144,10 @@ class KillDrill : public ::testing::Test {
     const auto until = steady_clock::now() + Duration();
     for (; steady_clock::now() < until; ++ended) {
       std::this_thread::sleep_for(milliseconds(rng() % 400));  // a pace: nothing waits for it
-      end_one(*servers_[rng() % servers_.size()]);
+      ServerUnderFire& server = *servers_[rng() % servers_.size()];
+      end_one(server);
+      // As rollouts do, and so that on a slow machine too some replica always serves.
+      WaitUntilServing(server.address());
     }
     stop_ = true;
     for (std::thread& thread : threads) thread.join();
