@@ -12,12 +12,12 @@
 //                        a write is in flight shares a message
 //     tokens_per_message, on_step_us
 //
-//   BM_Generate/unary/N, BM_Generate/stream/N : N clients ask the whole server, with the bundled
-//   model,
-//                        for 200 tokens each, in one message or as a stream
+//   BM_Generate/unary/N, BM_Generate/stream/N, BM_Generate/vllm/N : N clients ask the whole server,
+//                        with the bundled model, for 200 tokens each: in one message, as a stream,
+//                        and as a stream of vllm.grpc.engine.VllmEngine
 //     decode_us        : of one step of the worker, from the answers' own timings; the difference
-//     of the
-//                        two is what streaming adds to a step
+//                        of the first two is what streaming adds to a step
+//     items_per_second : tokens
 //
 // The first two have no model: the benchmark's thread plays the worker.
 #include <algorithm>
@@ -49,9 +49,11 @@
 #include "server/grpc/call/server_stream.h"
 #include "server/grpc/model_info.h"
 #include "server/grpc/v1/response.h"
+#include "server/grpc/vllm/messages.h"
 #include "server/observability/logs.h"
 #include "server/server.h"
 #include "tests/support/source_path.h"
+#include "vllm/grpc/engine/vllm_engine.grpc.pb.h"
 
 namespace cascade::server {
 namespace {
@@ -253,11 +255,13 @@ class WholeServer {
     StartLogging({.level = LogLevel::kOff});
     if (!server_.Listen().ok() || !server_.LoadModel().ok()) std::abort();
     server_.StartServing();
-    stub_ = v1::TextGeneration::NewStub(
-        grpc::CreateChannel(server_.address(), grpc::InsecureChannelCredentials()));
+    const auto channel = grpc::CreateChannel(server_.address(), grpc::InsecureChannelCredentials());
+    stub_ = v1::TextGeneration::NewStub(channel);
+    vllm_ = engine_pb::VllmEngine::NewStub(channel);
   }
 
   v1::TextGeneration::Stub& stub() { return *stub_; }
+  engine_pb::VllmEngine::Stub& vllm() { return *vllm_; }
 
  private:
   static Options BenchOptions() {
@@ -270,58 +274,89 @@ class WholeServer {
 
   Server server_;
   std::unique_ptr<v1::TextGeneration::Stub> stub_;
+  std::unique_ptr<engine_pb::VllmEngine::Stub> vllm_;
 };
 
-v1::Summary Generate(v1::TextGeneration::Stub& stub, const v1::GenerateRequest& request,
-                     bool streamed) {
+constexpr std::uint32_t kTokens = 200;
+
+// Microseconds of a step's decoding, as the answer tells.
+double DecodeOf(const v1::Summary& summary) {
+  const google::protobuf::Duration& decode = summary.timings().decode();
+  return (static_cast<double>(decode.seconds()) * 1e6 + decode.nanos() * 1e-3) / (kTokens - 1);
+}
+
+v1::GenerateRequest NativeRequest() {
+  v1::GenerateRequest request;
+  request.set_text("Once upon a time");
+  request.mutable_sampling()->set_temperature(0.0F);
+  request.mutable_stopping()->set_max_new_tokens(kTokens);
+  request.mutable_stopping()->set_ignore_eos(true);
+  return request;
+}
+
+double Unary(WholeServer& server) {
   grpc::ClientContext context;
-  if (!streamed) {
-    v1::GenerateResponse response;
-    (void)stub.Generate(&context, request, &response);
-    return response.summary();
-  }
-  const auto reader = stub.GenerateStream(&context, request);
+  v1::GenerateResponse response;
+  (void)server.stub().Generate(&context, NativeRequest(), &response);
+  return DecodeOf(response.summary());
+}
+
+double Stream(WholeServer& server) {
+  grpc::ClientContext context;
+  const auto reader = server.stub().GenerateStream(&context, NativeRequest());
   v1::GenerateEvent event;
   v1::Summary summary;
   while (reader->Read(&event)) {
     if (event.has_summary()) summary = event.summary();
   }
   (void)reader->Finish();
-  return summary;
+  return DecodeOf(summary);
 }
 
-void BM_Generate(benchmark::State& state, bool streamed) {
-  constexpr std::uint32_t kTokens = 200;
-  WholeServer server;
-  v1::GenerateRequest request;
+// VllmEngine tells no timings.
+double VllmStream(WholeServer& server) {
+  engine_pb::GenerateRequest request;
   request.set_text("Once upon a time");
-  request.mutable_sampling()->set_temperature(0.0F);
-  request.mutable_stopping()->set_max_new_tokens(kTokens);
-  request.mutable_stopping()->set_ignore_eos(true);
+  request.set_stream(true);
+  request.mutable_sampling_params()->set_temperature(0.0F);
+  request.mutable_sampling_params()->set_max_tokens(kTokens);
+  request.mutable_sampling_params()->set_ignore_eos(true);
+  grpc::ClientContext context;
+  const auto reader = server.vllm().Generate(&context, request);
+  engine_pb::GenerateResponse response;
+  while (reader->Read(&response)) {
+  }
+  if (!reader->Finish().ok()) std::abort();
+  return 0;
+}
+
+void BM_Generate(benchmark::State& state, double (*ask)(WholeServer&)) {
+  WholeServer server;
+  const auto count = static_cast<std::size_t>(state.range(0));
   double decode_us = 0;
   for (auto _ : state) {
-    std::vector<v1::Summary> summaries(static_cast<std::size_t>(state.range(0)));
+    std::vector<double> decodes(count);
     std::vector<std::thread> clients;
-    for (v1::Summary& summary : summaries) {
-      clients.emplace_back([&server, &request, &summary, streamed] {
-        summary = Generate(server.stub(), request, streamed);
-      });
+    for (double& decode : decodes) {
+      clients.emplace_back([&server, &decode, ask] { decode = ask(server); });
     }
     for (std::thread& client : clients) client.join();
-    for (const v1::Summary& summary : summaries) {
-      const google::protobuf::Duration& decode = summary.timings().decode();
-      decode_us += (static_cast<double>(decode.seconds()) * 1e6 + decode.nanos() * 1e-3) /
-                   (kTokens - 1) / static_cast<double>(summaries.size());
-    }
+    for (const double decode : decodes) decode_us += decode / static_cast<double>(count);
   }
   state.counters["decode_us"] = decode_us / static_cast<double>(state.iterations());
+  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations()) * kTokens * state.range(0));
 }
-BENCHMARK_CAPTURE(BM_Generate, unary, false)
+BENCHMARK_CAPTURE(BM_Generate, unary, Unary)
     ->Arg(1)
     ->Arg(32)
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(BM_Generate, stream, true)
+BENCHMARK_CAPTURE(BM_Generate, stream, Stream)
+    ->Arg(1)
+    ->Arg(32)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(BM_Generate, vllm, VllmStream)
     ->Arg(1)
     ->Arg(32)
     ->UseRealTime()
