@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # A real SMG gateway in front of two real servers, as deploy/gateway/serve.sh sets them up: OpenAI's completions
-# over HTTP, streamed and not, chat, routing by the prefix cache's events, a replica that is killed. And the
-# definitions of vllm.grpc.engine beside the published ones. Needs curl, protoc and pip.
+# over HTTP, streamed and not, chat, routing by the prefix cache's events, a replica that is killed. A gateway with
+# the arguments of the Kubernetes component, which finds a pod. And the definitions of vllm.grpc.engine beside the
+# published ones. Needs curl, protoc and pip.
 #
 #   gateway_test.sh BIN VENV    the folder of cascade-server and cascade; a Python environment, made if missing
 set -eu
@@ -15,8 +16,9 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 venv=$(cd "$2" && pwd)
 work=$(mktemp -d)
 served=
+found=
 cleanup() {
-  [ -z "$served" ] || kill "$served" 2> /dev/null || true
+  for process in $served $found; do kill "$process" 2> /dev/null || true; done
   wait
   rm -rf "$work"
 }
@@ -101,4 +103,28 @@ wait "$served" || status=$?
 served=
 [ "$status" = 0 ] || die "serve.sh ended with $status"
 ! pgrep -f -- "--listen=127.0.0.1:$port" > /dev/null || die 'a replica is left'
+
+step 'a gateway that finds the pods'
+pod=127.0.0.$((2 + $$ % 250))  # with the port of the manifests
+"$venv/bin/python" "$root/tests/interop/kubernetes/pods_api.py" "$work/kubeconfig" team \
+  app.kubernetes.io/name=cascade "$pod" 2> "$work/api.log" &
+found=$!
+"$bin/cascade-server" --model="$root/deploy/models/tales-7m" --listen="$pod:50051" --kv_events > /dev/null 2>> "$work/log" &
+found="$found $!"
+served=$!  # what until_true expects to run
+healthy() { "$bin/cascade" health --server="$pod:50051" > /dev/null 2>&1; }
+until_true 300 'no server' healthy
+"$venv/bin/python" -c '
+import sys, yaml
+(deployment,) = yaml.safe_load_all(open(sys.argv[1]))
+print(*deployment["spec"]["template"]["spec"]["containers"][0]["args"], sep="\n")' \
+  "$root/deploy/kubernetes/components/gateway/gateway.yaml" |
+  sed "s/\$(NAMESPACE)/team/; s/--port=8000/--port=$http/" > "$work/arguments"
+grep -q "service-discovery-namespace=team" "$work/arguments" || die 'other arguments than this test knows'
+# shellcheck disable=SC2046  # one argument a line, none with spaces
+KUBECONFIG="$work/kubeconfig" "$venv/bin/smg" launch $(cat "$work/arguments") --host 127.0.0.1 \
+  --prometheus-host 127.0.0.1 --prometheus-port $((http + 1)) > "$work/log" 2>&1 &
+found="$found $!"
+until_true 300 'the gateway has found no pod' answers
+grep -q 'pods?.*watch=true' "$work/api.log" || die 'the gateway does not watch the pods'
 echo 'gateway_test: passed'
