@@ -64,6 +64,7 @@ def namespace(number: int):
         run(*inside, "link", "set", "eth0", "up")
         run(*inside, "link", "set", "lo", "up")
         yield name
+        run("ip", "link", "delete", f"cb{number}")  # a deleted namespace takes it along only later
     finally:
         run("ip", "netns", "delete", name)
 
