@@ -9,6 +9,7 @@
 #include "grpcpp/create_channel.h"
 #include "grpcpp/security/credentials.h"
 #include "gtest/gtest.h"
+#include "server/grpc/request/limits.h"
 #include "server/observability/logs.h"
 
 namespace cascade::testing {
@@ -47,8 +48,7 @@ Served::Served(const std::string& folder, const std::function<void(server::Optio
   health_ = grpc::health::v1::Health::NewStub(channel);
 }
 
-std::shared_ptr<grpc::Channel> Served::NewChannel() const {
-  grpc::ChannelArguments arguments;
+std::shared_ptr<grpc::Channel> Served::NewChannel(grpc::ChannelArguments arguments) const {
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   std::shared_ptr<grpc::Channel> channel =
@@ -96,6 +96,12 @@ v1::GenerateRequest Request(std::uint32_t max_new_tokens) {
   request.mutable_stopping()->set_max_new_tokens(max_new_tokens);
   request.mutable_stopping()->set_ignore_eos(true);
   return request;
+}
+
+std::string LongText() {
+  std::string text;
+  while (text.size() < server::kMaxTextBytes - 16) text += "Once upon a time";
+  return text;
 }
 
 template <typename Detail>

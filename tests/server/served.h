@@ -13,6 +13,7 @@
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "grpcpp/channel.h"
 #include "grpcpp/client_context.h"
+#include "grpcpp/support/channel_arguments.h"
 #include "server/server.h"
 
 namespace cascade::testing {
@@ -32,8 +33,9 @@ class Served {
   // HOST:PORT.
   const std::string& address() const { return server_->address(); }
 
-  // A connection of its own. Its windows stay at 64 KiB, so it takes little to fill them.
-  std::shared_ptr<grpc::Channel> NewChannel() const;
+  // A connection of its own. Its windows stay at 64 KiB, so it takes little to fill them; less, if
+  // `arguments` say so.
+  std::shared_ptr<grpc::Channel> NewChannel(grpc::ChannelArguments arguments = {}) const;
 
   // Ends what was admitted in its own time, refuses what comes; then nothing is running.
   void DrainAll();
@@ -68,6 +70,9 @@ Stream GenerateStream(v1::TextGeneration::Stub& stub, const v1::GenerateRequest&
 
 // A request for `max_new_tokens` greedy tokens after "Once upon a time", whatever they are.
 v1::GenerateRequest Request(std::uint32_t max_new_tokens);
+
+// A text that is long enough not to be tokenized on gRPC's own threads.
+std::string LongText();
 
 // google.rpc.BadRequest from the status's details: the fields it names, in order.
 std::vector<std::string> BadFields(const grpc::Status& status);

@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The service as its clients see it, over loopback TCP.
-#include <chrono>
-#include <cstdint>
-#include <limits>
-#include <memory>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "google/protobuf/util/message_differencer.h"
 #include "gtest/gtest.h"
@@ -21,39 +16,13 @@ namespace {
 
 using ::cascade::testing::BadFields;
 using ::cascade::testing::DetailsMessage;
-using ::cascade::testing::FindDetail;
 using ::cascade::testing::GenerateStream;
-using ::cascade::testing::kEndless;
 using ::cascade::testing::ModelFolder;
-using ::cascade::testing::ReadAll;
 using ::cascade::testing::Request;
 using ::cascade::testing::Served;
 using ::cascade::testing::Stream;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-// A call that runs until it is cancelled. Its first token has come once it is made.
-class EndlessCall {
- public:
-  explicit EndlessCall(v1::TextGeneration::Stub& stub) {
-    reader_ = stub.GenerateStream(&context_, Request(kEndless));
-    v1::GenerateEvent event;
-    while (reader_->Read(&event) && !event.has_delta()) {
-    }
-    EXPECT_TRUE(event.has_delta());
-  }
-
-  grpc::Status Cancel() {
-    context_.TryCancel();
-    return Wait();
-  }
-
-  grpc::Status Wait() { return ReadAll(*reader_).status; }
-
- private:
-  grpc::ClientContext context_;
-  std::unique_ptr<grpc::ClientReader<v1::GenerateEvent>> reader_;
-};
 
 v1::GenerateRequest WithEverything() {
   v1::GenerateRequest request = Request(40);
@@ -175,26 +144,6 @@ TEST_F(TextGenerationTest, ASeedThatWasReportedGivesTheSameAgain) {
   EXPECT_NE(first.Answer().SerializeAsString(), third.Answer().SerializeAsString());
 }
 
-TEST_F(TextGenerationTest, ASlowReaderPausesItsAnswerAndGetsAllOfItInFewerDeltas) {
-  v1::GenerateRequest request = Request(2'000);
-  request.mutable_response()->set_token_ids(true);
-  request.mutable_response()->set_logprobs(true);
-  request.mutable_response()->set_candidates(20);
-  grpc::ClientContext context;
-  const auto reader = served_.stub().GenerateStream(&context, request);
-  v1::GenerateEvent prompt;
-  ASSERT_TRUE(reader->Read(&prompt));
-  const Worker& worker = served_.server().backend().worker;
-  while (worker.stats().stalled == 0) std::this_thread::yield();  // the windows are full
-  EXPECT_LT(worker.stats().counts.generated_tokens, 2'000U);
-  const Stream stream = ReadAll(*reader);
-  ASSERT_TRUE(stream.status.ok()) << stream.status.error_message();
-  EXPECT_EQ(stream.Answer().token_ids_size(), 2'000);
-  EXPECT_EQ(stream.Answer().logprobs_size(), 2'000);
-  EXPECT_LT(stream.events.size(), 2'000U);
-  EXPECT_EQ(stream.events.back().summary().usage().generated_tokens(), 2'000U);
-}
-
 TEST_F(TextGenerationTest, AStopStringEndsTheTextAndIsNamed) {
   const std::string text = GenerateStream(served_.stub(), Request(40)).Answer().text();
   const std::string stop = text.substr(text.size() / 2, 3);
@@ -239,98 +188,6 @@ TEST_F(TextGenerationTest, AMessageOverTheLimitIsRefused) {
   request.set_text(std::string(5 << 20, 'x'));
   EXPECT_EQ(GenerateStream(served_.stub(), request).status.error_code(),
             grpc::StatusCode::RESOURCE_EXHAUSTED);
-}
-
-TEST_F(TextGenerationTest, ADeadlineEndsTheCallAndFreesItsBlocks) {
-  grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(100));
-  const Stream stream = ReadAll(*served_.stub().GenerateStream(&context, Request(kEndless)));
-  EXPECT_EQ(stream.status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
-  served_.DrainAll();  // would not return if the call went on
-  EXPECT_TRUE(served_.EverythingIsFree());
-}
-
-TEST_F(TextGenerationTest, AFarDeadlineIsNoDeadline) {
-  const gpr_timespec now = gpr_now(GPR_CLOCK_REALTIME);
-  // 300 years are more nanoseconds than 64 bits hold; 99,999,999 hours are the most that gRPC
-  // sends.
-  for (const std::int64_t seconds :
-       {std::int64_t{300} * 365 * 86'400, std::int64_t{99'999'999} * 3600,
-        std::numeric_limits<std::int64_t>::max() / 2}) {
-    grpc::ClientContext context;
-    context.set_deadline(gpr_timespec{now.tv_sec + seconds, 0, GPR_CLOCK_REALTIME});
-    v1::GenerateRequest request;
-    request.set_text("Once");
-    request.mutable_stopping()->set_max_new_tokens(1);
-    v1::GenerateResponse response;
-    const grpc::Status status = served_.stub().Generate(&context, request, &response);
-    EXPECT_TRUE(status.ok()) << seconds << " s: " << status.error_message();
-  }
-}
-
-TEST_F(TextGenerationTest, ACancelledUnaryCallFreesItsBlocks) {
-  grpc::ClientContext context;
-  std::thread client([this, &context] {
-    v1::GenerateResponse response;
-    EXPECT_EQ(served_.stub().Generate(&context, Request(kEndless), &response).error_code(),
-              grpc::StatusCode::CANCELLED);
-  });
-  while (served_.server().backend().worker.stats().running == 0) std::this_thread::yield();
-  context.TryCancel();
-  client.join();
-  served_.DrainAll();
-  EXPECT_TRUE(served_.EverythingIsFree());
-}
-
-TEST(TextGenerationOverloadTest, RefusesWhatDoesNotFitTheQueueAndSaysWhenToTryAgain) {
-  const ModelFolder folder;
-  Served served(folder.path(), [](Options& options) {
-    options.worker.max_running = 1;
-    options.worker.max_queued = 1;
-  });
-  // Neither ends by itself, though they may change places: nobody reads the first, so it pauses.
-  EndlessCall running(served.stub());
-  grpc::ClientContext waiting_context;
-  const auto waiting = served.stub().GenerateStream(&waiting_context, Request(kEndless));
-  waiting->WaitForInitialMetadata();  // it was accepted
-
-  grpc::ClientContext context;
-  const Stream refused = ReadAll(*served.stub().GenerateStream(&context, Request(1)));
-  EXPECT_TRUE(refused.events.empty());
-  EXPECT_EQ(refused.status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
-  google::rpc::RetryInfo retry;
-  ASSERT_TRUE(FindDetail(refused.status, retry));
-  const absl::Duration delay =
-      absl::Seconds(retry.retry_delay().seconds()) + absl::Nanoseconds(retry.retry_delay().nanos());
-  EXPECT_GT(delay, absl::ZeroDuration());
-  EXPECT_THAT(refused.status.error_message(),
-              HasSubstr("2 requests run or wait, of at most --max_running=1 and --max_queued=1"));
-  EXPECT_EQ(DetailsMessage(refused.status), refused.status.error_message());
-  const auto& trailers = context.GetServerTrailingMetadata();
-  const auto pushback = trailers.find("grpc-retry-pushback-ms");
-  ASSERT_NE(pushback, trailers.end());
-  EXPECT_EQ(pushback->second,
-            absl::StrCat(absl::ToInt64Milliseconds(absl::Ceil(delay, absl::Milliseconds(1)))));
-
-  EXPECT_EQ(running.Cancel().error_code(), grpc::StatusCode::CANCELLED);
-  waiting_context.TryCancel();
-  EXPECT_EQ(ReadAll(*waiting).status.error_code(), grpc::StatusCode::CANCELLED);
-}
-
-TEST(TextGenerationOverloadTest, AClientThatLeavesMakesRoomForTheNext) {
-  const ModelFolder folder;
-  Served served(folder.path(), [](Options& options) {
-    options.worker.max_running = 2;
-    options.kv_cache_bytes = kEndless * 8 * 2 * sizeof(float);  // one whole context
-  });
-  EndlessCall running(served.stub());
-  grpc::ClientContext context;
-  const auto next = served.stub().GenerateStream(&context, Request(1));
-  next->WaitForInitialMetadata();  // it was accepted
-  EXPECT_EQ(running.Cancel().error_code(), grpc::StatusCode::CANCELLED);
-  EXPECT_TRUE(ReadAll(*next).status.ok());
-  served.DrainAll();
-  EXPECT_TRUE(served.EverythingIsFree());
 }
 
 TEST(TextGenerationContextTest, AFullContextEndsTheText) {

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Generate and Embed of VllmEngine over loopback TCP.
-#include <chrono>
 #include <cmath>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -221,58 +219,6 @@ TEST_F(VllmGenerateTest, AnAbortedRequestEndsWithThatReason) {
   EXPECT_EQ(rest.completes[0].finish_reason(), "abort");
   served_.DrainAll();
   EXPECT_TRUE(served_.EverythingIsFree());
-}
-
-TEST_F(VllmGenerateTest, ACallThatIsCancelledOrLateFreesAll) {
-  for (const bool stream : {false, true}) {
-    grpc::ClientContext cancelled;
-    const auto reader = stub().Generate(&cancelled, VllmRequest(kEndless, stream));
-    while (served_.server().backend().worker.stats().running == 0) std::this_thread::yield();
-    cancelled.TryCancel();
-    EXPECT_EQ(ReadAll(*reader).status.error_code(), grpc::StatusCode::CANCELLED);
-    grpc::ClientContext late;
-    late.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(200));
-    EXPECT_EQ(ReadAll(*stub().Generate(&late, VllmRequest(kEndless, stream))).status.error_code(),
-              grpc::StatusCode::DEADLINE_EXCEEDED);
-  }
-  served_.DrainAll();
-  EXPECT_TRUE(served_.EverythingIsFree());
-  EXPECT_EQ(Generate(stub(), VllmRequest(1, true)).status.error_code(),
-            grpc::StatusCode::UNAVAILABLE);
-}
-
-TEST(VllmOverloadTest, ARequestWithoutAPlaceIsToldWhenToComeBack) {
-  const ModelFolder folder;
-  Served served(folder.path(), [](Options& options) {
-    options.worker.max_running = 1;
-    options.worker.max_queued = 0;
-  });
-  const auto stub = NewVllmStub(served);
-  grpc::ClientContext context;
-  const auto running = stub->Generate(&context, VllmRequest(kEndless, /*stream=*/true));
-  engine_pb::GenerateResponse first;
-  ASSERT_TRUE(running->Read(&first));
-  const VllmAnswer refused = Generate(*stub, VllmRequest(1, /*stream=*/true));
-  EXPECT_EQ(refused.status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
-  google::rpc::RetryInfo retry;
-  EXPECT_TRUE(FindDetail(refused.status, retry));
-  context.TryCancel();
-}
-
-// A stream that is not read pauses; one that wants the whole at the end does not.
-TEST(VllmSlowReaderTest, IsEndedWithAbortedWhenItTakesTooLong) {
-  const ModelFolder folder;
-  Served served(folder.path(), [](Options& options) {
-    options.worker.stalled_reader_limit = absl::Milliseconds(100);
-  });
-  const auto stub = NewVllmStub(served);
-  engine_pb::GenerateRequest request = VllmRequest(kEndless, /*stream=*/true);
-  request.mutable_sampling_params()->set_logprobs(20);
-  grpc::ClientContext context;
-  const auto reader = stub->Generate(&context, request);
-  reader->WaitForInitialMetadata();
-  while (served.server().backend().admission.held() > 0) std::this_thread::yield();
-  EXPECT_EQ(ReadAll(*reader).status.error_code(), grpc::StatusCode::ABORTED);
 }
 
 }  // namespace
