@@ -39,6 +39,7 @@ class Child {
 
   ServerProcess& process() { return process_; }
   v1::TextGeneration::Stub& stub() { return *stub_; }
+  const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
   const std::string& address() const { return address_; }
 
  private:

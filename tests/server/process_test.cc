@@ -4,13 +4,10 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <csignal>
 #include <fstream>
 #include <memory>
 #include <string>
-#include <thread>
-#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -30,34 +27,13 @@ namespace {
 using ::cascade::testing::Child;
 using ::cascade::testing::GenerateStream;
 using ::cascade::testing::HealthCheckResponse;
-using ::cascade::testing::kEndless;
 using ::cascade::testing::ModelFolder;
-using ::cascade::testing::ReadAll;
 using ::cascade::testing::Request;
 using ::cascade::testing::ServerProcess;
-using ::cascade::testing::Stream;
 using ::cascade::testing::TempDir;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-// A call of which the first delta has been read.
-class RunningCall {
- public:
-  RunningCall(v1::TextGeneration::Stub& stub, const v1::GenerateRequest& request)
-      : reader_(stub.GenerateStream(&context_, request)) {
-    v1::GenerateEvent event;
-    while (!event.has_delta() && reader_->Read(&event)) {
-    }
-    EXPECT_TRUE(event.has_delta());
-  }
-
-  Stream Rest() { return ReadAll(*reader_); }
-
- private:
-  grpc::ClientContext context_;
-  std::unique_ptr<grpc::ClientReader<v1::GenerateEvent>> reader_;
-};
 
 class ProcessTest : public ::testing::Test {
  protected:
@@ -70,125 +46,6 @@ TEST_F(ProcessTest, ServesAndEndsWithZeroOnSigterm) {
   EXPECT_TRUE(GenerateStream(child.stub(), Request(3)).status.ok());
   child.process().Signal(SIGTERM);
   EXPECT_EQ(child.process().Wait(), 0);
-}
-
-TEST_F(ProcessTest, SigintAndSighupEndItTheSameWay) {
-  for (const int signal : {SIGINT, SIGHUP}) {
-    Child child(folder_.path(), {"--drain_seconds=600"});
-    child.WaitFor(HealthCheckResponse::SERVING);
-    RunningCall call(child.stub(), Request(300));
-    child.process().Signal(signal);
-    const Stream stream = call.Rest();
-    EXPECT_TRUE(stream.status.ok()) << signal << ": " << stream.status.error_message();
-    EXPECT_EQ(child.process().Wait(), 0) << signal;
-  }
-}
-
-TEST_F(ProcessTest, ARunningStreamFinishesAfterSigterm) {
-  Child child(folder_.path(), {"--drain_seconds=600"});
-  child.WaitFor(HealthCheckResponse::SERVING);
-  RunningCall call(child.stub(), Request(3000));
-  child.process().Signal(SIGTERM);
-  child.WaitFor(HealthCheckResponse::NOT_SERVING);
-  const Stream stream = call.Rest();
-  EXPECT_TRUE(stream.status.ok()) << stream.status.error_message();
-  ASSERT_FALSE(stream.events.empty());
-  EXPECT_EQ(stream.events.back().summary().usage().generated_tokens(), 3000U);
-  EXPECT_EQ(child.process().Wait(), 0);
-}
-
-TEST_F(ProcessTest, AStreamThatDoesNotFinishInTimeEndsWithAStatus) {
-  Child child(folder_.path(), {"--drain_seconds=0"});
-  child.WaitFor(HealthCheckResponse::SERVING);
-  RunningCall call(child.stub(), Request(kEndless));
-  child.process().Signal(SIGTERM);
-  EXPECT_EQ(call.Rest().status.error_code(), grpc::StatusCode::UNAVAILABLE);
-  EXPECT_EQ(child.process().Wait(), 0);
-}
-
-TEST_F(ProcessTest, ASecondSignalEndsTheDrainAtOnce) {
-  Child child(folder_.path(), {"--drain_seconds=600"});
-  child.WaitFor(HealthCheckResponse::SERVING);
-  RunningCall call(child.stub(), Request(kEndless));
-  child.process().Signal(SIGTERM);
-  child.WaitFor(HealthCheckResponse::NOT_SERVING);  // the first one has been taken
-  child.process().Signal(SIGTERM);
-  EXPECT_EQ(call.Rest().status.error_code(), grpc::StatusCode::UNAVAILABLE);
-  EXPECT_EQ(child.process().Wait(), 0);
-}
-
-// Clients that ask for more than the server can do, one call after the other, until they are told
-// that it shuts down. Counts what they were told.
-class Crowd {
- public:
-  Crowd(v1::TextGeneration::Stub& stub, int clients) {
-    for (int i = 0; i < clients; ++i) {
-      threads_.emplace_back([this, &stub] {
-        while (Call(stub)) {
-        }
-      });
-    }
-  }
-
-  // Returns when so many calls have had their first token.
-  void WaitForStarted(int count) const {
-    for (int n = started_; n < count; n = started_) started_.wait(n);
-  }
-
-  void Join() {
-    for (std::thread& thread : threads_) thread.join();
-  }
-
-  int accepted_without_status() const { return accepted_without_status_; }
-
- private:
-  // One call, read to its end. False if the server shuts down or is gone.
-  bool Call(v1::TextGeneration::Stub& stub) {
-    grpc::ClientContext context;
-    const auto reader = stub.GenerateStream(&context, Request(kEndless));
-    v1::GenerateEvent event;
-    bool accepted = false;
-    while (reader->Read(&event)) {
-      if (!accepted && event.has_delta()) {
-        accepted = true;
-        ++started_;
-        started_.notify_all();
-      }
-    }
-    const grpc::Status status = reader->Finish();
-    if (status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED) return true;
-    const bool has_status = status.ok() || status.error_message() == "the server is shutting down";
-    if (accepted && !has_status) ++accepted_without_status_;
-    return status.error_code() != grpc::StatusCode::UNAVAILABLE;
-  }
-
-  std::atomic<int> started_ = 0;
-  std::atomic<int> accepted_without_status_ = 0;
-  std::vector<std::thread> threads_;
-};
-
-TEST_F(ProcessTest, SigtermUnderFullLoadEndsEveryAcceptedCallWithAStatus) {
-  Child child(folder_.path(), {"--max_running=4", "--max_queued=4", "--drain_seconds=1"});
-  child.WaitFor(HealthCheckResponse::SERVING);
-  Crowd crowd(child.stub(), 24);
-  crowd.WaitForStarted(4);
-  child.process().Signal(SIGTERM);
-  EXPECT_EQ(child.process().Wait(), 0);
-  crowd.Join();
-  EXPECT_EQ(crowd.accepted_without_status(), 0);
-}
-
-TEST_F(ProcessTest, ASecondSignalUnderFullLoadEndsThemAtOnce) {
-  Child child(folder_.path(), {"--max_running=4", "--max_queued=4", "--drain_seconds=3600"});
-  child.WaitFor(HealthCheckResponse::SERVING);
-  Crowd crowd(child.stub(), 24);
-  crowd.WaitForStarted(4);
-  child.process().Signal(SIGTERM);
-  child.WaitFor(HealthCheckResponse::NOT_SERVING);  // the first one has been taken
-  child.process().Signal(SIGTERM);
-  EXPECT_EQ(child.process().Wait(), 0);
-  crowd.Join();
-  EXPECT_EQ(crowd.accepted_without_status(), 0);
 }
 
 TEST_F(ProcessTest, ListensOnAUnixSocket) {
