@@ -26,6 +26,16 @@ class VllmGenerateTest : public ::testing::Test {
  protected:
   VllmStub& stub() { return *stub_; }
 
+  // What a client makes of the tokens.
+  std::string TextOf(const engine_pb::GenerateComplete& complete) {
+    v1::DetokenizeRequest request;
+    *request.mutable_token_ids() = complete.output_ids();
+    grpc::ClientContext context;
+    v1::DetokenizeResponse response;
+    EXPECT_TRUE(served_.stub().Detokenize(&context, request, &response).ok());
+    return response.text();
+  }
+
   ModelFolder folder_;
   Served served_{folder_.path()};
   std::unique_ptr<VllmStub> stub_ = NewVllmStub(served_);
@@ -73,9 +83,12 @@ TEST_F(VllmGenerateTest, TokensAreThoseOfTheNativeDialect) {
     EXPECT_EQ(complete.prompt_tokens(), 4U);
     EXPECT_EQ(complete.completion_tokens(), 40U);
     ASSERT_EQ(complete.output_logprobs().token_logprobs_size(), 40);
-    EXPECT_EQ(complete.output_logprobs().token_logprobs(7), other.logprobs(7).logprob());
-    EXPECT_EQ(complete.output_logprobs().top_logprobs(7).values(1),
-              other.logprobs(7).candidates(1).logprob());
+    for (int i = 0; i < 40; ++i) {
+      EXPECT_EQ(complete.output_logprobs().token_logprobs(i), other.logprobs(i).logprob());
+      EXPECT_EQ(complete.output_logprobs().top_logprobs(i).values(1),
+                other.logprobs(i).candidates(1).logprob());
+    }
+    EXPECT_EQ(TextOf(complete), other.text());
     ASSERT_EQ(complete.input_logprobs().token_logprobs_size(), 4);
     EXPECT_EQ(complete.input_logprobs().token_logprobs(3).value(),
               expected.prompt().logprobs(3).logprob());
@@ -154,15 +167,25 @@ TEST_F(VllmGenerateTest, AConstraintHoldsAndALongPromptMayBeCut) {
   EXPECT_THAT(text, ::testing::StartsWith("ab"));
 }
 
-TEST_F(VllmGenerateTest, WhatIsRefusedIsToldByNameWithDetails) {
+TEST_F(VllmGenerateTest, AllThatIsRefusedIsToldByNameAtOnce) {
   engine_pb::GenerateRequest request = VllmRequest(8, /*stream=*/true);
+  request.mutable_kv_transfer_params();
+  request.set_kv_transfer_params_json("{}");
   request.mutable_mm_inputs();
+  request.add_extra_mm_inputs();
+  request.mutable_media_refs();
+  request.set_data_parallel_rank(1);
   request.mutable_sampling_params()->set_structural_tag("{}");
   request.mutable_sampling_params()->set_top_p(2.0F);
-  const VllmAnswer answer = Generate(stub(), request);
-  EXPECT_EQ(answer.status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
-  EXPECT_THAT(BadFields(answer.status),
-              ElementsAre("mm_inputs", "sampling_params.structural_tag", "sampling_params.top_p"));
+  for (const bool stream : {false, true}) {
+    request.set_stream(stream);
+    const VllmAnswer answer = Generate(stub(), request);
+    EXPECT_EQ(answer.status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    EXPECT_THAT(BadFields(answer.status),
+                ElementsAre("kv_transfer_params", "kv_transfer_params_json", "mm_inputs",
+                            "extra_mm_inputs", "media_refs", "data_parallel_rank",
+                            "sampling_params.structural_tag", "sampling_params.top_p"));
+  }
 }
 
 TEST_F(VllmGenerateTest, APromptThatIsTooLongIsToldByName) {
