@@ -6,7 +6,8 @@
 #   docker run --rm -p 50051:50051 --read-only --cap-drop all --security-opt no-new-privileges cascade
 #
 # Another model: -v /path/to/gpt2:/model:ro, and the argument --model=/model. Arguments are added to
-# the entry point's, and a later flag wins. With TLS, the health check needs CASCADE_TLS and CASCADE_CA.
+# the entry point's, and a later flag wins. The health check asks localhost:50051: with another --listen, name
+# the address in CASCADE_SERVER; with TLS, it needs CASCADE_TLS and CASCADE_CA.
 #
 # scripts/build_image.sh builds the same bytes again from the same commit and the same Debian packages.
 
@@ -18,9 +19,9 @@ ARG TARGETARCH
 WORKDIR /src
 COPY scripts/install_packages.sh scripts/
 RUN if [ "${TARGETARCH:-amd64}" = arm64 ] && [ "$(dpkg --print-architecture)" != arm64 ]; then \
-      dpkg --add-architecture arm64 && scripts/install_packages.sh cross image; \
+      dpkg --add-architecture arm64 && scripts/install_packages.sh cross image cache; \
     else \
-      scripts/install_packages.sh build image; \
+      scripts/install_packages.sh build image cache; \
     fi \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
 COPY CMakeLists.txt CMakePresets.json LICENSE README.md CHANGELOG.md ./
@@ -29,12 +30,15 @@ COPY deploy deploy
 COPY proto proto
 COPY model model
 COPY server server
+COPY client client
 COPY tools tools
 COPY tests/golden/tales-7m tests/golden/tales-7m
-RUN if command -v aarch64-linux-gnu-g++ > /dev/null; then \
+# What was compiled before is kept on the machine that builds, not in a layer.
+RUN --mount=type=cache,target=/root/.cache/ccache \
+    if command -v aarch64-linux-gnu-g++ > /dev/null; then \
       set -- -DCASCADE_SYSROOT=/ -DCMAKE_TOOLCHAIN_FILE=cmake/toolchains/aarch64-linux-gnu.cmake; \
     fi \
-    && cmake --preset release -DCASCADE_BUILD_TESTS=OFF "$@" \
+    && cmake --preset release -DCMAKE_CXX_COMPILER_LAUNCHER=ccache -DCASCADE_BUILD_TESTS=OFF "$@" \
     && cmake --build --preset release --target cascade-server cascade \
     && cmake --install build --prefix /install --strip
 COPY scripts/image_root.sh scripts/sbom.sh scripts/
@@ -46,6 +50,14 @@ FROM scratch
 COPY --from=build /image /
 COPY --from=build /install/share/cascade/models /models
 ENV PATH=/usr/bin
+
+# scripts/build_image.sh says from which commit.
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="cascade" \
+      org.opencontainers.image.description="GPT-2 text generation over gRPC, on CPUs, with a small model" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.revision="$REVISION"
 
 # By number: Kubernetes' runAsNonRoot cannot check a name. Nothing is written at run time.
 USER 10001:10001

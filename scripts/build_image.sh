@@ -11,13 +11,16 @@ tag=$1
 shift
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH
+revision=$(git rev-parse HEAD)
 
 if docker info > /dev/null 2>&1; then
-  docker buildx build --build-arg "SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH" --provenance=false \
+  docker buildx build --build-arg "SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH" --build-arg "REVISION=$revision" \
+    --provenance=false \
     --output "type=docker,rewrite-timestamp=true" -t "$tag" "$@" .
 else
   # Docker's format: podman's own has no health checks. No history: it has random ids of intermediate images.
   BUILDAH_ISOLATION="${BUILDAH_ISOLATION:-chroot}" podman build --format docker --omit-history \
     --build-arg "BUILDPLATFORM=linux/$(podman info --format '{{.Host.Arch}}')" \
-    --build-arg "SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH" --timestamp "$SOURCE_DATE_EPOCH" -t "$tag" "$@" .
+    --build-arg "SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH" --build-arg "REVISION=$revision" \
+    --timestamp "$SOURCE_DATE_EPOCH" -t "$tag" "$@" .
 fi

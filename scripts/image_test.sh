@@ -58,6 +58,11 @@ step "build with $engine"
 scripts/build_image.sh "$image"
 "$engine" image inspect "$image" --format 'size: {{.Size}} bytes'
 
+step 'labels: the license, and the commit that it was made of'
+label() { "$engine" image inspect "$image" --format "{{index .Config.Labels \"org.opencontainers.image.$1\"}}"; }
+[ "$(label licenses)" = Apache-2.0 ]
+[ "$(label revision)" = "$(git rev-parse HEAD)" ]
+
 step 'no shell, and a bill of materials'
 "$engine" create --name "$name" "$image" > /dev/null
 "$engine" export "$name" | tar -t > "$work/files"

@@ -1,0 +1,46 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Holds the Dockerfile against the build, without building an image: each folder that the root's CMakeLists.txt
+# adds is copied, each path that is copied is in .dockerignore's list, and the image's label and the manifests'
+# tags name the project's version.
+#
+#   image_context.sh ROOT    prints each breach; fails if there is one
+set -eu
+cd "$1"
+breaches=0
+
+breach() {
+  echo "$1"
+  breaches=$((breaches + 1))
+}
+
+# What is copied from the context: all words of a COPY but the last one, which says where to.
+copied=$(awk '$1 == "COPY" && $2 !~ /^--from/ { for (i = 2; i < NF; i++) print $i }' Dockerfile)
+
+added=$(sed -n 's/^ *add_subdirectory(\([^ )]*\).*/\1/p' CMakeLists.txt)
+for folder in $added; do
+  [ "$folder" != tests ] || continue  # the image is built without them
+  echo "$copied" | grep -qx "$folder" || breach "Dockerfile:1: does not copy $folder, which CMakeLists.txt adds"
+done
+
+for path in $copied; do
+  allowed=
+  while read -r line; do
+    case $path/ in "${line#!}"/*) allowed=yes ;; esac
+    case ${line#!} in "${path%/}"/*) allowed=yes ;; esac  # of a folder, what there is of it
+  done << END
+$(grep '^!' .dockerignore)
+END
+  [ -n "$allowed" ] || breach ".dockerignore:1: keeps $path from the Dockerfile, which copies it"
+done
+
+version=$(sed -n 's/^project(.* VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt)
+grep -q "image\.version=\"$version\"" Dockerfile || breach "Dockerfile:1: its label has another version than $version"
+manifests=$(find deploy -name kustomization.yaml)
+for file in $manifests; do
+  if grep 'newTag:' "$file" | grep -qvw "newTag: $version"; then
+    breach "$file:1: names an image of another version than $version"
+  fi
+done
+
+[ "$breaches" -eq 0 ]
