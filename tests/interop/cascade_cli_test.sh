@@ -32,6 +32,24 @@ expect 0 --version
 out_has '^cascade [0-9.]*$'
 expect 0 --help
 out_has '^  completion '
+expect 0 help generate
+out_has '^cascade generate '
+expect 2 help no_such_command
+err_has 'no command "no_such_command"'
+
+# What people write instead of HOST:PORT.
+expect 2 health --server=http://localhost:50051/v1
+err_has 'has no URL; write --server=localhost:50051$'
+expect 2 health --server=grpcs://host:1
+err_has 'write --server=host:1, and --tls for TLS$'
+for server in localhost localhost: '[::1]'; do
+  expect 2 health "--server=localhost:50051,$server"
+  err_has "has no port; write --server=[]:[a-z1]*:50051\$"
+done
+status=0
+CASCADE_SERVER='' "$bin/cascade" health > "$work/out" 2> "$work/err" || status=$?
+[ "$status" -eq 2 ] || fail "exit status $status, not 2: an empty CASCADE_SERVER"
+err_has 'names no server.*CASCADE_SERVER'
 
 start_server
 

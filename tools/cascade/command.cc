@@ -4,7 +4,9 @@
 
 #include <cstdlib>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 
 namespace cascade::cli {
 namespace {
@@ -19,6 +21,41 @@ void TakeFromEnvironment(const char* name, std::string& value) {
   // Nobody else reads or writes the environment.  NOLINTNEXTLINE(concurrency-mt-unsafe)
   const char* const found = std::getenv(name);
   if (found != nullptr) value = found;
+}
+
+// What people write instead of HOST:PORT. gRPC would take each of these for a host's name, and say
+// that it does not exist. Its own schemes (dns:, unix:, ipv4:) have no "//", or an empty host
+// behind it.
+constexpr absl::string_view kSchemesOfUrls[] = {"http://", "https://", "grpc://", "grpcs://",
+                                                "tcp://"};
+
+absl::Status CheckServer(absl::string_view server) {
+  for (const absl::string_view scheme : kSchemesOfUrls) {
+    absl::string_view rest = server;
+    if (!absl::ConsumePrefix(&rest, scheme)) continue;
+    const bool is_tls = absl::EndsWith(scheme, "s://");
+    return absl::InvalidArgumentError(
+        absl::StrCat("--server=", server, ": a server speaks gRPC and has no URL; write --server=",
+                     rest.substr(0, rest.find('/')), is_tls ? ", and --tls for TLS" : ""));
+  }
+  const bool is_bracketed = absl::EndsWith(server, "]");
+  if (!is_bracketed && absl::StrContains(server, ':') && !absl::EndsWith(server, ":")) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("--server=", server,
+                   ": has no port; write --server=", absl::StripSuffix(server, ":"), ":50051"));
+}
+
+absl::Status CheckServers(const CallOptions& options) {
+  const std::vector<std::string> servers = ServersOf(options);
+  if (servers.empty()) {
+    return absl::InvalidArgumentError(
+        "--server: names no server, such as localhost:50051 (nor does CASCADE_SERVER)");
+  }
+  absl::Status status;
+  for (const std::string& server : servers) status.Update(CheckServer(server));  // keeps the first
+  return status;
 }
 
 // What a file of TLS needs beside it; and whether the files can be read.
@@ -90,10 +127,9 @@ ExitCode RunCommand(Command& command, std::span<const std::string> args, Console
     return command.UsageError("--timeout: must not be negative", console);
   }
   if (command.description().calls_server && !values.help) {
-    if (ServersOf(options).empty()) {
-      return command.UsageError("--server: names no server, such as localhost:50051", console);
-    }
-    if (absl::Status status = CheckTls(options); !status.ok()) {
+    absl::Status status = CheckServers(options);
+    if (status.ok()) status = CheckTls(options);
+    if (!status.ok()) {
       return command.UsageError(status.message(), console);
     }
   }

@@ -42,10 +42,21 @@ std::string HelpText(const Commands& commands) {
     absl::StrAppendFormat(&help, "  %-11s %s\n", about.name, about.summary);
   }
   return absl::StrCat(
-      help, "\n`cascade COMMAND --help` shows its flags and examples; `cascade --version` the ",
+      help, "\n`cascade help COMMAND` shows its flags and examples; `cascade --version` the ",
       "version.\n\n",
       "Exit status: 0 done; 1 the call or the check failed; 2 the command line is wrong; ",
       "130 interrupted.\n");
+}
+
+// Runs the command of that name with the arguments behind it.
+ExitCode RunNamed(const Commands& commands, const std::string& name,
+                  std::span<const std::string> args, Console& console) {
+  for (const auto& command : commands) {
+    if (command->description().name == name) return RunCommand(*command, args, console);
+  }
+  if (!name.empty()) console.Complain(absl::StrCat("there is no command \"", name, "\""));
+  console.err << HelpText(commands);
+  return ExitCode::kUsage;
 }
 
 ExitCode Main(std::span<const std::string> args, Console& console) {
@@ -61,16 +72,15 @@ ExitCode Main(std::span<const std::string> args, Console& console) {
     console.out << "cascade " << CASCADE_VERSION << '\n';
     return ExitCode::kOk;
   }
+  if (name == "help" && args.size() > 1) {
+    const std::vector<std::string> help = {"--help"};
+    return RunNamed(commands, args[1], help, console);
+  }
   if (name == "--help" || name == "-h" || name == "help") {
     console.out << HelpText(commands);
     return ExitCode::kOk;
   }
-  for (const auto& command : commands) {
-    if (command->description().name == name) return RunCommand(*command, args.subspan(1), console);
-  }
-  if (!name.empty()) console.Complain(absl::StrCat("there is no command \"", name, "\""));
-  console.err << HelpText(commands);
-  return ExitCode::kUsage;
+  return RunNamed(commands, name, args.subspan(args.empty() ? 0 : 1), console);
 }
 
 }  // namespace
