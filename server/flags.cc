@@ -158,4 +158,4 @@ ABSL_FLAG(bool, print_config, false,
 ABSL_FLAG(
     bool, config_check, false,
     "Checks the flags and the files that they name, but reads no weights and serves nothing:\n"
-    "exits with 0, or with 1 after a line that says what is wrong.");
+    "exits with 0, or with 1 (2: the flags) after a line that says what is wrong.");

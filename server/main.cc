@@ -2,7 +2,8 @@
 // cascade-server: flags, signals, and how it ends.
 //
 // Exit status: 0 after SIGTERM, SIGINT or SIGHUP, while the model loads too; 1 if it cannot start,
-// or cannot end because the model hangs: then the reason is one line on stderr.
+// or cannot end because the model hangs; 2 if the command line is wrong. The reason is one line on
+// stderr.
 
 #include <malloc.h>
 #include <pthread.h>
@@ -26,7 +27,9 @@
 #include "absl/strings/string_view.h"
 #include "server/bus_error.h"
 #include "server/cgroup.h"
+#include "server/command_line.h"
 #include "server/engine/clock.h"
+#include "server/help_text.h"
 #include "server/listener/connection_limits.h"
 #include "server/observability/grpc_log.h"
 #include "server/observability/logs.h"
@@ -61,10 +64,12 @@ class ShutdownSignals {
   sigset_t set_;
 };
 
-int Fail(const absl::Status& status) {
+constexpr int kExitUsage = 2;
+
+int Fail(const absl::Status& status, int exit_status = EXIT_FAILURE) {
   const absl::string_view message = status.message().empty() ? "memory ran out" : status.message();
   WriteLastLine(absl::StrCat("cascade-server: ", message));
-  return EXIT_FAILURE;
+  return exit_status;
 }
 
 // Loads the model in a thread of its own, so that signals are heard meanwhile.
@@ -195,7 +200,7 @@ int Main(int argc, char** argv) {
     return EXIT_SUCCESS;
   }
   const absl::StatusOr<Options> options = ParseOptions(argc, argv);
-  if (!options.ok()) return Fail(options.status());
+  if (!options.ok()) return Fail(options.status(), kExitUsage);
   if (options->print_config) {
     std::fputs(ConfigText().c_str(), stdout);
     return EXIT_SUCCESS;

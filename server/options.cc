@@ -20,7 +20,7 @@
 #include "absl/flags/usage_config.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
+#include "server/command_line.h"
 #include "server/flag_values.h"
 #include "server/flags.h"
 #include "server/listener/listen_address.h"
@@ -133,8 +133,8 @@ absl::Status Set(const absl::Flag<Value>& flag, Value& out) {
   return absl::OkStatus();
 }
 
-// Every flag, in the order of --help, and the function that puts its value into the options. Its
-// default and its help are in flags.cc.
+// Every flag, in the order of --print_config, and the function that puts its value into the
+// options. Its default and its help are in flags.cc.
 struct FlagRow {
   absl::string_view name;
   absl::Status (*set)(absl::string_view flag, Options& options);
@@ -358,7 +358,11 @@ absl::StatusOr<Options> ParseOptions(int argc, char** argv) {
   usage.version_string = [] { return std::string("cascade-server " CASCADE_VERSION "\n"); };
   absl::SetFlagsUsageConfig(std::move(usage));
   if (absl::Status status = TakeEnvironment(); !status.ok()) return status;
-  const std::vector<char*> positional = absl::ParseCommandLine(argc, argv);
+  absl::StatusOr<std::vector<std::string>> arguments = ReadArguments(argc, argv);
+  if (!arguments.ok()) return arguments.status();
+  std::vector<char*> words;
+  for (std::string& argument : *arguments) words.push_back(argument.data());
+  const std::vector<char*> positional = absl::ParseCommandLine(argc, words.data());
   if (positional.size() > 1) {
     return absl::InvalidArgumentError(
         absl::StrCat("unexpected argument '", positional[1], "': flags are --name=value"));
@@ -373,29 +377,6 @@ std::string ConfigText() {
     absl::StrAppend(&text, "--", row.name, "=", absl::FindCommandLineFlag(row.name)->CurrentValue(),
                     "\n");
   }
-  return text;
-}
-
-bool WantsHelp(int argc, char** argv) {
-  for (int i = 1; i < argc; ++i) {
-    const absl::string_view argument = argv[i];
-    if (argument == "--") return false;
-    if (argument == "--help" || argument == "-help" || argument == "-h") return true;
-  }
-  return false;
-}
-
-std::string HelpText() {
-  std::string text =
-      "cascade-server: serves a GPT-2 model over gRPC.\n\n"
-      "  cascade-server --model=FOLDER [--flag=value ...]\n";
-  for (const FlagRow& row : kFlags) {
-    const absl::CommandLineFlag& flag = *absl::FindCommandLineFlag(row.name);
-    const std::string value = flag.DefaultValue();
-    absl::StrAppend(&text, "\n  --", row.name, value.empty() ? "" : absl::StrCat("=", value),
-                    "\n      ", absl::StrReplaceAll(flag.Help(), {{"\n", "\n      "}}), "\n");
-  }
-  absl::StrAppend(&text, "\n  --version\n      Print the version and exit.\n");
   return text;
 }
 

@@ -59,19 +59,13 @@ struct Options {
 // Parses the environment and the command line. A flag NAME has its default, or the value of the
 // environment's CASCADE_NAME (in capital letters), or that of the command line and of the files
 // that it names with --flagfile, of which the last counts. INVALID_ARGUMENT if a flag's value is
-// not allowed (naming the flag, its value and what is allowed), if --model is missing, or if there
-// is an argument that is not a flag. Abseil itself ends the process: with 1, after a line on
-// stderr, for an unknown flag or a value that cannot be parsed; with 0 after printing the version
-// for --version.
+// not allowed (naming the flag, its value and what is allowed), if there is no such flag, if
+// --model is missing, or if there is an argument that is not a flag. Abseil itself ends the
+// process: with 1, after a line on stderr, for what it cannot parse in a file of --flagfile; with 0
+// after printing the version for --version.
 absl::StatusOr<Options> ParseOptions(int argc, char** argv);
 
 // What all flags are now, each on a line, as --flagfile reads it. After ParseOptions.
 std::string ConfigText();
-
-// True if the command line asks for help.
-bool WantsHelp(int argc, char** argv);
-
-// The text of --help: every flag, its default and what it does.
-std::string HelpText();
 
 }  // namespace cascade::server

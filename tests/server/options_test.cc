@@ -13,7 +13,9 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/cgroup.h"
+#include "server/command_line.h"
 #include "server/flag_values.h"
+#include "server/help_text.h"
 #include "tests/support/status_matchers.h"
 
 namespace cascade::server {
@@ -172,6 +174,28 @@ TEST(OptionsTest, RefusesAnArgumentThatIsNoFlag) {
   EXPECT_THAT(Parse({"--model=m", "models/tales"}), IsInvalid({"'models/tales'", "--name=value"}));
 }
 
+TEST(OptionsTest, AFlagMayBeWrittenAsTheClientsAre) {
+  const absl::StatusOr<Options> options =
+      Parse({"--model", "-m", "-max-queued=7", "--no-speculate", "--prefix-cache=FALSE"});
+  ASSERT_THAT(options, IsOk());
+  EXPECT_EQ(options->model, "-m");
+  EXPECT_EQ(options->worker.max_queued, 7U);
+  EXPECT_FALSE(options->worker.speculate);
+  EXPECT_FALSE(options->worker.prefix_cache);
+}
+
+TEST(OptionsTest, SaysWhichFlagThereIsInsteadOfOneThatThereIsNot) {
+  EXPECT_THAT(Parse({"--modle=m"}),
+              IsInvalid({"there is no flag --modle; is it --model? `cascade-server --help`"}));
+  EXPECT_THAT(Parse({"--model=m", "--maxqueued", "7"}), IsInvalid({"is it --max_queued?"}));
+  EXPECT_THAT(Parse({"--model=m", "--no-model"}), IsInvalid({"there is no flag --no_model"}));
+  EXPECT_THAT(
+      Parse({"--model=m", "--colour=red"}),
+      IsInvalid({"there is no flag --colour; `cascade-server --help` explains every flag"}));
+  EXPECT_THAT(Parse({"--model=m", "--speculate=perhaps"}),
+              IsInvalid({"--speculate=perhaps: must be true or false"}));
+}
+
 TEST(OptionsTest, SaysWhichFlagIsWrongAndWhatIsAllowed) {
   const struct {
     std::string flag;
@@ -229,7 +253,11 @@ TEST(OptionsTest, HelpHasEveryFlagOfThisProgram) {
   int flags = 0;
   for (const auto& [name, flag] : absl::GetAllFlags()) {
     if (!absl::EndsWith(flag->Filename(), "server/flags.cc")) continue;
-    EXPECT_THAT(HelpText(), HasSubstr(absl::StrCat("\n  --", name)));
+    const std::string value = flag->DefaultValue();
+    const std::string head =
+        absl::StrCat("\n  --", name, value.empty() ? "" : absl::StrCat("=", value), "\n");
+    EXPECT_THAT(HelpText(), HasSubstr(head));
+    EXPECT_EQ(HelpText().find(head), HelpText().rfind(head)) << name << " is in two groups";
     ++flags;
   }
   EXPECT_GE(flags, 22);
@@ -243,6 +271,7 @@ TEST(OptionsTest, HelpMayBeAskedForAnywhereButAfterTheFlags) {
   };
   EXPECT_TRUE(wants({"server", "--help"}));
   EXPECT_TRUE(wants({"server", "--model=m", "-h"}));
+  EXPECT_TRUE(wants({"server", "--helpfull"}));
   EXPECT_FALSE(wants({"server", "--model=m"}));
   EXPECT_FALSE(wants({"server", "--", "--help"}));
 }

@@ -134,7 +134,7 @@ TEST(StoppedLogReaderAtStartTest, AServerThatCannotStartEnds) {
   const Fifo fifo;
   fifo.Fill();
   ServerProcess wrong_flag({"--model=m", "--threads=0"}, WithStandardError(fifo));
-  EXPECT_EQ(wrong_flag.Wait(), 1);
+  EXPECT_EQ(wrong_flag.Wait(), 2);
   ServerProcess no_model({"--model=/does/not/exist", "--listen=127.0.0.1:0"},
                          WithStandardError(fifo));
   EXPECT_EQ(no_model.Wait(), 1);

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/command_line.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <numeric>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/flags/reflection.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
+
+namespace cascade::server {
+namespace {
+
+constexpr std::size_t kMostMistakes = 3;  // letters, in a name that is taken for a misspelling
+
+// How many letters must be changed, added or left out to make one word of the other (Levenshtein).
+std::size_t Mistakes(absl::string_view one, absl::string_view other) {
+  std::vector<std::size_t> row(other.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < one.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i + 1;
+    for (std::size_t j = 0; j < other.size(); ++j) {
+      const std::size_t changed = diagonal + (one[i] == other[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({changed, row[j] + 1, row[j + 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+absl::Status NoSuchFlag(absl::string_view name) {
+  std::size_t fewest = kMostMistakes + 1;
+  absl::string_view nearest;
+  for (const auto& [known, flag] : absl::GetAllFlags()) {
+    if (!absl::EndsWith(flag->Filename(), "server/flags.cc")) continue;  // a library's
+    const std::size_t mistakes = Mistakes(name, known);
+    // The first by name where several are equally near: the map has an order of its own.
+    if (mistakes < fewest || (mistakes == fewest && known < nearest)) {
+      fewest = mistakes;
+      nearest = known;
+    }
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "there is no flag --", name, nearest.empty() ? "" : absl::StrCat("; is it --", nearest, "?"),
+      nearest.empty() ? "; " : " ", "`cascade-server --help` explains every flag"));
+}
+
+// A flag as it was written.
+struct Given {
+  absl::string_view dashes;
+  std::string name;
+  absl::string_view value;  // with its "="
+};
+
+Given Split(absl::string_view argument) {
+  Given given;
+  given.dashes = argument.substr(0, absl::StartsWith(argument, "--") ? 2 : 1);
+  argument.remove_prefix(given.dashes.size());
+  const std::size_t equals = std::min(argument.find('='), argument.size());
+  given.name = absl::StrReplaceAll(argument.substr(0, equals), {{"-", "_"}});
+  given.value = argument.substr(equals);
+  return given;
+}
+
+absl::Status CheckSwitch(absl::string_view name, absl::string_view value) {
+  constexpr absl::string_view kWords[] = {"true",  "t", "yes", "y", "1",
+                                          "false", "f", "no",  "n", "0"};
+  for (const absl::string_view word : kWords) {
+    if (absl::EqualsIgnoreCase(value, word)) return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("--", name, "=", value, ": must be true or false"));
+}
+
+// The switch that --nospeculate and --no_speculate turn off; null if `name` is no such word.
+const absl::CommandLineFlag* FindNegated(absl::string_view name) {
+  if (!absl::ConsumePrefix(&name, "no")) return nullptr;
+  absl::ConsumePrefix(&name, "_");
+  const absl::CommandLineFlag* flag = absl::FindCommandLineFlag(name);
+  return flag != nullptr && flag->IsOfType<bool>() ? flag : nullptr;
+}
+
+// Completes the flag's name. Whether it takes the next argument as its value; an error if there is
+// no such flag.
+absl::StatusOr<bool> Resolve(Given& given) {
+  if (given.name == "version") return false;  // Abseil's, and in no list of its flags
+  const bool has_value = !given.value.empty();
+  if (const absl::CommandLineFlag* flag = absl::FindCommandLineFlag(given.name)) {
+    if (!flag->IsOfType<bool>()) return !has_value;
+    if (!has_value) return false;
+    absl::Status status = CheckSwitch(given.name, given.value.substr(1));
+    return status.ok() ? absl::StatusOr<bool>(false) : status;
+  }
+  const absl::CommandLineFlag* const negated = FindNegated(given.name);
+  if (negated == nullptr || has_value) return NoSuchFlag(given.name);
+  given.name = absl::StrCat("no", negated->Name());
+  return false;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<std::string>> ReadArguments(int argc, const char* const* argv) {
+  std::vector<std::string> arguments(argv, argv + argc);
+  for (std::size_t i = 1; i < arguments.size(); ++i) {
+    if (arguments[i] == "--") break;
+    if (arguments[i].size() < 2 || arguments[i].front() != '-') continue;
+    Given given = Split(arguments[i]);
+    const absl::StatusOr<bool> takes_next = Resolve(given);
+    if (!takes_next.ok()) return takes_next.status();
+    arguments[i] = absl::StrCat(given.dashes, given.name, given.value);
+    if (*takes_next) ++i;
+  }
+  return arguments;
+}
+
+bool WantsHelp(int argc, const char* const* argv) {
+  for (int i = 1; i < argc; ++i) {
+    const absl::string_view argument = argv[i];
+    if (argument == "--") return false;
+    // Abseil's own --helpfull and its kin print the same flags less legibly.
+    if (absl::StartsWith(argument, "--help") || argument == "-help" || argument == "-h")
+      return true;
+  }
+  return false;
+}
+
+}  // namespace cascade::server
