@@ -2,6 +2,8 @@
 
 #include "model/file_kind.h"
 
+#include <unistd.h>
+
 #include <filesystem>
 #include <system_error>
 
@@ -73,8 +75,21 @@ std::string DanglingLink(const std::string& path) {
   std::error_code error;
   if (!std::filesystem::is_symlink(std::filesystem::symlink_status(path, error))) return "";
   if (std::filesystem::exists(path, error)) return "";
-  return absl::StrCat(path, " is a link to ", std::filesystem::read_symlink(path, error).string(),
-                      ", which is not there");
+  const std::string target = std::filesystem::read_symlink(path, error).string();
+  // Its snapshots are links to its blobs, which are left behind where a snapshot alone is copied or
+  // mounted.
+  const bool is_of_the_hub = absl::StrContains(target, "/blobs/");
+  return absl::StrCat(path, " is a link to ", target, ", which is not there",
+                      is_of_the_hub ? ": the Hugging Face Hub's cache has the files themselves; "
+                                      "`hf download NAME --local-dir FOLDER` makes a folder "
+                                      "without links"
+                                    : "");
+}
+
+std::string NotReadable(const std::error_code& error) {
+  return absl::StrCat(
+      "cannot be read", error ? ": " : "", error ? error.message() : "",
+      error == std::errc::permission_denied ? absl::StrCat(" (user ", geteuid(), ")") : "");
 }
 
 }  // namespace cascade::model

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <string>
+#include <system_error>
 
 #include "absl/strings/string_view.h"
 
@@ -19,7 +20,11 @@ inline constexpr std::size_t kFileKindBytes = 512;
 std::string DescribeForeignFile(absl::string_view begin);
 
 // For the end of a message about a file that is not there: "PATH is a link to TARGET, which is not
-// there", or empty if the path is no such link.
+// there", or empty if the path is no such link. Says what to do about a link of the Hub's cache.
 std::string DanglingLink(const std::string& path);
+
+// For the end of a message about a file or folder that reading failed for: "cannot be read:
+// Permission denied (user 10001)". `error` may be none, if nothing is known of why.
+std::string NotReadable(const std::error_code& error);
 
 }  // namespace cascade::model

@@ -2,6 +2,7 @@
 
 #include "model/json_document.h"
 
+#include <cerrno>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -179,6 +180,9 @@ absl::StatusOr<JsonDocument> ParseJsonArray(absl::string_view text, absl::string
 absl::StatusOr<std::string> ReadTextFile(const std::string& path, std::size_t max_bytes) {
   std::error_code error;
   const std::filesystem::file_status status = std::filesystem::status(path, error);
+  if (status.type() == std::filesystem::file_type::none) {  // nobody knows whether it is there
+    return absl::PermissionDeniedError(absl::StrCat(path, ": ", NotReadable(error)));
+  }
   if (!std::filesystem::exists(status)) {
     const std::string link = DanglingLink(path);
     return absl::NotFoundError(link.empty() ? absl::StrCat(path, ": no such file") : link);
@@ -192,10 +196,12 @@ absl::StatusOr<std::string> ReadTextFile(const std::string& path, std::size_t ma
                                                    " bytes, found ", std::uint64_t{size}));
   }
   std::string text(error ? 0 : size, '\0');
+  errno = 0;
   std::ifstream stream(path, std::ios::binary);
   stream.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (error || !stream) return absl::PermissionDeniedError(absl::StrCat(path, ": cannot be read"));
-  return text;
+  if (!error && stream) return text;
+  if (!error) error.assign(errno, std::generic_category());
+  return absl::PermissionDeniedError(absl::StrCat(path, ": ", NotReadable(error)));
 }
 
 std::string Quoted(absl::string_view text) {

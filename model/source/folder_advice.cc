@@ -40,10 +40,9 @@ constexpr Format kFormats[] = {
     {".ot", "rust-bert's"},
 };
 
-// The names of what is in the folder, sorted.
-std::vector<std::string> NamesIn(const std::string& folder) {
+// The names of what is in the folder, sorted; those that were read before an error.
+std::vector<std::string> NamesIn(const std::string& folder, std::error_code& error) {
   std::vector<std::string> names;
-  std::error_code error;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
        entry.increment(error)) {
     names.push_back(entry->path().filename().string());
@@ -74,7 +73,8 @@ std::string DescribeCache(const std::string& folder, const std::vector<std::stri
   }
   const std::string snapshots = absl::StrCat(model, "/snapshots");
   if (!IsFolder(snapshots)) return "";
-  const std::vector<std::string> hashes = NamesIn(snapshots);
+  std::error_code error;
+  const std::vector<std::string> hashes = NamesIn(snapshots, error);
   return absl::StrCat(folder, " is a cache of the Hugging Face Hub: the model's folder is ",
                       snapshots, "/", hashes.empty() ? "HASH" : hashes.front());
 }
@@ -103,8 +103,10 @@ std::string DescribeWeights(const std::vector<std::string>& names) {
 }
 
 std::string DescribeContents(const std::string& folder) {
-  const std::vector<std::string> names = NamesIn(folder);
-  if (names.empty()) return absl::StrCat(folder, " is an empty folder, or cannot be read");
+  std::error_code error;
+  const std::vector<std::string> names = NamesIn(folder, error);
+  if (error) return absl::StrCat("the folder ", folder, " ", NotReadable(error));
+  if (names.empty()) return absl::StrCat(folder, " is an empty folder");
   if (std::string cache = DescribeCache(folder, names); !cache.empty()) return cache;
   if (std::string weights = DescribeWeights(names); !weights.empty()) return weights;
   for (const std::string& name : names) {

@@ -2,6 +2,10 @@
 
 #include "model/source/hugging_face_folder.h"
 
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -114,7 +118,32 @@ TEST(HuggingFaceFolderTest, NamesALinkToNothing) {
   EXPECT_THAT(source.OpenWeights(),
               Refuses(kNotFound, Parts{folder.PathOf("model.safetensors"), "link to ../blobs/1"}));
   EXPECT_THAT(std::string(source.OpenWeights().status().message()),
-              ::testing::EndsWith("../blobs/1, which is not there"));
+              ::testing::HasSubstr(
+                  "../blobs/1, which is not there: the Hugging Face Hub's cache has the files"));
+}
+
+// Prints what is said of the folder to a user who may not look into it; for a process of its own.
+[[noreturn]] void ReadAsAStranger(const std::string& folder) {
+  // Root may look into every folder, and becomes nobody; others lose the right with the folder's
+  // mode.
+  if (geteuid() == 0 && seteuid(65534) != 0) std::perror("seteuid");
+  std::fputs(HuggingFaceFolder(folder).ReadConfig().status().ToString().c_str(), stderr);
+  std::_Exit(0);
+}
+
+TEST(HuggingFaceFolderTest, SaysWhoMayNotReadAFolder) {
+  const TempDir folder;
+  folder.WriteFile("config.json", "{}");
+  std::filesystem::permissions(folder.path(), std::filesystem::perms::none);
+  EXPECT_EXIT(ReadAsAStranger(folder.path()), ::testing::ExitedWithCode(0),
+              "PERMISSION_DENIED: .*config.json: cannot be read: Permission denied .user ");
+  // Its names may be looked up, but not listed.
+  std::filesystem::remove(folder.PathOf("config.json"));
+  std::filesystem::permissions(
+      folder.path(), std::filesystem::perms::others_exec | std::filesystem::perms::owner_exec);
+  EXPECT_EXIT(ReadAsAStranger(folder.path()), ::testing::ExitedWithCode(0),
+              "cannot be read: Permission denied .user ");
+  std::filesystem::permissions(folder.path(), std::filesystem::perms::owner_all);
 }
 
 TEST(HuggingFaceFolderTest, WarnsOfAnAdapterBesideTheModel) {
