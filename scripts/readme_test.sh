@@ -6,7 +6,8 @@
 #
 # BIN holds cascade-server and cascade. Tested are the code blocks that are marked: "```sh test",
 # "```python test" or "```go test"; one marked "needs=X" too, if X is among NEED (grpcurl, python, go, gateway).
-# A block of Go is a file, which its first line names; the block behind it runs it.
+# A block of Go is a file, which its first line names; the block behind it runs it. A block "```text output"
+# is all that the block before it printed to standard output.
 #
 # The blocks say localhost:50051 and build/bin. So that the test disturbs nobody, it runs them in a
 # folder where build/bin is BIN, and the server listens elsewhere: cascade hears it from the
@@ -33,9 +34,22 @@ extract() {
       print need > file
       next
     }
+    /^```text output/ { file = sprintf("%s%02d.output", out, blocks); next }
     /^```/ { file = "" }
     file { print > file }
   ' "$root/README.md"
+}
+
+# Runs $work/block, shows what it printed, and holds it against what the README shows, if that is $expected.
+run_commands() {
+  status=0
+  (cd "$work/folder" && sh -eu "$work/block" > "$work/printed") || status=$?
+  cat "$work/printed"
+  [ "$status" -eq 0 ] || exit "$status"
+  [ ! -e "$expected" ] || diff -u "$expected" "$work/printed" || {
+    echo 'the README shows another output'
+    exit 1
+  }
 }
 
 # run FILE: one block, or says that it is left out.
@@ -48,8 +62,9 @@ run() {
   sed "1d; s/localhost:50051/$CASCADE_SERVER/g" "$1" > "$work/block"
   printf '== %s\n' "${1##*/}"
   sed 1d "$1"
+  expected=${1%.*}.output
   case $1 in
-    *.sh) (cd "$work/folder" && sh -eu "$work/block") ;;
+    *.sh) run_commands ;;
     *.go) cp "$work/block" "$work/folder/$(sed -n '1s|^// ||p' "$work/block")" ;;
     *.python) (cd "$work/folder" && PYTHONPATH=build/python python3 "$work/block") ;;
   esac
@@ -63,6 +78,7 @@ extract
 start_server
 tested=0
 for block in "$work"/block-*; do
+  case $block in *.output) continue ;; esac
   run "$block"
   tested=$((tested + 1))
 done
