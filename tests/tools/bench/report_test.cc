@@ -41,6 +41,7 @@ Measurement Example() {
   tally.OnEnded(refused);
 
   Measurement run;
+  run.started = absl::FromUnixSeconds(951'827'696);
   run.server = "localhost:50051";
   run.model.set_name("tales");
   run.load.offered.rate = 2.5;
@@ -82,6 +83,7 @@ TEST(ReportTest, JsonHasEveryNumberAndTheSettings) {
   const std::string text = ReportJson(Example());
   EXPECT_EQ(text.find('\n'), text.size() - 1);
   const json report = json::parse(text);
+  EXPECT_EQ(report["started"], "2000-02-29T12:34:56Z");
   EXPECT_EQ(report["model"]["name"], "tales");
   EXPECT_EQ(report["settings"]["loop"], "open");
   EXPECT_EQ(report["settings"]["rate"], 2.5);

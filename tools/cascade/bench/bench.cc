@@ -239,13 +239,15 @@ class BenchCommand : public Command {
 
     bench::ProgressLine line(session.console);
     const std::string load = bench::Describe(offered);
+    const absl::Time started = absl::Now();
     Load run(options, workload, session.stubs);
     LoadResult result =
         run.Run(session.stop, line.interval(), [&line, &load](const Counts& counts, auto elapsed) {
           line.Show(absl::StrCat(load, ", ", bench::ProgressText(counts, elapsed)));
         });
     line.Clear();
-    return {.server = session.options.server,
+    return {.started = started,
+            .server = session.options.server,
             .model = session.model,
             .workload = workload_,
             .load = options,

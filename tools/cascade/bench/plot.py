@@ -3,7 +3,7 @@
 """Draws a sweep of `cascade bench`: latencies and throughput against the offered load.
 
   cascade bench --rate=1,2,4,8,16 --duration=30s --json_file=runs.json
-  plot.py runs.json sweep.png
+  plot.py runs.json sweep.png --machine="Intel Xeon with AVX-512, 4 CPUs"
 
 Needs matplotlib (Debian: python3-matplotlib; or pip). The picture's format is by its name's ending.
 """
@@ -19,19 +19,19 @@ import matplotlib
 matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402  # after the choice of what draws
 from matplotlib.axes import Axes  # noqa: E402
-from matplotlib.ticker import FuncFormatter, NullLocator  # noqa: E402
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator  # noqa: E402
 
 Run = dict[str, Any]  # one line of --json
 
 LATENCIES = {
-    "first_token": "time to first token, ms",
-    "between_messages": "time between messages, ms",
-    "whole_answer": "time of a whole answer, ms",
+    "first_token": "time to first token",
+    "between_messages": "time between messages",
+    "whole_answer": "time of a whole answer",
 }
 PERCENTILES = {"p50": "-", "p99": "--"}
-LATENCY_COLOUR = "#0072b2"
-ANSWERED_COLOUR = "#009e73"
-REFUSED_COLOUR = "#d55e00"
+CASCADE_COLOUR = "#d55e00"  # as in the pictures of tests/bench
+REFUSED_COLOUR = "#555555"
+DPI = 110  # with a width of 9 inches: as wide as a page shows it, so that no letter shrinks
 LOG_FROM = 8  # times the least load: a wider sweep gets a logarithmic axis
 
 
@@ -55,8 +55,8 @@ def load_of(run: Run) -> float:
     return float(settings["rate"] if settings["loop"] == "open" else settings["concurrency"])
 
 
-def draw(runs: Sequence[Run], file: Path) -> None:
-    figure, panels = pyplot.subplots(2, 2, figsize=(10.5, 7.5), layout="constrained")
+def draw(runs: Sequence[Run], machine: str, file: Path) -> None:
+    figure, panels = pyplot.subplots(2, 2, figsize=(9, 7.5), layout="constrained")
     places = (panels[0][0], panels[0][1], panels[1][0])
     for panel, (name, label) in zip(places, LATENCIES.items(), strict=True):
         draw_latency(panel, runs, name, label)
@@ -66,11 +66,26 @@ def draw(runs: Sequence[Run], file: Path) -> None:
     model, settings = runs[0]["model"], runs[0]["settings"]
     figure.suptitle(
         f"{model['name']}, {model['weights']}: prompts of {settings['prompt_tokens']} tokens, "
-        f"answers of {settings['output_tokens']}",
+        f"answers of {settings['output_tokens']}\n{about(runs[0], machine)}",
         fontsize=11,
     )
-    figure.savefig(file, dpi=110)
+    figure.savefig(file, dpi=DPI)
     pyplot.close(figure)
+
+
+def about(run: Run, machine: str) -> str:
+    """What was measured, when and where. The client does not know the server's machine."""
+    started = run.get("started", "").removesuffix("Z").replace("T", " ")
+    words = (f"Cascade {run['model']['server_version']}", started and f"{started} UTC", machine)
+    return ", ".join(word for word in words if word)
+
+
+def in_words(seconds: float) -> str:
+    """A time with the unit that people use for it: 30 ms, 20 s."""
+    for factor, unit in ((1, "s"), (1e3, "ms")):
+        if factor * seconds >= 1:
+            return f"{factor * seconds:.3g} {unit}"
+    return f"{1e6 * seconds:.3g} us"
 
 
 def draw_latency(panel: Axes, runs: Sequence[Run], name: str, label: str) -> None:
@@ -78,17 +93,19 @@ def draw_latency(panel: Axes, runs: Sequence[Run], name: str, label: str) -> Non
     found = [run for run in runs if run["latency"][name]["count"] > 0]
     loads = [load_of(run) for run in found]
     for percentile, style in PERCENTILES.items():
-        values = [1e3 * run["latency"][name][percentile] for run in found]
-        fill = LATENCY_COLOUR if percentile == "p50" else "white"
+        values = [run["latency"][name][percentile] for run in found]
+        fill = CASCADE_COLOUR if percentile == "p50" else "white"
         panel.plot(
             *(loads, values, f"o{style}"),
-            color=LATENCY_COLOUR,
+            color=CASCADE_COLOUR,
             markersize=5,
             markerfacecolor=fill,
             label=percentile,
         )
     panel.set_yscale("log")
-    panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: in_words(value)))
+    panel.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: in_words(value)))
+    panel.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
     panel.set_ylabel(label)
     panel.legend(frameon=False)
 
@@ -97,8 +114,8 @@ def draw_throughput(panel: Axes, runs: Sequence[Run]) -> None:
     """Tokens of whole answers; what was refused on an axis of its own."""
     loads = [load_of(run) for run in runs]
     tokens = [run["per_second"]["tokens_in_answers"] for run in runs]
-    panel.plot(loads, tokens, "o-", color=ANSWERED_COLOUR, markersize=5)
-    panel.set_ylabel("tokens per second, in whole answers", color=ANSWERED_COLOUR)
+    panel.plot(loads, tokens, "o-", color=CASCADE_COLOUR, markersize=5)
+    panel.set_ylabel("tokens per second, in whole answers", color=CASCADE_COLOUR)
     panel.set_ylim(bottom=0)
     shares = [100 * refused_share(run) for run in runs]
     refused = panel.twinx()
@@ -131,8 +148,9 @@ def main() -> None:
     )
     parser.add_argument("runs", type=Path, help="what --json printed or --json_file holds")
     parser.add_argument("picture", type=Path, help="to write, such as sweep.png or sweep.svg")
+    parser.add_argument("--machine", default="", help="the server's, for the title")
     given = parser.parse_args()
-    draw(read_runs(given.runs), given.picture)
+    draw(read_runs(given.runs), given.machine, given.picture)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "tools/cascade/bench/load.h"
 #include "tools/cascade/bench/workload.h"
 
@@ -13,6 +14,7 @@ namespace cascade::cli::bench {
 
 // One run: its numbers, and the settings and model that they depend on.
 struct Measurement {
+  absl::Time started;  // by the client's clock
   std::string server;
   v1::GetModelResponse model;
   WorkloadOptions workload;

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "absl/time/time.h"
 #include "tools/cascade/bench/report.h"
 #include "tools/cascade/status_text.h"
 
@@ -113,15 +114,17 @@ Json LatencyJson(const Counts& counts) {
 }  // namespace
 
 std::string ReportJson(const Measurement& run) {
-  const Json report = {{"server", run.server},
-                       {"model", ModelJson(run.model)},
-                       {"settings", SettingsJson(run)},
-                       {"elapsed", Seconds(run.result.elapsed)},
-                       {"interrupted", run.result.interrupted},
-                       {"requests", RequestsJson(run.result.counts)},
-                       {"tokens", TokensJson(run.result.counts)},
-                       {"per_second", RatesJson(run.result)},
-                       {"latency", LatencyJson(run.result.counts)}};
+  const Json report = {
+      {"started", absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", run.started, absl::UTCTimeZone())},
+      {"server", run.server},
+      {"model", ModelJson(run.model)},
+      {"settings", SettingsJson(run)},
+      {"elapsed", Seconds(run.result.elapsed)},
+      {"interrupted", run.result.interrupted},
+      {"requests", RequestsJson(run.result.counts)},
+      {"tokens", TokensJson(run.result.counts)},
+      {"per_second", RatesJson(run.result)},
+      {"latency", LatencyJson(run.result.counts)}};
   // A server may have sent anything as its message.
   return report.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }

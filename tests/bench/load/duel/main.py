@@ -92,8 +92,6 @@ def _report(options: Options, version: str, found: Found, before: dict[str, str]
     if found.entries:
         print(f"{streams_table(found.entries)}\n\n{settings_list(found.entries)}\n")
         print(failures(found.entries) or "All requests were answered.")
-        where = f"{options.model}, {options.weights}, {info['cpu']}, {before['date']}"
-        plot(found.entries, f"Two servers under load: {where}", options.output / "load.png")
     if found.prefix:
         print(f"\n{prefix_text(found.prefix)}")
     if found.overload:
@@ -112,4 +110,6 @@ def _report(options: Options, version: str, found: Found, before: dict[str, str]
     }
     text = json.dumps(report, indent=1) + "\n"
     (options.output / "load.json").write_text(text, encoding="utf-8")
+    if report["loads"]:
+        plot(report, options.output / "load.png")
     say(f"written: {options.output}/load.json and load.png")

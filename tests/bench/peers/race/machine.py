@@ -24,6 +24,20 @@ def describe() -> dict[str, str]:
     }
 
 
+def words(info: dict[str, str], without_amx: bool = False) -> str:
+    """The CPU in a picture's title: "Intel Xeon (model 167: AVX-512, AMX), 4 CPUs"."""
+    name = info["cpu"].replace("(R)", "").replace("(TM)", "").replace(" Processor", "")
+    flags = info["flags"].split()
+    units = {"amx_int8": "AMX", "avx512f": "AVX-512", "avx2": "AVX2", "asimd": "NEON"}
+    found = [unit for flag, unit in units.items() if flag in flags]
+    if "AMX" in found:
+        found = ["AVX-512", "AMX refused" if without_amx else "AMX"]
+    else:
+        found = found[:1]
+    model = f"model {info['cpu_model']}: " if info["cpu_model"] else ""
+    return f"{name} ({model}{', '.join(found)}), {info['cpus']} CPUs"
+
+
 def state() -> dict[str, str]:
     """What may change from run to run."""
     load = Path("/proc/loadavg").read_text(encoding="utf-8").split()[:3]

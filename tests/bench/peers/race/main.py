@@ -157,8 +157,7 @@ def report(
     cells = ",\n".join(json.dumps(result.json()) for result in found)
     name = f"peers{options.variant}"
     (options.output / f"{name}.json").write_text(f"[\n{cells}\n]\n", encoding="utf-8")
-    where = f"{info['cpu']}, {info['cpus']} CPUs, {before['date']}"
-    without = ", without AMX" if options.without_amx else ""
-    title = f"Cascade {version} against its peers{without}: {where}"
-    plot(found, title, options.output / f"{name}.png")
-    say(f"written: {options.output}/{name}.json and {name}.png")
+    rows = [result.json() for result in found]
+    about = f"Cascade {version}, {before['date']}, {machine.words(info, options.without_amx)}"
+    pictures = plot(rows, about, options.output / f"{name}.png")
+    say(f"written: {options.output}/{name}.json and {', '.join(each.name for each in pictures)}")
