@@ -102,6 +102,8 @@ function serviceErrors(manifests) {
   expect(pod.terminationGracePeriodSeconds >
       (container.lifecycle?.preStop?.sleep?.seconds ?? 0) + Number(flag("drain_seconds")),
     "the grace period is not longer than preStop and the drain");
+  expect(Number(flag("connection_age_seconds")) > 0,
+    "connections never end: with a headless Service, clients never meet a new pod");
   // Kubernetes' gRPC probes speak no TLS.
   const tls = flag("tls_cert") !== undefined;
   for (const [name, path] of [["readinessProbe", "/readyz"], ["livenessProbe", "/healthz"]]) {
@@ -163,6 +165,10 @@ const sabotage = {
   "a wrong type": ([deployment]) => { deployment.spec.replicas = "two"; },
   "a missing field": ([deployment]) => { delete deployment.spec.selector; },
   "a selector that selects nothing": ([, service]) => { service.spec.selector = { app: "other" }; },
+  "connections that never end": ([deployment]) => {
+    const [container] = deployment.spec.template.spec.containers;
+    container.args = container.args.filter((arg) => !arg.startsWith("--connection_age_seconds"));
+  },
   "a grace period below the drain": ([deployment]) => {
     deployment.spec.template.spec.terminationGracePeriodSeconds = 1;
   },
