@@ -19,7 +19,7 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help build run install deb test checkpoints asan tsan aarch64 soak hostile bench bench-peers \
-        bench-load format lint ci readme-test proto-lint prometheus-test traces-test eval-test operations-test image-test deb-test \
+        bench-load format lint ci readme-test proto-lint contract-page prometheus-test gateway-test traces-test eval-test operations-test image-test deb-test \
         manifests-test kubernetes-test fresh-test modern-test clean
 
 help:  ## Show this
@@ -123,9 +123,15 @@ gateway-test: build  ## Try a real SMG gateway in front of two servers (needs cu
 eval-test: build  ## Run tasks of lm-evaluation-harness on the bundled model (needs pip and 8 GB of disk)
 	scripts/eval_test.sh build/bin build/eval
 
-proto-lint:  ## Check the contract with buf's standard rules (needs pip and go)
+proto-lint:  ## Check the contract with buf: its rules, and what broke since SINCE, main (needs pip and go)
 	scripts/install_clients.sh build/clients
 	build/clients/bin/buf lint proto
+	build/clients/bin/buf breaking proto --against '.git#ref=$(or $(SINCE),main),subdir=proto'
+
+contract-page:  ## Write the contract as a page, build/contract.html (needs protoc and go)
+	scripts/install_clients.sh build/clients
+	protoc --plugin=build/clients/bin/protoc-gen-doc -I proto --doc_out=build --doc_opt=html,contract.html \
+	  cascade/v1/text_generation.proto
 
 image-test:  ## Build the container image, run it locked down, and talk to it
 	scripts/image_test.sh

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Brings what the README shows and Debian does not have into FOLDER/bin: grpcurl, built from its Go module,
-# and a Python with grpcio-tools and matplotlib; buf, which checks the contract, and
-# kustomize, which builds the manifests. Versions are pinned.
+# and a Python with grpcio-tools and matplotlib; buf, which checks the contract, protoc-gen-doc, which makes a
+# page of it, and kustomize, which builds the manifests. Versions are pinned.
 # Does nothing if they are there.
 set -eu
 mkdir -p "$1/bin"
@@ -21,6 +21,9 @@ if [ ! -x "$folder/bin/kustomize" ]; then
 fi
 if [ ! -x "$folder/bin/buf" ]; then
   install_go_program github.com/bufbuild/buf/cmd/buf@v1.75.0
+fi
+if [ ! -x "$folder/bin/protoc-gen-doc" ]; then
+  install_go_program github.com/pseudomuto/protoc-gen-doc/cmd/protoc-gen-doc@v1.5.1
 fi
 if ! "$folder/bin/python3" -c 'import grpc_tools, matplotlib' 2> /dev/null; then
   python3 -m venv "$folder"
