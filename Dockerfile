@@ -24,7 +24,7 @@ RUN if [ "${TARGETARCH:-amd64}" = arm64 ] && [ "$(dpkg --print-architecture)" !=
       scripts/install_packages.sh build image cache; \
     fi \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
-COPY CMakeLists.txt CMakePresets.json LICENSE README.md CHANGELOG.md ./
+COPY CMakeLists.txt CMakePresets.json LICENSE NOTICE README.md CHANGELOG.md ./
 COPY cmake cmake
 COPY deploy deploy
 COPY proto proto

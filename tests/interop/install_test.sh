@@ -18,7 +18,7 @@ prefix=$work/prefix
 cmake --install "$build" --prefix "$prefix" > "$work/log" || { cat "$work/log"; exit 1; }
 unit=$prefix/lib/systemd/system/cascade-server.service
 for file in bin/cascade-server bin/cascade share/cascade/models/tales-7m/model.safetensors \
-            share/doc/cascade/copyright share/doc/cascade/LICENSE share/doc/cascade/README.md \
+            share/doc/cascade/copyright share/doc/cascade/LICENSE share/doc/cascade/NOTICE share/doc/cascade/README.md \
             share/bash-completion/completions/cascade share/zsh/site-functions/_cascade \
             share/fish/vendor_completions.d/cascade.fish share/doc/cascade/CHANGELOG.md etc/cascade/cascade-server.flags lib/systemd/system/cascade-server.service; do
   [ -s "$prefix/$file" ] || die "no $file"

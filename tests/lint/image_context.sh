@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Holds the Dockerfile against the build, without building an image: each folder that the root's CMakeLists.txt
-# adds is copied, each path that is copied is in .dockerignore's list, and the image's label and the manifests'
+# adds and each file of the root that is installed are copied, each path that is copied is in .dockerignore's list, and the image's label and the manifests'
 # tags name the project's version.
 #
 #   image_context.sh ROOT    prints each breach; fails if there is one
@@ -21,6 +21,11 @@ added=$(sed -n 's/^ *add_subdirectory(\([^ )]*\).*/\1/p' CMakeLists.txt)
 for folder in $added; do
   [ "$folder" != tests ] || continue  # the image is built without them
   echo "$copied" | grep -qx "$folder" || breach "Dockerfile:1: does not copy $folder, which CMakeLists.txt adds"
+done
+
+installed=$(grep -oE '\$\{PROJECT_SOURCE_DIR\}/[A-Za-z_.]+( |$)' deploy/CMakeLists.txt | sed 's|.*/||')
+for file in $installed; do
+  echo "$copied" | grep -qx "$file" || breach "Dockerfile:1: does not copy $file, which deploy/CMakeLists.txt installs"
 done
 
 for path in $copied; do

@@ -12,10 +12,12 @@ plant() {
   mkdir -p "$tree/deploy/base"
   printf '%s\n' 'project(x VERSION 1.2.3)' 'add_subdirectory(model)' 'if(x)' '  add_subdirectory(client)' 'endif()' \
     'add_subdirectory(tests)' > "$tree/CMakeLists.txt"
-  printf '%s\n' 'COPY CMakeLists.txt ./' 'COPY model model' 'COPY client client' 'COPY tests/golden/a tests/golden/a' \
+  printf '%s\n' 'COPY CMakeLists.txt LICENSE ./' 'COPY model model' 'COPY client client' 'COPY tests/golden/a tests/golden/a' \
     'COPY scripts/a.sh scripts/' 'COPY --from=build /image /' 'LABEL org.opencontainers.image.version="1.2.3"' \
     > "$tree/Dockerfile"
-  printf '%s\n' '*' '!CMakeLists.txt' '!client' '!model' '!scripts/a.sh' '!tests/golden' > "$tree/.dockerignore"
+  printf '%s\n' '*' '!CMakeLists.txt' '!LICENSE' '!client' '!model' '!scripts/a.sh' '!tests/golden' > "$tree/.dockerignore"
+  # shellcheck disable=SC2016  # CMake's variable
+  echo 'install(FILES ${PROJECT_SOURCE_DIR}/LICENSE a DESTINATION doc)' > "$tree/deploy/CMakeLists.txt"
   printf '%s\n' 'images:' '  - name: x' '    newTag: 1.2.3' > "$tree/deploy/base/kustomization.yaml"
 }
 
@@ -31,6 +33,7 @@ refuses() {
 plant
 sh "$check" "$tree" || { echo 'refused, and it is allowed: a tree that agrees'; failures=1; }
 refuses 'does not copy client' Dockerfile '/client/d'
+refuses 'does not copy LICENSE' Dockerfile 's/ LICENSE//'
 refuses 'keeps model from' .dockerignore '/model/d'
 refuses 'keeps scripts/a.sh from' .dockerignore '/a.sh/d'
 refuses 'its label has another version' Dockerfile 's/1\.2\.3/1.2.4/'
