@@ -19,10 +19,20 @@ cmake --install "$build" --prefix "$prefix" > "$work/log" || { cat "$work/log"; 
 unit=$prefix/lib/systemd/system/cascade-server.service
 for file in bin/cascade-server bin/cascade share/cascade/models/tales-7m/model.safetensors \
             share/doc/cascade/copyright share/doc/cascade/LICENSE share/doc/cascade/NOTICE share/doc/cascade/README.md \
+            share/man/man1/cascade.1 share/man/man1/cascade-server.1 \
             share/bash-completion/completions/cascade share/zsh/site-functions/_cascade \
             share/fish/vendor_completions.d/cascade.fish share/doc/cascade/CHANGELOG.md etc/cascade/cascade-server.flags lib/systemd/system/cascade-server.service; do
   [ -s "$prefix/$file" ] || die "no $file"
 done
+
+# The manual says what --help says, and nothing that a formatter would complain of.
+if command -v groff > /dev/null; then
+  for program in cascade-server cascade; do
+    groff -man -Tascii -ww "$prefix/share/man/man1/$program.1" > "$work/manual" 2> "$work/complaints"
+    [ ! -s "$work/complaints" ] || { cat "$work/complaints"; die "the manual page of $program"; }
+    grep -qE "tls_cert|max_new_tokens" "$work/manual" || die "no flag in $program's manual"
+  done
+fi
 
 # What is installed names the prefix, not the folders that it was built from and in.
 if grep -nE "@[a-z]+@|$root/deploy|$build" "$unit"; then die 'the unit names no installed file'; fi

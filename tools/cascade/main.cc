@@ -59,6 +59,17 @@ ExitCode RunNamed(const Commands& commands, const std::string& name,
   return ExitCode::kUsage;
 }
 
+// The help of every command, for the manual page.
+ExitCode HelpOfAll(const Commands& commands, Console& console) {
+  console.out << HelpText(commands);
+  const std::vector<std::string> help = {"--help"};
+  for (const auto& command : commands) {
+    console.out << "\n\n== ";  // then "cascade NAME [flags]"
+    RunCommand(*command, help, console);
+  }
+  return ExitCode::kOk;
+}
+
 ExitCode Main(std::span<const std::string> args, Console& console) {
   Commands commands;
   AddCommands(commands);
@@ -72,6 +83,7 @@ ExitCode Main(std::span<const std::string> args, Console& console) {
     console.out << "cascade " << CASCADE_VERSION << '\n';
     return ExitCode::kOk;
   }
+  if (name == "help" && args.size() == 2 && args[1] == "--all") return HelpOfAll(commands, console);
   if (name == "help" && args.size() > 1) {
     const std::vector<std::string> help = {"--help"};
     return RunNamed(commands, args[1], help, console);
