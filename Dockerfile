@@ -34,11 +34,13 @@ COPY client client
 COPY tools tools
 COPY tests/golden/tales-7m tests/golden/tales-7m
 # What was compiled before is kept on the machine that builds, not in a layer.
+ARG REVISION=
 RUN --mount=type=cache,target=/root/.cache/ccache \
     if command -v aarch64-linux-gnu-g++ > /dev/null; then \
       set -- -DCASCADE_SYSROOT=/ -DCMAKE_TOOLCHAIN_FILE=cmake/toolchains/aarch64-linux-gnu.cmake; \
     fi \
-    && cmake --preset release -DCMAKE_CXX_COMPILER_LAUNCHER=ccache -DCASCADE_BUILD_TESTS=OFF "$@" \
+    && cmake --preset release -DCMAKE_CXX_COMPILER_LAUNCHER=ccache -DCASCADE_BUILD_TESTS=OFF "-DCASCADE_COMMIT=$REVISION" \
+      "$@" \
     && cmake --build --preset release --target cascade-server cascade \
     && cmake --install build --prefix /install --strip
 COPY scripts/image_root.sh scripts/sbom.sh scripts/
@@ -52,7 +54,7 @@ COPY --from=build /install/share/cascade/models /models
 ENV PATH=/usr/bin
 
 # scripts/build_image.sh says from which commit.
-ARG REVISION=unknown
+ARG REVISION=
 LABEL org.opencontainers.image.title="cascade" \
       org.opencontainers.image.description="GPT-2 text generation over gRPC, on CPUs, with a small model" \
       org.opencontainers.image.licenses="Apache-2.0" \

@@ -20,6 +20,7 @@
 #include "absl/flags/usage_config.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "cascade/version.h"
 #include "server/command_line.h"
 #include "server/flag_values.h"
 #include "server/flags.h"
@@ -355,7 +356,7 @@ absl::StatusOr<Options> OptionsFromFlags() {
 
 absl::StatusOr<Options> ParseOptions(int argc, char** argv) {
   absl::FlagsUsageConfig usage;
-  usage.version_string = [] { return std::string("cascade-server " CASCADE_VERSION "\n"); };
+  usage.version_string = [] { return absl::StrCat("cascade-server ", kVersionAndCommit, "\n"); };
   absl::SetFlagsUsageConfig(std::move(usage));
   if (absl::Status status = TakeEnvironment(); !status.ok()) return status;
   absl::StatusOr<std::vector<std::string>> arguments = ReadArguments(argc, argv);

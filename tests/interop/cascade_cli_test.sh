@@ -29,7 +29,8 @@ out_has() { grep -q -e "$1" "$work/out" || fail "the output has no '$1'"; }
 err_has() { grep -q -e "$1" "$work/err" || fail "the error stream has no '$1'"; }
 
 expect 0 --version
-out_has '^cascade [0-9.]*$'
+out_has '^cascade [0-9.]*\( ([0-9a-f]*)\)\{0,1\}$'
+"$bin/cascade-server" --version | sed 's/^cascade-server /cascade /' | cmp - "$work/out" || fail 'two versions'
 expect 0 --help
 out_has '^  completion '
 expect 0 help generate

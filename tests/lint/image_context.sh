@@ -20,7 +20,8 @@ copied=$(awk '$1 == "COPY" && $2 !~ /^--from/ { for (i = 2; i < NF; i++) print $
 added=$(sed -n 's/^ *add_subdirectory(\([^ )]*\).*/\1/p' CMakeLists.txt)
 for folder in $added; do
   [ "$folder" != tests ] || continue  # the image is built without them
-  echo "$copied" | grep -qx "$folder" || breach "Dockerfile:1: does not copy $folder, which CMakeLists.txt adds"
+  echo "$copied" | grep -qx -e "$folder" -e "${folder%%/*}" ||
+    breach "Dockerfile:1: does not copy $folder, which CMakeLists.txt adds"
 done
 
 installed=$(grep -oE '\$\{PROJECT_SOURCE_DIR\}/[A-Za-z_.]+( |$)' deploy/CMakeLists.txt | sed 's|.*/||')

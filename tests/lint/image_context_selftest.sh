@@ -10,7 +10,7 @@ failures=0
 # A tree that agrees.
 plant() {
   mkdir -p "$tree/deploy/base"
-  printf '%s\n' 'project(x VERSION 1.2.3)' 'add_subdirectory(model)' 'if(x)' '  add_subdirectory(client)' 'endif()' \
+  printf '%s\n' 'project(x VERSION 1.2.3)' 'add_subdirectory(model)' 'if(x)' '  add_subdirectory(client)' 'add_subdirectory(model/of/it)' 'endif()' \
     'add_subdirectory(tests)' > "$tree/CMakeLists.txt"
   printf '%s\n' 'COPY CMakeLists.txt LICENSE ./' 'COPY model model' 'COPY client client' 'COPY tests/golden/a tests/golden/a' \
     'COPY scripts/a.sh scripts/' 'COPY --from=build /image /' 'LABEL org.opencontainers.image.version="1.2.3"' \

@@ -29,7 +29,8 @@ TEST(CommandLineTest, HelpGoesToStdoutAndIsNoError) {
 
 TEST(CommandLineTest, TellsItsVersion) {
   ServerProcess process({"--version"});
-  EXPECT_THAT(process.StandardOutput(), MatchesRegex("cascade-server [0-9.]+\n"));
+  EXPECT_THAT(process.StandardOutput(),
+              MatchesRegex("cascade-server [0-9.]+( \\([0-9a-f]+\\))?\n"));
   EXPECT_EQ(process.Wait(), 0);
 }
 

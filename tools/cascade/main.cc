@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "cascade/version.h"
 #include "tools/cascade/commands.h"
 #include "tools/cascade/text.h"
 
@@ -80,7 +81,7 @@ ExitCode Main(std::span<const std::string> args, Console& console) {
   }
   const std::string name = args.empty() ? "" : args.front();
   if (name == "--version") {
-    console.out << "cascade " << CASCADE_VERSION << '\n';
+    console.out << "cascade " << kVersionAndCommit << '\n';
     return ExitCode::kOk;
   }
   if (name == "help" && args.size() == 2 && args[1] == "--all") return HelpOfAll(commands, console);
