@@ -39,6 +39,7 @@ if grep -nE "@[a-z]+@|$root/deploy|$build" "$unit"; then die 'the unit names no 
 for program in cascade-server cascade; do
   if grep -aqF "$root/deploy" "$prefix/bin/$program"; then die "$program names the source tree"; fi
 done
+grep -q '^RestartPreventExitStatus=2$' "$unit" || die 'a server with a wrong flag would be started for ever'
 if command -v systemd-analyze > /dev/null; then
   systemd-analyze verify "$unit" > "$work/verify" 2>&1 || { cat "$work/verify"; die 'systemd refuses the unit'; }
 fi
