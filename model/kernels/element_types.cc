@@ -2,11 +2,27 @@
 
 #include "model/kernels/element_types.h"
 
+#include <algorithm>
+
 namespace cascade::model::kernels {
 
 std::size_t BytesPerElement(ElementType type) { return type == ElementType::kF32 ? 4 : 2; }
 
 std::string_view Name(ElementType type) { return Name(ExactWeightType(type)); }
+
+std::string_view Name(ActivationType type) {
+  return type == ActivationType::kInt8 ? "int8" : "f32";
+}
+
+bool IsSupported(const Precision& precision) {
+  return std::ranges::count(kPrecisions, precision) > 0;
+}
+
+std::string Name(const Precision& precision) {
+  std::string name(Name(precision.weights));
+  if (precision.activations == ActivationType::kF32) return name;
+  return name.append("x").append(Name(precision.activations));
+}
 
 WeightType ExactWeightType(ElementType type) {
   switch (type) {

@@ -31,29 +31,13 @@ void StartChains(const FloatChainsJob& job, const OutputTile& tile, float* start
   }
 }
 
-// chains[r, c] = fma(chains[r, c], scale[c], bias[c]).
-template <class Panel>
-void ScaleChains(const FloatChainsJob& job, const OutputTile& tile, float* chains) {
-  const FloatTag d;
-  HWY_ALIGN float bias[kMaxPanels * kPanelColumns];
-  CopyBias(job.epilogue.bias, tile, bias);
-  for (std::size_t p = 0; p < tile.panels; ++p) {
-    const float* scales = Panel::Scales(job.w.Panel(tile.panel + p), job.w.n_in());
-    for (std::size_t c = 0; c < kPanelColumns; c += kLanes) {
-      const FloatVector scale = hn::Load(d, scales + c);
-      const FloatVector start = hn::Load(d, bias + p * kPanelColumns + c);
-      for (std::size_t r = 0; r < tile.rows; ++r) {
-        float* chain = chains + r * tile.Columns() + p * kPanelColumns + c;
-        hn::Store(Fma(hn::Load(d, chain), scale, start), d, chain);
-      }
-    }
-  }
-}
-
 // Takes finished chains, [rows][panels * 16], to the output.
 template <class Panel>
 void FinishChains(const FloatChainsJob& job, const OutputTile& tile, float* chains) {
-  if constexpr (Panel::kScaledAtEnd) ScaleChains<Panel>(job, tile, chains);
+  if constexpr (Panel::kScaledAtEnd) {
+    const auto scales = [&](std::size_t p) { return Panel::Scales(job.w.Panel(p), job.w.n_in()); };
+    ScaleTile(job.epilogue.bias, tile, scales, chains);
+  }
   ApplyEpilogue(job.epilogue, tile, chains, job.out);
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "model/kernels/float_chains_panels-inl.h"
+#include "model/kernels/output_tile.h"
 #include "model/kernels/panel.h"
 #include "model/kernels/simd-inl.h"
 
@@ -47,10 +48,9 @@ inline constexpr std::size_t kKBlock = 256;
 // their input from the second-level cache faster than the hardware prefetches it; six do not.
 inline constexpr std::size_t kInputAhead = HWY_TARGET == HWY_AVX3 ? 512 : 0;
 
-// Panels that a tile of `rows` rows takes at once: as many as the registers hold, but at most 4.
-// Each panel is a stream of its own in memory, and the hardware prefetches only a few streams well.
+// Panels that a tile of `rows` rows takes at once: as many as the registers hold.
 constexpr std::size_t PanelsPerPass(std::size_t rows) {
-  std::size_t panels = 4;
+  std::size_t panels = kMaxTilePanels;
   while (panels > 1 && (rows + 1) * panels * kPanelVectors > kMaxVectors) panels /= 2;
   return panels;
 }

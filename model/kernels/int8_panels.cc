@@ -22,9 +22,11 @@ constexpr float kLargest = 127.0f;
 
 using PanelScales = std::array<float, kPanelColumns>;
 
-std::size_t RowBytes(std::size_t n_in) {
-  return (n_in + kRowsTogether - 1) / kRowsTogether * kRowsTogether * kPanelColumns;
+std::size_t RowsWithPadding(std::size_t rows) {
+  return (rows + kRowsTogether - 1) / kRowsTogether * kRowsTogether;
 }
+
+std::size_t RowBytes(std::size_t n_in) { return RowsWithPadding(n_in) * kPanelColumns; }
 
 // The larger magnitude; infinity if either is NaN or infinite.
 float LargerMagnitude(float largest, float value) {
@@ -70,16 +72,18 @@ std::size_t Int8PanelBytes(std::size_t n_in) {
   return RowBytes(n_in) + kPanelColumns * sizeof(float);
 }
 
+template <typename Order>
 void PackInt8Panels(const SourceMatrix& source, IndexRange panels, std::byte* out) {
   const std::vector<PanelScales> scales = FindScales(source, panels);
   const std::size_t panel_bytes = Int8PanelBytes(source.n_in);
   SourceTile tile;
   ForTiles(source, panels, [&](std::size_t p, const SourceTilePosition& at) {
     ReadTile(source, at, tile);
-    auto* rows = reinterpret_cast<std::int8_t*>(out + p * panel_bytes) + at.row * kPanelColumns;
-    for (std::size_t r = 0; r < at.rows; ++r) {
+    // The tile has zeros beyond the matrix' last row: the padding of the panel is written too.
+    std::byte* panel = out + p * panel_bytes;
+    for (std::size_t r = 0; r < RowsWithPadding(at.rows); ++r) {
       for (std::size_t c = 0; c < kPanelColumns; ++c) {
-        rows[r * kPanelColumns + c] = Quantize(tile[r][c], scales[p][c]);
+        panel[Order::Index(at.row + r, c)] = Order::Store(Quantize(tile[r][c], scales[p][c]));
       }
     }
   });
@@ -96,12 +100,17 @@ bool Int8ColumnIsFinite(const std::byte* panel, std::size_t column, std::size_t 
   return std::isfinite(Int8Scales(panel, n_in)[column]);
 }
 
+template <typename Order>
 void CopyInt8Column(const std::byte* panel, std::size_t column, std::span<float> out) {
-  const auto* weights = reinterpret_cast<const std::int8_t*>(panel) + column;
   const float scale = Int8Scales(panel, out.size())[column];
   for (std::size_t k = 0; k < out.size(); ++k) {
-    out[k] = static_cast<float>(weights[k * kPanelColumns]) * scale;
+    out[k] = static_cast<float>(Order::Read(panel[Order::Index(k, column)])) * scale;
   }
 }
+
+template void PackInt8Panels<Int8RowOrder>(const SourceMatrix&, IndexRange, std::byte*);
+template void PackInt8Panels<Int8DotOrder>(const SourceMatrix&, IndexRange, std::byte*);
+template void CopyInt8Column<Int8RowOrder>(const std::byte*, std::size_t, std::span<float>);
+template void CopyInt8Column<Int8DotOrder>(const std::byte*, std::size_t, std::span<float>);
 
 }  // namespace cascade::model::kernels

@@ -7,6 +7,7 @@
 #include <cstddef>
 
 #include "model/kernels/float_chains.h"
+#include "model/kernels/integer_dots.h"
 #include "model/kernels/kernel_family.h"
 #include "model/kernels/panel_formats.h"
 
@@ -16,7 +17,7 @@ namespace {
 using MultiplyFunction = decltype(&MatMul);
 
 // One row for each KernelFamily, in the order of the enumeration.
-constexpr std::array<MultiplyFunction, 1> kFamilies = {&MultiplyFloatChains};
+constexpr std::array<MultiplyFunction, 2> kFamilies = {&MultiplyFloatChains, &MultiplyIntegerDots};
 
 }  // namespace
 

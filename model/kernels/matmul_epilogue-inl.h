@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every kernel family does with a finished tile: activation, residual, and the one write to
-// the output.
+// What every kernel family does with a finished tile: scales, activation, residual, and the one
+// write to the output.
 #include <algorithm>
 #include <span>
 
@@ -27,6 +27,27 @@ inline void CopyBias(std::span<const float> bias, const OutputTile& tile, float*
   if (bias.empty()) return;
   const std::size_t count = std::min(tile.Columns(), bias.size() - tile.FirstColumn());
   std::copy_n(&bias[tile.FirstColumn()], count, out);
+}
+
+// sums[r, c] = fma(sums[r, c], scale[c], bias[c]), for a tile whose weights are whole numbers with
+// one scale a column; scales_of(p) finds the 16 scales of panel p.
+template <typename ScalesOf>
+void ScaleTile(std::span<const float> bias, const OutputTile& tile, const ScalesOf& scales_of,
+               float* sums) {
+  const FloatTag d;
+  HWY_ALIGN float start[kMaxTilePanels * kPanelColumns];
+  CopyBias(bias, tile, start);
+  for (std::size_t p = 0; p < tile.panels; ++p) {
+    const float* scales = scales_of(tile.panel + p);
+    for (std::size_t c = 0; c < kPanelColumns; c += kLanes) {
+      const FloatVector scale = hn::Load(d, scales + c);
+      const FloatVector first = hn::Load(d, start + p * kPanelColumns + c);
+      for (std::size_t r = 0; r < tile.rows; ++r) {
+        float* sum = sums + r * tile.Columns() + p * kPanelColumns + c;
+        hn::Store(Fma(hn::Load(d, sum), scale, first), d, sum);
+      }
+    }
+  }
 }
 
 // Asks for the lines of the output that the tile will write, so that the stores find them in the

@@ -2,6 +2,8 @@
 // The memory between two calls of the matrix product.
 #pragma once
 
+#include <cstdint>
+
 #include "model/kernels/aligned_buffer.h"
 
 namespace cascade::model::kernels {
@@ -9,7 +11,11 @@ namespace cascade::model::kernels {
 // Memory that MatMul needs and the caller keeps between calls. It grows to the largest product seen
 // so far; after that no call allocates. One user at a time.
 struct MatMulScratch {
-  AlignedBuffer<float> packed_rows;
+  AlignedBuffer<float> packed_rows;  // float32 activations
+  // int8 activations, their scales and offsets: rounded_rows.h
+  AlignedBuffer<std::int8_t> rounded_rows;
+  AlignedBuffer<float> row_scales;
+  AlignedBuffer<std::int32_t> row_offsets;
 };
 
 }  // namespace cascade::model::kernels

@@ -8,6 +8,10 @@
 
 namespace cascade::model::kernels {
 
+// Panels of any tile, at most: each is a stream of its own in memory, and the hardware prefetches
+// only a few streams well.
+inline constexpr std::size_t kMaxTilePanels = 4;
+
 // A rectangle of the output: rows [row, row + rows) of panels [panel, panel + panels).
 struct OutputTile {
   std::size_t row;

@@ -19,15 +19,16 @@ constexpr std::size_t kGroupPanels = 16;
 
 PackedMatrix::PackedMatrix() : PackedMatrix(0, 0, WeightType::kF32) {}
 
-PackedMatrix::PackedMatrix(std::size_t n_in, std::size_t n_out, WeightType type)
-    : format_(&FormatOf(type)),
+PackedMatrix::PackedMatrix(std::size_t n_in, std::size_t n_out, const Precision& precision)
+    : format_(&FormatOf(precision)),
       n_in_(n_in),
       n_out_(n_out),
       panel_bytes_(format_->panel_bytes(n_in)) {}
 
-PackedMatrix PackedMatrix::Pack(const SourceMatrix& source, WeightType type, Executor& executor) {
+PackedMatrix PackedMatrix::Pack(const SourceMatrix& source, const Precision& precision,
+                                Executor& executor) {
   assert(source.bytes.size() == source.n_in * source.n_out * BytesPerElement(source.type));
-  PackedMatrix packed(source.n_in, source.n_out, type);
+  PackedMatrix packed(source.n_in, source.n_out, precision);
   packed.owned_ = AlignedBuffer<std::byte>(packed.panels() * packed.panel_bytes_);
   packed.contents_ = packed.owned_.span();
   std::byte* out = packed.owned_.data();
@@ -40,20 +41,23 @@ PackedMatrix PackedMatrix::Pack(const SourceMatrix& source, WeightType type, Exe
   return packed;
 }
 
-PackedMatrix PackedMatrix::Borrow(std::size_t n_in, std::size_t n_out, WeightType type,
+PackedMatrix PackedMatrix::Borrow(std::size_t n_in, std::size_t n_out, const Precision& precision,
                                   std::span<const std::byte> contents) {
-  assert(contents.size() == BytesFor(n_in, n_out, type));
+  assert(contents.size() == BytesFor(n_in, n_out, precision));
   assert(reinterpret_cast<std::uintptr_t>(contents.data()) % 64 == 0);
-  PackedMatrix packed(n_in, n_out, type);
+  PackedMatrix packed(n_in, n_out, precision);
   packed.contents_ = contents;
   return packed;
 }
 
-std::size_t PackedMatrix::BytesFor(std::size_t n_in, std::size_t n_out, WeightType type) {
-  return PanelsFor(n_out) * FormatOf(type).panel_bytes(n_in);
+std::size_t PackedMatrix::BytesFor(std::size_t n_in, std::size_t n_out,
+                                   const Precision& precision) {
+  return PanelsFor(n_out) * FormatOf(precision).panel_bytes(n_in);
 }
 
-WeightType PackedMatrix::type() const { return format_->type; }
+const Precision& PackedMatrix::precision() const { return format_->precision; }
+
+WeightType PackedMatrix::type() const { return format_->precision.weights; }
 
 std::optional<std::size_t> PackedMatrix::FindNonFiniteColumn() const {
   if (format_->column_is_finite == nullptr) return std::nullopt;

@@ -25,7 +25,7 @@ inline constexpr int kPackedLayoutVersion = 1;
 // stays in the cache. The tied embedding is stored once: as the head it is multiplied with, as the
 // embedding a token's row is column `token`, gathered with CopyColumn.
 //
-// How a panel of each weight type lies in memory is the panel format's matter: float_panels.h,
+// How a panel of each precision lies in memory is the panel format's matter: float_panels.h,
 // int8_panels.h and int4_panels.h.
 //
 // Owns its memory, 64-byte aligned, unless that is borrowed. Immutable once made; const calls from
@@ -34,23 +34,26 @@ class PackedMatrix {
  public:
   PackedMatrix();  // 0 x 0, float32
 
-  // Packs `source` as `type`: floats are rounded to nearest, ties to even (a wider type is exact);
-  // int8 and int4 as their headers say. REQUIRES: source.bytes.size() is n_in * n_out elements.
-  static PackedMatrix Pack(const SourceMatrix& source, WeightType type, Executor& executor);
+  // Packs `source` for products of `precision`: floats are rounded to nearest, ties to even (a
+  // wider type is exact); int8 and int4 as their headers say. REQUIRES: IsSupported(precision);
+  // source.bytes.size() is n_in * n_out elements.
+  static PackedMatrix Pack(const SourceMatrix& source, const Precision& precision,
+                           Executor& executor);
 
   // The contents() of a matrix that was packed before, perhaps by another process: the same bytes
   // on every machine, for the layout version above. They must outlive this object. REQUIRES:
   // 64-byte aligned, of BytesFor bytes.
-  static PackedMatrix Borrow(std::size_t n_in, std::size_t n_out, WeightType type,
+  static PackedMatrix Borrow(std::size_t n_in, std::size_t n_out, const Precision& precision,
                              std::span<const std::byte> contents);
 
-  static std::size_t BytesFor(std::size_t n_in, std::size_t n_out, WeightType type);
+  static std::size_t BytesFor(std::size_t n_in, std::size_t n_out, const Precision& precision);
 
   std::size_t n_in() const { return n_in_; }
   std::size_t n_out() const { return n_out_; }
   std::size_t panels() const { return PanelsFor(n_out_); }
   const PanelFormat& format() const { return *format_; }
-  WeightType type() const;
+  const Precision& precision() const;
+  WeightType type() const;  // of the weights
   std::size_t bytes() const { return contents_.size(); }
 
   // All panels, one behind the other: what Borrow takes.
@@ -71,7 +74,7 @@ class PackedMatrix {
   void CopyColumn(std::size_t column, std::span<float> out) const;
 
  private:
-  PackedMatrix(std::size_t n_in, std::size_t n_out, WeightType type);
+  PackedMatrix(std::size_t n_in, std::size_t n_out, const Precision& precision);
 
   static std::size_t PanelsFor(std::size_t n_out) {
     return (n_out + kPanelColumns - 1) / kPanelColumns;

@@ -2,7 +2,9 @@
 
 #include "model/kernels/panel_formats.h"
 
+#include <algorithm>
 #include <array>
+#include <cassert>
 
 #include "model/kernels/float_panels.h"
 #include "model/kernels/int4_panels.h"
@@ -13,8 +15,8 @@ namespace {
 
 template <typename Rows>
 constexpr PanelFormat FloatFormat(WeightType type, std::string_view name) {
-  return {.type = type,
-          .name = name,
+  return {.precision = type,
+          .weights_name = name,
           .family = KernelFamily::kFloatChains,
           .panel_bytes = &FloatPanelBytes<Rows>,
           .pack = &PackFloatPanels<Rows>,
@@ -22,33 +24,38 @@ constexpr PanelFormat FloatFormat(WeightType type, std::string_view name) {
           .column_is_finite = nullptr};
 }
 
-// In the order of WeightType.
+// In the order of kPrecisions.
 constexpr std::array kFormats = {
     FloatFormat<F32Rows>(WeightType::kF32, "f32"),
     FloatFormat<Bf16Rows>(WeightType::kBf16, "bf16"),
     FloatFormat<F16Rows>(WeightType::kF16, "f16"),
-    PanelFormat{.type = WeightType::kInt8,
-                .name = "int8",
+    PanelFormat{.precision = WeightType::kInt8,
+                .weights_name = "int8",
                 .family = KernelFamily::kFloatChains,
                 .panel_bytes = &Int8PanelBytes,
-                .pack = &PackInt8Panels,
-                .copy_column = &CopyInt8Column,
+                .pack = &PackInt8Panels<Int8RowOrder>,
+                .copy_column = &CopyInt8Column<Int8RowOrder>,
                 .column_is_finite = &Int8ColumnIsFinite},
-    PanelFormat{.type = WeightType::kInt4,
-                .name = "int4",
+    PanelFormat{.precision = WeightType::kInt4,
+                .weights_name = "int4",
                 .family = KernelFamily::kFloatChains,
                 .panel_bytes = &Int4PanelBytes,
                 .pack = &PackInt4Panels,
                 .copy_column = &CopyInt4Column,
                 .column_is_finite = &Int4ColumnIsFinite},
+    PanelFormat{.precision = {WeightType::kInt8, ActivationType::kInt8},
+                .weights_name = "int8",
+                .family = KernelFamily::kIntegerDots,
+                .panel_bytes = &Int8PanelBytes,
+                .pack = &PackInt8Panels<Int8DotOrder>,
+                .copy_column = &CopyInt8Column<Int8DotOrder>,
+                .column_is_finite = &Int8ColumnIsFinite},
 };
 
 constexpr bool RowsAreInOrder() {
-  if (kFormats.size() != kWeightTypes.size()) return false;
+  if (kFormats.size() != kPrecisions.size()) return false;
   for (std::size_t i = 0; i < kFormats.size(); ++i) {
-    if (kFormats[i].type != kWeightTypes[i] || static_cast<std::size_t>(kFormats[i].type) != i) {
-      return false;
-    }
+    if (kFormats[i].precision != kPrecisions[i]) return false;
   }
   return true;
 }
@@ -56,8 +63,12 @@ static_assert(RowsAreInOrder());
 
 }  // namespace
 
-const PanelFormat& FormatOf(WeightType type) { return kFormats[static_cast<std::size_t>(type)]; }
+const PanelFormat& FormatOf(const Precision& precision) {
+  const auto row = std::ranges::find(kFormats, precision, &PanelFormat::precision);
+  assert(row != kFormats.end());
+  return *row;
+}
 
-std::string_view Name(WeightType type) { return FormatOf(type).name; }
+std::string_view Name(WeightType type) { return FormatOf(type).weights_name; }
 
 }  // namespace cascade::model::kernels

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of panel formats: how the weight matrices of each type lie in memory.
+// The table of panel formats: how the weight matrices of each precision lie in memory.
 //
 // Three things are kept apart. Storage is the type of the elements in a weight file
 // (SourceMatrix::type). Layout is the panel format, a row of this table. Arithmetic is the kernel
@@ -19,8 +19,8 @@
 namespace cascade::model::kernels {
 
 struct PanelFormat {
-  WeightType type;
-  std::string_view name;
+  Precision precision;
+  std::string_view weights_name;
   KernelFamily family;
 
   // Bytes of one panel of n_in rows.
@@ -37,6 +37,7 @@ struct PanelFormat {
   bool (*column_is_finite)(const std::byte* panel, std::size_t column, std::size_t n_in);
 };
 
-const PanelFormat& FormatOf(WeightType type);
+// REQUIRES: IsSupported(precision).
+const PanelFormat& FormatOf(const Precision& precision);
 
 }  // namespace cascade::model::kernels

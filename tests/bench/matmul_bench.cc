@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "benchmark/benchmark.h"
 #include "model/kernels/element_types.h"
+#include "model/kernels/integer_units.h"
 #include "model/kernels/matmul.h"
 #include "model/kernels/packed_matrix.h"
 #include "model/kernels/simd_target.h"
@@ -37,7 +38,7 @@ std::vector<float> RandomFloats(std::size_t count) {
   return values;
 }
 
-kernels::PackedMatrix RandomMatrix(const Shape& shape, kernels::WeightType type) {
+kernels::PackedMatrix RandomMatrix(const Shape& shape, const kernels::Precision& precision) {
   const std::vector<float> values = RandomFloats(shape.n_in * shape.n_out);
   InlineExecutor executor;
   return kernels::PackedMatrix::Pack({.bytes = std::as_bytes(std::span(values)),
@@ -45,13 +46,16 @@ kernels::PackedMatrix RandomMatrix(const Shape& shape, kernels::WeightType type)
                                       .layout = kernels::SourceMatrix::Layout::kInOut,
                                       .n_in = shape.n_in,
                                       .n_out = shape.n_out},
-                                     type, executor);
+                                     precision, executor);
 }
 
-void MatMulBench(benchmark::State& state, const std::string& target, kernels::WeightType type,
-                 const Shape& shape, model::Executor& executor) {
+// Measures on SIMD target `target` with integer unit `unit`.
+void MatMulBench(benchmark::State& state, const std::string& target, const std::string& unit,
+                 const kernels::Precision& precision, const Shape& shape,
+                 model::Executor& executor) {
   if (!kernels::SetSimdTarget(target).ok()) return state.SkipWithError("no such target");
-  const kernels::PackedMatrix weights = RandomMatrix(shape, type);
+  if (!kernels::SetIntegerUnit(unit).ok()) return state.SkipWithError("no such unit");
+  const kernels::PackedMatrix weights = RandomMatrix(shape, precision);
   const std::vector<float> x = RandomFloats(shape.rows * shape.n_in);
   std::vector<float> y(shape.rows * shape.n_out);
   kernels::MatMulScratch scratch;
@@ -69,17 +73,27 @@ void RegisterAll(model::Executor& executor) {
   std::vector<Shape> shapes = {{1, 1024, 50257}, {4, 1024, 50257}};
   for (const std::size_t rows : {1u, 8u, 16u, 32u, 512u}) shapes.push_back({rows, 1024, 4096});
   for (const std::size_t rows : {1u, 512u}) shapes.push_back({rows, 4096, 1024});
-  for (const std::string& target : kernels::SupportedSimdTargets()) {
-    if (target == "scalar") continue;  // there to be right, not to be fast
-    for (const kernels::WeightType type : kernels::kWeightTypes) {
-      for (const Shape& shape : shapes) {
-        const std::string name =
-            absl::StrCat("MatMul/", target, "/", std::string(kernels::Name(type)),
-                         "/rows:", shape.rows, "/", shape.n_in, "x", shape.n_out);
-        const auto run = [=, &executor](benchmark::State& state) {
-          MatMulBench(state, target, type, shape, executor);
-        };
-        benchmark::RegisterBenchmark(name.c_str(), run)->UseManualTime()->Iterations(kSamples);
+  const auto add = [&](const std::string& target, const std::string& unit,
+                       const kernels::Precision& precision) {
+    for (const Shape& shape : shapes) {
+      const std::string name =
+          absl::StrCat("MatMul/", unit == "auto" ? target : unit, "/", kernels::Name(precision),
+                       "/rows:", shape.rows, "/", shape.n_in, "x", shape.n_out);
+      const auto run = [=, &executor](benchmark::State& state) {
+        MatMulBench(state, target, unit, precision, shape, executor);
+      };
+      benchmark::RegisterBenchmark(name.c_str(), run)->UseManualTime()->Iterations(kSamples);
+    }
+  };
+  // The scalar target and the plain unit are there to be right, not to be fast.
+  for (const kernels::Precision& precision : kernels::kPrecisions) {
+    if (precision.activations == kernels::ActivationType::kF32) {
+      for (const std::string& target : kernels::SupportedSimdTargets()) {
+        if (target != "scalar") add(target, "auto", precision);
+      }
+    } else {
+      for (const std::string& unit : kernels::SupportedIntegerUnits()) {
+        if (unit != "plain") add("auto", unit, precision);
       }
     }
   }

@@ -11,6 +11,7 @@
 #include <map>
 #include <set>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -161,6 +162,14 @@ TEST(PackedMatrixTest, EveryTypeHasANameOfItsOwn) {
   for (const WeightType type : kWeightTypes) names.insert(Name(type));
   EXPECT_EQ(names.size(), kWeightTypes.size());
   EXPECT_FALSE(names.contains(""));
+}
+
+TEST(PackedMatrixTest, EveryPrecisionHasANameOfItsOwn) {
+  std::set<std::string> names;
+  for (const Precision& precision : kPrecisions) names.insert(Name(precision));
+  EXPECT_EQ(names.size(), kPrecisions.size());
+  EXPECT_EQ(Name(Precision(WeightType::kBf16)), "bf16");
+  EXPECT_FALSE(IsSupported({WeightType::kF32, ActivationType::kInt8}));
 }
 
 // --- int8 ---------------------------------------------------------------------------------------
@@ -432,19 +441,34 @@ TEST(FloatBitsTest, F16RoundsToNearestEvenAndOverflowsToInfinity) {
   EXPECT_TRUE(std::isnan(FloatFromF16(F16FromFloat(std::bit_cast<float>(0xff800001u)))));
 }
 
+// The activations decide how int8 weights lie in memory, and nothing else about them.
+TEST(PackedMatrixTest, Int8WeightsAreTheSameForEveryTypeOfActivations) {
+  ScatteringExecutor executor;
+  for (const std::size_t n_in : {1u, 35u, 64u, 103u}) {
+    const std::vector<float> values = Numbers(11).Next(n_in * 50);
+    const SourceMatrix source = Source(values, SourceMatrix::Layout::kOutIn, n_in, 50);
+    const auto by_f32 = PackedMatrix::Pack(source, WeightType::kInt8, executor);
+    const auto by_int8 =
+        PackedMatrix::Pack(source, {WeightType::kInt8, ActivationType::kInt8}, executor);
+    EXPECT_EQ(by_int8.type(), WeightType::kInt8);
+    EXPECT_EQ(by_int8.bytes(), by_f32.bytes());
+    for (std::size_t o = 0; o < 50; ++o) EXPECT_EQ(Column(by_int8, o), Column(by_f32, o)) << o;
+  }
+}
+
 TEST(PackedMatrixTest, ABorrowedMatrixIsTheOneThatWasPacked) {
   ScatteringExecutor executor;
-  for (const WeightType type : kWeightTypes) {
+  for (const Precision& precision : kPrecisions) {
     const std::vector<float> values = Numbers(7).Next(35 * 50);
-    const auto packed =
-        PackedMatrix::Pack(Source(values, SourceMatrix::Layout::kInOut, 35, 50), type, executor);
-    ASSERT_EQ(PackedMatrix::BytesFor(35, 50, type), packed.bytes()) << Name(type);
-    const auto borrowed = PackedMatrix::Borrow(35, 50, type, packed.contents());
-    EXPECT_EQ(borrowed.type(), type);
+    const auto packed = PackedMatrix::Pack(Source(values, SourceMatrix::Layout::kInOut, 35, 50),
+                                           precision, executor);
+    ASSERT_EQ(PackedMatrix::BytesFor(35, 50, precision), packed.bytes()) << Name(precision);
+    const auto borrowed = PackedMatrix::Borrow(35, 50, precision, packed.contents());
+    EXPECT_EQ(borrowed.precision(), precision);
     EXPECT_EQ(borrowed.panel_bytes(), packed.panel_bytes());
     EXPECT_EQ(borrowed.Panel(1), packed.Panel(1));
     for (const std::size_t column : {0u, 17u, 49u}) {
-      EXPECT_EQ(Column(borrowed, column), Column(packed, column)) << Name(type);
+      EXPECT_EQ(Column(borrowed, column), Column(packed, column)) << Name(precision);
     }
   }
 }

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// The register tiles of the integer dots: the one part of that family that knows the CPU's integer
+// instructions. Private to this room.
+//
+// An integer unit is a set of such instructions. Sums of integers are exact, so every unit has the
+// same results, and a unit may group and order its additions as it likes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace cascade::model::kernels {
+
+// Inputs of a row that share a scale (rounded_rows.h), and whose products are summed as integers.
+inline constexpr std::size_t kDotGroup = 64;
+
+// Inputs whose weights of one output lie side by side: what an instruction sums up in a 32-bit
+// lane.
+inline constexpr std::size_t kDotInputs = 4;
+inline constexpr std::size_t kDotGroupSteps = kDotGroup / kDotInputs;
+
+// Memory to prefetch: `step` bytes further on in every panel for each step of a tile.
+struct DotPrefetch {
+  const std::byte* first;    // in the first panel
+  std::size_t panel_stride;  // bytes from panel to panel
+  std::size_t step;
+};
+
+// A tile takes the chains of some rows and panels through some groups of inputs:
+//
+//   for each group g, ascending: chains[r, c] = fma(float(sum_i x[r, i] * q[i, c]), scales[g][r],
+//                                                   chains[r, c])
+//
+// with the sum over the inputs of g.
+struct DotOperands {
+  const std::int8_t* x;         // [groups][rows][kDotGroup], from -127 to 127
+  const float* scales;          // [groups][rows]
+  const std::int32_t* offsets;  // [groups][rows]: -128 * sum_i x[r, i] over the group
+  const std::byte* w;           // the first panel, at the first group's weights: int8_panels.h
+  std::size_t panel_stride;     // bytes from panel to panel
+  std::size_t steps;            // kDotInputs inputs each; only the last group may be shorter
+  DotPrefetch prefetch;
+  bool from_zero;  // whether the chains start at zero, and not where they stand
+  float* chains;   // [rows][panels * 16]
+};
+
+using DotFunction = void (*)(const DotOperands&);
+
+struct IntegerUnit {
+  std::string_view name;
+  std::size_t max_rows;         // of a tile
+  std::size_t max_rows_panels;  // of a tile of max_rows rows: what a product of many rows uses
+  std::size_t (*panels)(
+      std::size_t rows);  // as many as the registers hold beside `rows` rows: <= 4
+  // The tile of `rows` rows and `panels` panels. REQUIRES: rows from 1 to max_rows; panels is 1,
+  // max_rows_panels or panels(rows).
+  DotFunction (*tile)(std::size_t rows, std::size_t panels);
+};
+
+// A unit that this build lacks is null. Whether the CPU has it is integer_units.h's matter.
+extern const IntegerUnit* const kAvx512VnniUnit;
+extern const IntegerUnit* const kAvxVnniUnit;
+extern const IntegerUnit* const kAvx2Unit;
+extern const IntegerUnit* const kNeonDotUnit;
+extern const IntegerUnit* const kPlainUnit;  // never null
+
+}  // namespace cascade::model::kernels

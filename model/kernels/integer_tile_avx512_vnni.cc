@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// The integer unit of AVX-512 VNNI: vpdpbusd on 16 lanes, which adds four products of unsigned
+// weights and signed inputs to each without saturation.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+#include "model/kernels/integer_tile.h"
+#include "model/kernels/output_tile.h"
+
+#ifdef __x86_64__
+
+#include <immintrin.h>
+
+#define CASCADE_UNIT __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")))
+#define CASCADE_UNIT_INLINE CASCADE_UNIT __attribute__((always_inline)) static inline
+
+namespace cascade::model::kernels {
+namespace {
+
+struct Unit {
+  static constexpr std::string_view kName = "avx512_vnni";
+  // Not __m512i, whose lanes have 64 bits: as these have the type that the product works on, GCC
+  // need not copy sums from one register to another between two steps.
+  using Ints = __v16si;
+  using Floats = __m512;
+  using Weights = __m512i;
+  using Inputs = __m512i;
+  static constexpr std::size_t kPanelVectors = 1;
+  static constexpr std::size_t kMaxRows = 12;
+  static constexpr std::size_t kMaxVectors = 28;
+  static constexpr std::size_t kRegisters = 30;
+  static constexpr bool kKeepsChains = true;
+
+  CASCADE_UNIT_INLINE Ints Start(std::int32_t offset) {
+    return reinterpret_cast<Ints>(_mm512_set1_epi32(offset));
+  }
+  CASCADE_UNIT_INLINE Weights LoadWeights(const std::byte* w, std::size_t /*vector*/) {
+    return _mm512_loadu_si512(w);
+  }
+  CASCADE_UNIT_INLINE Inputs Broadcast(const std::int8_t* x) {
+    std::int32_t four = 0;
+    std::memcpy(&four, x, sizeof(four));
+    return _mm512_set1_epi32(four);
+  }
+  CASCADE_UNIT_INLINE Ints Dot(Ints sum, Weights w, Inputs x) {
+    return reinterpret_cast<Ints>(_mm512_dpbusd_epi32(reinterpret_cast<__m512i>(sum), w, x));
+  }
+  CASCADE_UNIT_INLINE Floats Zero() { return _mm512_setzero_ps(); }
+  CASCADE_UNIT_INLINE Floats Set(float value) { return _mm512_set1_ps(value); }
+  CASCADE_UNIT_INLINE Floats Load(const float* from) { return _mm512_loadu_ps(from); }
+  CASCADE_UNIT_INLINE void Store(Floats value, float* to) { _mm512_storeu_ps(to, value); }
+  // As _mm512_cvtepi32_ps, in which GCC 12 sees a number that is not initialized.
+  CASCADE_UNIT_INLINE Floats Convert(Ints sum) {
+    return _mm512_maskz_cvtepi32_ps(0xffff, reinterpret_cast<__m512i>(sum));
+  }
+  CASCADE_UNIT_INLINE Floats Fma(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a, b, c); }
+};
+
+}  // namespace
+}  // namespace cascade::model::kernels
+
+#include "model/kernels/integer_tile-inl.h"
+
+namespace cascade::model::kernels {
+const IntegerUnit* const kAvx512VnniUnit = &kUnit;
+}  // namespace cascade::model::kernels
+
+#else
+
+namespace cascade::model::kernels {
+const IntegerUnit* const kAvx512VnniUnit = nullptr;
+}  // namespace cascade::model::kernels
+
+#endif

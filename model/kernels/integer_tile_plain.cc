@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// The integer unit of CPUs without any: plain C++. Vectors are the compiler's own, of a whole
+// panel, which it makes of what the CPU has.
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+#include "model/kernels/integer_tile.h"
+#include "model/kernels/output_tile.h"
+
+#define CASCADE_UNIT
+#define CASCADE_UNIT_INLINE __attribute__((always_inline)) static inline
+
+namespace cascade::model::kernels {
+namespace {
+
+struct Unit {
+  static constexpr std::string_view kName = "plain";
+  using Ints = std::array<std::int32_t, 16>;
+  using Floats = std::array<float, 16>;
+  using Weights = std::array<std::int8_t, 64>;
+  using Inputs = std::array<std::int8_t, 4>;
+  static constexpr std::size_t kPanelVectors = 1;
+  static constexpr std::size_t kMaxRows = 4;
+  static constexpr std::size_t kMaxVectors = 1;
+  static constexpr std::size_t kRegisters = 0;
+  static constexpr bool kKeepsChains = false;
+
+  CASCADE_UNIT_INLINE Ints Start(std::int32_t /*offset*/) { return {}; }
+  CASCADE_UNIT_INLINE Weights LoadWeights(const std::byte* w, std::size_t /*vector*/) {
+    Weights weights;
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+      weights[i] = static_cast<std::int8_t>(std::to_integer<int>(w[i]) - 128);
+    }
+    return weights;
+  }
+  CASCADE_UNIT_INLINE Inputs Broadcast(const std::int8_t* x) { return {x[0], x[1], x[2], x[3]}; }
+  CASCADE_UNIT_INLINE Ints Dot(Ints sum, const Weights& w, const Inputs& x) {
+    for (std::size_t i = 0; i < w.size(); ++i) sum[i / 4] += w[i] * x[i % 4];
+    return sum;
+  }
+  CASCADE_UNIT_INLINE Floats Zero() { return {}; }
+  CASCADE_UNIT_INLINE float Set(float value) { return value; }
+  CASCADE_UNIT_INLINE Floats Load(const float* from) {
+    Floats value;
+    std::copy_n(from, value.size(), value.begin());
+    return value;
+  }
+  CASCADE_UNIT_INLINE void Store(const Floats& value, float* to) {
+    std::copy_n(value.begin(), value.size(), to);
+  }
+  CASCADE_UNIT_INLINE Floats Convert(const Ints& sum) {
+    Floats value;
+    for (std::size_t i = 0; i < value.size(); ++i) value[i] = static_cast<float>(sum[i]);
+    return value;
+  }
+  CASCADE_UNIT_INLINE Floats Fma(const Floats& a, float b, Floats c) {
+    for (std::size_t i = 0; i < c.size(); ++i) c[i] = std::fma(a[i], b, c[i]);
+    return c;
+  }
+};
+
+}  // namespace
+}  // namespace cascade::model::kernels
+
+#include "model/kernels/integer_tile-inl.h"
+
+namespace cascade::model::kernels {
+const IntegerUnit* const kPlainUnit = &kUnit;
+}  // namespace cascade::model::kernels

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "model/kernels/integer_units.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "model/kernels/integer_tile.h"
+#include "model/kernels/simd_target.h"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#endif
+
+namespace cascade::model::kernels {
+namespace {
+
+struct CpuFeatures {
+  bool avx512_vnni = false;
+  bool avx_vnni = false;
+  bool dot_product = false;
+};
+
+// Beyond what the SIMD targets stand for. That the system keeps the registers is theirs to know.
+CpuFeatures DetectFeatures() {
+  CpuFeatures features;
+#if defined(__x86_64__)
+  // Asked of the CPU itself: Clang 14's __builtin_cpu_supports does not know AVX-VNNI.
+  unsigned eax = 0;
+  unsigned ebx = 0;
+  unsigned ecx = 0;
+  unsigned edx = 0;
+  if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0) {
+    features.avx512_vnni = (ecx >> 11 & 1u) != 0;
+    const unsigned last_leaf = eax;
+    if (last_leaf >= 1 && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0) {
+      features.avx_vnni = (eax >> 4 & 1u) != 0;
+    }
+  }
+#elif defined(__aarch64__) && defined(__linux__)
+  constexpr unsigned long kDotProduct = 1ul << 20;  // HWCAP_ASIMDDP
+  features.dot_product = (getauxval(AT_HWCAP) & kDotProduct) != 0;
+#endif
+  return features;
+}
+
+struct Choice {
+  const IntegerUnit* unit;     // null if this build lacks it
+  bool CpuFeatures::*feature;  // what the CPU must have beside the target; null: nothing
+  std::array<std::string_view, 2> targets;  // the SIMD targets that it goes with; empty: all
+};
+
+// Best first.
+const std::array<Choice, 5>& Choices() {
+  static const std::array<Choice, 5> choices = {
+      Choice{kAvx512VnniUnit, &CpuFeatures::avx512_vnni, {"avx512"}},
+      Choice{kAvxVnniUnit, &CpuFeatures::avx_vnni, {"avx512", "avx2"}},
+      Choice{kAvx2Unit, nullptr, {"avx512", "avx2"}},
+      Choice{kNeonDotUnit, &CpuFeatures::dot_product, {"neon"}},
+      Choice{kPlainUnit, nullptr, {}},
+  };
+  return choices;
+}
+
+bool GoesWith(const Choice& choice, std::string_view target) {
+  return choice.targets[0].empty() || std::ranges::count(choice.targets, target) > 0;
+}
+
+bool IsSupported(const Choice& choice) {
+  static const CpuFeatures features = DetectFeatures();
+  static const std::vector<std::string> targets = SupportedSimdTargets();
+  if (choice.unit == nullptr) return false;
+  if (choice.feature != nullptr && !(features.*choice.feature)) return false;
+  return std::ranges::any_of(targets, [&](const std::string& t) { return GoesWith(choice, t); });
+}
+
+const IntegerUnit* chosen = nullptr;  // by SetIntegerUnit
+
+}  // namespace
+
+const IntegerUnit& IntegerUnitInUse() {
+  if (chosen != nullptr) return *chosen;
+  const std::string target = SimdTargetName();
+  for (const Choice& choice : Choices()) {
+    if (IsSupported(choice) && GoesWith(choice, target)) return *choice.unit;
+  }
+  return *kPlainUnit;
+}
+
+std::string IntegerUnitName() { return std::string(IntegerUnitInUse().name); }
+
+std::vector<std::string> SupportedIntegerUnits() {
+  std::vector<std::string> names;
+  for (const Choice& choice : Choices()) {
+    if (IsSupported(choice)) names.emplace_back(choice.unit->name);
+  }
+  return names;
+}
+
+absl::Status SetIntegerUnit(std::string_view name) {
+  if (name == "auto") {
+    chosen = nullptr;
+    return absl::OkStatus();
+  }
+  for (const Choice& choice : Choices()) {
+    if (IsSupported(choice) && choice.unit->name == name) {
+      chosen = choice.unit;
+      return absl::OkStatus();
+    }
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "integer unit \"", std::string(name), "\" is not available here; use \"auto\" or one of: ",
+      absl::StrJoin(SupportedIntegerUnits(), ", ")));
+}
+
+}  // namespace cascade::model::kernels

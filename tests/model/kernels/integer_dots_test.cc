@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "model/kernels/integer_dots.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "model/kernels/activations.h"
+#include "model/kernels/element_types.h"
+#include "model/kernels/int8_panels.h"
+#include "model/kernels/integer_units.h"
+#include "model/kernels/matmul.h"
+#include "model/kernels/packed_matrix.h"
+#include "model/kernels/panel.h"
+#include "model/kernels/simd_target.h"
+#include "model/kernels/source_matrix.h"
+#include "tests/model/kernels/every_simd_target.h"
+
+namespace cascade::model::kernels {
+namespace {
+
+constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+constexpr float kInf = std::numeric_limits<float>::infinity();
+constexpr Precision kInt8ByInt8(WeightType::kInt8, ActivationType::kInt8);
+constexpr std::size_t kGroup = 64;
+
+struct Shape {
+  std::size_t rows;
+  std::size_t n_in;
+  std::size_t n_out;
+};
+
+PackedMatrix Pack(std::span<const float> values, std::size_t n_in, std::size_t n_out) {
+  InlineExecutor executor;
+  return PackedMatrix::Pack({.bytes = std::as_bytes(values),
+                             .type = ElementType::kF32,
+                             .layout = SourceMatrix::Layout::kInOut,
+                             .n_in = n_in,
+                             .n_out = n_out},
+                            kInt8ByInt8, executor);
+}
+
+// One product's operands; the weights as the whole numbers and scales that were packed.
+struct Operands {
+  explicit Operands(const Shape& s) : shape(s) {
+    Numbers numbers(s.rows * 1'000'000 + s.n_in * 1'000 + s.n_out);
+    x = numbers.Next(s.rows * s.n_in);
+    bias = numbers.Next(s.n_out);
+    residual = numbers.Next(s.rows * s.n_out);
+    SetWeights(numbers.Next(s.n_in * s.n_out));
+  }
+
+  void SetWeights(std::span<const float> values) {
+    packed = Pack(values, shape.n_in, shape.n_out);
+    weights.clear();
+    scales.clear();
+    for (std::size_t o = 0; o < shape.n_out; ++o) {
+      const std::byte* panel = packed.Panel(o / kPanelColumns);
+      for (std::size_t i = 0; i < shape.n_in; ++i) {
+        weights.push_back(Int8DotOrder::Read(panel[Int8DotOrder::Index(i, o % kPanelColumns)]));
+      }
+      scales.push_back(Int8Scales(panel, shape.n_in)[o % kPanelColumns]);
+    }
+  }
+
+  ConstMatF X() const { return ConstMatF(x.data(), shape.rows, shape.n_in); }
+  ConstMatF Residual() const { return ConstMatF(residual.data(), shape.rows, shape.n_out); }
+
+  Shape shape;
+  std::vector<float> x;
+  std::vector<float> bias;
+  std::vector<float> residual;
+  std::vector<std::int32_t> weights;  // [n_out, n_in]
+  std::vector<float> scales;          // [n_out]
+  PackedMatrix packed;
+};
+
+struct Rounded {
+  std::vector<std::int32_t> values;
+  float scale = 0.0f;
+};
+
+// The contract of rounded_rows.h, word for word.
+Rounded RoundGroup(std::span<const float> group) {
+  Rounded rounded{.values = std::vector<std::int32_t>(group.size())};
+  float largest = 0.0f;
+  for (const float x : group) {
+    if (!std::isfinite(x)) return {rounded.values, kNaN};
+    largest = std::max(largest, std::abs(x));
+  }
+  const float scale = largest / 127.0f;
+  if (scale < std::numeric_limits<float>::min()) return rounded;
+  rounded.scale = scale;
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    rounded.values[i] = static_cast<std::int32_t>(std::nearbyint(group[i] * (127.0f / largest)));
+  }
+  return rounded;
+}
+
+// The contract of integer_dots.h, word for word.
+std::vector<float> NaiveProduct(const Operands& operands, const Epilogue& epilogue) {
+  const auto& [rows, n_in, n_out] = operands.shape;
+  std::vector<float> out(rows * n_out, 0.0f);
+  for (std::size_t r = 0; r < rows; ++r) {
+    const std::span<float> row = std::span(out).subspan(r * n_out, n_out);
+    for (std::size_t i = 0; i < n_in; i += kGroup) {
+      const std::size_t count = std::min(kGroup, n_in - i);
+      const Rounded x = RoundGroup(operands.X().Row(r).subspan(i, count));
+      for (std::size_t o = 0; o < n_out; ++o) {
+        std::int64_t sum = 0;
+        for (std::size_t k = 0; k < count; ++k) {
+          sum += std::int64_t{x.values[k]} * operands.weights[o * n_in + i + k];
+        }
+        row[o] = std::fma(static_cast<float>(sum), x.scale, row[o]);
+      }
+    }
+    for (std::size_t o = 0; o < n_out; ++o) {
+      row[o] =
+          std::fma(row[o], operands.scales[o], epilogue.bias.empty() ? 0.0f : epilogue.bias[o]);
+    }
+  }
+  Activate(epilogue.activation, out);
+  if (epilogue.residual.rows() > 0) {
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = operands.residual[i] + out[i];
+  }
+  return out;
+}
+
+std::vector<float> Product(const Operands& operands, const Epilogue& epilogue) {
+  std::vector<float> out(operands.shape.rows * operands.shape.n_out, kNaN);
+  ScatteringExecutor executor;
+  MatMulScratch scratch;
+  MatMul(operands.X(), operands.packed, epilogue, executor, scratch,
+         MatF(out.data(), operands.shape.rows, operands.shape.n_out));
+  return out;
+}
+
+// Rounding and the epilogue run on the SIMD target, the sums on the integer unit: every pair of
+// them.
+class IntegerDotsTest : public ::testing::TestWithParam<std::tuple<std::string, std::string>> {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(SetSimdTarget(std::get<0>(GetParam())).ok());
+    ASSERT_TRUE(SetIntegerUnit(std::get<1>(GetParam())).ok());
+  }
+  void TearDown() override {
+    ASSERT_TRUE(SetSimdTarget("auto").ok());
+    ASSERT_TRUE(SetIntegerUnit("auto").ok());
+  }
+};
+
+std::string NameOfPair(const ::testing::TestParamInfo<std::tuple<std::string, std::string>>& info) {
+  return std::get<0>(info.param) + "_with_" + std::get<1>(info.param);
+}
+
+INSTANTIATE_TEST_SUITE_P(On, IntegerDotsTest,
+                         ::testing::Combine(::testing::ValuesIn(SupportedSimdTargets()),
+                                            ::testing::ValuesIn(SupportedIntegerUnits())),
+                         &NameOfPair);
+
+TEST_P(IntegerDotsTest, EqualsTheNaiveSumsForEveryNumberOfRows) {
+  for (std::size_t rows = 1; rows <= 40; ++rows) {
+    const Operands operands({.rows = rows, .n_in = 150, .n_out = 81});
+    const Epilogue epilogue{.bias = operands.bias};
+    EXPECT_TRUE(SameBitsOrNaN(Product(operands, epilogue), NaiveProduct(operands, epilogue)))
+        << rows << " rows";
+  }
+}
+
+TEST_P(IntegerDotsTest, EqualsTheNaiveSumsForAwkwardShapes) {
+  for (const std::size_t n_in : {1u, 2u, 7u, 63u, 64u, 65u, 256u, 771u}) {
+    for (const std::size_t n_out : {1u, 15u, 16u, 17u, 81u}) {
+      for (const std::size_t rows : {1u, 3u, 14u}) {
+        const Operands operands({.rows = rows, .n_in = n_in, .n_out = n_out});
+        EXPECT_TRUE(SameBitsOrNaN(Product(operands, {}), NaiveProduct(operands, {})))
+            << "[" << rows << ", " << n_in << "] x [" << n_in << ", " << n_out << "]";
+      }
+    }
+  }
+}
+
+// More rows than an M block has, more inputs than a K block has; an input so long that fewer rows
+// make an M block.
+TEST_P(IntegerDotsTest, EqualsTheNaiveSumsBeyondOneBlock) {
+  for (const Shape& shape : {Shape{300, 1100, 36}, Shape{60, 22'000, 18}}) {
+    const Operands operands(shape);
+    const Epilogue epilogue{.bias = operands.bias};
+    EXPECT_TRUE(SameBitsOrNaN(Product(operands, epilogue), NaiveProduct(operands, epilogue)));
+  }
+}
+
+// The largest sums that there are, of either sign: no unit saturates or overflows.
+TEST_P(IntegerDotsTest, ExtremesAreExact) {
+  for (const std::size_t rows : {1u, 5u, 30u}) {
+    Operands operands({.rows = rows, .n_in = 200, .n_out = 33});
+    std::vector<float> weights(operands.shape.n_in * operands.shape.n_out);
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+      weights[i] = i % operands.shape.n_out % 2 == 0 ? 1.0f : -1.0f;
+    }
+    operands.SetWeights(weights);
+    ASSERT_EQ(operands.weights[0], 127);
+    ASSERT_EQ(operands.weights[operands.shape.n_in], -127);
+    for (std::size_t i = 0; i < operands.x.size(); ++i) {
+      operands.x[i] = i / operands.shape.n_in % 2 == 0 ? 3.0f : -3.0f;
+    }
+    const std::vector<float> out = Product(operands, {});
+    EXPECT_TRUE(SameBitsOrNaN(out, NaiveProduct(operands, {}))) << rows << " rows";
+    EXPECT_NEAR(out[0], 600.0f, 1e-3f);
+    EXPECT_NEAR(out[1], -600.0f, 1e-3f);
+  }
+}
+
+TEST_P(IntegerDotsTest, AppliesActivationThenResidual) {
+  for (const Activation activation : {Activation::kNone, Activation::kGeluNew, Activation::kRelu}) {
+    for (const std::size_t rows : {1u, 5u, 20u}) {
+      const Operands operands({.rows = rows, .n_in = 70, .n_out = 37});
+      const Epilogue epilogue{
+          .bias = operands.bias, .activation = activation, .residual = operands.Residual()};
+      EXPECT_TRUE(SameBitsOrNaN(Product(operands, epilogue), NaiveProduct(operands, epilogue)))
+          << "activation " << static_cast<int>(activation) << ", " << rows << " rows";
+    }
+  }
+}
+
+TEST_P(IntegerDotsTest, RowDoesNotDependOnTheBatch) {
+  const Operands operands({.rows = 40, .n_in = 97, .n_out = 50});
+  const std::vector<float> together = Product(operands, {});
+  InlineExecutor executor;
+  MatMulScratch scratch;
+  std::vector<float> alone(operands.shape.n_out);
+  for (std::size_t r = 0; r < operands.shape.rows; ++r) {
+    MatMul(operands.X().Rows(r, 1), operands.packed, {}, executor, scratch,
+           MatF(alone.data(), 1, alone.size()));
+    EXPECT_TRUE(SameBitsOrNaN(alone, std::span(together).subspan(r * alone.size(), alone.size())))
+        << "row " << r;
+  }
+}
+
+TEST_P(IntegerDotsTest, TakesRowsWithGaps) {
+  const Operands operands({.rows = 14, .n_in = 70, .n_out = 18});
+  constexpr std::size_t kGap = 5;
+  std::vector<float> x(14 * (70 + kGap), kNaN);
+  const MatF spaced(x.data(), 14, 70, 70 + kGap);
+  for (std::size_t r = 0; r < 14; ++r) {
+    std::ranges::copy(operands.X().Row(r), spaced.Row(r).begin());
+  }
+  std::vector<float> out(std::size_t{14} * 18);
+  InlineExecutor executor;
+  MatMulScratch scratch;
+  MatMul(spaced, operands.packed, {}, executor, scratch, MatF(out.data(), 14, 18));
+  EXPECT_TRUE(SameBitsOrNaN(out, Product(operands, {})));
+}
+
+TEST_P(IntegerDotsTest, ScratchIsReusedBetweenShapes) {
+  const Operands large({.rows = 20, .n_in = 130, .n_out = 16});
+  const Operands small({.rows = 3, .n_in = 16, .n_out = 16});
+  InlineExecutor executor;
+  MatMulScratch scratch;
+  std::vector<float> out(std::size_t{20} * 16);
+  for (const Operands* operands : {&large, &small, &large}) {
+    const std::size_t rows = operands->shape.rows;
+    MatMul(operands->X(), operands->packed, {}, executor, scratch, MatF(out.data(), rows, 16));
+    EXPECT_TRUE(SameBitsOrNaN(std::span(out).first(rows * 16), NaiveProduct(*operands, {})));
+  }
+}
+
+TEST_P(IntegerDotsTest, InfAndNaNMakeTheirRowNaN) {
+  for (const float bad : {kInf, -kInf, kNaN, -kNaN}) {
+    Operands operands({.rows = 4, .n_in = 140, .n_out = 33});
+    operands.x[140 + 3] = bad;        // the first group of row 1
+    operands.x[2 * 140 + 139] = bad;  // the last group of row 2
+    const std::vector<float> out = Product(operands, {});
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      EXPECT_EQ(std::isnan(out[i]), i / 33 == 1 || i / 33 == 2) << bad << " at " << i;
+    }
+    EXPECT_TRUE(SameBitsOrNaN(out, NaiveProduct(operands, {})));
+  }
+}
+
+// Halves go to the even neighbor, and the largest magnitude to 127 whatever it is.
+TEST_P(IntegerDotsTest, RoundsTiesToEvenAtEveryMagnitude) {
+  const std::vector<float> one(kGroup, 1.0f);
+  Operands operands({.rows = 1, .n_in = kGroup, .n_out = 1});
+  operands.SetWeights(one);
+  for (int exponent = -149; exponent < 128; ++exponent) {
+    const float unit = std::ldexp(1.0f, exponent);
+    for (std::size_t i = 0; i < kGroup; ++i) {
+      operands.x[i] = unit * (static_cast<float>(i) / 32.0f - 0.984375f);
+    }
+    EXPECT_TRUE(SameBitsOrNaN(Product(operands, {}), NaiveProduct(operands, {}))) << exponent;
+  }
+  operands.x.assign(kGroup, 0.0f);
+  operands.x[0] = 127.0f;
+  operands.x[1] = 0.5f;
+  operands.x[2] = 1.5f;
+  operands.x[3] = -2.5f;
+  EXPECT_EQ(Product(operands, {})[0], (127.0f + 0.0f + 2.0f - 2.0f) * 127.0f * (1.0f / 127.0f));
+}
+
+TEST_P(IntegerDotsTest, GroupsOfZerosAndOfTheSmallestNumbersAreZero) {
+  Operands operands({.rows = 3, .n_in = 100, .n_out = 20});
+  std::ranges::fill(operands.x, 0.0f);
+  std::fill_n(operands.x.begin() + 100, 100, 1.4e-36f);
+  std::fill_n(operands.x.begin() + 200, 100, -0.0f);
+  const std::vector<float> out = Product(operands, {});
+  for (const float y : out) EXPECT_EQ(y, 0.0f);
+  EXPECT_TRUE(SameBitsOrNaN(out, NaiveProduct(operands, {})));
+}
+
+TEST_P(IntegerDotsTest, AColumnThatCannotBeScaledIsNaN) {
+  for (const float bad : {kNaN, kInf, -kInf}) {
+    Operands operands({.rows = 2, .n_in = 5, .n_out = 20});
+    std::vector<float> weights(std::size_t{5} * 20, 1.0f);
+    weights[3 * 20 + 17] = bad;
+    operands.SetWeights(weights);
+    const std::vector<float> out = Product(operands, {});
+    for (std::size_t i = 0; i < out.size(); ++i) EXPECT_EQ(std::isnan(out[i]), i % 20 == 17) << i;
+  }
+}
+
+TEST_P(IntegerDotsTest, StaysWithinTheStatedError) {
+  const Operands operands({.rows = 13, .n_in = 768, .n_out = 40});
+  const auto& [rows, n_in, n_out] = operands.shape;
+  const std::vector<float> out = Product(operands, {.bias = operands.bias});
+  for (std::size_t r = 0; r < rows; ++r) {
+    for (std::size_t o = 0; o < n_out; ++o) {
+      auto exact = static_cast<double>(operands.bias[o]);
+      double magnitude = std::abs(exact);
+      double rounding = 0.0;
+      for (std::size_t i = 0; i < n_in; ++i) {
+        const std::size_t first = i / kGroup * kGroup;
+        const Rounded group = RoundGroup(operands.X().Row(r).subspan(first, kGroup));
+        const double weight = operands.weights[o * n_in + i] * double{operands.scales[o]};
+        const double product = double{operands.x[r * n_in + i]} * weight;
+        exact += product;
+        magnitude += std::abs(product);
+        rounding += std::abs(weight) * double{group.scale} * 0.501;
+      }
+      const double bound = rounding + static_cast<double>(n_in / 64 + 2) * 0x1p-23 * magnitude;
+      ASSERT_NEAR(static_cast<double>(out[r * n_out + o]), exact, bound);
+    }
+  }
+}
+
+TEST(IntegerUnitsTest, EveryUnitCanBeChosen) {
+  for (const std::string& name : SupportedIntegerUnits()) {
+    ASSERT_TRUE(SetIntegerUnit(name).ok());
+    EXPECT_EQ(IntegerUnitName(), name);
+  }
+  ASSERT_TRUE(SetIntegerUnit("auto").ok());
+  EXPECT_EQ(SupportedIntegerUnits().back(), "plain");
+  EXPECT_EQ(IntegerUnitName(), SupportedIntegerUnits().front());
+}
+
+TEST(IntegerUnitsTest, TheScalarTargetGoesWithThePlainUnit) {
+  ASSERT_TRUE(SetSimdTarget("scalar").ok());
+  EXPECT_EQ(IntegerUnitName(), "plain");
+  ASSERT_TRUE(SetSimdTarget("auto").ok());
+}
+
+TEST(IntegerUnitsTest, AnUnknownUnitIsRefused) {
+  EXPECT_EQ(SetIntegerUnit("abacus").code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(IntegerUnitName(), SupportedIntegerUnits().front());
+}
+
+}  // namespace
+}  // namespace cascade::model::kernels
