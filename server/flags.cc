@@ -53,8 +53,13 @@ ABSL_FLAG(std::string, callers_file, "",
 ABSL_FLAG(
     std::string, weights, "auto",
     "The weights' type in memory: auto (as they are stored), f32, bf16, f16, int8 or int4. Half\n"
-    "the bytes make tokens nearly twice as fast. Arithmetic is always float32. int8 and int4\n"
-    "are approximations; int4 pays where memory is slow for its threads.");
+    "the bytes make tokens nearly twice as fast. int8 and int4 are approximations; int4 pays\n"
+    "where memory is slow for its threads.");
+ABSL_FLAG(
+    std::string, activations, "auto",
+    "What the weights are multiplied with: f32, all arithmetic in float32; or int8, activations\n"
+    "rounded to 8 bits in groups of 64, which several rows at once make several times as fast.\n"
+    "int8 needs --weights=int8. auto is f32.");
 ABSL_FLAG(
     std::string, threads, "1",
     "Threads that run the model: a number, or auto for one for each CPU that this process may\n"

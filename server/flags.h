@@ -25,6 +25,7 @@ ABSL_DECLARE_FLAG(std::string, tls_key);
 ABSL_DECLARE_FLAG(std::string, tls_client_ca);
 ABSL_DECLARE_FLAG(std::string, callers_file);
 ABSL_DECLARE_FLAG(std::string, weights);
+ABSL_DECLARE_FLAG(std::string, activations);
 ABSL_DECLARE_FLAG(std::string, threads);
 ABSL_DECLARE_FLAG(bool, pin_threads);
 ABSL_DECLARE_FLAG(std::string, packed_weights_cache);

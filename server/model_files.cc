@@ -134,7 +134,8 @@ std::string PackedWeightsPath(const Options& options) {
       name, [](char c) { return !absl::ascii_isalnum(static_cast<unsigned char>(c)) && c != '-'; },
       '_');
   const std::string type =
-      options.weights ? std::string(model::kernels::Name(*options.weights)) : "auto";
+      options.weights ? Name(model::kernels::Precision(*options.weights, options.activations))
+                      : "auto";
   const bool beside = options.packed_weights_cache == "beside";
   return absl::StrCat(beside ? options.model : options.packed_weights_cache, "/", name, ".", type,
                       ".packed");
@@ -154,6 +155,7 @@ absl::StatusOr<ModelFiles> LoadModelFiles(const model::ModelSource& source,
   ProgressLines lines;
   model::LoadOptions load;
   load.type = options.weights;
+  load.activations = options.activations;
   load.packed_file = PackedWeightsPath(options);
   load.share_packed_file = true;
   load.on_progress = [&](std::size_t done, std::size_t total) {

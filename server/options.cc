@@ -106,6 +106,13 @@ absl::Status SetWeights(absl::string_view flag, const std::string& text,
   return SetChoice(flag, text, choices, out);
 }
 
+absl::Status SetActivations(absl::string_view flag, const std::string& text,
+                            model::kernels::ActivationType& out) {
+  auto choices = NamedTypes<model::kernels::ActivationType>(model::kernels::kActivationTypes);
+  choices.insert(choices.begin(), {"auto", model::kernels::ActivationType::kF32});
+  return SetChoice(flag, text, choices, out);
+}
+
 // "auto", or a size of at least `least`, because of `why`.
 absl::Status SetSizeAtLeast(absl::string_view flag, const std::string& text, ByteSize least,
                             absl::string_view why, std::optional<std::uint64_t>& out) {
@@ -186,6 +193,10 @@ constexpr FlagRow kFlags[] = {
     {"callers_file", [](Flag, Options& o) { return Set(FLAGS_callers_file, o.callers_file); }},
     {"weights",
      [](Flag f, Options& o) { return SetWeights(f, absl::GetFlag(FLAGS_weights), o.weights); }},
+    {"activations",
+     [](Flag f, Options& o) {
+       return SetActivations(f, absl::GetFlag(FLAGS_activations), o.activations);
+     }},
     {"threads",
      [](Flag f, Options& o) { return SetThreads(f, absl::GetFlag(FLAGS_threads), o.threads); }},
     {"pin_threads", [](Flag, Options& o) { return Set(FLAGS_pin_threads, o.pin_threads); }},
@@ -325,6 +336,10 @@ absl::Status TakeEnvironment() {
 
 // Flags that make sense together alone.
 absl::Status CheckTogether(const Options& options) {
+  // With --weights=auto the weight files decide, and loading them tells.
+  if (options.weights && !model::kernels::IsSupported({*options.weights, options.activations})) {
+    return absl::InvalidArgumentError("--activations=int8 needs --weights=int8");
+  }
   const TlsOptions& tls = options.tls;
   if (tls.cert.empty() != tls.key.empty()) {
     return absl::InvalidArgumentError("--tls_cert and --tls_key need each other: set both or none");

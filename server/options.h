@@ -33,6 +33,7 @@ struct Options {
   TlsOptions tls;
   std::string callers_file;                           // of those who may call; empty: everybody
   std::optional<model::kernels::WeightType> weights;  // absent: as stored
+  model::kernels::ActivationType activations = model::kernels::ActivationType::kF32;
   model::kernels::KvType kv_cache_type = model::kernels::KvType::kF32;
   bool pin_threads = false;
   std::string packed_weights_cache;                // a folder, or "beside"; empty: none

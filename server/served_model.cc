@@ -23,6 +23,7 @@
 #include "model/generation/vocabulary_trie.h"
 #include "model/generation_config.h"
 #include "model/gpt2.h"
+#include "model/kernels/integer_units.h"
 #include "model/kernels/simd_target.h"
 #include "model/source/model_source.h"
 #include "model/weights/file_memory.h"
@@ -52,8 +53,7 @@ std::string Fingerprint(const model::WeightsReport& weights, model::kernels::KvT
                                   ? ""
                                   : absl::StrCat("-kv_", std::string(Name(kv_type)));
   return absl::StrCat(weights.fingerprint.substr(0, kFingerprintDigits), "-",
-                      std::string(model::kernels::Name(weights.memory_type)), rounded, "-n",
-                      kNumericsVersion);
+                      Name(weights.precision), rounded, "-n", kNumericsVersion);
 }
 
 // The model's defaults, with a value for what its files leave out.
@@ -135,11 +135,13 @@ void LogLoaded(const ModelInfo& info, const Options& options, absl::Duration too
       {{"name", info.name},
        {"parameters", weights.parameters},
        {"stored_type", std::string(model::kernels::Name(weights.stored_type))},
-       {"memory_type", std::string(model::kernels::Name(weights.memory_type))},
+       {"memory_type", std::string(model::kernels::Name(weights.precision.weights))},
        {"memory_bytes", weights.memory_bytes},
+       {"activations", std::string(model::kernels::Name(weights.precision.activations))},
        {"seconds", absl::ToDoubleSeconds(took)},
        {"fingerprint", info.fingerprint},
        {"simd", model::kernels::SimdTargetName()},
+       {"integer_unit", model::kernels::IntegerUnitName()},
        {"threads", options.threads},
        {"kv_cache_type", std::string(Name(info.cache_type))},
        {"kv_cache_bytes", blocks * model::KvCache::BytesPerBlock(info.config, info.cache_type)},

@@ -22,6 +22,7 @@ namespace cascade::model {
 namespace {
 
 using kernels::ElementType;
+using kernels::Precision;
 using kernels::WeightType;
 
 std::string ShapeText(const std::vector<std::size_t>& shape) {
@@ -159,29 +160,31 @@ absl::Status CheckQuantized(const Gpt2Tensor& row, const WeightFiles& files,
 // Packs a matrix. Elements that the kernels do not read as they are stored are widened first: then
 // memory holds the tensor twice.
 kernels::PackedMatrix Pack(const Gpt2Tensor& row, std::span<const std::byte> bytes,
-                           const StoredType& stored, WeightType type, Executor& executor) {
+                           const StoredType& stored, const Precision& precision,
+                           Executor& executor) {
   std::vector<float> widened;
   if (!stored.is_as_in_memory()) {
     widened = stored.widen(bytes);
     bytes = std::as_bytes(std::span(widened));
   }
-  return kernels::PackedMatrix::Pack(row.Source(bytes, stored.type), type, executor);
+  return kernels::PackedMatrix::Pack(row.Source(bytes, stored.type), precision, executor);
 }
 
 // Fills the matrix or vector that `row` points to.
 absl::Status Convert(const Gpt2Tensor& row, const WeightFiles& files,
-                     const WeightFiles::Entry& entry, WeightType type, Executor& executor) {
+                     const WeightFiles::Entry& entry, const Precision& precision,
+                     Executor& executor) {
   const StoredType& stored = TypeOf(entry);
   try {
     if (row.matrix == nullptr) {
       *row.values = stored.widen(entry.tensor.bytes);
       return absl::OkStatus();
     }
-    *row.matrix = Pack(row, entry.tensor.bytes, stored, row.TypeInMemory(type), executor);
+    *row.matrix = Pack(row, entry.tensor.bytes, stored, row.PrecisionInMemory(precision), executor);
   } catch (const std::bad_alloc&) {
     return absl::ResourceExhaustedError(absl::StrCat(files.PathOf(entry), ": tensor \"", row.name,
                                                      "\": no memory for its ",
-                                                     row.BytesInMemory(type), " bytes"));
+                                                     row.BytesInMemory(precision), " bytes"));
   }
   return CheckQuantized(row, files, entry);
 }
@@ -212,7 +215,7 @@ absl::StatusOr<Gpt2Source> Gpt2Source::Open(WeightFiles files, const ModelConfig
   return source;
 }
 
-absl::StatusOr<std::string> Gpt2Source::Identity(WeightType type) const {
+absl::StatusOr<std::string> Gpt2Source::Identity(const Precision& precision) const {
   WeightsDigest digest;
   digest.AddText(absl::StrCat("layout ", kernels::kPackedLayoutVersion));
   digest.AddText(config_text_);
@@ -220,9 +223,10 @@ absl::StatusOr<std::string> Gpt2Source::Identity(WeightType type) const {
   for (const Gpt2Tensor& row : table_) {
     if (absent_.contains(row.name)) continue;
     const WeightFiles::Entry& entry = *files_.Find(row.name);
-    const WeightType in_memory = row.matrix != nullptr ? row.TypeInMemory(type) : WeightType::kF32;
+    const Precision in_memory =
+        row.matrix != nullptr ? row.PrecisionInMemory(precision) : WeightType::kF32;
     digest.AddText(absl::StrCat(row.name, " ", entry.tensor.dtype, " ", ShapeText(row.shape),
-                                " as ", std::string(Name(in_memory))));
+                                " as ", Name(in_memory)));
     const std::span<const std::byte> sample = Sample(entry.tensor);
     if (absl::Status read = files_.Read(entry, sample); !read.ok()) return read;
     digest.AddText({reinterpret_cast<const char*>(sample.data()), sample.size()});
@@ -231,14 +235,14 @@ absl::StatusOr<std::string> Gpt2Source::Identity(WeightType type) const {
   return digest.Hex();
 }
 
-WeightsReport Gpt2Source::ReportFor(WeightType type) const {
+WeightsReport Gpt2Source::ReportFor(const Precision& precision) const {
   WeightsReport report;
   report.stored_type = stored_type_;
-  report.memory_type = type;
+  report.precision = precision;
   report.stored_bytes = bytes();
   report.warnings = warnings_;
   for (const Gpt2Tensor& row : table_) {
-    report.memory_bytes += row.BytesInMemory(type);
+    report.memory_bytes += row.BytesInMemory(precision);
     report.parameters += row.ElementCount();
   }
   return report;
@@ -247,7 +251,7 @@ WeightsReport Gpt2Source::ReportFor(WeightType type) const {
 absl::Status Gpt2Source::Read(const ReadOptions& options, Executor& executor, WeightsReport& report,
                               absl::FunctionRef<absl::Status(const Gpt2Tensor&)> on_tensor) const {
   files_.WillBeRead();
-  report = ReportFor(options.type);
+  report = ReportFor(options.precision);
   WeightsDigest digest;
   digest.AddText(config_text_);
   std::size_t done = 0;
@@ -260,7 +264,7 @@ absl::Status Gpt2Source::Read(const ReadOptions& options, Executor& executor, We
     const WeightFiles::Entry& entry = *files_.Find(row.name);
     if (absl::Status read_bytes = files_.Read(entry); !read_bytes.ok()) return read_bytes;
     digest.Add(row.name, entry.tensor, TypeOf(entry));
-    absl::Status converted = Convert(row, files_, entry, options.type, executor);
+    absl::Status converted = Convert(row, files_, entry, options.precision, executor);
     if (!converted.ok()) return converted;
     files_.Release(entry);
     if (absl::Status status = on_tensor(row); !status.ok()) return status;
@@ -270,7 +274,8 @@ absl::Status Gpt2Source::Read(const ReadOptions& options, Executor& executor, We
   }
   report.nan_count = digest.counts().nans;
   report.infinity_count = digest.counts().infinities;
-  if (options.type == WeightType::kF16) report.overflow_count = digest.counts().beyond_f16;
+  if (options.precision.weights == WeightType::kF16)
+    report.overflow_count = digest.counts().beyond_f16;
   report.fingerprint = digest.Hex();
   return files_.CheckUnchanged();
 }

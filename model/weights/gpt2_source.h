@@ -38,18 +38,18 @@ class Gpt2Source {
   kernels::ElementType stored_type() const { return stored_type_; }
   std::size_t bytes() const { return files_.bytes(); }
 
-  // Cache key of the packed file: changes whenever packing as `type` could give different bytes.
-  // Covers file names, sizes and modification times, 64 bytes of every tensor, the type and the
-  // configuration. A hash of all bytes would take as long as loading.
-  // Errors as FileMemory::Read.
-  absl::StatusOr<std::string> Identity(kernels::WeightType type) const;
+  // Cache key of the packed file: changes whenever packing for `precision` could give different
+  // bytes. Covers file names, sizes and modification times, 64 bytes of every tensor, the precision
+  // and the configuration. A hash of all bytes would take as long as loading. Errors as
+  // FileMemory::Read.
+  absl::StatusOr<std::string> Identity(const kernels::Precision& precision) const;
 
-  // The report of the weights as `type`, but for what only reading them tells: the counts of
+  // The report of the weights for `precision`, but for what only reading them tells: the counts of
   // weights that are not finite, and the fingerprint.
-  WeightsReport ReportFor(kernels::WeightType type) const;
+  WeightsReport ReportFor(const kernels::Precision& precision) const;
 
   struct ReadOptions {
-    kernels::WeightType type;  // of the matrices
+    kernels::Precision precision;  // of the matrices
     const LoadProgress& on_progress;
   };
 

@@ -68,14 +68,14 @@ std::size_t Gpt2Tensor::ElementCount() const {
   return std::accumulate(shape.begin(), shape.end(), std::size_t{1}, std::multiplies<>());
 }
 
-kernels::WeightType Gpt2Tensor::TypeInMemory(kernels::WeightType asked) const {
-  const bool keep_int8 = is_vocabulary && asked == kernels::WeightType::kInt4;
-  return keep_int8 ? kernels::WeightType::kInt8 : asked;
+kernels::Precision Gpt2Tensor::PrecisionInMemory(const kernels::Precision& asked) const {
+  const bool keep_int8 = is_vocabulary && asked.weights == kernels::WeightType::kInt4;
+  return keep_int8 ? kernels::Precision(kernels::WeightType::kInt8, asked.activations) : asked;
 }
 
-std::size_t Gpt2Tensor::BytesInMemory(kernels::WeightType asked) const {
+std::size_t Gpt2Tensor::BytesInMemory(const kernels::Precision& asked) const {
   if (matrix == nullptr) return ElementCount() * sizeof(float);
-  return kernels::PackedMatrix::BytesFor(n_in(), n_out(), TypeInMemory(asked));
+  return kernels::PackedMatrix::BytesFor(n_in(), n_out(), PrecisionInMemory(asked));
 }
 
 kernels::SourceMatrix Gpt2Tensor::Source(std::span<const std::byte> bytes,

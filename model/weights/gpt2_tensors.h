@@ -34,12 +34,13 @@ struct Gpt2Tensor {
     return shape[layout == kernels::SourceMatrix::Layout::kInOut ? 1 : 0];
   }
 
-  // The type that this matrix gets when the model is loaded as `asked`: `asked` itself, except that
-  // in an int4 model the embedding and the head are int8. They affect quality most and save least.
-  kernels::WeightType TypeInMemory(kernels::WeightType asked) const;
+  // The precision that this matrix gets when the model is loaded as `asked`: `asked` itself, except
+  // that in an int4 model the embedding and the head are int8. They affect quality most and save
+  // least.
+  kernels::Precision PrecisionInMemory(const kernels::Precision& asked) const;
 
   // Bytes of the tensor in a model that is loaded as `asked`; vectors are floats.
-  std::size_t BytesInMemory(kernels::WeightType asked) const;
+  std::size_t BytesInMemory(const kernels::Precision& asked) const;
 
   // `bytes` of this tensor as a source to pack. REQUIRES: matrix != nullptr.
   kernels::SourceMatrix Source(std::span<const std::byte> bytes, kernels::ElementType type) const;

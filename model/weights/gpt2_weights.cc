@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "model/config.h"
 #include "model/executor.h"
 #include "model/weights/gpt2_source.h"
@@ -16,11 +17,18 @@
 namespace cascade::model {
 namespace {
 
-using kernels::WeightType;
+using kernels::Precision;
 
 absl::Status ReadSource(const Gpt2Source& source, const Gpt2Source::ReadOptions& options,
                         Executor& executor, WeightsReport& report) {
   return source.Read(options, executor, report, [](const Gpt2Tensor&) { return absl::OkStatus(); });
+}
+
+absl::Status CheckSupported(const Precision& precision) {
+  if (IsSupported(precision)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "activations as ", std::string(Name(precision.activations)), " need weights as int8, not as ",
+      std::string(Name(precision.weights)), ": choose int8 weights, or f32 activations"));
 }
 
 }  // namespace
@@ -36,8 +44,10 @@ absl::StatusOr<LoadedWeights> LoadGpt2Weights(WeightFiles files, const ModelConf
   if (!source.ok()) return source.status();
   source->AddWarnings(std::move(warnings));
 
-  const WeightType type = options.type.value_or(kernels::ExactWeightType(source->stored_type()));
-  const Gpt2Source::ReadOptions read = {.type = type, .on_progress = options.on_progress};
+  const Precision precision(options.type.value_or(kernels::ExactWeightType(source->stored_type())),
+                            options.activations);
+  if (absl::Status supported = CheckSupported(precision); !supported.ok()) return supported;
+  const Gpt2Source::ReadOptions read = {.precision = precision, .on_progress = options.on_progress};
   if (!options.packed_file.empty()) {
     PackedWeights packed(options.packed_file, *source, table);
     absl::StatusOr<PackedFileOutcome> outcome =

@@ -35,9 +35,11 @@ struct Gpt2Weights {
 
 struct LoadOptions {
   std::optional<kernels::WeightType> type = {};  // of the matrices; absent: as they are stored
-  std::string packed_file = {};                  // path of the packed file; empty: none is used
-  bool share_packed_file = false;                // the caller will ask WriterWaits (file_memory.h)
-  LoadProgress on_progress = nullptr;            // may be empty
+  // What the matrices are multiplied with. kInt8 needs int8 weights.
+  kernels::ActivationType activations = kernels::ActivationType::kF32;
+  std::string packed_file = {};        // path of the packed file; empty: none is used
+  bool share_packed_file = false;      // the caller will ask WriterWaits (file_memory.h)
+  LoadProgress on_progress = nullptr;  // may be empty
 };
 
 struct LoadedWeights {
@@ -62,7 +64,8 @@ struct LoadedWeights {
 //
 // INVALID_ARGUMENT, naming the file, the tensor and what was expected, for a wrong shape or type, a
 // missing tensor, or a block beyond the configured ones: all that is checked before the first
-// tensor is read. Also INVALID_ARGUMENT if a matrix to be packed as int8 or int4 has a NaN or an
+// tensor is read; and for activations that there are no kernels for with these weights. Also
+// INVALID_ARGUMENT if a matrix to be packed as int8 or int4 has a NaN or an
 // infinity, which shows when that matrix is read. DATA_LOSS if a weight file was written or
 // truncated meanwhile, RESOURCE_EXHAUSTED if there is no memory for a tensor; an error of
 // on_progress as it is.

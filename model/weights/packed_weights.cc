@@ -22,7 +22,7 @@ namespace cascade::model {
 namespace {
 
 using kernels::PackedMatrix;
-using kernels::WeightType;
+using kernels::Precision;
 
 constexpr absl::string_view kIdentity = "identity";
 constexpr absl::string_view kNaNCount = "nan_count";
@@ -36,7 +36,7 @@ std::map<std::string, std::string> MetadataFor(const std::string& identity,
                                                const WeightsReport& report) {
   return {{std::string(kIdentity), identity},
           {"stored_type", std::string(Name(report.stored_type))},
-          {"memory_type", std::string(Name(report.memory_type))},
+          {"memory_type", std::string(Name(report.precision))},
           {std::string(kNaNCount), absl::StrCat(report.nan_count)},
           {std::string(kInfinityCount), absl::StrCat(report.infinity_count)},
           {std::string(kOverflowCount), absl::StrCat(report.overflow_count)},
@@ -65,11 +65,12 @@ void Empty(const Gpt2Tensor& row) {
 }
 
 // Fills the row's matrix, which borrows the file's bytes, or its vector, which copies them.
-absl::Status Fill(const Gpt2Tensor& row, WeightType type, const PackedFile& file) {
-  const auto bytes = file.Find(row.name, row.BytesInMemory(type));
+absl::Status Fill(const Gpt2Tensor& row, const Precision& precision, const PackedFile& file) {
+  const auto bytes = file.Find(row.name, row.BytesInMemory(precision));
   if (!bytes.ok()) return bytes.status();
   if (row.matrix != nullptr) {
-    *row.matrix = PackedMatrix::Borrow(row.n_in(), row.n_out(), row.TypeInMemory(type), *bytes);
+    *row.matrix =
+        PackedMatrix::Borrow(row.n_in(), row.n_out(), row.PrecisionInMemory(precision), *bytes);
   } else {
     row.values->resize(row.ElementCount());
     std::memcpy(row.values->data(), bytes->data(), bytes->size());
@@ -108,7 +109,7 @@ absl::StatusOr<PackedFileOutcome> PackedWeights::ReadOrMake(const Gpt2Source::Re
                                                             bool share, Executor& executor,
                                                             LoadedWeights& loaded) {
   PackedFileOutcome outcome{.use = PackedFileUse::kRead};
-  const absl::Status read = Read(options.type, share, executor, loaded, outcome);
+  const absl::Status read = Read(options.precision, share, executor, loaded, outcome);
   if (read.ok()) return outcome;
   outcome.use = PackedFileUse::kMade;
   outcome.reason = std::string(read.message());
@@ -119,23 +120,23 @@ absl::StatusOr<PackedFileOutcome> PackedWeights::ReadOrMake(const Gpt2Source::Re
   absl::StatusOr<PackedFileWriter> writer = PackedFileWriter::Lock(path_);
   if (!writer.ok()) return failed(writer.status());
   // Another process may have made the file while this one waited for the lock.
-  if (Read(options.type, share, executor, loaded, outcome).ok()) return outcome;
+  if (Read(options.precision, share, executor, loaded, outcome).ok()) return outcome;
   const Ended made = Make(options, executor, *writer);
   if (!made.loading.ok()) return made.loading;
   if (!made.file.ok()) return failed(made.file);
-  const absl::Status read_back = Read(options.type, share, executor, loaded, outcome);
+  const absl::Status read_back = Read(options.precision, share, executor, loaded, outcome);
   if (!read_back.ok()) return failed(read_back);
   return outcome;
 }
 
-absl::Status PackedWeights::Read(WeightType type, bool share, Executor& executor,
+absl::Status PackedWeights::Read(const Precision& precision, bool share, Executor& executor,
                                  LoadedWeights& loaded, PackedFileOutcome& outcome) const {
   absl::StatusOr<FileMemory> memory = FileMemory::Open(path_);
   if (!memory.ok()) return memory.status();
   if (absl::Status read = ReadSafetensorsHeader(*memory); !read.ok()) return read;
   const absl::StatusOr<PackedFile> file = PackedFile::Parse(memory->bytes(), path_);
   if (!file.ok()) return file.status();
-  const absl::StatusOr<std::string> identity = source_.Identity(type);
+  const absl::StatusOr<std::string> identity = source_.Identity(precision);
   if (!identity.ok()) return identity.status();
   if (file->MetadataOf(kIdentity) != *identity) {
     return absl::FailedPreconditionError(
@@ -145,9 +146,9 @@ absl::Status PackedWeights::Read(WeightType type, bool share, Executor& executor
   if (!fetched.ok()) return fetched;
   if (absl::Status verified = file->Verify(executor); !verified.ok()) return verified;
   for (const Gpt2Tensor& row : table_) {
-    if (absl::Status filled = Fill(row, type, *file); !filled.ok()) return filled;
+    if (absl::Status filled = Fill(row, precision, *file); !filled.ok()) return filled;
   }
-  loaded.report = source_.ReportFor(type);
+  loaded.report = source_.ReportFor(precision);
   if (!AddMetadata(*file, loaded.report)) {
     return absl::FailedPreconditionError(absl::StrCat(path_, ": made by an earlier version"));
   }
@@ -169,7 +170,7 @@ PackedWeights::Ended PackedWeights::Make(const Gpt2Source::ReadOptions& options,
   });
   if (!ended.file.ok()) ended.loading = absl::OkStatus();  // it is the same error
   if (!ended.ok()) return ended;
-  const absl::StatusOr<std::string> identity = source_.Identity(options.type);
+  const absl::StatusOr<std::string> identity = source_.Identity(options.precision);
   ended.loading = identity.status();
   if (ended.ok()) ended.file = writer.Finish(MetadataFor(*identity, report));
   return ended;

@@ -17,7 +17,7 @@ namespace cascade::model {
 class PackedFileWriter;
 struct LoadedWeights;  // of gpt2_weights.h
 
-// A packed file (packed_file.h) of one model folder's weights in one type. It is used only if
+// A packed file (packed_file.h) of one model folder's weights in one precision. It is used only if
 // its metadata says that it was made of these very weight files (Gpt2Source::Identity), and if
 // every byte is as it was written.
 class PackedWeights {
@@ -47,8 +47,8 @@ class PackedWeights {
   };
 
   // Adds to `outcome` why the file is not shared.
-  absl::Status Read(kernels::WeightType type, bool share, Executor& executor, LoadedWeights& loaded,
-                    PackedFileOutcome& outcome) const;
+  absl::Status Read(const kernels::Precision& precision, bool share, Executor& executor,
+                    LoadedWeights& loaded, PackedFileOutcome& outcome) const;
   Ended Make(const Gpt2Source::ReadOptions& options, Executor& executor,
              PackedFileWriter& writer) const;
 

@@ -16,13 +16,13 @@ namespace cascade::model {
 // The loaded weights in numbers, for the start-up log and GetModel.
 struct WeightsReport {
   kernels::ElementType stored_type = kernels::ElementType::kF32;  // of the matrices in the files
-  kernels::WeightType memory_type = kernels::WeightType::kF32;    // of the packed matrices
+  kernels::Precision precision = kernels::WeightType::kF32;       // of the packed matrices
   std::size_t parameters = 0;                                     // a tied head counted once
   std::size_t stored_bytes = 0;                                   // of the weight files
   std::size_t memory_bytes = 0;                                   // of the packed weights
   std::size_t nan_count = 0;       // NaNs among the weights: allowed, but a sign of a broken file
   std::size_t infinity_count = 0;  // infinities among them: likewise
-  std::size_t overflow_count = 0;  // finite ones that memory_type holds as infinities
+  std::size_t overflow_count = 0;  // finite ones that float16 holds as infinities
   std::string fingerprint;         // hex of a hash of all that decides a result: weights and config
 
   // Where the weight files are not as config.json describes them and are loaded all the same, or

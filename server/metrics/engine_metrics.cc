@@ -66,13 +66,15 @@ std::vector<prometheus::MetricFamily> EngineMetrics(const WorkerStats& stats) {
 }
 
 std::vector<prometheus::MetricFamily> ModelMetrics(const ModelInfo& info) {
-  return {GaugeOf("cascade_model_info", "The model that is served.", 1,
-                  {{"name", info.name},
-                   {"fingerprint", info.fingerprint},
-                   {"weights", std::string(model::kernels::Name(info.weights.memory_type))},
-                   {"kv_cache_type", std::string(Name(info.cache_type))},
-                   {"parameters", absl::StrCat(info.weights.parameters)},
-                   {"n_ctx", absl::StrCat(info.config.n_ctx)}})};
+  return {GaugeOf(
+      "cascade_model_info", "The model that is served.", 1,
+      {{"name", info.name},
+       {"fingerprint", info.fingerprint},
+       {"weights", std::string(model::kernels::Name(info.weights.precision.weights))},
+       {"activations", std::string(model::kernels::Name(info.weights.precision.activations))},
+       {"kv_cache_type", std::string(Name(info.cache_type))},
+       {"parameters", absl::StrCat(info.weights.parameters)},
+       {"n_ctx", absl::StrCat(info.config.n_ctx)}})};
 }
 
 }  // namespace cascade::server

@@ -92,7 +92,7 @@ absl::Status Run(int argc, char** argv) {
   const absl::Status simd = model::kernels::SetSimdTarget(options->simd);
   if (!simd.ok()) return simd;
   server::ThreadPool executor(options->threads);
-  absl::StatusOr<SourcedModel> source = SourceModel(options->model, options->weights, executor);
+  absl::StatusOr<SourcedModel> source = SourceModel(options->model, options->precision, executor);
   if (!source.ok()) return source.status();
   return options->logits.empty() ? Measure(*options, *std::move(source), executor)
                                  : WriteLogits(*options, *std::move(source), executor);

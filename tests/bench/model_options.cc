@@ -13,6 +13,8 @@ ABSL_FLAG(std::string, model, "gpt2",
           "gpt2, gpt2-medium, gpt2-large or gpt2-xl: that shape with seeded random weights; or a "
           "Hugging Face folder.");
 ABSL_FLAG(std::string, weights, "f32", "How weights lie in memory.");
+ABSL_FLAG(std::string, activations, "f32",
+          "What weights are multiplied with: f32, or int8 for weights of int8.");
 ABSL_FLAG(std::string, kv_type, "f32", "How keys and values lie in memory.");
 ABSL_FLAG(std::int32_t, threads, 1, "Threads that run the model.");
 ABSL_FLAG(std::string, simd, "auto", "Instructions of the kernels: auto, avx512, avx2, ...");
@@ -69,6 +71,14 @@ absl::StatusOr<ModelOptions> ParseModelOptions(int argc, char** argv) {
   const auto weights =
       ParseType("weights", absl::GetFlag(FLAGS_weights), model::kernels::kWeightTypes);
   if (!weights.ok()) return weights.status();
+  const auto activations =
+      ParseType("activations", absl::GetFlag(FLAGS_activations), model::kernels::kActivationTypes);
+  if (!activations.ok()) return activations.status();
+  const model::kernels::Precision precision(*weights, *activations);
+  if (!IsSupported(precision)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--activations=", absl::GetFlag(FLAGS_activations), ": needs --weights=int8"));
+  }
   const auto kv_type = ParseType("kv_type", absl::GetFlag(FLAGS_kv_type), model::kernels::kKvTypes);
   if (!kv_type.ok()) return kv_type.status();
   const auto threads = Count("threads", absl::GetFlag(FLAGS_threads), kMaxThreads);
@@ -84,7 +94,7 @@ absl::StatusOr<ModelOptions> ParseModelOptions(int argc, char** argv) {
     return absl::InvalidArgumentError(
         "--logits and --prompt go together: the one says where to write, the other what to read");
   }
-  options.weights = *weights;
+  options.precision = precision;
   options.kv_type = *kv_type;
   options.threads = *threads;
   options.repetitions = *repetitions;

@@ -14,7 +14,7 @@ namespace cascade::bench {
 
 struct ModelOptions {
   std::string model;  // a name that KnownShape knows, or a Hugging Face folder
-  model::kernels::WeightType weights = model::kernels::WeightType::kF32;
+  model::kernels::Precision precision = model::kernels::WeightType::kF32;
   model::kernels::KvType kv_type = model::kernels::KvType::kF32;
   std::size_t threads = 1;
   std::string simd = "auto";

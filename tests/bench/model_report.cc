@@ -25,7 +25,8 @@ std::string JsonLine(const ModelOptions& options, const Cell& cell, const BenchM
   const auto [min, max] = std::ranges::minmax(result.tokens_per_second);
   nlohmann::ordered_json json;
   json["model"] = options.model;
-  json["weights"] = std::string(model::kernels::Name(options.weights));
+  json["weights"] = std::string(model::kernels::Name(options.precision.weights));
+  json["activations"] = std::string(model::kernels::Name(options.precision.activations));
   json["kv_type"] = std::string(model::kernels::Name(options.kv_type));
   json["threads"] = options.threads;
   json["simd"] = model::kernels::SimdTargetName();
@@ -47,10 +48,9 @@ std::string JsonLine(const ModelOptions& options, const Cell& cell, const BenchM
 std::string TableLine(const ModelOptions& options, const Cell& cell, const CellResult& result) {
   const auto [min, max] = std::ranges::minmax(result.tokens_per_second);
   const std::string what =
-      absl::StrFormat("| %-11s | %-7s | %-4s | %7d | %-6s | %-10s |", options.model,
-                      std::string(model::kernels::Name(options.weights)),
-                      std::string(model::kernels::Name(options.kv_type)), options.threads,
-                      model::kernels::SimdTargetName(), cell.name);
+      absl::StrFormat("| %-11s | %-9s | %-4s | %7d | %-6s | %-10s |", options.model,
+                      Name(options.precision), std::string(model::kernels::Name(options.kv_type)),
+                      options.threads, model::kernels::SimdTargetName(), cell.name);
   return absl::StrFormat("%s %8.1f | %8.1f | %8.1f | %9.0f | %9.0f | %9.0f | %5.1f | %7.0f |", what,
                          Median(result.tokens_per_second), min, max, 100 * result.attention_share,
                          100 * result.read_share, 100 * result.peak_share,
@@ -62,7 +62,8 @@ std::string TableLine(const ModelOptions& options, const Cell& cell, const CellR
 void PrintHeader(const ModelOptions& options) {
   if (options.json) return;
   PrintLine(
-      "| model       | weights | kv   | threads | simd   | cell       | tokens/s |    least |     "
+      "| model       | weights   | kv   | threads | simd   | cell       | tokens/s |    least |    "
+      " "
       "most | % depth   | % of read | % of peak |  GB/s | GFLOP/s |");
   PrintLine("|---|---|---|---:|---|---|---:|---:|---:|---:|---:|---:|---:|---:|");
 }

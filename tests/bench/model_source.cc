@@ -42,16 +42,18 @@ std::optional<model::ModelConfig> KnownShape(absl::string_view name) {
   return std::nullopt;
 }
 
-absl::StatusOr<SourcedModel> SourceModel(const std::string& source, model::kernels::WeightType type,
+absl::StatusOr<SourcedModel> SourceModel(const std::string& source,
+                                         const model::kernels::Precision& precision,
                                          model::Executor& executor) {
   if (const auto shape = KnownShape(source)) {
-    return SourcedModel{*shape, testing::RandomGpt2Weights(*shape, type, kSeed, executor)};
+    return SourcedModel{*shape, testing::RandomGpt2Weights(*shape, precision, kSeed, executor)};
   }
   const std::unique_ptr<model::ModelSource> folder = model::OpenModelSource(source);
   absl::StatusOr<model::ModelConfig> config = folder->ReadConfig();
   if (!config.ok()) return config.status();
-  absl::StatusOr<model::LoadedWeights> loaded =
-      model::LoadWeights(*folder, *config, {.type = type}, executor);
+  absl::StatusOr<model::LoadedWeights> loaded = model::LoadWeights(
+      *folder, *config, {.type = precision.weights, .activations = precision.activations},
+      executor);
   if (!loaded.ok()) return loaded.status();
   return SourcedModel{*std::move(config), std::move(loaded->weights)};
 }

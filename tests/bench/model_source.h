@@ -27,7 +27,8 @@ std::optional<model::ModelConfig> KnownShape(absl::string_view name);
 
 // `source` is a name that KnownShape knows, for that shape with seeded random weights, or a Hugging
 // Face folder. Errors are those of the loaders.
-absl::StatusOr<SourcedModel> SourceModel(const std::string& source, model::kernels::WeightType type,
+absl::StatusOr<SourcedModel> SourceModel(const std::string& source,
+                                         const model::kernels::Precision& precision,
                                          model::Executor& executor);
 
 // The packed bytes of all that a step multiplies with: the blocks' matrices and the head. They stay

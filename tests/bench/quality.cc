@@ -31,6 +31,7 @@ namespace cascade::bench {
 namespace {
 
 using model::kernels::KvType;
+using model::kernels::Precision;
 using model::kernels::WeightType;
 
 constexpr std::size_t kRows = 64;  // of a step: logits of so many rows are held twice
@@ -63,22 +64,24 @@ absl::StatusOr<Folder> Open(const std::string& path, const std::string& text) {
   return Folder{path, *std::move(config), *std::move(encoded)};
 }
 
-absl::StatusOr<Loaded> Load(const Folder& folder, WeightType type, model::Executor& executor) {
+absl::StatusOr<Loaded> Load(const Folder& folder, const Precision& precision,
+                            model::Executor& executor) {
   const std::unique_ptr<model::ModelSource> source = model::OpenModelSource(folder.path);
-  auto loaded = model::LoadWeights(*source, folder.config, {.type = type}, executor);
+  auto loaded = model::LoadWeights(
+      *source, folder.config, {.type = precision.weights, .activations = precision.activations},
+      executor);
   if (!loaded.ok()) return loaded.status();
   return Loaded{
       std::make_unique<model::Gpt2>(folder.config, std::move(loaded->weights), kRows, executor),
       loaded->report.memory_bytes};
 }
 
-void PrintRow(WeightType weights, KvType cache, std::size_t bytes,
+void PrintRow(const Precision& precision, KvType cache, std::size_t bytes,
               const testing::Quality& quality) {
   const double change = quality.perplexity / quality.reference_perplexity - 1;
-  absl::PrintF("| %s | %s | %.1f | %.3f | %+.2f %% | %.2g | %.2g | %.2f %% |\n",
-               std::string(Name(weights)), std::string(Name(cache)),
-               static_cast<double>(bytes) / 1e6, quality.perplexity, 100 * change,
-               quality.mean_error, quality.max_error, 100 * quality.agreement);
+  absl::PrintF("| %s | %s | %.1f | %.3f | %+.2f %% | %.2g | %.2g | %.2f %% |\n", Name(precision),
+               std::string(Name(cache)), static_cast<double>(bytes) / 1e6, quality.perplexity,
+               100 * change, quality.mean_error, quality.max_error, 100 * quality.agreement);
   std::fflush(stdout);
 }
 
@@ -93,16 +96,16 @@ absl::Status Run() {
   absl::PrintF(
       "| weights | cache | MB | perplexity | against f32 | mean error | largest error | same "
       "likeliest |\n|---|---|---:|---:|---:|---:|---:|---:|\n");
-  for (const WeightType weights : model::kernels::kWeightTypes) {
-    const auto candidate = Load(*folder, weights, executor);
+  for (const Precision& precision : model::kernels::kPrecisions) {
+    const auto candidate = Load(*folder, precision, executor);
     if (!candidate.ok()) return candidate.status();
     for (const KvType cache : model::kernels::kKvTypes) {
       // The cache's types with the exact weights, the weights' types with the exact cache.
-      if (weights != WeightType::kF32 && cache != KvType::kF32) continue;
+      if (precision != WeightType::kF32 && cache != KvType::kF32) continue;
       const auto quality =
           testing::MeasureQuality({*candidate->gpt2, cache}, {*reference->gpt2}, folder->tokens);
       if (!quality.ok()) return quality.status();
-      PrintRow(weights, cache, candidate->matrix_bytes, *quality);
+      PrintRow(precision, cache, candidate->matrix_bytes, *quality);
     }
   }
   return absl::OkStatus();

@@ -29,7 +29,7 @@ constexpr std::size_t kMaxRunning = 64;
 absl::StatusOr<std::unique_ptr<model::Gpt2>> MakeModel(const Subject& subject, std::size_t max_rows,
                                                        model::Executor& executor) {
   absl::StatusOr<model::Gpt2Weights> weights =
-      WeightsOf(subject.model, subject.types.weights, executor);
+      WeightsOf(subject.model, subject.types.precision, executor);
   if (!weights.ok()) return weights.status();
   return std::make_unique<model::Gpt2>(subject.model.config, *std::move(weights), max_rows,
                                        executor);

@@ -13,8 +13,9 @@ namespace cascade::testing {
 namespace {
 
 using model::kernels::Activation;
+using model::kernels::ActivationType;
 using model::kernels::KvType;
-using model::kernels::WeightType;
+using model::kernels::Precision;
 
 constexpr std::uint64_t kSeed = 5;
 
@@ -24,7 +25,9 @@ std::string BundledFolder(const std::string& root) { return root + "/deploy/mode
 
 std::vector<StorageTypes> AllStorageTypes() {
   std::vector<StorageTypes> all;
-  for (const WeightType type : model::kernels::kWeightTypes) all.push_back({.weights = type});
+  for (const Precision& precision : model::kernels::kPrecisions) {
+    all.push_back({.precision = precision});
+  }
   for (const KvType type : model::kernels::kKvTypes) {
     if (type != KvType::kF32) all.push_back({.kv = type});
   }
@@ -32,7 +35,12 @@ std::vector<StorageTypes> AllStorageTypes() {
 }
 
 std::string Name(const StorageTypes& types) {
-  return absl::StrCat("weights=", std::string(model::kernels::Name(types.weights)),
+  const auto [weights, activations] = types.precision;
+  // Not named where there is nothing else: digests from before there was are found by their names.
+  const std::string named = activations == ActivationType::kF32
+                                ? ""
+                                : absl::StrCat(" activations=", std::string(Name(activations)));
+  return absl::StrCat("weights=", std::string(Name(weights)), named,
                       " kv=", std::string(model::kernels::Name(types.kv)));
 }
 
@@ -89,11 +97,12 @@ std::vector<TestModel> AwkwardModels() {
                       .eos_token_ids = {}}}};
 }
 
-absl::StatusOr<model::Gpt2Weights> WeightsOf(const TestModel& model, WeightType type,
+absl::StatusOr<model::Gpt2Weights> WeightsOf(const TestModel& model, const Precision& precision,
                                              model::Executor& executor) {
-  if (model.folder.empty()) return RandomGpt2Weights(model.config, type, kSeed, executor);
-  auto loaded = model::LoadWeights(*model::OpenModelSource(model.folder), model.config,
-                                   {.type = type}, executor);
+  if (model.folder.empty()) return RandomGpt2Weights(model.config, precision, kSeed, executor);
+  auto loaded = model::LoadWeights(
+      *model::OpenModelSource(model.folder), model.config,
+      {.type = precision.weights, .activations = precision.activations}, executor);
   if (!loaded.ok()) return loaded.status();
   return std::move(loaded->weights);
 }

@@ -16,15 +16,16 @@ namespace cascade::testing {
 
 // What a result may depend on, besides model and request: each combination has its own bits.
 struct StorageTypes {
-  model::kernels::WeightType weights = model::kernels::WeightType::kF32;
+  model::kernels::Precision precision = model::kernels::WeightType::kF32;
   model::kernels::KvType kv = model::kernels::KvType::kF32;
 };
 
-// Every type that there is, a new one by itself. Weights and cache vary one at a time: no kernel
-// reads both.
+// Every precision and type that there is, a new one by itself. Weights and cache vary one at a
+// time: no kernel reads both.
 std::vector<StorageTypes> AllStorageTypes();
 
-std::string Name(const StorageTypes& types);  // "weights=f32 kv=f32"
+// "weights=f32 kv=f32", "weights=int8 activations=int8 kv=f32"
+std::string Name(const StorageTypes& types);
 
 // All models use the bundled tokenizer; a smaller vocabulary uses its beginning.
 struct TestModel {
@@ -45,9 +46,9 @@ TestModel NarrowModel(const TestModel& like);
 // untied heads, both ways to scale scores, and sizes that no vector's width divides.
 std::vector<TestModel> AwkwardModels();
 
-// The model's weights as `type`.
+// The model's weights for `precision`.
 absl::StatusOr<model::Gpt2Weights> WeightsOf(const TestModel& model,
-                                             model::kernels::WeightType type,
+                                             const model::kernels::Precision& precision,
                                              model::Executor& executor);
 
 }  // namespace cascade::testing

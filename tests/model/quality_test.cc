@@ -40,10 +40,13 @@ class QualityTest : public ::testing::Test {
     tokens_.resize(kTokens);
   }
 
-  Gpt2 Load(WeightType type) {
+  Gpt2 Load(const kernels::Precision& precision) {
     const HuggingFaceFolder folder(kFolder);
     const ModelConfig config = folder.ReadConfig().value();
-    LoadedWeights loaded = LoadWeights(folder, config, {.type = type}, executor_).value();
+    LoadedWeights loaded =
+        LoadWeights(folder, config,
+                    {.type = precision.weights, .activations = precision.activations}, executor_)
+            .value();
     return Gpt2(config, std::move(loaded.weights), kRows, executor_);
   }
 
@@ -90,6 +93,12 @@ TEST_F(QualityTest, SmallerWeightsStayCloseToFloat32) {
   ExpectWithin(MeasureQuality({int8}, {exact}, tokens_).value(), {0.005, 0.4, 0.98});
   Gpt2 int4 = Load(WeightType::kInt4);
   ExpectWithin(MeasureQuality({int4}, {exact}, tokens_).value(), {0.02, 1.5, 0.93});
+}
+
+TEST_F(QualityTest, SmallerActivationsStayCloseToFloat32) {
+  Gpt2 exact = Load(WeightType::kF32);
+  Gpt2 int8 = Load({WeightType::kInt8, kernels::ActivationType::kInt8});
+  ExpectWithin(MeasureQuality({int8}, {exact}, tokens_).value(), {0.005, 0.6, 0.97});
 }
 
 TEST_F(QualityTest, SmallerCachesStayCloseToFloat32) {

@@ -83,7 +83,8 @@ TEST(OptionsTest, TakesEveryFlag) {
                                                  "--idle_connection_seconds=0",
                                                  "--connection_age_seconds=60",
                                                  "--connection_grace_seconds=61",
-                                                 "--weights=bf16",
+                                                 "--weights=int8",
+                                                 "--activations=int8",
                                                  "--threads=4",
                                                  "--pin_threads",
                                                  "--packed_weights_cache=/var/cache",
@@ -119,7 +120,8 @@ TEST(OptionsTest, TakesEveryFlag) {
   EXPECT_EQ(options->listen.idle_connection, absl::ZeroDuration());
   EXPECT_EQ(options->listen.connection_age, absl::Seconds(60));
   EXPECT_EQ(options->listen.connection_grace, absl::Seconds(61));
-  EXPECT_EQ(options->weights, model::kernels::WeightType::kBf16);
+  EXPECT_EQ(options->weights, model::kernels::WeightType::kInt8);
+  EXPECT_EQ(options->activations, model::kernels::ActivationType::kInt8);
   EXPECT_EQ(options->threads, 4U);
   EXPECT_TRUE(options->pin_threads);
   EXPECT_EQ(options->packed_weights_cache, "/var/cache");
@@ -162,6 +164,27 @@ TEST(OptionsTest, WeightsMayBeOfEveryType) {
     EXPECT_EQ(options->weights, type);
   }
   EXPECT_EQ(Parse({"--model=m", "--weights=auto"})->weights, std::nullopt);
+}
+
+TEST(OptionsTest, ActivationsMayBeOfEveryType) {
+  for (const auto type : model::kernels::kActivationTypes) {
+    const auto options =
+        Parse({"--model=m", "--activations=" + std::string(model::kernels::Name(type))});
+    ASSERT_TRUE(options.ok()) << options.status();
+    EXPECT_EQ(options->activations, type);
+  }
+  for (const std::vector<std::string>& more :
+       {std::vector<std::string>{}, {"--activations=auto"}, {"--weights=int8"}}) {
+    std::vector<std::string> flags = {"--model=m"};
+    flags.insert(flags.end(), more.begin(), more.end());
+    EXPECT_EQ(Parse(flags)->activations, model::kernels::ActivationType::kF32);
+  }
+}
+
+TEST(OptionsTest, Int8ActivationsNeedInt8Weights) {
+  const auto options = Parse({"--model=m", "--weights=bf16", "--activations=int8"});
+  ASSERT_FALSE(options.ok());
+  EXPECT_THAT(options.status().message(), HasSubstr("--activations=int8 needs --weights=int8"));
 }
 
 TEST(OptionsTest, ThreadsMayBeAsManyAsThereAreCpus) {
@@ -218,6 +241,7 @@ TEST(OptionsTest, SaysWhichFlagIsWrongAndWhatIsAllowed) {
       {"--weights=int9", {"--weights=int9", "one of auto, f32, bf16, f16, int8, int4"}},
       {"--threads=0", {"--threads=0", "1 to 1024"}},
       {"--threads=many", {"--threads=many", "auto"}},
+      {"--activations=int4", {"--activations=int4", "one of auto, f32, int8"}},
       {"--kv_cache_type=int8", {"--kv_cache_type=int8", "one of f32, bf16, f16"}},
       {"--tokenizer=", {"--tokenizer=", "auto, none or a folder"}},
       {"--memory_bytes=63MiB", {"--memory_bytes=63MiB", "64MiB"}},

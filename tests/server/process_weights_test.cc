@@ -49,6 +49,27 @@ TEST_F(ProcessWeightsTest, ServesInt8) {
   EXPECT_EQ(first.Answer().text(), GenerateStream(child.stub(), Request(8)).Answer().text());
 }
 
+TEST_F(ProcessWeightsTest, ServesInt8Activations) {
+  Child child(folder_.path(), {"--weights=int8", "--activations=int8"});
+  child.WaitFor(HealthCheckResponse::SERVING);
+  grpc::ClientContext context;
+  v1::GetModelResponse model;
+  ASSERT_TRUE(child.stub().GetModel(&context, v1::GetModelRequest(), &model).ok());
+  EXPECT_EQ(model.weights().memory_type(), "int8");
+  EXPECT_EQ(model.weights().activation_type(), "int8");
+  EXPECT_THAT(model.fingerprint(), HasSubstr("-int8xint8-n"));
+  const Stream first = GenerateStream(child.stub(), Request(8));
+  ASSERT_TRUE(first.status.ok());
+  EXPECT_EQ(first.Answer().text(), GenerateStream(child.stub(), Request(8)).Answer().text());
+}
+
+TEST_F(ProcessWeightsTest, Int8ActivationsRefuseOtherWeights) {
+  ServerProcess process(
+      {"--model=" + folder_.path(), "--listen=127.0.0.1:0", "--activations=int8"});
+  EXPECT_EQ(process.Wait(), 1);
+  EXPECT_THAT(process.StandardError(), HasSubstr("activations as int8 need weights as int8"));
+}
+
 TEST_F(ProcessWeightsTest, Int8RefusesWeightsThatAreNotFinite) {
   folder_.SpoilWeights();
   ServerProcess process({"--model=" + folder_.path(), "--listen=127.0.0.1:0", "--weights=int8"});

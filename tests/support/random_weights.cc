@@ -66,7 +66,7 @@ std::vector<float> RandomValues(std::size_t count, Spread spread, std::uint64_t 
 }  // namespace
 
 model::Gpt2Weights RandomGpt2Weights(const model::ModelConfig& config,
-                                     model::kernels::WeightType type, std::uint64_t seed,
+                                     const model::kernels::Precision& precision, std::uint64_t seed,
                                      model::Executor& executor) {
   model::Gpt2Weights weights;
   std::uint64_t index = 0;
@@ -81,7 +81,7 @@ model::Gpt2Weights RandomGpt2Weights(const model::ModelConfig& config,
     const auto source =
         tensor.Source(std::as_bytes(std::span(values)), model::kernels::ElementType::kF32);
     *tensor.matrix =
-        model::kernels::PackedMatrix::Pack(source, tensor.TypeInMemory(type), executor);
+        model::kernels::PackedMatrix::Pack(source, tensor.PrecisionInMemory(precision), executor);
   }
   return weights;
 }

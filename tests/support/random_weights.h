@@ -15,10 +15,10 @@ namespace cascade::testing {
 // projections back into the residual stream divided by sqrt(2 n_layer), layer norms' gamma
 // around 1. Biases are random too, so that a bias left out shows.
 //
-// A pure function of config, type and seed: the executor only splits the work. 124M take a second
-// or so on one core.
+// A pure function of config, precision and seed: the executor only splits the work. 124M take a
+// second or so on one core.
 model::Gpt2Weights RandomGpt2Weights(const model::ModelConfig& config,
-                                     model::kernels::WeightType type, std::uint64_t seed,
+                                     const model::kernels::Precision& precision, std::uint64_t seed,
                                      model::Executor& executor);
 
 }  // namespace cascade::testing

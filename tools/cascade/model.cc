@@ -25,6 +25,12 @@ std::string ArchitectureText(const v1::GetModelResponse::Architecture& shape) {
       static_cast<double>(shape.parameters()) / 1e6, "", shape.n_ctx(), shape.vocab_size());
 }
 
+// Nothing of float32, which is the rule.
+std::string ActivationsText(const v1::GetModelResponse::Weights& weights) {
+  const std::string& type = weights.activation_type();
+  return type.empty() || type == "f32" ? "" : absl::StrCat(" (activations ", type, ")");
+}
+
 std::string DefaultsText(const v1::GetModelResponse::Defaults& defaults) {
   const v1::SamplingParams& sampling = defaults.sampling();
   std::string text =
@@ -63,8 +69,8 @@ std::string Table(const v1::GetModelResponse& model) {
   AppendRow("server", absl::StrCat("cascade ", model.version()), table);
   AppendRow("architecture", ArchitectureText(model.architecture()), table);
   AppendRow("weights",
-            absl::StrFormat("%s on disk, %s in memory, %.1f MB", model.weights().stored_type(),
-                            model.weights().memory_type(),
+            absl::StrFormat("%s on disk, %s in memory%s, %.1f MB", model.weights().stored_type(),
+                            model.weights().memory_type(), ActivationsText(model.weights()),
                             static_cast<double>(model.weights().memory_bytes()) / 1e6),
             table);
   if (model.token_ids_only()) AppendRow("tokenizer", "none: token ids only", table);

@@ -95,7 +95,8 @@ v1::GetModelResponse ToProto(const ModelInfo& info) {
 
   v1::GetModelResponse::Weights& weights = *out.mutable_weights();
   weights.set_stored_type(ToString(model::kernels::Name(info.weights.stored_type)));
-  weights.set_memory_type(ToString(model::kernels::Name(info.weights.memory_type)));
+  weights.set_memory_type(ToString(model::kernels::Name(info.weights.precision.weights)));
+  weights.set_activation_type(ToString(model::kernels::Name(info.weights.precision.activations)));
   weights.set_memory_bytes(info.weights.memory_bytes);
 
   out.mutable_kv_cache()->set_type(ToString(model::kernels::Name(info.cache_type)));

@@ -70,7 +70,7 @@ engine_pb::GetServerInfoResponse ToServerInfo(const ModelInfo& info, const Worke
   out.set_data_parallel_size(1);
   out.set_kv_cache_dtype(TypeName(model::kernels::Name(info.cache_type)));
   out.set_block_size(ToInt32(model::kernels::kBlockPositions));
-  out.set_model_dtype(TypeName(model::kernels::Name(info.weights.memory_type)));
+  out.set_model_dtype(TypeName(model::kernels::Name(info.weights.precision.weights)));
   out.set_max_num_seqs(ToInt32(info.max_running));
   out.set_constrained_decoding_start("first_token");
   return out;

@@ -85,6 +85,17 @@ TEST(Gpt2WeightsRefusalsTest, WholeNumbersNameTheMatrixThatIsNotFinite) {
   }
 }
 
+TEST(Gpt2WeightsRefusalsTest, Int8ActivationsNeedInt8Weights) {
+  const WeightsFolder folder;
+  constexpr auto kActivations = kernels::ActivationType::kInt8;
+  for (const WeightType type : {WeightType::kF32, WeightType::kBf16, WeightType::kInt4}) {
+    EXPECT_THAT(folder.Load(kernels::Precision(type, kActivations)),
+                IsInvalid({"activations as int8", "weights as int8",
+                           absl::StrCat("not as ", std::string(Name(type)))}));
+  }
+  EXPECT_THAT(folder.Load(kernels::Precision(WeightType::kInt8, kActivations)), IsOk());
+}
+
 TEST(Gpt2WeightsRefusalsTest, RefusesATransposedMatrixAndAnExtraDimension) {
   WeightsFolder folder;
   folder.Tensor("h.0.attn.c_attn.weight").shape = {18, 6};

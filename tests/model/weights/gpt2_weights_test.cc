@@ -98,7 +98,7 @@ TEST(Gpt2WeightsTest, ReportsWhatItLoaded) {
   ASSERT_THAT(loaded, IsOk());
   const WeightsReport& report = loaded->report;
   EXPECT_EQ(report.stored_type, ElementType::kF16);
-  EXPECT_EQ(report.memory_type, WeightType::kF32);
+  EXPECT_EQ(report.precision, WeightType::kF32);
   EXPECT_EQ(report.parameters, SmallConfig().ParameterCount());
   EXPECT_GT(report.stored_bytes, 2 * report.parameters);  // and the header
   EXPECT_GE(report.memory_bytes, 4 * report.parameters);  // and the panels' padding
@@ -112,7 +112,7 @@ TEST(Gpt2WeightsTest, EveryStoredTypeGivesTheSameValues) {
     const auto loaded = WeightsFolder(SmallConfig(), type).Load();
     ASSERT_THAT(loaded, IsOk());
     EXPECT_EQ(loaded->report.stored_type, type);
-    EXPECT_EQ(loaded->report.memory_type, ExactWeightType(type));
+    EXPECT_EQ(loaded->report.precision, ExactWeightType(type));
     EXPECT_EQ(loaded->weights.wte.type(), ExactWeightType(type));
     EXPECT_EQ(Column(loaded->weights.wte, 36), Column(wide.weights.wte, 36));
     EXPECT_EQ(Column(loaded->weights.h[1].mlp.c_fc.weight, 19),
@@ -128,7 +128,7 @@ TEST(Gpt2WeightsTest, PacksAsTheTypeAskedFor) {
   ASSERT_THAT(loaded, IsOk());
   EXPECT_EQ(loaded->weights.wte.type(), WeightType::kBf16);
   EXPECT_EQ(loaded->weights.h[0].attn.c_attn.weight.type(), WeightType::kBf16);
-  EXPECT_EQ(loaded->report.memory_type, WeightType::kBf16);
+  EXPECT_EQ(loaded->report.precision, WeightType::kBf16);
   // The fingerprint is the file's: the weight type is told apart elsewhere.
   EXPECT_EQ(loaded->report.fingerprint, folder.LoadAsIs()->report.fingerprint);
 }
@@ -138,7 +138,7 @@ TEST(Gpt2WeightsTest, RoundsEveryMatrixToInt8AndNoVector) {
   const LoadedWeights exact = folder.Load(WeightType::kF32).value();
   const auto loaded = folder.Load(WeightType::kInt8);
   ASSERT_THAT(loaded, IsOk());
-  EXPECT_EQ(loaded->report.memory_type, WeightType::kInt8);
+  EXPECT_EQ(loaded->report.precision, WeightType::kInt8);
   EXPECT_EQ(loaded->report.stored_type, ElementType::kF16);
   EXPECT_EQ(loaded->report.fingerprint, exact.report.fingerprint);
   EXPECT_EQ(loaded->weights.wte.type(), WeightType::kInt8);
@@ -147,10 +147,26 @@ TEST(Gpt2WeightsTest, RoundsEveryMatrixToInt8AndNoVector) {
   EXPECT_EQ(loaded->weights.h[0].attn.c_attn.bias, exact.weights.h[0].attn.c_attn.bias);
 }
 
+TEST(Gpt2WeightsTest, Int8ActivationsChangeNoWeight) {
+  const WeightsFolder folder;
+  const LoadedWeights by_f32 = folder.Load(WeightType::kInt8).value();
+  const auto loaded =
+      folder.Load(kernels::Precision(WeightType::kInt8, kernels::ActivationType::kInt8));
+  ASSERT_THAT(loaded, IsOk());
+  EXPECT_EQ(loaded->report.precision.activations, kernels::ActivationType::kInt8);
+  EXPECT_EQ(loaded->report.fingerprint, by_f32.report.fingerprint);
+  EXPECT_EQ(loaded->report.memory_bytes, by_f32.report.memory_bytes);
+  std::vector<float> column(loaded->weights.wte.n_in());
+  std::vector<float> same(column.size());
+  loaded->weights.wte.CopyColumn(3, column);
+  by_f32.weights.wte.CopyColumn(3, same);
+  EXPECT_EQ(column, same);
+}
+
 TEST(Gpt2WeightsTest, KeepsEmbeddingAndHeadInInt8BesideInt4) {
   const auto loaded = WeightsFolder(UntiedConfig()).Load(WeightType::kInt4);
   ASSERT_THAT(loaded, IsOk());
-  EXPECT_EQ(loaded->report.memory_type, WeightType::kInt4);
+  EXPECT_EQ(loaded->report.precision, WeightType::kInt4);
   EXPECT_EQ(loaded->weights.wte.type(), WeightType::kInt8);
   EXPECT_EQ(loaded->weights.Head().type(), WeightType::kInt8);
   EXPECT_EQ(loaded->weights.h[0].attn.c_attn.weight.type(), WeightType::kInt4);
@@ -238,7 +254,7 @@ TEST(Gpt2WeightsTest, LoadsTheBundledModel) {
   ASSERT_THAT(loaded, IsOk());
   EXPECT_EQ(loaded->report.parameters, 7'498'240U);
   EXPECT_EQ(loaded->report.stored_type, ElementType::kF16);
-  EXPECT_EQ(loaded->report.memory_type, WeightType::kF16);
+  EXPECT_EQ(loaded->report.precision, WeightType::kF16);
   EXPECT_EQ(loaded->report.stored_bytes, 15'006'272U);
   EXPECT_EQ(loaded->report.nan_count, 0U);
   EXPECT_EQ(loaded->weights.wte.n_out(), 4096U);

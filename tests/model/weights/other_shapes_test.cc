@@ -123,7 +123,7 @@ TEST(Float64Test, IsRoundedToFloat32) {
   ASSERT_THAT(loaded, IsOk());
   const auto plain = WeightsFolder().Load();
   EXPECT_EQ(loaded->report.stored_type, kernels::ElementType::kF32);
-  EXPECT_EQ(loaded->report.memory_type, kernels::WeightType::kF32);
+  EXPECT_EQ(loaded->report.precision, kernels::WeightType::kF32);
   EXPECT_EQ(loaded->weights.wpe, plain->weights.wpe);
   EXPECT_TRUE(std::ranges::equal(loaded->weights.wte.contents(), plain->weights.wte.contents()));
   EXPECT_TRUE(std::ranges::equal(loaded->weights.h[1].mlp.c_fc.weight.contents(),

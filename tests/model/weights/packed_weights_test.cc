@@ -34,6 +34,7 @@ using cascade::testing::IsInvalid;
 using cascade::testing::IsOk;
 using cascade::testing::Refuses;
 using cascade::testing::StoredBytes;
+using kernels::Precision;
 using kernels::WeightType;
 using ::testing::HasSubstr;
 
@@ -46,17 +47,18 @@ class PackedWeightsTest : public ::testing::Test {
     folder_.dir().WriteFile("model.safetensors", testing::Safetensors(folder_.tensors()));
   }
 
-  absl::StatusOr<LoadedWeights> Load(std::optional<WeightType> type = std::nullopt,
+  absl::StatusOr<LoadedWeights> Load(std::optional<Precision> precision = std::nullopt,
                                      const ModelConfig& config = SmallConfig()) {
     InlineExecutor executor;
-    return LoadWeights(HuggingFaceFolder(folder_.dir().path()), config,
-                       {.type = type, .packed_file = path_}, executor);
+    LoadOptions options = OptionsFor(precision);
+    options.packed_file = path_;
+    return LoadWeights(HuggingFaceFolder(folder_.dir().path()), config, options, executor);
   }
 
   // How a load that succeeds uses the file.
-  PackedFileOutcome Outcome(std::optional<WeightType> type = std::nullopt,
+  PackedFileOutcome Outcome(std::optional<Precision> precision = std::nullopt,
                             const ModelConfig& config = SmallConfig()) {
-    const auto loaded = Load(type, config);
+    const auto loaded = Load(precision, config);
     EXPECT_THAT(loaded, IsOk());
     return loaded.ok() ? loaded->packed_file : PackedFileOutcome();
   }
@@ -91,17 +93,18 @@ std::string AllBytes(const ModelConfig& config, LoadedWeights& loaded) {
   return all;
 }
 
-TEST_F(PackedWeightsTest, HoldsTheSameBitsAndTheSameReportForEveryType) {
-  for (const WeightType type : kernels::kWeightTypes) {
-    LoadedWeights plain = folder_.LoadAsIs(type).value();
+TEST_F(PackedWeightsTest, HoldsTheSameBitsAndTheSameReportForEveryPrecision) {
+  for (const Precision& precision : kernels::kPrecisions) {
+    LoadedWeights plain = folder_.LoadAsIs(precision).value();
     for (const PackedFileUse use : {PackedFileUse::kMade, PackedFileUse::kRead}) {
-      auto loaded = Load(type);
+      auto loaded = Load(precision);
       ASSERT_THAT(loaded, IsOk());
       EXPECT_EQ(loaded->packed_file.use, use) << loaded->packed_file.reason;
-      EXPECT_EQ(AllBytes(SmallConfig(), *loaded), AllBytes(SmallConfig(), plain)) << Name(type);
+      EXPECT_EQ(AllBytes(SmallConfig(), *loaded), AllBytes(SmallConfig(), plain))
+          << Name(precision);
       EXPECT_EQ(loaded->report.fingerprint, plain.report.fingerprint);
       EXPECT_EQ(loaded->report.stored_type, plain.report.stored_type);
-      EXPECT_EQ(loaded->report.memory_type, plain.report.memory_type);
+      EXPECT_EQ(loaded->report.precision, plain.report.precision);
       EXPECT_EQ(loaded->report.parameters, plain.report.parameters);
       EXPECT_EQ(loaded->report.stored_bytes, plain.report.stored_bytes);
       EXPECT_EQ(loaded->report.memory_bytes, plain.report.memory_bytes);
@@ -196,10 +199,15 @@ TEST_F(PackedWeightsTest, IsMadeAnewWhenTheWeightFileWasTouched) {
   EXPECT_EQ(Outcome().use, PackedFileUse::kMade);
 }
 
-TEST_F(PackedWeightsTest, IsMadeAnewForAnotherTypeOrConfiguration) {
+TEST_F(PackedWeightsTest, IsMadeAnewForAnotherPrecisionOrConfiguration) {
   EXPECT_EQ(Outcome(WeightType::kF32).use, PackedFileUse::kMade);
   EXPECT_EQ(Outcome(WeightType::kBf16).use, PackedFileUse::kMade);
   EXPECT_EQ(Outcome(WeightType::kBf16).use, PackedFileUse::kRead);
+  const Precision int8_by_int8(WeightType::kInt8, kernels::ActivationType::kInt8);
+  EXPECT_EQ(Outcome(WeightType::kInt8).use, PackedFileUse::kMade);
+  EXPECT_EQ(Outcome(int8_by_int8).use, PackedFileUse::kMade);
+  EXPECT_EQ(Outcome(int8_by_int8).use, PackedFileUse::kRead);
+  EXPECT_EQ(Outcome(WeightType::kBf16).use, PackedFileUse::kMade);
   ModelConfig other = SmallConfig();
   other.layer_norm_epsilon *= 2;
   EXPECT_EQ(Outcome(WeightType::kBf16, other).use, PackedFileUse::kMade);

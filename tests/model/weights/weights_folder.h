@@ -32,6 +32,12 @@ inline ModelConfig UntiedConfig() {
   return config;
 }
 
+// To load matrices for products of `precision`; absent: as they are stored.
+inline LoadOptions OptionsFor(std::optional<kernels::Precision> precision) {
+  if (!precision) return {};
+  return {.type = precision->weights, .activations = precision->activations};
+}
+
 class WeightsFolder {
  public:
   explicit WeightsFolder(const ModelConfig& config = SmallConfig(),
@@ -56,16 +62,17 @@ class WeightsFolder {
   }
 
   // Writes the tensors to model.safetensors and loads them.
-  absl::StatusOr<LoadedWeights> Load(std::optional<kernels::WeightType> type = std::nullopt) const {
+  absl::StatusOr<LoadedWeights> Load(
+      std::optional<kernels::Precision> precision = std::nullopt) const {
     dir_.WriteFile("model.safetensors", testing::Safetensors(tensors_));
-    return LoadAsIs(type);
+    return LoadAsIs(precision);
   }
 
   // Loads what lies in the folder.
   absl::StatusOr<LoadedWeights> LoadAsIs(
-      std::optional<kernels::WeightType> type = std::nullopt) const {
+      std::optional<kernels::Precision> precision = std::nullopt) const {
     InlineExecutor executor;
-    return LoadWeights(HuggingFaceFolder(dir_.path()), config_, {.type = type}, executor);
+    return LoadWeights(HuggingFaceFolder(dir_.path()), config_, OptionsFor(precision), executor);
   }
 
  private:

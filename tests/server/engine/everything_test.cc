@@ -88,7 +88,7 @@ SinkRecord RecordOf(model::Generation made) {
 // the answers that beams find.
 std::vector<SinkRecord> RunAlone(const Template& asked, const TinyEngineOptions& world,
                                  const model::Tokenizer& tokenizer) {
-  TinyEngineOptions options = {.weight_type = world.weight_type, .kv_type = world.kv_type};
+  TinyEngineOptions options = {.precision = world.precision, .kv_type = world.kv_type};
   options.worker.step_tokens = TinyConfig().n_ctx;
   const std::unique_ptr<model::Gpt2> model = MakeTinyModel(options);
   model::KvCache cache = *model::KvCache::Create(TinyConfig(), 32, world.kv_type);
@@ -188,8 +188,8 @@ class EverythingTest : public ::testing::Test {
 
   static TinyEngineOptions AnyOptions(std::mt19937& rng) {
     TinyEngineOptions options;
-    const auto weight_types = model::kernels::kWeightTypes;
-    options.weight_type = weight_types[rng() % weight_types.size()];
+    const auto precisions = model::kernels::kPrecisions;
+    options.precision = precisions[rng() % precisions.size()];
     options.kv_type = model::kernels::kKvTypes[rng() % model::kernels::kKvTypes.size()];
     options.blocks = 4 + rng() % (rng() % 2 == 0 ? 4 : 30);
     WorkerOptions& worker = options.worker;
@@ -208,7 +208,7 @@ class EverythingTest : public ::testing::Test {
 
   static std::string Describe(const TinyEngineOptions& options, std::size_t threads) {
     const WorkerOptions& worker = options.worker;
-    return absl::StrCat("weight type ", static_cast<int>(options.weight_type), ", KV type ",
+    return absl::StrCat("precision ", Name(options.precision), ", KV type ",
                         static_cast<int>(options.kv_type), ", ", options.blocks, " blocks, ",
                         threads, " threads, at most ", worker.max_running, " running, steps of ",
                         worker.step_tokens, ", prefix cache ", worker.prefix_cache, ", overcommit ",

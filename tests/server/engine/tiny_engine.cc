@@ -32,7 +32,7 @@ std::unique_ptr<model::Gpt2> MakeTinyModel(const TinyEngineOptions& options) {
   const model::ModelConfig config = TinyConfig();
   model::Executor& executor = options.executor != nullptr ? *options.executor : inline_executor;
   model::Gpt2Weights weights =
-      RandomGpt2Weights(config, options.weight_type, /*seed=*/1, inline_executor);
+      RandomGpt2Weights(config, options.precision, /*seed=*/1, inline_executor);
   if (options.change_weights) options.change_weights(weights);
   return std::make_unique<model::Gpt2>(config, std::move(weights), options.worker.step_tokens,
                                        executor);

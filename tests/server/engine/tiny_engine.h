@@ -65,7 +65,7 @@ model::ModelConfig TinyConfig();
 
 struct TinyEngineOptions {
   std::size_t blocks = 32;
-  model::kernels::WeightType weight_type = model::kernels::WeightType::kF32;
+  model::kernels::Precision precision = model::kernels::WeightType::kF32;
   model::kernels::KvType kv_type = model::kernels::KvType::kF32;
   server::WorkerOptions worker = {};
   model::Executor* executor = nullptr;  // null: inline

@@ -43,6 +43,7 @@ Json ModelJson(const v1::GetModelResponse& model) {
           {"fingerprint", model.fingerprint()},
           {"server_version", model.version()},
           {"weights", model.weights().memory_type()},
+          {"activations", model.weights().activation_type()},
           {"kv_cache", model.kv_cache().type()}};
 }
 

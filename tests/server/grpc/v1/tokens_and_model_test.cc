@@ -93,6 +93,7 @@ TEST_F(TokensAndModelTest, GetModelTellsWhatIsServed) {
   EXPECT_GT(model.architecture().parameters(), 4096U * 8);
   EXPECT_EQ(model.weights().stored_type(), "f32");
   EXPECT_EQ(model.weights().memory_type(), "f32");
+  EXPECT_EQ(model.weights().activation_type(), "f32");
   EXPECT_GT(model.weights().memory_bytes(), 0U);
   EXPECT_EQ(model.kv_cache().type(), "f32");
   EXPECT_GE(model.kv_cache().tokens(), kEndless);
