@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -60,9 +61,9 @@ bool IsWorthAnotherTry(const grpc::Status& status) {
 // One call. It always has one operation in its completion queue, until it has ended.
 class UnbrokenStream::Attempt {
  public:
-  Attempt(std::size_t replica, absl::Time deadline, grpc::CompletionQueue& queue,
+  Attempt(Replicas::OpenCall call, absl::Time deadline, grpc::CompletionQueue& queue,
           v1::TextGeneration::Stub& stub, const v1::GenerateRequest& request)
-      : replica_(replica) {
+      : call_(std::move(call)) {
     if (deadline != absl::InfiniteFuture()) context_.set_deadline(absl::ToChronoTime(deadline));
     reader_ = stub.PrepareAsyncGenerateStream(&context_, request, &queue);
     reader_->StartCall(this);
@@ -82,6 +83,7 @@ class UnbrokenStream::Attempt {
         return false;
       case Next::kEnd:
         ended_ = true;
+        call_.End();
         return false;
     }
     return false;
@@ -90,7 +92,7 @@ class UnbrokenStream::Attempt {
   void Read() { reader_->Read(&event_, this); }
   void Cancel() { context_.TryCancel(); }
 
-  std::size_t replica() const { return replica_; }
+  std::size_t replica() const { return call_.replica(); }
   bool ended() const { return ended_; }
   v1::GenerateEvent& event() { return event_; }
   const grpc::Status& status() const { return status_; }
@@ -102,7 +104,7 @@ class UnbrokenStream::Attempt {
  private:
   enum class Next : std::uint8_t { kRead, kEnd };
 
-  const std::size_t replica_;
+  Replicas::OpenCall call_;
   grpc::ClientContext context_;
   std::unique_ptr<grpc::ClientAsyncReader<v1::GenerateEvent>> reader_;
   Next next_ = Next::kRead;
@@ -131,8 +133,9 @@ class UnbrokenStream::Contest {
   Contest(const Contest&) = delete;
   Contest& operator=(const Contest&) = delete;
 
-  grpc::Status Run(std::size_t replica, std::size_t second) {
-    Start(replica);
+  // The replicas that may be asked, and those that may be asked second.
+  grpc::Status Run(std::span<std::size_t> first, std::span<std::size_t> second) {
+    Start(first);
     absl::Time hedge_at = is_hedged_ ? absl::Now() + stream_.hedge_after_ : absl::InfiniteFuture();
     while (CountOpen() > 0) {
       void* tag = nullptr;
@@ -168,9 +171,11 @@ class UnbrokenStream::Contest {
         std::ranges::count_if(attempts_, [](const auto& attempt) { return !attempt->ended(); }));
   }
 
-  void Start(std::size_t replica) {
-    attempts_.push_back(std::make_unique<Attempt>(replica, stream_.deadline_, queue_,
-                                                  stream_.replicas_.stub(replica), request_));
+  void Start(std::span<std::size_t> order) {
+    Replicas::OpenCall call = stream_.replicas_.Begin(order);
+    v1::TextGeneration::Stub& stub = stream_.replicas_.stub(call.replica());
+    attempts_.push_back(
+        std::make_unique<Attempt>(std::move(call), stream_.deadline_, queue_, stub, request_));
     const std::lock_guard lock(stream_.mu_);
     stream_.calls_.push_back(&attempts_.back()->context());
     if (stream_.cancelled_) attempts_.back()->Cancel();
@@ -237,9 +242,13 @@ UnbrokenStream::UnbrokenStream(Replicas& replicas, v1::GenerateRequest request,
 grpc::Status UnbrokenStream::Run(OnEvent on_event) {
   while (true) {
     const std::size_t before = progress_.events();
-    const std::size_t replica = order_[turn_ % order_.size()];
-    const std::size_t second = order_[(turn_ + 1) % order_.size()];
-    grpc::Status status = Contest(*this, on_event).Run(replica, second);
+    // What was asked in this round is out of what Replicas arranges, so that it is not asked again
+    // before the others.
+    const std::span<std::size_t> order(order_);
+    const std::span<std::size_t> first = order.subspan(turn_ % order.size());
+    const std::span<std::size_t> second =
+        first.size() > 1 ? first.subspan(1) : order.first(order.size() - 1);
+    grpc::Status status = Contest(*this, on_event).Run(first, second);
     if (cancelled()) return {grpc::StatusCode::CANCELLED, "the call was cancelled"};
     if (progress_.whole()) return grpc::Status::OK;
     if (status.ok() && progress_.stream_is_whole()) continue;  // the next choice

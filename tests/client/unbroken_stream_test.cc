@@ -29,12 +29,13 @@ class UnbrokenStreamTest : public ::testing::Test {
   }
 
   // Asks the replicas in their order.
-  Replicas& Make(const std::vector<FakeReplica*>& fakes) {
+  Replicas& Make(const std::vector<FakeReplica*>& fakes,
+                 Replicas::Choice choice = Replicas::Choice::kRoundRobin) {
     std::vector<Replicas::Replica> list;
     for (const FakeReplica* fake : fakes) {
       list.push_back({.address = fake->address(), .channel = fake->NewChannel()});
     }
-    replicas_ = std::make_unique<Replicas>(std::move(list), Replicas::Choice::kRoundRobin);
+    replicas_ = std::make_unique<Replicas>(std::move(list), choice);
     return *replicas_;
   }
 
@@ -203,6 +204,66 @@ TEST_F(UnbrokenStreamTest, AFailedReplicaIsAvoided) {
   EXPECT_THAT(replicas.OrderFor(Request()), ::testing::ElementsAre(1U, 0U));
   replicas.MarkWorking(0);
   EXPECT_THAT(replicas.OrderFor(Request()), ::testing::ElementsAre(0U, 1U));
+}
+
+// Where eight calls go that begin now, if the replicas are to be tried in this order.
+std::vector<std::size_t> WhereEightGo(Replicas& replicas, std::vector<std::size_t> order) {
+  std::vector<Replicas::OpenCall> calls;
+  std::vector<std::size_t> went;
+  for (int i = 0; i < 8; ++i) {
+    calls.push_back(replicas.Begin(order));
+    went.push_back(calls.back().replica());
+  }
+  return went;
+}
+
+TEST_F(UnbrokenStreamTest, ItsCallCountsUntilItEnds) {
+  FakeReplica one;
+  FakeReplica other;
+  Replicas& replicas = Make({&one, &other}, Replicas::Choice::kByPrefix);
+  const std::vector<std::size_t> order = replicas.OrderFor(Request());
+  UnbrokenStream stream(replicas, Request(), {});
+  std::vector<std::size_t> meanwhile;
+  ASSERT_TRUE(stream
+                  .Run([&](const v1::GenerateEvent& event) {
+                    if (event.has_prompt()) meanwhile = WhereEightGo(replicas, order);
+                  })
+                  .ok());
+  ASSERT_EQ(meanwhile.size(), 8U);
+  EXPECT_EQ(meanwhile[6], order[0]);
+  EXPECT_EQ(meanwhile[7], order[1]);
+  EXPECT_THAT(WhereEightGo(replicas, order), ::testing::Each(order[0]));
+}
+
+TEST_F(UnbrokenStreamTest, AHedgedCallCountsToo) {
+  FakeReplica fakes[2];
+  Replicas& replicas = Make({&fakes[0], &fakes[1]}, Replicas::Choice::kByPrefix);
+  const std::vector<std::size_t> order = replicas.OrderFor(Request());
+  const std::vector<std::size_t> reverse = {order[1], order[0]};
+  fakes[order[0]].Plan({{.events = 1, .waits = true}});
+  UnbrokenStream stream(replicas, Request(), {.hedge_after = absl::Milliseconds(1)});
+  std::vector<std::size_t> meanwhile;
+  ASSERT_TRUE(stream
+                  .Run([&](const v1::GenerateEvent& event) {
+                    if (event.has_prompt()) meanwhile = WhereEightGo(replicas, reverse);
+                  })
+                  .ok());
+  ASSERT_EQ(meanwhile.size(), 8U);
+  EXPECT_EQ(meanwhile[6], order[1]);
+  EXPECT_EQ(meanwhile[7], order[0]);
+  EXPECT_THAT(WhereEightGo(replicas, order), ::testing::Each(order[0]));
+  EXPECT_THAT(WhereEightGo(replicas, reverse), ::testing::Each(order[1]));
+}
+
+TEST_F(UnbrokenStreamTest, ABusyReplicaIsPassedOver) {
+  FakeReplica fakes[2];
+  Replicas& replicas = Make({&fakes[0], &fakes[1]}, Replicas::Choice::kByPrefix);
+  std::vector<std::size_t> order = replicas.OrderFor(Request());
+  UnbrokenStream stream(replicas, Request(), {});  // before the others begin
+  std::vector<Replicas::OpenCall> others;
+  for (int i = 0; i < 8; ++i) others.push_back(replicas.Begin(order));
+  ASSERT_TRUE(Read(stream).ok());
+  EXPECT_EQ(fakes[others.front().replica()].requests().size(), 0U);
 }
 
 }  // namespace

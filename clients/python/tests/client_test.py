@@ -113,6 +113,28 @@ class ClientTest(unittest.TestCase):
             del event
         self.assertTrue(server.was_cancelled.wait())
 
+    def test_the_call_of_a_consumer_that_left_counts_no_more(self) -> None:
+        servers = self.serve(lambda: None, lambda: None)
+        addresses = [server.address for server in servers]
+
+        def asked() -> List[int]:
+            return sorted(len(server.requests) for server in servers)
+        with Client(addresses, prefix_aware=True) as client:
+            for _ in range(12):
+                events = client.generate_stream(request())
+                next(events)
+                events.close()
+        self.assertEqual(asked(), [0, 12])
+
+        async def leave() -> None:
+            async with AsyncClient(addresses, prefix_aware=True) as client:
+                for _ in range(12):
+                    events = client.generate_stream(request())
+                    await events.__anext__()
+                    await events.aclose()
+        asyncio.run(leave())
+        self.assertEqual(asked(), [0, 24])
+
     def test_one_message_has_what_the_stream_has(self) -> None:
         (server,) = self.serve(lambda: None)
         with Client(server.address) as client:

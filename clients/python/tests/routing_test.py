@@ -3,6 +3,7 @@
 
 import collections
 import unittest
+from typing import List
 
 from cascade_client import pb
 from cascade_client.replicas import Replicas
@@ -93,6 +94,43 @@ class ReplicasTest(unittest.TestCase):
         self.assertEqual(self.avoided(), 3)
         self.assertEqual(self.replicas.pick(ADDRESSES, ["b:1"])[0], "c:1")
         self.assertIsNone(self.replicas.pick(ADDRESSES, ADDRESSES))
+
+
+class BoundedReplicasTest(unittest.TestCase):
+    def setUp(self) -> None:
+        self.replicas = Replicas(ADDRESSES, lambda: 0.0, is_bounded=True)
+
+    def begin(self, calls: int, *excluded: str) -> List[str]:
+        went = []
+        for _ in range(calls):
+            went.append(self.replicas.pick(ADDRESSES, excluded)[0])
+            self.replicas.began(went[-1])
+        return went
+
+    def test_the_ninth_call_goes_to_the_next(self) -> None:
+        self.assertEqual(self.begin(17), ["a:1"] * 8 + ["b:1"] * 8 + ["c:1"])
+        self.replicas.ended("a:1")
+        self.assertEqual(self.begin(2), ["a:1", "c:1"])
+
+    def test_a_busy_fleet_allows_more_calls_on_each(self) -> None:
+        replicas = self.replicas = Replicas(ADDRESSES[:2], lambda: 0.0, is_bounded=True)
+        for address in ["a:1"] * 8 + ["b:1"] * 4:
+            replicas.began(address)
+        picked = []
+        for _ in range(2):  # ceil(1.25 * 13 / 2) = 9, as for 14
+            picked.append(replicas.pick(ADDRESSES[:2], ())[0])
+            replicas.began(picked[-1])
+        self.assertEqual(picked, ["a:1", "b:1"])
+
+    def test_a_failed_replica_stays_behind_a_busy_one(self) -> None:
+        self.begin(8)
+        for address in ADDRESSES[1:]:
+            self.replicas.failed(address)
+        self.assertEqual(self.begin(1), ["a:1"])
+
+    def test_turns_are_taken_whatever_is_open(self) -> None:
+        self.replicas = Replicas(ADDRESSES, lambda: 0.0)
+        self.assertEqual(self.begin(20), ["a:1"] * 20)
 
 
 if __name__ == "__main__":

@@ -165,6 +165,32 @@ class SessionTest(unittest.TestCase):
         self.ends_with(world, grpc.StatusCode.DEADLINE_EXCEEDED, hedge_after=0.5, deadline=1010)
         self.assertEqual([len(server.attempts) for server in world.servers.values()], [1, 1])
 
+    def test_the_ninth_call_at_once_goes_to_the_next_replica(self) -> None:
+        world = World({"a": Server(), "b": Server()}, is_bounded=True)
+
+        def calls() -> List[int]:
+            return [len(server.attempts) for server in world.servers.values()]
+        answers = [world.run(Generation(self.whole)) for _ in range(10)]
+        for one in answers[:9]:
+            next(one)
+        self.assertEqual(calls(), [8, 1])
+        answers[0].close()  # nobody waits for the rest
+        next(answers[9])
+        self.assertEqual(calls(), [9, 1])
+        for one in answers[1:]:
+            list(one)
+        list(world.run(Generation(self.whole)))
+        self.assertEqual(calls(), [10, 1])
+
+    def test_a_second_replica_is_busy_too_while_it_is_asked(self) -> None:
+        world = World({"a": Server(always(0, Server.HANGS)), "b": Server(), "c": Server()}, is_bounded=True)
+        answers = [world.run(Generation(self.whole), hedge_after=0.5) for _ in range(9)]
+        for one in answers:
+            next(one)  # the prompt, of b; neither has brought a token
+        self.assertEqual([len(server.attempts) for server in world.servers.values()], [8, 8, 1])
+        for one in answers:
+            list(one)
+
     def test_a_call_that_tells_nothing_before_its_end_is_made_again(self) -> None:
         class Scorer(Server):
             def answer(self, attempt: Any) -> Any:

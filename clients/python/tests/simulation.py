@@ -51,23 +51,32 @@ class Server:
 class World:
     """Servers by their names, and a clock."""
 
-    def __init__(self, servers: Dict[str, Server]) -> None:
+    def __init__(self, servers: Dict[str, Server], is_bounded: bool = False) -> None:
         self.servers = servers
         self.now = 1000.0
-        self.replicas = Replicas(list(servers), lambda: self.now)
+        self.replicas = Replicas(list(servers), lambda: self.now, is_bounded)
         self.cancelled: List[Attempt] = []
 
     def run(self, work: Any, **limits: Any) -> Iterator[Any]:
         """All events of the session; raises its error."""
         session = Session(work, self.replicas, list(self.servers), lambda: self.now,
                           Limits(**limits))
-        session.begin()
+        opened: List[Attempt] = []
+        try:
+            session.begin()
+            yield from self._events(session, opened)
+        finally:
+            session.close()
+            assert not any(attempt.is_open for attempt in opened), "a call counts for ever"
+
+    def _events(self, session: Session, opened: List[Attempt]) -> Iterator[Any]:
         calls: Dict[Attempt, Iterator[bool]] = {}
         while True:
             for attempt in session.opened:
                 calls[attempt] = self.servers[attempt.replica].run(attempt, session)
             for attempt in session.cancelled:
                 calls.pop(attempt, None)
+            opened += session.opened
             self.cancelled += session.cancelled
             ready, session.ready, session.opened, session.cancelled = session.ready, [], [], []
             yield from ready

@@ -99,6 +99,7 @@ class AsyncClient(BaseClient):
             if session.error is not None:
                 raise session.error
         finally:
+            session.close()
             for task in calls.values():
                 task.cancel()
 

@@ -24,7 +24,8 @@ class BaseClient:
     tls: speak TLS and trust the system's authorities. ca: the PEM file of the authority to trust;
         client_cert, client_key: the certificate to show. Each of them implies tls.
     token: the bearer token, or a function that gives it for each call.
-    prefix_aware: prompts with the same beginning go to the same replica. Otherwise they take turns.
+    prefix_aware: prompts with the same beginning go to the same replica, as long as this client does not
+        have many more open calls there than elsewhere. Otherwise they take turns.
     hedge_after: seconds without a token after which a second replica is asked the same; the first
         token decides whose answer is used. Both compute until then.
     stall_after: seconds without the next token after which a server counts as broken, though its
@@ -44,7 +45,7 @@ class BaseClient:
                                       channel_options=channel_options)
         addresses = self._connection.addresses
         self._router = PrefixAware(addresses) if prefix_aware else RoundRobin(addresses)
-        self._replicas = Replicas(addresses, time.monotonic)
+        self._replicas = Replicas(addresses, time.monotonic, is_bounded=prefix_aware)
         self._limits = Limits(hedge_after=hedge_after, stall_after=stall_after,
                               max_failures=max_failures)
 

@@ -42,6 +42,7 @@ class Attempt:
     method: str
     timeout: Optional[float]
     has_begun: bool = False
+    is_open: bool = True
 
 
 @dataclasses.dataclass
@@ -84,6 +85,12 @@ class Session:
         for part in self._work.parts():
             self._courses[part] = _Course()
             self._open(part)
+
+    def close(self) -> None:
+        """Nobody waits for the rest: the driver cancels what is open. Does nothing once it is done."""
+        for course in self._courses.values():
+            for attempt in course.attempts:
+                self._close(attempt)
 
     def wake_at(self) -> Optional[float]:
         """When on_time is to be called if nothing happens before; None: never."""
@@ -152,6 +159,7 @@ class Session:
         course = self._course(attempt)
         if course is None:
             return
+        self._close(attempt)
         if attempt.part.complete:
             course.attempts.remove(attempt)
             self._go_on_after(attempt.part)
@@ -232,8 +240,15 @@ class Session:
         attempt = Attempt(
             part=part, replica=replica, method=self._work.method, request=self._work.request(part, elapsed),
             timeout=None if self._limits.deadline is None else max(0.0, self._limits.deadline - now))
+        self._replicas.began(replica)
         self._courses[part].attempts.append(attempt)
         self.opened.append(attempt)
+
+    def _close(self, attempt: Attempt) -> None:
+        """The call does not load its replica any more. Does nothing the second time."""
+        if attempt.is_open:
+            attempt.is_open = False
+            self._replicas.ended(attempt.replica)
 
     def _decide(self, course: _Course, winner: Attempt) -> None:
         course.failures = 0
@@ -243,11 +258,13 @@ class Session:
         course.is_decided = True
         for attempt in course.attempts:
             if attempt is not winner:
+                self._close(attempt)
                 self.cancelled.append(attempt)
         course.attempts = [winner]
 
     def _reject(self, attempt: Attempt, why: str) -> None:
         """The replica must not tell any of this answer."""
+        self._close(attempt)
         self._strangers[attempt.replica] = why
         course = self._courses[attempt.part]
         course.attempts.remove(attempt)
@@ -269,6 +286,7 @@ class Session:
         self._stop(error)
 
     def _stop(self, error: CascadeError) -> None:
+        self.close()
         self.error = error
         self.is_done = True
         for course in self._courses.values():

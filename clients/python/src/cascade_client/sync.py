@@ -98,6 +98,7 @@ class Client(BaseClient):
             if session.error is not None:
                 raise session.error
         finally:
+            session.close()
             mailbox.close()
             for call in calls.values():
                 call.cancel()
