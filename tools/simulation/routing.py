@@ -20,6 +20,7 @@ Assumptions:
             is in the rates, not modelled. No speculation.
   network   takes no time, and neither does the gateway. There is one gateway, and it knows loads and
             caches at once and exactly; the client library knows neither.
+  client    one makes all calls. rendezvous-bounded counts them on each replica, and so knows all loads.
   full      a replica that has max_running + max_queued requests refuses; the request goes to the next
             replica of its order at once (in reality after a pause), and is lost after 8 refusals.
   start     caches are empty at first; --warmup of the requests are left out of the figures.
@@ -34,10 +35,10 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 from prefix_cache import BLOCK_TOKENS, PrefixCache
 from replica import Replica, Service
-from routings import CacheAware, Fleet, Rendezvous, RoundRobin, Thresholds
+from routings import CacheAware, Fleet, Rendezvous, RendezvousBounded, RoundRobin, Thresholds
 from traffic import Lengths, Request, Traffic, make_requests
 
-ROUTINGS = ("round-robin", "cache-aware", "rendezvous")
+ROUTINGS = ("round-robin", "cache-aware", "rendezvous", "rendezvous-bounded")
 MOST_TRIES = 8  # kMostFailures of client/unbroken_stream.cc
 
 # Defaults of the flags that describe a replica. tests/bench/RESULTS.md has where they come from.
@@ -101,7 +102,7 @@ def make_routing(name: str, fleet: Fleet, thresholds: Thresholds, seed: int) -> 
         return RoundRobin(fleet)
     if name == "cache-aware":
         return CacheAware(fleet, thresholds, seed)
-    return Rendezvous(fleet)
+    return Rendezvous(fleet) if name == "rendezvous" else RendezvousBounded(fleet)
 
 
 def full_rate(service: Service, traffic: Traffic) -> float:

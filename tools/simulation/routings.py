@@ -13,6 +13,11 @@ from prefix_cache import BLOCK_TOKENS
 from traffic import Request
 
 
+# kAlwaysAllowed, and kMeanNumerator / kMeanDenominator, of client/replicas.cc
+ALWAYS_ALLOWED = 8
+ABOVE_MEAN = 1.25
+
+
 class Fleet:
     """What a gateway knows of the replicas, at once and without error."""
 
@@ -122,13 +127,42 @@ class Rendezvous:
         if beginning not in self._first:
             self._first[beginning] = max(range(len(self._addresses)), key=self._weights(beginning))
         yield self._first[beginning]
+        yield from self._all(beginning)[1:]
+
+    def _all(self, beginning: int) -> List[int]:
         if beginning not in self._every:
             self._every[beginning] = sorted(range(len(self._addresses)), key=self._weights(beginning),
                                             reverse=True)
-        yield from self._every[beginning][1:]
+        return self._every[beginning]
 
     def _weights(self, beginning: int) -> Callable[[int], int]:
         return [mix(beginning ^ address) for address in self._addresses].__getitem__
+
+
+class RendezvousBounded(Rendezvous):
+    """The same with the bounded loads of client/replicas.cc, for one client that makes all calls.
+
+    A replica where one more call would pass the bound comes behind all others.
+    """
+
+    def __init__(self, fleet: Fleet) -> None:
+        super().__init__(fleet)
+        self._fleet = fleet
+
+    def order(self, request: Request) -> Iterator[int]:
+        loads = self._fleet.loads
+        most = self._bound()
+        first = next(super().order(request))
+        if loads[first] < most:  # nearly always, and spares the sorting of all
+            yield from super().order(request)
+            return
+        order = self._all(request.beginning)
+        yield from (replica for replica in order if loads[replica] < most)
+        yield from (replica for replica in order if loads[replica] >= most)
+
+    def _bound(self) -> int:
+        mean = (self._fleet.in_flight + 1) / len(self._fleet.loads)
+        return max(ALWAYS_ALLOWED, math.ceil(ABOVE_MEAN * mean))
 
 
 _MASK = (1 << 64) - 1

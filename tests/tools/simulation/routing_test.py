@@ -6,7 +6,7 @@ import unittest
 
 from prefix_cache import PrefixCache
 from routing import Cluster, ROUTINGS, cells, full_rate, parse, percentile, service_of, traffic_of
-from routings import CacheAware, Fleet, Rendezvous, Thresholds, fnv1a, mix
+from routings import CacheAware, Fleet, Rendezvous, RendezvousBounded, Thresholds, fnv1a, mix
 from traffic import Request, make_requests
 
 SMALL = ["--replicas=8", "--requests=60", "--kv_tokens=8192"]
@@ -63,8 +63,8 @@ class FiguresTest(unittest.TestCase):
 
     def test_rendezvous_overloads_the_replica_of_a_popular_prefix_and_the_others_do_not(self):
         figures = run("--groups=1", "--load=1")
-        for name in ("round-robin", "cache-aware"):
-            self.assertLess(figures[name]["busiest_over_mean"], 1.5, name)
+        for name, most in (("round-robin", 1.5), ("cache-aware", 1.5), ("rendezvous-bounded", 3)):
+            self.assertLess(figures[name]["busiest_over_mean"], most, name)
             self.assertLess(3 * figures[name]["first_token_p50_s"], figures["rendezvous"]["first_token_p50_s"], name)
 
     def test_requests_beyond_what_replicas_take_are_refused(self):
@@ -193,6 +193,21 @@ class RendezvousTest(unittest.TestCase):
 
     def test_the_order_has_every_replica_once(self):
         self.assertEqual(sorted(Rendezvous(Fleet(20)).order(request(100))), list(range(20)))
+
+
+class RendezvousBoundedTest(unittest.TestCase):
+    def test_a_replica_above_the_bound_comes_last(self):
+        fleet = Fleet(4)
+        one = request(100)
+        order = list(Rendezvous(fleet).order(one))
+        bounded = RendezvousBounded(fleet)
+        fleet.add(order[0], 7)
+        self.assertEqual(list(bounded.order(one)), order)
+        fleet.add(order[0], 1)
+        self.assertEqual(list(bounded.order(one)), order[1:] + order[:1])
+        for replica, load in zip(order[1:], (8, 8, 4)):  # ceil(1.25 * 29 / 4) = 10
+            fleet.add(replica, load)
+        self.assertEqual(list(bounded.order(one)), order)
 
 
 class MeasuresTest(unittest.TestCase):
