@@ -78,6 +78,14 @@ print("".join(json.loads(line)["choices"][0]["text"] for line in lines))')
 [ "$whole" = "$streamed" ] || die "streamed '$streamed', not '$whole'"
 [ "$whole" = "$own" ] || die "the gateway says '$whole', the server '$own'"
 
+step 'several answers, and stop strings'
+ask /v1/completions "{$body, \"n\": 2, \"stop\": [\" the\"]}" | "$venv/bin/python" -c '
+import json, sys
+texts = [choice["text"] for choice in json.load(sys.stdin)["choices"]]
+assert len(texts) == 2 and texts[0] != texts[1] and not any(" the" in text for text in texts), texts
+whole = sys.argv[1]
+assert texts[0] == whole.split(" the")[0], (texts, whole)' "$whole" || die 'not these two answers'
+
 step 'the prefix cache'
 ask /v1/completions "{$body}" | grep -q '"cached_tokens":[1-9]' || die 'the prompt was not found'
 curl --silent "http://127.0.0.1:$((http + 1))/metrics" > "$work/metrics"
