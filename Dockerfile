@@ -35,7 +35,8 @@ COPY tools tools
 COPY tests/golden/tales-7m tests/golden/tales-7m
 # What was compiled before is kept on the machine that builds, not in a layer.
 ARG REVISION=
-RUN --mount=type=cache,target=/root/.cache/ccache \
+RUN --mount=type=cache,target=/ccache \
+    export CCACHE_DIR=/ccache; \
     if command -v aarch64-linux-gnu-g++ > /dev/null; then \
       set -- -DCASCADE_SYSROOT=/ -DCMAKE_TOOLCHAIN_FILE=cmake/toolchains/aarch64-linux-gnu.cmake; \
     fi \

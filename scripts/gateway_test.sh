@@ -43,6 +43,12 @@ until_true() {
 step 'the definitions'
 "$venv/bin/python" "$root/tests/interop/vllm_descriptors.py" "$root/proto"
 
+step 'a wrong flag of the replicas'
+if CASCADE_BIN=$bin CASCADE_FLAGS=--weights=int3 GATEWAY_VENV=$venv "$root/deploy/gateway/serve.sh" > "$work/log" 2>&1; then
+  die 'serve.sh takes it for well'
+fi
+grep -q -- '--weights=int3: must be one of' "$work/log" || die 'nobody says what is wrong'
+
 step 'two replicas and the gateway'
 : > "$work/log"
 port=$((20000 + $$ % 10000 * 4))

@@ -4,7 +4,7 @@
 #
 #   serve.sh [REPLICAS] [FLAG OF smg launch...]    two replicas if not told
 #
-# A replica that a signal has ended is started again; one that ends by itself, as for a wrong flag, ends all.
+# A replica that was killed or stopped is started again; one that cannot start, as for a wrong flag, ends all.
 # Ctrl-C or SIGTERM drains the replicas. From the environment:
 #   CASCADE_BIN      the folder of cascade-server and cascade, instead of build/bin
 #   CASCADE_MODEL    the model's folder, instead of the bundled one
@@ -45,6 +45,7 @@ cleanup() {
 }
 trap cleanup EXIT
 trap 'exit 0' INT TERM
+trap 'exit 1' USR1  # from a replica that cannot start
 
 # Keeps a server at PORT. Its own trap, since the shell that runs it in the background has none.
 replica() {
@@ -57,11 +58,13 @@ replica() {
     server=$!
     status=0
     wait "$server" || status=$?
-    [ "$status" -gt 128 ] || break
-    printf 'serve.sh: the replica at port %s was ended by signal %s; it is started again\n' \
-      "$1" $((status - 128)) >&2
+    if [ "$status" -gt 0 ] && [ "$status" -lt 128 ]; then
+      printf 'serve.sh: the replica at port %s cannot start\n' "$1" >&2
+      kill -USR1 $$
+      exit
+    fi
+    printf 'serve.sh: the replica at port %s has ended; it is started again\n' "$1" >&2
   done
-  printf 'serve.sh: the replica at port %s has ended with %s\n' "$1" "$status" >&2
 }
 
 workers=

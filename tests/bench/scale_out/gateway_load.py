@@ -16,6 +16,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from contextlib import contextmanager
@@ -120,12 +121,11 @@ def gateway(args: argparse.Namespace, replicas: int, policy: str):
                     break
             else:
                 sys.exit("gateway_load: serve.sh has ended")
-            # Nobody reads what it says from now on; a full pipe would stop it.
-            drain = asyncio.get_running_loop().run_in_executor(None, child.stderr.read)
+            # A full pipe would stop it.
+            threading.Thread(target=child.stderr.read, daemon=True).start()
             yield
         finally:
             child.terminate()
-        del drain
 
 
 async def main() -> None:

@@ -7,7 +7,6 @@
 
 import json
 import sys
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -34,12 +33,14 @@ class Api(BaseHTTPRequestHandler):
         query = parse_qs(url.query)
         selects = self.label in query.get("labelSelector", [self.label])[0]
         if url.path != f"/api/v1/namespaces/{self.namespace}/pods" or not selects:
-            sys.exit(f"pods_api: asked for {self.path}")
+            self.send_error(404, f"pods_api has the pods of {self.namespace} with {self.label} alone")
+            return
         if query.get("watch", ["false"])[0] == "true":
             self.send_response(200)
             self.send_header("content-type", "application/json")
             self.end_headers()
-            time.sleep(1e6)  # nothing happens
+            self.rfile.read()  # nothing happens to the pod until the watcher leaves
+            return
         body = json.dumps({"apiVersion": "v1", "kind": "PodList", "metadata": {"resourceVersion": "1"},
                            "items": [pod(self.namespace, self.label, self.address)]}).encode()
         self.send_response(200)
