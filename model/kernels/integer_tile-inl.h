@@ -9,17 +9,12 @@
 // Weights are stored as q + 128. A unit that multiplies unsigned weights as they are starts its
 // sums at the group's offset, which takes the 128 away again; the others subtract it as they load.
 
+#include "model/kernels/unroll.h"
+
 // Every function of a unit, and so everything here, is compiled for that unit only: the unnamed
 // namespace keeps its instructions out of code that other files share.
 namespace cascade::model::kernels {
 namespace {
-
-#undef CASCADE_UNROLL
-#ifdef __clang__
-#define CASCADE_UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define CASCADE_UNROLL _Pragma("GCC unroll 16")
-#endif
 
 constexpr std::size_t PanelsBeside(std::size_t rows) {
   std::size_t panels = kMaxTilePanels;

@@ -15,15 +15,7 @@
 
 #include "hwy/cache_control.h"
 #include "hwy/highway.h"
-
-// Unrolls the loop that follows, whose trip count is a small constant. An array of vectors that it
-// walks then becomes a set of registers: an array that is indexed at run time would live in memory.
-#undef CASCADE_UNROLL
-#ifdef __clang__
-#define CASCADE_UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define CASCADE_UNROLL _Pragma("GCC unroll 16")
-#endif
+#include "model/kernels/unroll.h"
 
 // The plain C++ fallback, which Highway calls by one of two names, depending on the compiler.
 #undef CASCADE_SCALAR_TARGET

@@ -21,6 +21,7 @@
 #include "model/kernels/simd_target.h"
 #include "model/kernels/source_matrix.h"
 #include "tests/model/kernels/every_simd_target.h"
+#include "tests/model/kernels/product.h"
 
 namespace cascade::model::kernels {
 namespace {
@@ -125,19 +126,7 @@ std::vector<float> NaiveProduct(const Operands& operands, const Epilogue& epilog
           std::fma(row[o], operands.scales[o], epilogue.bias.empty() ? 0.0f : epilogue.bias[o]);
     }
   }
-  Activate(epilogue.activation, out);
-  if (epilogue.residual.rows() > 0) {
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] = operands.residual[i] + out[i];
-  }
-  return out;
-}
-
-std::vector<float> Product(const Operands& operands, const Epilogue& epilogue) {
-  std::vector<float> out(operands.shape.rows * operands.shape.n_out, kNaN);
-  ScatteringExecutor executor;
-  MatMulScratch scratch;
-  MatMul(operands.X(), operands.packed, epilogue, executor, scratch,
-         MatF(out.data(), operands.shape.rows, operands.shape.n_out));
+  EndNaively(operands, epilogue, out);
   return out;
 }
 

@@ -18,6 +18,7 @@
 #include "model/kernels/panel.h"
 #include "model/kernels/source_matrix.h"
 #include "tests/model/kernels/every_simd_target.h"
+#include "tests/model/kernels/product.h"
 
 namespace cascade::model::kernels {
 namespace {
@@ -98,19 +99,7 @@ std::vector<float> NaiveProduct(const Operands& operands, const Epilogue& epilog
       out[r * n_out + o] = operands.End(o, acc, epilogue);
     }
   }
-  Activate(epilogue.activation, out);
-  if (epilogue.residual.rows() > 0) {
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] = operands.residual[i] + out[i];
-  }
-  return out;
-}
-
-std::vector<float> Product(const Operands& operands, const Epilogue& epilogue) {
-  std::vector<float> out(operands.shape.rows * operands.shape.n_out, kNaN);
-  ScatteringExecutor executor;
-  MatMulScratch scratch;
-  MatMul(operands.X(), operands.packed, epilogue, executor, scratch,
-         MatF(out.data(), operands.shape.rows, operands.shape.n_out));
+  EndNaively(operands, epilogue, out);
   return out;
 }
 
