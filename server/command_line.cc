@@ -127,8 +127,9 @@ bool WantsHelp(int argc, const char* const* argv) {
     const absl::string_view argument = argv[i];
     if (argument == "--") return false;
     // Abseil's own --helpfull and its kin print the same flags less legibly.
-    if (absl::StartsWith(argument, "--help") || argument == "-help" || argument == "-h")
+    if (absl::StartsWith(argument, "--help") || argument == "-help" || argument == "-h") {
       return true;
+    }
   }
   return false;
 }

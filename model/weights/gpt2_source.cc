@@ -274,8 +274,9 @@ absl::Status Gpt2Source::Read(const ReadOptions& options, Executor& executor, We
   }
   report.nan_count = digest.counts().nans;
   report.infinity_count = digest.counts().infinities;
-  if (options.precision.weights == WeightType::kF16)
+  if (options.precision.weights == WeightType::kF16) {
     report.overflow_count = digest.counts().beyond_f16;
+  }
   report.fingerprint = digest.Hex();
   return files_.CheckUnchanged();
 }
