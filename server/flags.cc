@@ -59,8 +59,8 @@ ABSL_FLAG(
     std::string, activations, "auto",
     "What the weights are multiplied with: f32, all arithmetic in float32; or int8, activations\n"
     "rounded to 8 bits in groups of 64, which several rows at once make several times as fast.\n"
-    "int8 needs --weights=int8, and a model without channels that are far larger than others,\n"
-    "for which it is too coarse. auto is f32.");
+    "Values that are far larger than the rest of their group stay floats. int8 needs\n"
+    "--weights=int8. auto is f32.");
 ABSL_FLAG(
     std::string, threads, "1",
     "Threads that run the model: a number, or auto for one for each CPU that this process may\n"

@@ -20,9 +20,37 @@ namespace HWY_NAMESPACE {
 
 void RoundRows(ConstMatF x, IndexRange tiles, const RoundedRows& out) { RoundTiles(x, tiles, out); }
 
-// Takes finished chains, [rows][panels * 16], to the output.
-void FinishDots(const PackedMatrix& w, const Epilogue& epilogue, const OutputTile& tile,
-                float* chains, MatF out) {
+// Adds the products of a row's outliers with the weights of one panel to chains[16].
+HWY_INLINE void AddOutliers(std::span<const Outlier> outliers, const std::byte* panel,
+                            float* chains) {
+  const FloatTag d;
+  const hn::RebindToUnsigned<FloatTag> du;
+  const hn::RebindToSigned<FloatTag> di;
+  const FloatVector zero_point = hn::Set(d, 128.0f);
+  for (const Outlier& outlier : outliers) {
+    const std::byte* step = panel + Int8DotOrder::Index(outlier.input / 4 * 4, 0);
+    const int shift = static_cast<int>(outlier.input % 4) * 8;
+    for (std::size_t c = 0; c < kPanelColumns; c += kLanes) {
+      // A lane has an output's four weights; one of them is the outlier's.
+      const auto four = hn::LoadU(du, reinterpret_cast<const std::uint32_t*>(step) + c);
+      const auto stored = hn::And(hn::ShiftRightSame(four, shift), hn::Set(du, 0xff));
+      const FloatVector q = hn::Sub(hn::ConvertTo(d, hn::BitCast(di, stored)), zero_point);
+      hn::Store(Fma(hn::Set(d, outlier.value), q, hn::Load(d, chains + c)), d, chains + c);
+    }
+  }
+}
+
+// Adds the outliers to chains, [rows][panels * 16], that have all groups, and takes them to the
+// output.
+void FinishDots(const RoundedRows& x, const PackedMatrix& w, const Epilogue& epilogue,
+                const OutputTile& tile, float* chains, MatF out) {
+  for (std::size_t r = 0; r < tile.rows; ++r) {
+    const std::span<const Outlier> outliers = x.OutliersOf(tile.row + r);
+    for (std::size_t p = 0; p < tile.panels; ++p) {
+      AddOutliers(outliers, w.Panel(tile.panel + p),
+                  chains + r * tile.Columns() + p * kPanelColumns);
+    }
+  }
   const auto scales = [&](std::size_t p) { return Int8Scales(w.Panel(p), w.n_in()); };
   ScaleTile(epilogue.bias, tile, scales, chains);
   ApplyEpilogue(epilogue, tile, chains, out);
@@ -96,7 +124,7 @@ DotOperands OperandsFor(const IntegerDotsJob& job, std::size_t row_tile, std::si
 }
 
 void Finish(const IntegerDotsJob& job, const OutputTile& tile, float* chains) {
-  HWY_DYNAMIC_DISPATCH(FinishDots)(job.w, job.epilogue, tile, chains, job.out);
+  HWY_DYNAMIC_DISPATCH(FinishDots)(job.x, job.w, job.epilogue, tile, chains, job.out);
 }
 
 // One tile of rows times `per_pass` panels in each pass: each weight is read from memory once.
@@ -185,6 +213,8 @@ RoundedRows Round(ConstMatF x, std::size_t max_rows, Executor& executor, MatMulS
   const RoundedRows rows{.values = Room(scratch.rounded_rows, x.rows() * groups * kDotGroup),
                          .scales = Room(scratch.row_scales, x.rows() * groups),
                          .offsets = Room(scratch.row_offsets, x.rows() * groups),
+                         .outliers = Room(scratch.outliers, x.rows() * groups * kMaxOutliers),
+                         .outlier_counts = Room(scratch.outlier_counts, x.rows()),
                          .groups = groups,
                          .tiles = RowTiles(x.rows(), max_rows)};
   if (rows.tiles.count == 1) {  // rounded sooner than another thread would wake up

@@ -4,13 +4,15 @@
 // The input is rounded to 8 bits, with a scale for every group of 64 inputs of a row
 // (rounded_rows.h), and multiplied with int8 weights. The sum of a group's products is an integer
 // of at most 21 bits, so it is exact in whatever order a CPU computes it; the sums of the groups
-// make one chain of fused multiply-adds.
+// and the products of the row's outliers make one chain of fused multiply-adds.
 //
 //   Order    : acc = 0; for each group g, ascending: acc = fma(float(sum_i q[r, i] * q[i, o]),
-//              scale[r, g], acc); then, once, fma(acc, scale[o], bias[o]).
+//              scale[r, g], acc); for each outlier i, ascending: acc = fma(x[r, i], q[i, o], acc);
+//              then, once, fma(acc, scale[o], bias[o]).
 //   Max error: against the product of x with the same weights, before the activation:
-//              sum_i |w[i, o]| * scale[r, g(i)] * 0.501, and (n_in / 64 + 2) * 2^-23 *
-//              (|bias| + sum_i |x * w|).  IntegerDotsTest.StaysWithinTheStatedError
+//              sum_i |w[i, o]| * scale[r, g(i)] * 0.501 over all i but outliers, and
+//              (n_in / 64 + 2 + outliers) * 2^-23 * (|bias| + sum_i |x * w|).
+//              IntegerDotsTest.StaysWithinTheStatedError
 //   Inputs   : a row with a NaN or an infinity is NaN in all outputs.
 //   Cost     : reads w once per row tile, as the float chains do, and a product of 64 inputs takes
 //              16 instructions on a vector of 16 outputs, where a float chain takes 64.

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "model/kernels/aligned_buffer.h"
+#include "model/kernels/rounded_rows.h"
 
 namespace cascade::model::kernels {
 
@@ -12,10 +13,12 @@ namespace cascade::model::kernels {
 // so far; after that no call allocates. One user at a time.
 struct MatMulScratch {
   AlignedBuffer<float> packed_rows;  // float32 activations
-  // int8 activations, their scales and offsets: rounded_rows.h
+  // int8 activations, their scales, offsets and outliers: rounded_rows.h
   AlignedBuffer<std::int8_t> rounded_rows;
   AlignedBuffer<float> row_scales;
   AlignedBuffer<std::int32_t> row_offsets;
+  AlignedBuffer<Outlier> outliers;
+  AlignedBuffer<std::uint32_t> outlier_counts;
 };
 
 }  // namespace cascade::model::kernels

@@ -2,8 +2,10 @@
 // Rounds rows of input: what rounded_rows.h describes.
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstdint>
 #include <limits>
+#include <span>
 
 #include "model/executor.h"
 #include "model/kernels/rounded_rows.h"
@@ -36,54 +38,103 @@ HWY_INLINE float LargestMagnitude(const float* x) {
   return std::bit_cast<float>(hn::GetLane(hn::MaxOfLanes(di, largest)));
 }
 
-// Rounds the group at x, kDotGroup inputs, to `values`; returns its scale, and the sum of values
-// times -128 in `offset`.
-HWY_INLINE float RoundGroup(const float* x, std::int8_t* values, std::int32_t& offset) {
+// What rounding a group gives, beside its values.
+struct RoundedGroup {
+  float scale = 0.0f;
+  std::int32_t sum = 0;         // of the values
+  std::int32_t magnitudes = 0;  // the sum of theirs; zero if the scale is zero or NaN
+
+  bool HasOutlier() const { return magnitudes > 0 && magnitudes < kOutlierMagnitudes; }
+};
+
+// Rounds the group at x, kDotGroup inputs, to `values`, with its outliers.
+HWY_INLINE RoundedGroup RoundAll(const float* x, std::int8_t* values) {
   const FloatTag d;
   const hn::RebindToSigned<FloatTag> di;
   const hn::Rebind<std::int8_t, FloatTag> d8;
   constexpr float kLargest = 127.0f;
   const float largest = LargestMagnitude(x);
   const float scale = largest / kLargest;
-  offset = 0;
   // Not true for NaN either.
   if (!(scale >= std::numeric_limits<float>::min() && scale <= std::numeric_limits<float>::max())) {
     std::fill_n(values, kDotGroup, std::int8_t{0});
     const bool is_small = scale < std::numeric_limits<float>::min();
-    return is_small ? 0.0f : std::numeric_limits<float>::quiet_NaN();
+    return {.scale = is_small ? 0.0f : std::numeric_limits<float>::quiet_NaN()};
   }
   // Floats near 1.5 * 2^23 are one apart: the addition rounds, and leaves the integer in the low
   // bits.
   const FloatVector inverse = hn::Set(d, kLargest / largest);
   const FloatVector round = hn::Set(d, 0x1.8p23f);
   auto sum = hn::Zero(di);
+  auto magnitudes = hn::Zero(di);
   CASCADE_UNROLL
   for (std::size_t i = 0; i < kDotGroup; i += kLanes) {
     const FloatVector shifted = hn::Add(hn::Mul(hn::LoadU(d, x + i), inverse), round);
     const auto value = hn::Sub(hn::BitCast(di, shifted), hn::BitCast(di, round));
     sum = hn::Add(sum, value);
+    magnitudes = hn::Add(magnitudes, hn::Abs(value));
     hn::StoreU(hn::DemoteTo(d8, value), d8, values + i);
   }
-  offset = -128 * hn::GetLane(hn::SumOfLanes(di, sum));
-  return scale;
+  return {.scale = scale,
+          .sum = hn::GetLane(hn::SumOfLanes(di, sum)),
+          .magnitudes = hn::GetLane(hn::SumOfLanes(di, magnitudes))};
+}
+
+// Takes outliers out of the group at x, whose first input is `first` of the row, and rounds the
+// rest. Adds the outliers at the end of `outliers`, of which there are `count`.
+HWY_NOINLINE RoundedGroup RoundWithoutOutliers(const float* x, std::size_t first,
+                                               std::int8_t* values, Outlier* outliers,
+                                               std::uint32_t& count) {
+  HWY_ALIGN float rest[kDotGroup];
+  std::copy_n(x, kDotGroup, rest);
+  RoundedGroup rounded;
+  std::size_t taken = 0;
+  do {
+    std::size_t largest = 0;
+    for (std::size_t i = 1; i < kDotGroup; ++i) {
+      if (std::abs(rest[i]) > std::abs(rest[largest])) largest = i;
+    }
+    outliers[count++] = {.input = static_cast<std::uint32_t>(first + largest),
+                         .value = rest[largest]};
+    rest[largest] = 0.0f;
+    rounded = RoundAll(rest, values);
+  } while (++taken < kMaxOutliers && rounded.HasOutlier());
+  std::sort(outliers + count - taken, outliers + count,
+            [](const Outlier& a, const Outlier& b) { return a.input < b.input; });
+  return rounded;
+}
+
+// Rounds one row, which is row `r` of the tile `t`, to its places in `out`.
+inline void RoundRow(std::span<const float> x, std::size_t t, std::size_t r,
+                     const RoundedRows& out) {
+  HWY_ALIGN float last[kDotGroup] = {};
+  const std::size_t row = out.tiles.Begin(t) + r;
+  Outlier* outliers = out.outliers + row * out.groups * kMaxOutliers;
+  std::uint32_t outlier_count = 0;
+  for (std::size_t g = 0; g < out.groups; ++g) {
+    const std::size_t first = g * kDotGroup;
+    const float* group = x.data() + first;
+    if (x.size() - first < kDotGroup) {
+      std::copy_n(group, x.size() - first, last);
+      group = last;
+    }
+    const std::size_t at = out.Begin(t, g) + r;
+    std::int8_t* values = out.values + at * kDotGroup;
+    RoundedGroup rounded = RoundAll(group, values);
+    if (rounded.HasOutlier()) {
+      rounded = RoundWithoutOutliers(group, first, values, outliers, outlier_count);
+    }
+    out.scales[at] = rounded.scale;
+    out.offsets[at] = -128 * rounded.sum;
+  }
+  out.outlier_counts[row] = outlier_count;
 }
 
 // Rounds the rows of the tiles `tiles` of x to their places in `out`.
 inline void RoundTiles(ConstMatF x, IndexRange tiles, const RoundedRows& out) {
-  HWY_ALIGN float last[kDotGroup] = {};
   for (std::size_t t = tiles.begin; t < tiles.end; ++t) {
     for (std::size_t r = 0; r < out.tiles.Size(t); ++r) {
-      const float* row = x.data() + (out.tiles.Begin(t) + r) * x.stride();
-      for (std::size_t g = 0; g < out.groups; ++g) {
-        const float* group = row + g * kDotGroup;
-        const std::size_t count = std::min(kDotGroup, x.cols() - g * kDotGroup);
-        if (count < kDotGroup) {
-          std::copy_n(group, count, last);
-          group = last;
-        }
-        const std::size_t at = out.Begin(t, g) + r;
-        out.scales[at] = RoundGroup(group, out.values + at * kDotGroup, out.offsets[at]);
-      }
+      RoundRow(x.Row(out.tiles.Begin(t) + r), t, r, out);
     }
   }
 }

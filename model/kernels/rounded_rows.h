@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows of input rounded to 8 bits, a scale for every group of 64 inputs. Private to this room.
+// Rows of input rounded to 8 bits, a scale for every group of 64 inputs, and the outliers that stay
+// floats. Private to this room.
 //
 //   largest = max_i |x[i]| over the group       scale = largest / 127
 //   q[i] = round(x[i] * (127 / largest)), ties to even, from -127 to 127
@@ -10,15 +11,32 @@
 //   A group whose scale would be below the smallest normal float (all inputs below 1.5e-36) is
 //   zeros with a scale of zero. A group with a NaN or an infinity is zeros with a scale of NaN, so
 //   that everything computed from that row is NaN.
+//
+// One input that is hundreds of times larger than the others of its group would leave them no bits.
+// So, while the magnitudes of a group's q sum to less than kOutlierMagnitudes, and fewer than
+// kMaxOutliers were taken out: the input of the largest magnitude (the first of several) is taken
+// out as an outlier, is a zero in the group, and the group is rounded anew. The product adds each
+// outlier as it is. Large channels of the residual stream are a property of trained models
+// (Dettmers et al. 2022, LLM.int8(), which keeps them as 16-bit floats).
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "model/kernels/integer_tile.h"
 #include "model/kernels/output_tile.h"
 
 namespace cascade::model::kernels {
+
+inline constexpr std::size_t kMaxOutliers = 4;  // of a group
+inline constexpr std::int32_t kOutlierMagnitudes = 320;
+
+// An input that is not rounded.
+struct Outlier {
+  std::uint32_t input;  // its place in the row
+  float value;
+};
 
 constexpr std::size_t DotGroups(std::size_t n_in) { return (n_in + kDotGroup - 1) / kDotGroup; }
 
@@ -26,15 +44,21 @@ constexpr std::size_t DotGroups(std::size_t n_in) { return (n_in + kDotGroup - 1
 // DotOperands says: group by group, so that a tile reads one stream. The last group of a row is
 // filled up with zeros.
 struct RoundedRows {
-  std::int8_t* values;    // [tiles][groups][rows of the tile][kDotGroup]
-  float* scales;          // [tiles][groups][rows of the tile]
-  std::int32_t* offsets;  // the same: -128 times the sum of a group's values
+  std::int8_t* values;            // [tiles][groups][rows of the tile][kDotGroup]
+  float* scales;                  // [tiles][groups][rows of the tile]
+  std::int32_t* offsets;          // the same: -128 times the sum of a group's values
+  Outlier* outliers;              // [rows][groups * kMaxOutliers], in the inputs' order
+  std::uint32_t* outlier_counts;  // [rows]
   std::size_t groups;
   RowTiles tiles;
 
   // Where group `group` of tile `tile` begins, in rows of a group.
   std::size_t Begin(std::size_t tile, std::size_t group) const {
     return tiles.Begin(tile) * groups + group * tiles.Size(tile);
+  }
+
+  std::span<const Outlier> OutliersOf(std::size_t row) const {
+    return {outliers + row * groups * kMaxOutliers, outlier_counts[row]};
   }
 };
 

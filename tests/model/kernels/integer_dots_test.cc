@@ -85,10 +85,10 @@ struct Operands {
 struct Rounded {
   std::vector<std::int32_t> values;
   float scale = 0.0f;
+  std::vector<std::size_t> outliers = {};  // their places in the group
 };
 
-// The contract of rounded_rows.h, word for word.
-Rounded RoundGroup(std::span<const float> group) {
+Rounded RoundWithoutOutliers(std::span<const float> group) {
   Rounded rounded{.values = std::vector<std::int32_t>(group.size())};
   float largest = 0.0f;
   for (const float x : group) {
@@ -104,15 +104,39 @@ Rounded RoundGroup(std::span<const float> group) {
   return rounded;
 }
 
+// The contract of rounded_rows.h, word for word.
+Rounded RoundGroup(std::span<const float> group) {
+  std::vector<float> rest(group.begin(), group.end());
+  std::vector<std::size_t> outliers;
+  while (true) {
+    Rounded rounded = RoundWithoutOutliers(rest);
+    int magnitudes = 0;
+    for (const std::int32_t value : rounded.values) magnitudes += std::abs(value);
+    if (magnitudes == 0 || magnitudes >= 320 || outliers.size() == 4) {
+      std::ranges::sort(outliers);
+      rounded.outliers = outliers;
+      return rounded;
+    }
+    std::size_t largest = 0;
+    for (std::size_t i = 1; i < rest.size(); ++i) {
+      if (std::abs(rest[i]) > std::abs(rest[largest])) largest = i;
+    }
+    outliers.push_back(largest);
+    rest[largest] = 0.0f;
+  }
+}
+
 // The contract of integer_dots.h, word for word.
 std::vector<float> NaiveProduct(const Operands& operands, const Epilogue& epilogue) {
   const auto& [rows, n_in, n_out] = operands.shape;
   std::vector<float> out(rows * n_out, 0.0f);
   for (std::size_t r = 0; r < rows; ++r) {
     const std::span<float> row = std::span(out).subspan(r * n_out, n_out);
+    std::vector<std::size_t> outliers;
     for (std::size_t i = 0; i < n_in; i += kGroup) {
       const std::size_t count = std::min(kGroup, n_in - i);
       const Rounded x = RoundGroup(operands.X().Row(r).subspan(i, count));
+      for (const std::size_t outlier : x.outliers) outliers.push_back(i + outlier);
       for (std::size_t o = 0; o < n_out; ++o) {
         std::int64_t sum = 0;
         for (std::size_t k = 0; k < count; ++k) {
@@ -122,6 +146,10 @@ std::vector<float> NaiveProduct(const Operands& operands, const Epilogue& epilog
       }
     }
     for (std::size_t o = 0; o < n_out; ++o) {
+      for (const std::size_t i : outliers) {
+        const auto weight = static_cast<float>(operands.weights[o * n_in + i]);
+        row[o] = std::fma(operands.X().Row(r)[i], weight, row[o]);
+      }
       row[o] =
           std::fma(row[o], operands.scales[o], epilogue.bias.empty() ? 0.0f : epilogue.bias[o]);
     }
@@ -285,11 +313,11 @@ TEST_P(IntegerDotsTest, RoundsTiesToEvenAtEveryMagnitude) {
     EXPECT_TRUE(SameBitsOrNaN(Product(operands, {}), NaiveProduct(operands, {}))) << exponent;
   }
   operands.x.assign(kGroup, 0.0f);
-  operands.x[0] = 127.0f;
-  operands.x[1] = 0.5f;
-  operands.x[2] = 1.5f;
-  operands.x[3] = -2.5f;
-  EXPECT_EQ(Product(operands, {})[0], (127.0f + 0.0f + 2.0f - 2.0f) * 127.0f * (1.0f / 127.0f));
+  std::fill_n(operands.x.begin(), 3, 127.0f);  // so that none is an outlier
+  operands.x[3] = 0.5f;
+  operands.x[4] = 1.5f;
+  operands.x[5] = -2.5f;
+  EXPECT_EQ(Product(operands, {})[0], (3 * 127.0f + 0.0f + 2.0f - 2.0f) * 127.0f * (1.0f / 127.0f));
 }
 
 TEST_P(IntegerDotsTest, GroupsOfZerosAndOfTheSmallestNumbersAreZero) {
@@ -334,6 +362,39 @@ TEST_P(IntegerDotsTest, StaysWithinTheStatedError) {
       const double bound = rounding + static_cast<double>(n_in / 64 + 2) * 0x1p-23 * magnitude;
       ASSERT_NEAR(static_cast<double>(out[r * n_out + o]), exact, bound);
     }
+  }
+}
+
+// From no outlier to more than a group may have, anywhere in it, of the same size or not, in whole
+// groups and in the last one.
+TEST_P(IntegerDotsTest, OutliersEqualTheNaiveSums) {
+  for (const std::size_t rows : {1u, 7u, 26u}) {
+    Operands operands({.rows = rows, .n_in = 150, .n_out = 81});
+    for (std::size_t r = 0; r < rows; ++r) {
+      for (std::size_t i = 0; i < r % 7; ++i) {
+        float& x = operands.x[r * 150 + (r * 11 + i * 31) % 150];
+        x = (i % 2 == 0 ? 300.0f : -300.0f) + (r % 2 == 0 ? x : 0.0f);
+      }
+    }
+    EXPECT_TRUE(SameBitsOrNaN(Product(operands, {}), NaiveProduct(operands, {}))) << rows;
+  }
+}
+
+// What is kept as float costs the other inputs of its group no bits.
+TEST_P(IntegerDotsTest, OutliersLeaveTheOthersTheirBits) {
+  Operands operands({.rows = 1, .n_in = 128, .n_out = 20});
+  const std::vector<float> without = [&] {
+    for (const std::size_t i : {5u, 40u, 127u}) operands.x[i] = 0.0f;
+    return Product(operands, {});
+  }();
+  for (const std::size_t i : {5u, 40u, 127u}) operands.x[i] = 1000.0f;
+  const std::vector<float> with = Product(operands, {});
+  for (std::size_t o = 0; o < without.size(); ++o) {
+    float outliers = 0.0f;
+    for (const std::size_t i : {5u, 40u, 127u}) {
+      outliers += 1000.0f * static_cast<float>(operands.weights[o * 128 + i]) * operands.scales[o];
+    }
+    EXPECT_NEAR(with[o] - outliers, without[o], 1e-2f) << "output " << o;
   }
 }
 
