@@ -30,20 +30,29 @@ class alignas(64) EpochCounter {
  public:
   std::uint32_t value() const { return value_.load(std::memory_order_acquire); }
 
-  // Adds 1 (which may wrap) and wakes sleeping threads. What the caller wrote before is visible to
-  // a thread that returns from WaitFor.
-  void Advance();
+  // Adds `steps` (which may wrap) and wakes sleeping threads. What the caller wrote before is
+  // visible to a thread that returns from a wait.
+  void Advance(std::uint32_t steps = 1);
 
   // Returns once value() is `wanted`.
   void WaitFor(std::uint32_t wanted, WaitStrategy strategy) const;
 
+  // Returns value() once it is not `seen`.
+  std::uint32_t WaitForChange(std::uint32_t seen, WaitStrategy strategy) const;
+
  private:
+  template <typename Done>
+  std::uint32_t WaitUntil(const Done& done, WaitStrategy strategy) const;
+
   std::atomic<std::uint32_t> value_ = 0;
 };
 
-// `threads` - 1 threads of its own, and the thread that calls ForRanges. The split is static: [0,
-// count) in `threads` ranges of nearly equal length, so each thread meets the same weights in every
-// step. An idle pool sleeps and costs nothing. The threads are called "cascade-pool".
+// `threads` - 1 threads of its own, and the thread that calls ForRanges. [0, count) is split into
+// `threads` shares of nearly equal length, and each share into a few ranges. A thread takes the
+// ranges of its own share, so that it meets the same weights in every step, and then those that are
+// left of others' shares. So nobody waits for a thread whose CPU is busy with something else,
+// unless that thread is in the middle of a range. An idle pool sleeps and costs nothing. The
+// threads are called "cascade-pool".
 //
 // One caller at a time. ForRanges does not allocate.
 // Cost: about a microsecond a call for four threads. tests/bench/thread_pool_bench.cc
@@ -62,31 +71,53 @@ class ThreadPool final : public model::Executor {
   // REQUIRES: cpus.size() >= threads().
   absl::Status Pin(std::span<const int> cpus);
 
-  std::size_t threads() const { return threads_.size() + 1; }  // the caller included
+  std::size_t threads() const { return shares_.size(); }  // the caller included
 
  private:
-  // What all threads do now. It needs no lock: the caller writes it before it advances `round_`,
-  // the threads read it before they advance `finished_`, and the caller waits for that.
+  // What all threads do now.
   struct alignas(64) Job {
-    const Body* body = nullptr;  // null: end the thread
+    const Body* body = nullptr;
     std::size_t count = 0;
     std::size_t grain = 1;
-    std::size_t ranges = 0;
+    std::size_t units = 0;   // of `grain` indices
+    std::size_t shares = 0;  // that are not empty
+
+    // The units of share `index`.
+    model::IndexRange Share(std::size_t index) const;
+    // How many ranges a share is split into.
+    static std::uint32_t RangesOf(model::IndexRange share);
+    // The indices of range `range` of share `index`.
+    model::IndexRange Range(std::size_t index, std::uint32_t range) const;
+  };
+
+  // One thread's part of the job. The caller writes job_ before it fills the shares, and waits
+  // until all ranges are finished before it writes job_ again. So who has taken a range, and only
+  // they, may read job_ until they have reported the range as finished. A thread that comes late
+  // takes a range of a later job, or none: it needs to know nothing of rounds.
+  struct alignas(64) Share {
+    std::atomic<std::uint32_t> ranges_left = 0;
+
+    // Takes a range: how many there were, or zero if there was none.
+    std::uint32_t Take();
   };
 
   void Serve(std::size_t index);
-  void Announce(const Job& job);
   void EndThreads();
+
+  // Takes and runs ranges until none is left, those of share `index` first.
+  void Work(std::size_t index);
 
   // Keeps the first exception of a round for its caller: one that left here on a thread of the pool
   // would end the process.
-  void RunRange(const Job& job, std::size_t index) noexcept;
+  void Run(model::IndexRange range) noexcept;
 
   const WaitStrategy strategy_;
   Job job_;
+  std::vector<Share> shares_;       // of the caller, then of each thread
   EpochCounter round_;              // jobs so far
-  EpochCounter finished_;           // threads that have finished a job, summed over all rounds
+  EpochCounter finished_;           // ranges that are finished, summed over all rounds
   std::uint32_t all_finished_ = 0;  // what finished_ becomes in this round
+  std::atomic<bool> is_ending_ = false;
   std::atomic<bool> has_failed_ = false;
   std::exception_ptr failure_;  // of the thread that set has_failed_; then the caller's
   std::vector<std::thread> threads_;

@@ -3,6 +3,7 @@
 #include "server/engine/thread_pool.h"
 
 #include <atomic>
+#include <barrier>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -67,7 +68,7 @@ TEST_P(ThreadPoolTest, RangesCoverEveryIndexOnceAndBeginAtMultiplesOfTheGrain) {
         ASSERT_TRUE(begins[i] == 0 || i % grain == 0) << "a range begins at " << i;
         ranges += begins[i];
       }
-      ASSERT_LE(ranges, pool_.threads());
+      ASSERT_LE(ranges, 8 * pool_.threads());
     }
   }
 }
@@ -94,6 +95,23 @@ TEST_P(ThreadPoolTest, EveryThreadTakesItsRangeAtTheSameTime) {
   });
   EXPECT_EQ(here.size(), Threads());
   EXPECT_TRUE(here.contains(std::this_thread::get_id()));
+}
+
+// A thread that does not get on holds nobody up: the others do all that is left of its share.
+TEST_P(ThreadPoolTest, OthersTakeTheRangesOfAThreadThatIsHeldUp) {
+  if (Threads() == 1) GTEST_SKIP() << "there are no others";
+  constexpr std::size_t kRanges = 8;  // of each thread
+  const std::size_t all = kRanges * Threads();
+  std::atomic<std::size_t> ended = 0;
+  std::atomic<bool> is_held = false;
+  pool_.ForRanges(all, 1, [&](IndexRange range) {
+    ASSERT_EQ(range.end, range.begin + 1);
+    if (!is_held.exchange(true)) {
+      while (ended < all - 1) std::this_thread::yield();  // a static split hangs here
+    }
+    ++ended;
+  });
+  EXPECT_EQ(ended, all);
 }
 
 TEST_P(ThreadPoolTest, AnExceptionReachesTheCallerOnceAllRangesHaveEnded) {
@@ -162,10 +180,18 @@ TEST(ThreadPoolLifeTest, PinsEachThreadToItsOwnCpu) {
   std::vector<int> cpus(4);
   for (std::size_t i = 0; i < cpus.size(); ++i) cpus[i] = allowed[i % allowed.size()];
   ASSERT_THAT(pool.Pin(cpus), IsOk());
-  std::vector<std::vector<int>> seen(4);
-  pool.ForRanges(4, 1, [&](IndexRange range) { seen[range.begin] = AllowedCpus(); });
-  EXPECT_EQ(seen[0], allowed);  // the caller's own affair
-  for (std::size_t i = 1; i < 4; ++i) EXPECT_EQ(seen[i], std::vector<int>{cpus[i]});
+  std::multiset<std::vector<int>> seen;
+  std::barrier all_here(4);  // so that nobody takes another thread's range
+  Mutex mu;
+  pool.ForRanges(4, 1, [&](IndexRange) {
+    all_here.arrive_and_wait();
+    const MutexLock lock(mu);
+    seen.insert(AllowedCpus());
+  });
+  // The caller's CPUs are its own affair.
+  EXPECT_THAT(seen, ::testing::UnorderedElementsAre(allowed, ::testing::ElementsAre(cpus[1]),
+                                                    ::testing::ElementsAre(cpus[2]),
+                                                    ::testing::ElementsAre(cpus[3])));
 }
 
 TEST(ThreadPoolLifeTest, APinThatFailsNamesTheCpuAndLeavesAPoolThatWorks) {
