@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checks Kubernetes manifests against the API's types, its schemas, and what this service needs.
 //
-//   node check.mjs FOLDER     a kustomize base, or
-//   node check.mjs FILE       what kustomize has built; exits with 1 and says why if something is wrong
+//   node check.mjs FILE FLAGS    FILE is what kustomize has built, FLAGS is server/flags.h; exits with 1 and says
+//                                why if something is wrong
 //
 // Types come from kubernetes-models: each manifest is compiled as a literal of its type, which refuses
 // unknown fields; its JSON schema then refuses values that the types let pass.
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import yaml from "js-yaml";
@@ -25,19 +25,11 @@ const packages = {
 const moduleOf = ({ apiVersion, kind }) =>
   `${packages[apiVersion.split("/")[0]] ?? "kubernetes-models"}/${apiVersion}/${kind}`;
 
-// The Deployment and the Service first.
-function loadManifests(path) {
-  if (statSync(path).isFile()) {
-    const rank = ({ kind }) => ["Deployment", "Service"].indexOf(kind) >>> 0;
-    return yaml.loadAll(readFileSync(path, "utf8")).sort((a, b) => rank(a) - rank(b));
-  }
-  return loadBase(path);
-}
+const loadManifests = (file) => yaml.loadAll(readFileSync(file, "utf8"));
 
-function loadBase(folder) {
-  const read = (file) => yaml.load(readFileSync(join(folder, file), "utf8"));
-  return read("kustomization.yaml").resources.map(read);
-}
+// The server's own Deployment, or another object of the name.
+const find = (manifests, kind, name = "cascade") =>
+  manifests.find((manifest) => manifest.kind === kind && manifest.metadata.name === name);
 
 // One line for each thing that the compiler does not accept.
 function typeErrors(manifests) {
@@ -71,19 +63,95 @@ async function schemaErrors(manifests) {
   return errors;
 }
 
+// Who may ask Kubernetes for what: nobody.
+function accountErrors(manifests) {
+  const pod = find(manifests, "Deployment").spec.template.spec;
+  const account = find(manifests, "ServiceAccount", pod.serviceAccountName);
+  return pod.serviceAccountName && account?.automountServiceAccountToken === false &&
+    pod.automountServiceAccountToken === false ? [] : ["the pod has no account of its own without a token"];
+}
+
+// Kubernetes' recommended labels.
+function labelErrors(manifests) {
+  const errors = [];
+  const label = ({ metadata }, name) => metadata.labels?.[`app.kubernetes.io/${name}`];
+  for (const manifest of manifests.filter(({ kind }) => kind !== "Namespace")) {
+    if (!label(manifest, "name")?.startsWith("cascade") || label(manifest, "part-of") !== "cascade" ||
+        !label(manifest, "component")) {
+      errors.push(`${manifest.kind} ${manifest.metadata.name} has not the labels name, component and part-of`);
+    }
+  }
+  const deployment = find(manifests, "Deployment");
+  const { template } = deployment.spec;
+  const tag = template.spec.containers[0].image.split(":").pop();
+  if (label(deployment, "version") !== tag || label(template, "version") !== tag) {
+    errors.push(`the label version is not the image's tag, ${tag}`);
+  }
+  if (Object.keys(deployment.spec.selector.matchLabels).join() !== "app.kubernetes.io/name") {
+    errors.push("the Deployment selects by more than the name, which no upgrade could change");
+  }
+  return errors;
+}
+
+// The flags of the server's container, wherever they come from.
+function flagsOf(manifests) {
+  const [container] = find(manifests, "Deployment").spec.template.spec.containers;
+  const given = container.args.map((arg) => arg.match(/^--([a-z_0-9]+)(?:=(.*))?$/).slice(1));
+  for (const { configMapRef } of container.envFrom ?? []) {
+    for (const [key, value] of Object.entries(find(manifests, "ConfigMap", configMapRef?.name)?.data ?? {})) {
+      given.push([key.replace(/^CASCADE_/, "").toLowerCase(), value]);
+    }
+  }
+  return given;
+}
+
+// The server takes no notice of a variable that is no flag's, nor of one whose flag args has too.
+function flagErrors(manifests) {
+  const errors = [];
+  const given = flagsOf(manifests).map(([name]) => name);
+  const known = readFileSync(process.argv[3], "utf8").match(/(?<=^ABSL_DECLARE_FLAG\(.*, )\w+/gm);
+  for (const name of given) {
+    if (!known.includes(name)) errors.push(`the server has no flag --${name}`);
+  }
+  if (new Set(given).size < given.length) errors.push("a flag is given twice, by args and by the ConfigMap");
+  const [container] = find(manifests, "Deployment").spec.template.spec.containers;
+  if (!container.envFrom?.length || container.env) errors.push("flags come from elsewhere than the ConfigMap");
+  return errors;
+}
+
+// Where the server writes, and where it reads: never the root file system.
+function volumeErrors(manifests) {
+  const errors = [];
+  const pod = find(manifests, "Deployment").spec.template.spec;
+  const [container] = pod.containers;
+  const flags = Object.fromEntries(flagsOf(manifests));
+  const mountOf = (path) =>
+    container.volumeMounts?.find(({ mountPath }) => `${path}/`.startsWith(`${mountPath}/`));
+  const volumeOf = (path) => pod.volumes?.find(({ name }) => name === mountOf(path)?.name);
+  for (const path of ["tls_cert", "tls_key", "callers_file", "model"].map((name) => flags[name]).filter(Boolean)) {
+    if (!volumeOf(path) || !mountOf(path).readOnly) errors.push(`${path} is in no volume that is only read`);
+  }
+  const cache = flags.packed_weights_cache;
+  if (!volumeOf(cache)?.emptyDir?.sizeLimit || mountOf(cache).readOnly) {
+    errors.push("packed weights have no place that the server may write to");
+  }
+  if (!container.securityContext.readOnlyRootFilesystem) errors.push("the root file system may be written to");
+  return errors;
+}
+
 // What no schema knows.
 function serviceErrors(manifests) {
   const errors = [];
   const expect = (holds, what) => { if (!holds) errors.push(what); };
-  const of = (kind) => manifests.find((manifest) => manifest.kind === kind);
+  const of = (kind) => find(manifests, kind);
   const { spec } = of("Deployment");
   const pod = spec.template.spec;
   const [container] = pod.containers;
   const selectsOf = ({ spec }, selector) =>
     Object.entries(selector).every(([key, value]) => spec.template.metadata.labels[key] === value);
   const selects = (selector) => selectsOf(of("Deployment"), selector);
-  const flag = (name) =>
-    container.args.find((arg) => arg.startsWith(`--${name}=`))?.slice(name.length + 3);
+  const flags = Object.fromEntries(flagsOf(manifests));
+  const flag = (name) => flags[name];
   const portOf = (name) => container.ports.find((port) => port.name === name)?.containerPort;
   const port = portOf("grpc");
   const services = manifests.filter(({ kind }) => kind === "Service");
@@ -115,10 +183,6 @@ function serviceErrors(manifests) {
     expect(flag("metrics_address").endsWith(`:${portOf("metrics")}`),
       "--metrics_address is not the port of that name");
   }
-  for (const file of ["tls_cert", "tls_key", "callers_file", "model"].map(flag).filter(Boolean)) {
-    const mount = container.volumeMounts?.find(({ mountPath }) => `${file}/`.startsWith(`${mountPath}/`));
-    expect(pod.volumes?.some(({ name }) => name === mount?.name), `${file} is in no volume`);
-  }
   const policy = of("NetworkPolicy");
   if (policy) expect(selects(policy.spec.podSelector.matchLabels), "the NetworkPolicy selects no pod");
   const scaler = of("HorizontalPodAutoscaler");
@@ -145,7 +209,7 @@ function serviceErrors(manifests) {
     expect(pod.volumes.some(({ secret }) => secret?.secretName === certificate.spec.secretName),
       "the Certificate's Secret is in no volume");
   }
-  expect(pod.securityContext.runAsNonRoot && container.securityContext.readOnlyRootFilesystem &&
+  expect(pod.securityContext.runAsNonRoot &&
     container.securityContext.allowPrivilegeEscalation === false &&
     container.securityContext.capabilities.drop.includes("ALL") &&
     pod.securityContext.seccompProfile.type === "RuntimeDefault",
@@ -153,34 +217,48 @@ function serviceErrors(manifests) {
   return errors;
 }
 
-const check = async (manifests) => [
-  ...typeErrors(manifests), ...await schemaErrors(manifests), ...serviceErrors(manifests)];
+const knownErrors = (manifests) =>
+  [serviceErrors, accountErrors, labelErrors, flagErrors, volumeErrors].flatMap((check) => check(manifests));
+const formErrors = async (manifests) => [...typeErrors(manifests), ...await schemaErrors(manifests)];
 
 // Each must be found: a check that accepts everything would be worth nothing.
-const sabotage = {
-  "a misspelt field": ([deployment]) => { deployment.spec.replica = 2; },
-  "a misspelt nested field": ([deployment]) => {
-    deployment.spec.template.spec.containers[0].readinessProbe.periodSecond = 1;
-  },
-  "a wrong type": ([deployment]) => { deployment.spec.replicas = "two"; },
-  "a missing field": ([deployment]) => { delete deployment.spec.selector; },
-  "a selector that selects nothing": ([, service]) => { service.spec.selector = { app: "other" }; },
-  "connections that never end": ([deployment]) => {
-    const [container] = deployment.spec.template.spec.containers;
-    container.args = container.args.filter((arg) => !arg.startsWith("--connection_age_seconds"));
-  },
-  "a grace period below the drain": ([deployment]) => {
-    deployment.spec.template.spec.terminationGracePeriodSeconds = 1;
+const podOf = (manifests) => find(manifests, "Deployment").spec.template.spec;
+const misspelt = {
+  "a misspelt field": (all) => { find(all, "Deployment").spec.replica = 2; },
+  "a misspelt nested field": (all) => { podOf(all).containers[0].readinessProbe.periodSecond = 1; },
+  "a wrong type": (all) => { find(all, "Deployment").spec.minReadySeconds = "two"; },
+  "a missing field": (all) => { delete find(all, "Deployment").spec.selector; },
+};
+const configOf = (all) => find(all, "ConfigMap", podOf(all).containers[0].envFrom[0].configMapRef.name).data;
+const cacheOf = (named) => named.find(({ name }) => name === "cache");
+const wrong = {
+  "a selector that selects nothing": (all) => { find(all, "Service").spec.selector = { app: "other" }; },
+  "connections that never end": (all) => { delete configOf(all).CASCADE_CONNECTION_AGE_SECONDS; },
+  "a grace period below the drain": (all) => { podOf(all).terminationGracePeriodSeconds = 1; },
+  "a misspelt flag": (all) => { configOf(all).CASCADE_MAX_QUEUE = "7"; },
+  "a flag that args hides": (all) => { configOf(all).CASCADE_LISTEN = "0.0.0.0:1"; },
+  "a ConfigMap that is not there": (all) => { podOf(all).containers[0].envFrom[0].configMapRef.name = "other"; },
+  "a ConfigMap that nobody reads": (all) => { delete podOf(all).containers[0].envFrom; },
+  "the namespace's default account": (all) => { delete podOf(all).serviceAccountName; },
+  "an account's token": (all) => { delete find(all, "ServiceAccount").automountServiceAccountToken; },
+  "a missing label": (all) => { delete find(all, "Service").metadata.labels["app.kubernetes.io/part-of"]; },
+  "another version's label": (all) => { podOf(all).containers[0].image = "cascade:9.9.9"; },
+  "no place for packed weights": (all) => { delete cacheOf(podOf(all).volumes).emptyDir; },
+  "a place that is only read": (all) => { cacheOf(podOf(all).containers[0].volumeMounts).readOnly = true; },
+  "a root that is written to": (all) => {
+    podOf(all).containers[0].securityContext.readOnlyRootFilesystem = false;
   },
 };
 
-const folder = process.argv[2];
-const errors = await check(loadManifests(folder));
-for (const [what, spoil] of Object.entries(sabotage)) {
-  const manifests = loadManifests(folder);
-  spoil(manifests);
-  const found = await check(manifests).catch((error) => [error.message]);
-  if (found.length === 0) errors.push(`the check does not find ${what}`);
+const file = process.argv[2];
+const intact = loadManifests(file);
+const errors = [...await formErrors(intact), ...knownErrors(intact)];
+for (const [sabotage, check] of [[misspelt, formErrors], [wrong, knownErrors]]) {
+  for (const [what, spoil] of Object.entries(sabotage)) {
+    const manifests = loadManifests(file);
+    spoil(manifests);
+    if ((await check(manifests)).length === 0) errors.push(`the check does not find ${what}`);
+  }
 }
 errors.forEach((error) => console.error(error));
 console.log(errors.length === 0 ? "manifests: all well" : `manifests: ${errors.length} errors`);
