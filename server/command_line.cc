@@ -4,15 +4,18 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <fstream>
 #include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/flags/reflection.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 
@@ -58,7 +61,7 @@ absl::Status NoSuchFlag(absl::string_view name) {
 struct Given {
   absl::string_view dashes;
   std::string name;
-  absl::string_view value;  // with its "="
+  std::string value;  // with its "="
 };
 
 Given Split(absl::string_view argument) {
@@ -67,7 +70,7 @@ Given Split(absl::string_view argument) {
   argument.remove_prefix(given.dashes.size());
   const std::size_t equals = std::min(argument.find('='), argument.size());
   given.name = absl::StrReplaceAll(argument.substr(0, equals), {{"-", "_"}});
-  given.value = argument.substr(equals);
+  given.value = std::string(argument.substr(equals));
   return given;
 }
 
@@ -97,7 +100,7 @@ absl::StatusOr<bool> Resolve(Given& given) {
   if (const absl::CommandLineFlag* flag = absl::FindCommandLineFlag(given.name)) {
     if (!flag->IsOfType<bool>()) return !has_value;
     if (!has_value) return false;
-    absl::Status status = CheckSwitch(given.name, given.value.substr(1));
+    absl::Status status = CheckSwitch(given.name, absl::string_view(given.value).substr(1));
     return status.ok() ? absl::StatusOr<bool>(false) : status;
   }
   const absl::CommandLineFlag* const negated = FindNegated(given.name);
@@ -106,20 +109,93 @@ absl::StatusOr<bool> Resolve(Given& given) {
   return false;
 }
 
+bool IsFlag(absl::string_view word) { return word.size() > 1 && word.front() == '-'; }
+
+// Puts arguments together, with the lines of each --flagfile in its place: Abseil would read the
+// files too, but says in its own words what is wrong with them, and ends the process.
+class ArgumentList {
+ public:
+  explicit ArgumentList(std::string program) : arguments_{std::move(program)} {}
+
+  // Appends the flag `word`. One that takes a value and has none takes `*next`, and leaves `next`
+  // null.
+  absl::Status AppendFlag(absl::string_view word, const char*& next) {
+    Given given = Split(word);
+    const absl::StatusOr<bool> takes_next = Resolve(given);
+    if (!takes_next.ok()) return takes_next.status();
+    if (*takes_next) {
+      if (next == nullptr) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("--", given.name, ": needs a value, as in --", given.name, "=VALUE"));
+      }
+      given.value = absl::StrCat("=", std::exchange(next, nullptr));
+    }
+    if (given.name == "flagfile") return AppendFiles(absl::string_view(given.value).substr(1));
+    arguments_.push_back(absl::StrCat(given.dashes, given.name, given.value));
+    return absl::OkStatus();
+  }
+
+  void AppendWord(absl::string_view word) { arguments_.emplace_back(word); }
+
+  std::vector<std::string> Take() && { return std::move(arguments_); }
+
+ private:
+  absl::Status AppendFiles(absl::string_view paths) {
+    for (const absl::string_view path : absl::StrSplit(paths, ',', absl::SkipEmpty())) {
+      if (std::count(open_files_.begin(), open_files_.end(), path) > 0) {
+        return absl::InvalidArgumentError(absl::StrCat("--flagfile=", path, ": reads itself"));
+      }
+      open_files_.emplace_back(path);
+      absl::Status status = AppendFile(open_files_.back());
+      open_files_.pop_back();
+      if (!status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status AppendFile(const std::string& path) {
+    std::ifstream file(path);
+    std::string line;
+    for (std::size_t number = 1; std::getline(file, line); ++number) {
+      absl::Status status = AppendLine(absl::StripAsciiWhitespace(line));
+      if (status.ok()) continue;
+      return absl::InvalidArgumentError(absl::StrCat(path, ":", number, ": ", status.message()));
+    }
+    if (file.is_open() && !file.bad()) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrCat("--flagfile=", path, ": cannot be read"));
+  }
+
+  absl::Status AppendLine(absl::string_view line) {
+    if (line.empty() || line.front() == '#') return absl::OkStatus();
+    if (!IsFlag(line) || line == "--") {
+      return absl::InvalidArgumentError(
+          absl::StrCat("unexpected line '", line, "': flags are --name=value"));
+    }
+    const char* next = nullptr;  // a flag and its value are on one line
+    return AppendFlag(line, next);
+  }
+
+  std::vector<std::string> arguments_;
+  std::vector<std::string> open_files_;  // each read by a line of the one before
+};
+
 }  // namespace
 
 absl::StatusOr<std::vector<std::string>> ReadArguments(int argc, const char* const* argv) {
-  std::vector<std::string> arguments(argv, argv + argc);
-  for (std::size_t i = 1; i < arguments.size(); ++i) {
-    if (arguments[i] == "--") break;
-    if (arguments[i].size() < 2 || arguments[i].front() != '-') continue;
-    Given given = Split(arguments[i]);
-    const absl::StatusOr<bool> takes_next = Resolve(given);
-    if (!takes_next.ok()) return takes_next.status();
-    arguments[i] = absl::StrCat(given.dashes, given.name, given.value);
-    if (*takes_next) ++i;
+  ArgumentList list(argv[0]);
+  int i = 1;
+  for (; i < argc && absl::string_view(argv[i]) != "--"; ++i) {
+    if (!IsFlag(argv[i])) {
+      list.AppendWord(argv[i]);
+      continue;
+    }
+    const char* const after = i + 1 < argc ? argv[i + 1] : nullptr;
+    const char* next = after;
+    if (absl::Status status = list.AppendFlag(argv[i], next); !status.ok()) return status;
+    if (next != after) ++i;
   }
-  return arguments;
+  for (; i < argc; ++i) list.AppendWord(argv[i]);
+  return std::move(list).Take();
 }
 
 bool WantsHelp(int argc, const char* const* argv) {

@@ -11,11 +11,15 @@
 namespace cascade::server {
 
 // The arguments of the command line, the program's name first, with flags' names as Abseil knows
-// them:
-// --max-queued becomes --max_queued. INVALID_ARGUMENT if there is no flag of some name, with the
-// one that is written most alike, or if a switch is neither on nor off.
+// them (--max-queued becomes --max_queued), a flag's value behind its name, and the lines of a file
+// of --flagfile in the file's place. Such a line is one flag; an empty one and one that begins with
+// # are none.
 //
-// Sets no flag. What files of --flagfile hold is not looked at.
+// INVALID_ARGUMENT if there is no flag of some name, with the one that is written most alike; if a
+// switch is neither on nor off; if a value is missing; or if a file cannot be read or reads itself.
+// What is wrong in a file is told with its name and the line's number.
+//
+// Sets no flag.
 absl::StatusOr<std::vector<std::string>> ReadArguments(int argc, const char* const* argv);
 
 // True if the command line asks for help.

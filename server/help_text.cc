@@ -48,7 +48,8 @@ Where flags come from:
   --max_queued=7, --max-queued=7 and --max_queued 7 are the same. --speculate is --speculate=true,
   --nospeculate is --speculate=false.
 
-  --flagfile=FILE reads flags from a file, one on a line; a line that begins with # is a comment.
+  --flagfile=FILE reads flags from a file, in the flag's place: one on a line, with its value; a line
+  that begins with # is a comment.
 
   CASCADE_MAX_QUEUED=7 in the environment sets --max_queued, and so for every flag. The command
   line goes before it, and of a flag that is given twice the later one counts.

@@ -378,7 +378,8 @@ absl::StatusOr<Options> ParseOptions(int argc, char** argv) {
   if (!arguments.ok()) return arguments.status();
   std::vector<char*> words;
   for (std::string& argument : *arguments) words.push_back(argument.data());
-  const std::vector<char*> positional = absl::ParseCommandLine(argc, words.data());
+  const std::vector<char*> positional =
+      absl::ParseCommandLine(static_cast<int>(words.size()), words.data());
   if (positional.size() > 1) {
     return absl::InvalidArgumentError(
         absl::StrCat("unexpected argument '", positional[1], "': flags are --name=value"));

@@ -61,9 +61,9 @@ struct Options {
 // environment's CASCADE_NAME (in capital letters), or that of the command line and of the files
 // that it names with --flagfile, of which the last counts. INVALID_ARGUMENT if a flag's value is
 // not allowed (naming the flag, its value and what is allowed), if there is no such flag, if
-// --model is missing, or if there is an argument that is not a flag. Abseil itself ends the
-// process: with 1, after a line on stderr, for what it cannot parse in a file of --flagfile; with 0
-// after printing the version for --version.
+// --model is missing, or if there is an argument that is not a flag; the same of a file of
+// --flagfile, with the file's name and the line's number. Abseil itself ends the process for
+// --version: with 0, after printing the version.
 absl::StatusOr<Options> ParseOptions(int argc, char** argv);
 
 // What all flags are now, each on a line, as --flagfile reads it. After ParseOptions.

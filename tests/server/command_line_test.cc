@@ -80,6 +80,18 @@ TEST(CommandLineTest, FlagsComeFromAFileAndFromTheEnvironment) {
   EXPECT_THAT(from_environment.StandardError(), HasSubstr("--simd=of env"));
 }
 
+TEST(CommandLineTest, AFileOfFlagsIsWrongAsTheCommandLineIs) {
+  const TempDir folder;
+  const std::string file = folder.PathOf("flags");
+  std::ofstream(file) << "--model=m\n--max_queue=7\n";
+  ServerProcess process({"--flagfile=" + file});
+  EXPECT_EQ(process.Wait(), 2);
+  EXPECT_EQ(process.StandardError(),
+            "cascade-server: " + file +
+                ":2: there is no flag --max_queue; is it --max_queued? `cascade-server --help` "
+                "explains every flag\n");
+}
+
 TEST(CommandLineTest, TheEnvironmentHasAVariableForEachFlag) {
   ServerProcess from_environment({"--threads=0"}, {"env", "CASCADE_MODEL=m", "CASCADE_THREADS=2"});
   EXPECT_EQ(from_environment.Wait(), 2);

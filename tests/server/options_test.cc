@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -17,12 +18,14 @@
 #include "server/flag_values.h"
 #include "server/help_text.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/temp_dir.h"
 
 namespace cascade::server {
 namespace {
 
 using ::cascade::testing::IsInvalid;
 using ::cascade::testing::IsOk;
+using ::cascade::testing::TempDir;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -217,6 +220,47 @@ TEST(OptionsTest, SaysWhichFlagThereIsInsteadOfOneThatThereIsNot) {
       IsInvalid({"there is no flag --colour; `cascade-server --help` explains every flag"}));
   EXPECT_THAT(Parse({"--model=m", "--speculate=perhaps"}),
               IsInvalid({"--speculate=perhaps: must be true or false"}));
+}
+
+TEST(OptionsTest, AFlagWithoutItsValueIsTold) {
+  EXPECT_THAT(Parse({"--model=m", "--threads"}), IsInvalid({"--threads: needs a value"}));
+}
+
+TEST(OptionsTest, FilesOfFlagsStandInTheirPlace) {
+  const TempDir folder;
+  const std::string inner = folder.PathOf("inner");
+  const std::string outer = folder.PathOf("outer");
+  std::ofstream(inner) << "--max-queued=3\r\n\n  # a comment\n\t--no-speculate";
+  std::ofstream(outer) << "--max_queued=2\n--flagfile=" << inner << "\n--max_running=5\n";
+  const absl::StatusOr<Options> options = Parse(
+      {"--model=m", "--max_running=4", "--flagfile", outer + "," + inner, "--prefix_cache=0"});
+  ASSERT_THAT(options, IsOk());
+  EXPECT_EQ(options->worker.max_queued, 3U);
+  EXPECT_EQ(options->worker.max_running, 5U);
+  EXPECT_FALSE(options->worker.speculate);
+  EXPECT_FALSE(options->worker.prefix_cache);
+}
+
+// As on the command line, and where.
+TEST(OptionsTest, SaysWhichLineOfAFileOfFlagsIsWrong) {
+  const TempDir folder;
+  const std::string file = folder.PathOf("flags");
+  const auto parse = [&file](const std::string& lines) {
+    std::ofstream(file) << "# flags\n" << lines;
+    return Parse({"--model=m", "--flagfile=" + file});
+  };
+  EXPECT_THAT(parse("--threads=1\n--modle=m"),
+              IsInvalid({file + ":3: there is no flag --modle; is it --model? `cascade-server"}));
+  EXPECT_THAT(parse("--speculate=perhaps"),
+              IsInvalid({file + ":2: --speculate=perhaps: must be true or false"}));
+  EXPECT_THAT(parse("--threads\n2"), IsInvalid({file + ":2: --threads: needs a value"}));
+  for (const std::string line : {"threads=2", "--", "-"}) {
+    EXPECT_THAT(parse(line), IsInvalid({file + ":2: unexpected line '" + line + "'"}));
+  }
+  EXPECT_THAT(parse("--flagfile=" + file), IsInvalid({file + ":2: --flagfile=", "reads itself"}));
+  EXPECT_THAT(Parse({"--model=m", "--flagfile=" + folder.PathOf("none")}),
+              IsInvalid({"/none: cannot be read"}));
+  EXPECT_THAT(Parse({"--model=m", "--flagfile=" + folder.path()}), IsInvalid({"cannot be read"}));
 }
 
 TEST(OptionsTest, SaysWhichFlagIsWrongAndWhatIsAllowed) {
