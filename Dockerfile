@@ -5,9 +5,9 @@
 #   docker build -t cascade .                              or, for another processor: --platform linux/arm64
 #   docker run --rm -p 50051:50051 --read-only --cap-drop all --security-opt no-new-privileges cascade
 #
-# Another model: -v /path/to/gpt2:/model:ro, and the argument --model=/model. Arguments are added to
-# the entry point's, and a later flag wins. The health check asks localhost:50051: with another --listen, name
-# the address in CASCADE_SERVER; with TLS, it needs CASCADE_TLS and CASCADE_CA.
+# Another model: -v /path/to/gpt2:/model:ro, and -e CASCADE_MODEL=/model, or the argument --model=/model. The
+# address is better a variable, -e CASCADE_LISTEN=0.0.0.0:8000: the health check asks there, and cannot know the
+# server's arguments. With TLS, it needs CASCADE_TLS and CASCADE_CA.
 #
 # scripts/build_image.sh builds the same bytes again from the same commit and the same Debian packages.
 
@@ -52,7 +52,10 @@ RUN scripts/image_root.sh /install /image \
 FROM scratch
 COPY --from=build /image /
 COPY --from=build /install/share/cascade/models /models
-ENV PATH=/usr/bin
+# Flags are the server's variables, which its arguments go before; the health check reads the address too.
+ENV PATH=/usr/bin \
+    CASCADE_MODEL=/models/tales-7m \
+    CASCADE_LISTEN=0.0.0.0:50051
 
 # scripts/build_image.sh says from which commit.
 ARG REVISION=
@@ -68,4 +71,4 @@ EXPOSE 50051
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s \
   CMD ["/usr/bin/cascade", "health", "--timeout=2s"]
-ENTRYPOINT ["/usr/bin/cascade-server", "--model=/models/tales-7m", "--listen=0.0.0.0:50051"]
+ENTRYPOINT ["/usr/bin/cascade-server"]

@@ -40,8 +40,8 @@ cleanup() {
 }
 trap cleanup EXIT
 
-# Runs the client inside the container: no port needs publishing.
-client() { "$engine" exec "$name" /usr/bin/cascade "$@" "--server=localhost:$port" --timeout=30s; }
+# Runs the client inside the container: no port needs publishing. Where the server is, CASCADE_LISTEN tells it.
+client() { "$engine" exec "$name" /usr/bin/cascade "$@" --timeout=30s; }
 
 wait_until_serving() {
   for _ in $(seq 120); do
@@ -85,10 +85,14 @@ set --
 "$engine" run -d --name "$name" --read-only "$@" --cap-drop all \
   --security-opt no-new-privileges --memory 512m --pids-limit 200 \
   --volume "$work/tls:/tls:ro" --env CASCADE_TLS=true --env CASCADE_CA=/tls/server.pem \
-  "$image" "--listen=127.0.0.1:$port" --kv_cache_bytes=256MiB \
+  --env "CASCADE_LISTEN=localhost:$port" "$image" --kv_cache_bytes=256MiB \
   --tls_cert=/tls/server.pem --tls_key=/tls/server.key --callers_file=/tls/callers > /dev/null
 wait_until_serving
 cat "$work/health"
+
+step 'the image has a health check, which asks as the client above does'
+health_check=$("$engine" image inspect "$image" --format '{{json .Config.Healthcheck.Test}}')
+[ "$health_check" = '["CMD","/usr/bin/cascade","health","--timeout=2s"]' ] || { echo "$health_check"; exit 1; }
 
 step 'not root'
 pid=$("$engine" inspect "$name" --format '{{.State.Pid}}')

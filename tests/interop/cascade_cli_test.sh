@@ -58,6 +58,9 @@ expect 0 health
 out_has '^SERVING$'
 expect 0 health --service=cascade.v1.TextGeneration
 expect 0 health --service=
+# As in a container, where server and health check have one environment.
+env --unset=CASCADE_SERVER "CASCADE_LISTEN=0.0.0.0:${CASCADE_SERVER##*:}" "$bin/cascade" health > "$work/out" \
+  2> "$work/err" || fail 'health does not follow CASCADE_LISTEN'
 expect 1 health --service=no.such.Service
 err_has NOT_FOUND
 

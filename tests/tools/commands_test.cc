@@ -374,6 +374,24 @@ TEST_F(CommandsTest, TheEnvironmentMayNameTheServer) {
   EXPECT_THAT(err_.str(), HasSubstr("no server answers at 127.0.0.1:2"));
 }
 
+// So that what checks a server's health in its container follows the server's own setting.
+TEST_F(CommandsTest, TheServersOwnVariableTellsWhereItIs) {
+  const auto asks = [this](const char* listen, const char* server = nullptr) {
+    setenv("CASCADE_LISTEN", listen, 1);                         // NOLINT(concurrency-mt-unsafe)
+    if (server != nullptr) setenv("CASCADE_SERVER", server, 1);  // NOLINT(concurrency-mt-unsafe)
+    err_.str("");
+    EXPECT_EQ(RunCommand(*MakeHealthCommand(), {{"--timeout=5s"}}, console_), ExitCode::kFailed);
+    unsetenv("CASCADE_LISTEN");  // NOLINT(concurrency-mt-unsafe)
+    unsetenv("CASCADE_SERVER");  // NOLINT(concurrency-mt-unsafe)
+    return err_.str();
+  };
+  EXPECT_THAT(asks("127.0.0.1:2"), HasSubstr("no server answers at 127.0.0.1:2"));
+  EXPECT_THAT(asks("0.0.0.0:2"), HasSubstr("no server answers at localhost:2"));
+  EXPECT_THAT(asks("[::]:2"), HasSubstr("no server answers at localhost:2"));
+  EXPECT_THAT(asks("unix:/no/socket,0.0.0.0:2"), HasSubstr("no server answers at unix:/no/socket"));
+  EXPECT_THAT(asks("0.0.0.0:2", "127.0.0.1:3"), HasSubstr("no server answers at 127.0.0.1:3"));
+}
+
 TEST_F(CommandsTest, AnOutputThatCannotBeWrittenIsAFailure) {
   StartServer();
   out_.setstate(std::ios::badbit);  // a full disk

@@ -23,6 +23,27 @@ void TakeFromEnvironment(const char* name, std::string& value) {
   if (found != nullptr) value = found;
 }
 
+// Where a server on this machine is that took its --listen from the same environment, as in a
+// container: at the first of its addresses. Empty if the server chose its port itself.
+std::string AddressOfListener(absl::string_view listen) {
+  const absl::string_view first = listen.substr(0, listen.find(','));
+  if (absl::EndsWith(first, ":0")) return "";
+  for (const absl::string_view every_interface : {"0.0.0.0:", "[::]:"}) {
+    absl::string_view port = first;
+    if (absl::ConsumePrefix(&port, every_interface)) return absl::StrCat("localhost:", port);
+  }
+  return std::string(first);
+}
+
+// Where the server is if no flag says so.
+void TakeServerFromEnvironment(std::string& server) {
+  std::string listen;
+  TakeFromEnvironment("CASCADE_LISTEN", listen);
+  const std::string address = AddressOfListener(listen);
+  if (!address.empty()) server = address;
+  TakeFromEnvironment("CASCADE_SERVER", server);
+}
+
 // What people write instead of HOST:PORT. gRPC would take each of these for a host's name, and say
 // that it does not exist. Its own schemes (dns:, unix:, ipv4:) have no "//", or an empty host
 // behind it.
@@ -83,10 +104,12 @@ Flags FlagsOf(Command& command, CommonValues& values) {
   command.AddFlags(flags);
   if (command.description().calls_server) {
     flags.BeginGroup("The server");
-    flags.Add("server", "HOST:PORT",
-              "where the server is ($CASCADE_SERVER, else localhost:50051); several, with commas "
-              "between: a text that one of them does not end goes on at the next, to the byte",
-              &options.server);
+    flags.Add(
+        "server", "HOST:PORT",
+        "where the server is ($CASCADE_SERVER, else where $CASCADE_LISTEN lets it listen, else "
+        "localhost:50051); several, with commas between: a text that one of them does not end "
+        "goes on at the next, to the byte",
+        &options.server);
     flags.Add("tls", "", "speak TLS, as --ca and --client_cert imply ($CASCADE_TLS)", &options.tls);
     flags.Add("ca", "FILE",
               "with TLS, trust these authorities, in PEM ($CASCADE_CA, else the system's)",
@@ -112,7 +135,7 @@ Flags FlagsOf(Command& command, CommonValues& values) {
 ExitCode RunCommand(Command& command, std::span<const std::string> args, Console& console) {
   CommonValues values;
   CallOptions& options = values.call;
-  TakeFromEnvironment("CASCADE_SERVER", options.server);
+  TakeServerFromEnvironment(options.server);
   TakeFromEnvironment("CASCADE_CA", options.ca);
   TakeFromEnvironment("CASCADE_CLIENT_CERT", options.client_cert);
   TakeFromEnvironment("CASCADE_CLIENT_KEY", options.client_key);
