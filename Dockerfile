@@ -9,12 +9,15 @@
 # address is better a variable, -e CASCADE_LISTEN=0.0.0.0:8000: the health check asks there, and cannot know the
 # server's arguments. With TLS, it needs CASCADE_TLS and CASCADE_CA.
 #
+# On Debian 12; --build-arg DEBIAN=trixie: on Debian 13. Which packages that are, scripts/install_packages.sh knows.
+#
 # scripts/build_image.sh builds the same bytes again from the same commit and the same Debian packages.
 
 # On the machine's own processor, for the image's: linux/amd64 and linux/arm64. (Docker sets the first argument
 # by itself; podman of Debian 12 does not.)
 ARG BUILDPLATFORM
-FROM --platform=$BUILDPLATFORM debian:bookworm-slim AS build
+ARG DEBIAN=bookworm
+FROM --platform=$BUILDPLATFORM debian:$DEBIAN-slim AS build
 ARG TARGETARCH
 WORKDIR /src
 COPY scripts/install_packages.sh scripts/

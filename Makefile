@@ -133,10 +133,10 @@ contract-page:  ## Write the contract as a page, build/contract.html (needs prot
 	protoc --plugin=build/clients/bin/protoc-gen-doc -I proto --doc_out=build --doc_opt=html,contract.html \
 	  cascade/v1/text_generation.proto
 
-image-test:  ## Build the container image, run it locked down, and talk to it
-	scripts/image_test.sh
+image-test:  ## Build the container image on RELEASE, run it locked down, and talk to it
+	RELEASE=$(RELEASE) scripts/image_test.sh
 
-deb-test: deb  ## Install the Debian package in a bare Debian 12, and run it (needs root and mmdebstrap)
+deb-test: deb  ## Install the Debian package in a bare Debian, and run it (needs root and mmdebstrap)
 	scripts/deb_test.sh build/package
 
 manifests-test:  ## Check the Kubernetes manifests against the API's types (needs npm, pip and go)

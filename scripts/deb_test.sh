@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Installs the .deb in a Debian 12 where nothing else is, runs both programs there, and removes it again.
-# Takes this machine's apt sources. As root on Debian 12, with mmdebstrap; needs 1 GB of disk.
+# Installs the .deb in a Debian where nothing else is, runs both programs there, and removes it again. The
+# Debian is of this machine's release, which the package was built on, and from its apt sources. As root on Debian
+# 12 or 13, with mmdebstrap; needs 1 GB of disk.
 #
 #   deb_test.sh PACKAGE    a .deb, or the folder that holds one; `make deb` makes it
 set -eu
@@ -26,12 +27,14 @@ trap cleanup EXIT
 enter() { exec chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive "$@"; }
 inside() { (enter "$@"); }
 
-step 'a bare Debian 12'
+# shellcheck disable=SC1091  # not in this repository
+release=$(. /etc/os-release && echo "$VERSION_CODENAME")
+step "a bare $release"
 sources=/etc/apt/sources.list.d/debian.sources
 [ -e "$sources" ] || sources=/etc/apt/sources.list
 mmdebstrap --quiet --variant=minbase --mode=root \
   --aptopt='Acquire::Check-Valid-Until "false"' --aptopt='Acquire::Languages "none"' \
-  bookworm "$root" "$sources"
+  "$release" "$root" "$sources"
 cp /etc/resolv.conf "$root/etc/resolv.conf"
 mount -t proc proc "$root/proc"
 mount --bind /dev "$root/dev"

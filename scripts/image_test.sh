@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Builds the image, runs it as production would (read-only root, no capabilities, not root, bounded
 # memory, TLS, tokens), and asks it for health and for text. Docker if its engine runs, else podman.
-# Needs openssl.
+# Needs openssl. RELEASE in the environment is the Debian that it is built on, bookworm or trixie.
 #
-# Where no image registry can be reached, make the base image first: scripts/make_base_image.sh.
+# Where no image registry can be reached, make the base image first: scripts/make_base_image.sh [RELEASE].
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -54,8 +54,9 @@ wait_until_serving() {
   exit 1
 }
 
-step "build with $engine"
-scripts/build_image.sh "$image"
+release=${RELEASE:-bookworm}
+step "build with $engine on $release"
+scripts/build_image.sh "$image" --build-arg "DEBIAN=$release"
 "$engine" image inspect "$image" --format 'size: {{.Size}} bytes'
 
 step 'labels: the license, and the commit that it was made of'
@@ -69,7 +70,7 @@ step 'no shell, and a bill of materials'
 "$engine" cp "$name:/sbom.spdx.json" "$work/sbom.json"
 "$engine" rm "$name" > /dev/null
 if grep -E '(^|/)(sh|bash|dash|busybox|apt|dpkg)$' "$work/files"; then exit 1; fi
-grep -q 'pkg:deb/debian/libgrpc29@' "$work/sbom.json"
+grep -qE 'pkg:deb/debian/libgrpc[0-9]+(t64)?@' "$work/sbom.json"
 
 step 'an authority, a certificate and a token'
 mkdir "$work/tls"
