@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Holds the Dockerfile against the build, without building an image: each folder that the root's CMakeLists.txt
-# adds and each file of the root that is installed are copied, each path that is copied is in .dockerignore's list, and the image's label and the manifests'
-# tags name the project's version.
+# adds and each file of the root that is installed are copied, each path that is copied is in .dockerignore's list;
+# and the project's version is that of the image's label, of the manifests' tags and labels, and at the changelog's
+# top.
 #
 #   image_context.sh ROOT    prints each breach; fails if there is one
 set -eu
@@ -42,10 +43,12 @@ done
 
 version=$(sed -n 's/^project(.* VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt)
 grep -q "image\.version=\"$version\"" Dockerfile || breach "Dockerfile:1: its label has another version than $version"
+latest=$(sed -n '/^## /{s/^## \([^ ]*\).*/\1/p;q}' CHANGELOG.md)
+[ "$latest" = "$version" ] || breach "CHANGELOG.md:1: begins with $latest, and the project is $version"
 manifests=$(find deploy -name kustomization.yaml)
 for file in $manifests; do
-  if grep 'newTag:' "$file" | grep -qvw "newTag: $version"; then
-    breach "$file:1: names an image of another version than $version"
+  if grep -E 'newTag:|kubernetes.io/version:' "$file" | grep -qvE "(newTag|/version): $version( |\$)"; then
+    breach "$file:1: names another version than $version"
   fi
 done
 

@@ -18,7 +18,9 @@ plant() {
   printf '%s\n' '*' '!CMakeLists.txt' '!LICENSE' '!client' '!model' '!scripts/a.sh' '!tests/golden' > "$tree/.dockerignore"
   # shellcheck disable=SC2016  # CMake's variable
   echo 'install(FILES ${PROJECT_SOURCE_DIR}/LICENSE a DESTINATION doc)' > "$tree/deploy/CMakeLists.txt"
-  printf '%s\n' 'images:' '  - name: x' '    newTag: 1.2.3' > "$tree/deploy/base/kustomization.yaml"
+  printf '%s\n' 'images:' '  - name: x' '    newTag: 1.2.3' 'labels:' '      app.kubernetes.io/version: 1.2.3' \
+    > "$tree/deploy/base/kustomization.yaml"
+  printf '%s\n' '# Changelog' '## 1.2.3 (unreleased)' '## 1.2.2' > "$tree/CHANGELOG.md"
 }
 
 # refuses WORDS FILE SCRIPT: after sed's SCRIPT on FILE, the check fails with WORDS.
@@ -37,6 +39,8 @@ refuses 'does not copy LICENSE' Dockerfile 's/ LICENSE//'
 refuses 'keeps model from' .dockerignore '/model/d'
 refuses 'keeps scripts/a.sh from' .dockerignore '/a.sh/d'
 refuses 'its label has another version' Dockerfile 's/1\.2\.3/1.2.4/'
-refuses 'names an image of another version' deploy/base/kustomization.yaml 's/1\.2\.3/1.2.4/'
+refuses 'names another version' deploy/base/kustomization.yaml 's/newTag: 1\.2\.3/newTag: 1.2.4/'
+refuses 'names another version' deploy/base/kustomization.yaml 's/version: 1\.2\.3/version: 1.2.30/'
+refuses 'begins with 1.2.4' CHANGELOG.md 's/1\.2\.3/1.2.4/'
 
 exit "$failures"
