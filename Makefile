@@ -19,7 +19,7 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help build run install deb test checkpoints asan tsan aarch64 soak hostile bench bench-peers \
-        bench-load format lint ci readme-test proto-lint contract-page prometheus-test gateway-test traces-test eval-test operations-test image-test deb-test \
+        bench-load format lint ci readme-test proto-lint contract-page prometheus-test gateway-test traces-test interop-test eval-test operations-test image-test deb-test \
         manifests-test kubernetes-test fresh-test modern-test clean
 
 help:  ## Show this
@@ -116,6 +116,10 @@ prometheus-test: build  ## Try metrics, alerts and dashboard on a real Prometheu
 traces-test: build  ## Try the traces on a real OpenTelemetry collector (needs go, curl and pip)
 	scripts/install_clients.sh build/clients
 	scripts/traces_test.sh build/bin build/clients
+
+interop-test: build  ## Try the client programs of all languages whose toolchains are here (fetches their packages)
+	cmake --build --preset release --parallel $(JOBS) --target interop_program
+	tests/interop/interop_test.sh build/bin build/interop
 
 gateway-test: build  ## Try a real SMG gateway in front of two servers (needs curl, protoc and pip)
 	scripts/gateway_test.sh build/bin build/gateway
