@@ -14,7 +14,7 @@ bin=$(cd "$1" && pwd)
 mkdir -p "$2"
 folder=$(cd "$2" && pwd)
 shift 2
-[ $# -gt 0 ] || set -- cpp python/sync.py python/aio.py go node java rust
+[ $# -gt 0 ] || set -- cpp python/sync.py python/aio.py go node java rust ruby
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 work=$(mktemp -d)
