@@ -62,7 +62,8 @@ for program in "$@"; do
   status=0
   mkdir -p "$folder/$language"
   before=$(finished)
-  PROGRAM=${program#*/} sh "$here/programs/$language/run.sh" "$folder/$language" "$address" "$CASCADE_SERVER" \
+  # A hang must end; the slowest is a first build of the Rust packages, in minutes.
+  PROGRAM=${program#*/} timeout 1200 sh "$here/programs/$language/run.sh" "$folder/$language" "$address" "$CASCADE_SERVER" \
     "$root/deploy/service_config.json" > "$work/told" 2> "$work/log" || status=$?
   seconds=$(($(date +%s) - started))
   echo "finished: $(($(finished) - before)) answers" >> "$work/told"
