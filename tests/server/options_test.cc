@@ -255,7 +255,7 @@ TEST(OptionsTest, SaysWhichLineOfAFileOfFlagsIsWrong) {
               IsInvalid({file + ":2: --speculate=perhaps: must be true or false"}));
   EXPECT_THAT(parse("--threads\n2"), IsInvalid({file + ":2: --threads: needs a value"}));
   for (const std::string line : {"threads=2", "--", "-"}) {
-    EXPECT_THAT(parse(line), IsInvalid({file + ":2: unexpected line '" + line + "'"}));
+    EXPECT_THAT(parse(line), IsInvalid({absl::StrCat(file, ":2: unexpected line '", line, "'")}));
   }
   EXPECT_THAT(parse("--flagfile=" + file), IsInvalid({file + ":2: --flagfile=", "reads itself"}));
   EXPECT_THAT(Parse({"--model=m", "--flagfile=" + folder.PathOf("none")}),
