@@ -5,11 +5,11 @@
 #   docker build -t cascade .                              or, for another processor: --platform linux/arm64
 #   docker run --rm -p 50051:50051 --read-only --cap-drop all --security-opt no-new-privileges cascade
 #
-# Another model: -v /path/to/gpt2:/model:ro, and -e CASCADE_MODEL=/model, or the argument --model=/model. The
-# address is better a variable, -e CASCADE_LISTEN=0.0.0.0:8000: the health check asks there, and cannot know the
-# server's arguments. With TLS, it needs CASCADE_TLS and CASCADE_CA.
+# Another model: -v /path/to/gpt2:/model:ro, and -e CASCADE_MODEL=/model, or the argument --model=/model. To change
+# the address, set the variable, -e CASCADE_LISTEN=0.0.0.0:8000: the health check reads it, and cannot see the
+# server's arguments. With TLS, the health check needs CASCADE_TLS and CASCADE_CA.
 #
-# On Debian 12; --build-arg DEBIAN=trixie: on Debian 13. Which packages that are, scripts/install_packages.sh knows.
+# Built on Debian 12, or with --build-arg DEBIAN=trixie on Debian 13. scripts/install_packages.sh lists the packages.
 #
 # scripts/build_image.sh builds the same bytes again from the same commit and the same Debian packages.
 
