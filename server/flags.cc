@@ -53,12 +53,12 @@ ABSL_FLAG(std::string, callers_file, "",
 ABSL_FLAG(
     std::string, weights, "auto",
     "The weights' type in memory: auto (as they are stored), f32, bf16, f16, int8 or int4. Half\n"
-    "the bytes make tokens nearly twice as fast. int8 and int4 are approximations; int4 pays\n"
-    "where memory is slow for its threads.");
+    "the bytes make a single stream nearly twice as fast. int8 and int4 are approximations; int4\n"
+    "pays where memory, not arithmetic, is the limit.");
 ABSL_FLAG(
     std::string, activations, "auto",
     "What the weights are multiplied with: f32, all arithmetic in float32; or int8, activations\n"
-    "rounded to 8 bits in groups of 64, which several rows at once make several times as fast.\n"
+    "rounded to 8 bits in groups of 64, which is faster for prompts and for several streams.\n"
     "Values that are far larger than the rest of their group stay floats. int8 needs\n"
     "--weights=int8. auto is f32.");
 ABSL_FLAG(
@@ -157,7 +157,7 @@ ABSL_FLAG(std::string, log_format, "auto",
           "json.");
 ABSL_FLAG(
     bool, log_prompts, false,
-    "Logs the text of each prompt, 4 KiB of it at most: for who searches for an error and may\n"
+    "Logs the text of each prompt, 4 KiB of it at most: for those who look for an error and may\n"
     "read what others write. Without it no text is ever logged.");
 ABSL_FLAG(bool, print_config, false,
           "Prints what each flag is, defaults, environment and files included, and exits.");

@@ -382,7 +382,8 @@ absl::StatusOr<Options> ParseOptions(int argc, char** argv) {
       absl::ParseCommandLine(static_cast<int>(words.size()), words.data());
   if (positional.size() > 1) {
     return absl::InvalidArgumentError(
-        absl::StrCat("unexpected argument '", positional[1], "': flags are --name=value"));
+        absl::StrCat("unexpected argument '", positional[1],
+                     "': flags are --name=value, such as --model=FOLDER"));
   }
   return OptionsFromFlags();
 }

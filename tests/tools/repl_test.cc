@@ -78,7 +78,8 @@ TEST_F(ReplTest, TheFlagsOfTheCommandLineAreSettings) {
   EXPECT_THAT(out_.str(), StartsWith("temperature 0.5\nstop a\nstop b\n"));
   EXPECT_THAT(asked().stopping().stop(), ElementsAre("a", "b"));
   EXPECT_EQ(Type("x\n", {"--temperature=warm"}), ExitCode::kUsage);
-  EXPECT_THAT(err_.str(), StartsWith("cascade: repl: --temperature: \"warm\" does not read"));
+  EXPECT_THAT(err_.str(),
+              StartsWith("cascade: repl: --temperature: \"warm\" is not a valid value"));
 }
 
 TEST_F(ReplTest, AWrongLineIsToldInOneAndChangesNothing) {
@@ -94,7 +95,7 @@ TEST_F(ReplTest, AWrongLineIsToldInOneAndChangesNothing) {
   EXPECT_EQ(complaint("/set"), "cascade: it is /set NAME VALUE\n");
   EXPECT_EQ(complaint("/set seed"), "cascade: seed needs a value: N\n");
   EXPECT_THAT(complaint("/set warmth 1"), HasSubstr("no setting \"warmth\": `/help settings`"));
-  EXPECT_THAT(complaint("/set seed x"), StartsWith("cascade: seed: \"x\" does not read"));
+  EXPECT_THAT(complaint("/set seed x"), StartsWith("cascade: seed: \"x\" is not a valid value"));
   EXPECT_THAT(complaint("/set stop \\q"), HasSubstr("is no escape"));
   EXPECT_THAT(complaint("/unset top_k"), HasSubstr("top_k is not set: `/show`"));
   EXPECT_THAT(complaint("/quit now"), HasSubstr("/quit stands alone, without \"now\""));

@@ -107,7 +107,7 @@ TEST_F(ReplayTest, WhatIsTheSameIsCounted) {
   Record("Once");
   Record("Twice");
   EXPECT_EQ(Run(MakeReplayCommand(), {file_}), ExitCode::kOk) << err_.str();
-  EXPECT_EQ(out_.str(), "2 of 2 answers are the same, to the bit\n");
+  EXPECT_EQ(out_.str(), "2 of 2 answers are the same, bit for bit\n");
   EXPECT_EQ(service_.generate_request.text(), "Twice");
   EXPECT_TRUE(service_.generate_request.sampling().has_seed());
   out_.str("");

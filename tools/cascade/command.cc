@@ -107,8 +107,8 @@ Flags FlagsOf(Command& command, CommonValues& values) {
     flags.Add(
         "server", "HOST:PORT",
         "where the server is ($CASCADE_SERVER, else where $CASCADE_LISTEN lets it listen, else "
-        "localhost:50051); several, with commas between: a text that one of them does not end "
-        "goes on at the next, to the byte",
+        "localhost:50051); several, with commas between: if one fails in the middle of an answer, "
+        "the next one goes on with it",
         &options.server);
     flags.Add("tls", "", "speak TLS, as --ca and --client_cert imply ($CASCADE_TLS)", &options.tls);
     flags.Add("ca", "FILE",

@@ -25,7 +25,7 @@ constexpr absl::string_view kDetails = R"(
 One line for each TEXT: the numbers of its vector, the model's final hidden state of its last token.
 With --pooling=mean the mean of all tokens' states, with --pooling=tokens a line for each token.
 Every number has as many digits as tell it from its neighbors. One TEXT may be "-": standard input,
-less a newline at its end.
+without the newline at its end.
 
   cascade embed "The old king" "The young queen"
   cascade embed --pooling=mean --normalize "Once upon a time"

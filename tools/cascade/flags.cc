@@ -128,7 +128,7 @@ absl::Status Flags::ParseInto(const std::string& text, absl::Duration* target) {
   }
   if (absl::ParseDuration(text, target)) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
-      "\"", text, "\" does not read as a time: seconds, or with a unit such as 500ms, 2s or 1m"));
+      "\"", text, "\" is not a time: seconds, or with a unit such as 500ms, 2s or 1m"));
 }
 
 }  // namespace cascade::cli

@@ -81,7 +81,7 @@ class Flags {
     std::string error;
     if (absl::ParseFlag<T>(text, target, &error)) return absl::OkStatus();
     return absl::InvalidArgumentError(
-        absl::StrCat("\"", text, "\" does not read as a value", error.empty() ? "" : ": ", error));
+        absl::StrCat("\"", text, "\" is not a valid value", error.empty() ? "" : ": ", error));
   }
 
   // A number without a unit is seconds.

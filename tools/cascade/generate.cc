@@ -24,15 +24,14 @@ namespace cascade::cli {
 namespace {
 
 constexpr absl::string_view kDetails = R"(
-Streams the text as it is made. TEXT is the prompt; "-" reads it from standard input, less
-a newline at its end. What you leave out is the model's own default (`cascade model` tells it).
+Streams the text as it is made. TEXT is the prompt; "-" reads it from standard input, without the
+newline at its end. A flag that you leave out has the model's own default (`cascade model` shows it).
 Ctrl-C cancels.
 
 To a terminal, the prompt comes first and control characters are shown as U+FFFD; a file or a pipe
-gets the generated text alone, byte for byte, and a newline. One line on the error stream tells how
-it ended; its seed, sent again, gives the same text again. With --n, a line before each answer has
-its number. --timeout counts from the call, the wait
-in the server's queue included.
+gets the generated text alone, byte for byte, and a newline. A line on standard error says how the
+answer ended, and its seed: with the same --seed you get the same text. With --n, a line before each
+answer has its number. --timeout includes the wait in the server's queue.
 
   cascade generate "Once upon a time"
   cascade generate --temperature=0 --max_new_tokens=40 "The old king"
@@ -49,7 +48,7 @@ class GenerateCommand : public Command {
   Description description() const override {
     return {.name = "generate",
             .arguments = "TEXT",
-            .summary = "Goes on from a prompt.",
+            .summary = "Generates text that continues a prompt.",
             .details = kDetails,
             .timeout = kGenerationTimeout};
   }
@@ -66,10 +65,18 @@ class GenerateCommand : public Command {
               "on a terminal, shade each token by its probability; elsewhere, and with NO_COLOR "
               "set, the text stays plain",
               &show_logprobs_);
-    flags.Add("prompt_logprobs", "", "report those of the prompt's tokens, too", &prompt_logprobs_);
-    flags.Add("candidates", "N", "with one of these, and of the N most probable", &candidates_);
-    flags.Add("candidate_ids", "ID,...", "with one of these, and of these tokens", &candidate_ids_);
-    flags.Add("ranks", "", "with one of these, and each token's place among all", &ranks_);
+    flags.Add("prompt_logprobs", "", "report the log-probabilities of the prompt's tokens, too",
+              &prompt_logprobs_);
+    flags.Add(
+        "candidates", "N",
+        "with --logprobs or --prompt_logprobs, report those of the N most probable tokens, too",
+        &candidates_);
+    flags.Add("candidate_ids", "ID,...",
+              "with --logprobs or --prompt_logprobs, report those of these tokens, too",
+              &candidate_ids_);
+    flags.Add("ranks", "",
+              "with --logprobs or --prompt_logprobs, report each token's rank among all, too",
+              &ranks_);
     flags.Add("processed", "",
               "with --logprobs or --show_logprobs, what the token was drawn from: after penalties, "
               "rules, temperature and the like",

@@ -11,8 +11,9 @@ using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
 
 constexpr absl::string_view kDetails = R"(
-Prints the health status and exits with 0 if it is SERVING, with 1 if not: whether requests are
-welcome, or with --service= whether the process is alive, which it is while it loads or drains.
+Prints the health status, and exits with 0 if it is SERVING, with 1 if not. It is SERVING while the
+server takes requests. With --service= (empty) it says whether the process is alive, which it is
+while it loads its model or drains, too.
 
   cascade health --timeout=2s
 )";
@@ -24,8 +25,8 @@ class HealthCommand : public Command {
   }
 
   void AddFlags(Flags& flags) override {
-    flags.Add("service", "NAME",
-              "of this service, or of the process if empty (cascade.v1.TextGeneration)", &service_);
+    flags.Add("service", "NAME", "whose health; empty: the process's (cascade.v1.TextGeneration)",
+              &service_);
   }
 
   ExitCode Run(const std::vector<std::string>& arguments, const CallOptions& options,

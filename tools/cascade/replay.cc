@@ -21,11 +21,11 @@ namespace cascade::cli {
 namespace {
 
 constexpr absl::string_view kDetails = R"(
-Asks again what FILE holds, which `cascade generate --record=FILE` has written, and compares each
-answer, to the bit: text, tokens, log-probabilities as far as they were recorded, and ends. "-" reads
-standard input. A line for each answer that differs says where; the exit status is 1 if there is one.
-Servers of one fingerprint give the same bits, so what differs then is a bug; that a server has
-another fingerprint than the one that was recorded is told first.
+Sends the requests again that `cascade generate --record=FILE` has written, and compares each answer
+with the recorded one, bit for bit: text, tokens, log-probabilities if they were recorded, and how it
+ended. "-" reads standard input. For each answer that differs a line says where, and the exit status
+is 1. Servers of one fingerprint give the same bits, so a difference is a bug; if the server has
+another fingerprint than the recorded one, a line says so first.
 
   cascade generate --record=answers.jsonl --logprobs "Once upon a time"
   cascade replay answers.jsonl
@@ -36,7 +36,7 @@ class ReplayCommand : public Command {
   Description description() const override {
     return {.name = "replay",
             .arguments = "FILE",
-            .summary = "Asks again what was recorded, and compares the answers to the bit.",
+            .summary = "Sends recorded requests again, and compares the answers bit for bit.",
             .details = kDetails,
             .timeout = kGenerationTimeout};
   }
@@ -84,7 +84,7 @@ class ReplayCommand : public Command {
     }
     if (!json) {
       console.Write(absl::StrCat(counts.answers - counts.different, " of ", counts.answers,
-                                 " answers are the same, to the bit\n"));
+                                 " answers are the same, bit for bit\n"));
     }
     return counts.different == 0 ? ExitCode::kOk : ExitCode::kFailed;
   }

@@ -24,7 +24,7 @@ constexpr absl::string_view kDetails = R"(
 One line for each CONTINUATION: the log-probability of all its tokens after PROMPT, how many they
 are, "greedy" if each is the most probable one, and the continuation. A text in the middle of a line
 begins with its space. An empty PROMPT ("") stands for the model's end-of-text token. "-" as PROMPT
-reads standard input, less a newline at its end. Prompt and continuation are tokenized apart.
+reads standard input, without the newline at its end. Prompt and continuation are tokenized apart.
 
   cascade score "The old king" " died" " was very glad"
   cascade score "" "Once upon a time"

@@ -13,8 +13,8 @@ namespace cascade::cli {
 namespace {
 
 constexpr absl::string_view kDetails = R"(
-Shows how busy the server is: requests, the KV cache, how fast it has been lately, and totals since
-it started.
+Shows the requests that run and wait, the KV cache, how fast the server has been in the last ten
+seconds in which it had work, and totals since it started.
 
   cascade status
   cascade status --json
@@ -37,7 +37,7 @@ std::string Table(const v1::GetStatusResponse& status) {
             table);
   AppendRow(
       "lately",
-      absl::StrFormat("%.0f tokens and %.2f requests a second of work",
+      absl::StrFormat("%.0f tokens and %.2f requests a second, while it had work",
                       status.rates().tokens_per_second(), status.rates().requests_per_second()),
       table);
   AppendRow("in all",

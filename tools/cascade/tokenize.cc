@@ -16,7 +16,8 @@ namespace {
 
 constexpr absl::string_view kDetails = R"(
 One line for each token: its id and its piece of the text. A piece that is not whole characters is
-shown by its bytes (\xNN). "-" as TEXT reads standard input, less a newline at its end.
+shown by its bytes (\xNN). "-" as TEXT reads standard input, without the newline at
+its end.
 
   cascade tokenize "Once upon a time"
   cascade detokenize $(cascade tokenize --ids "Once upon a time")

@@ -24,12 +24,13 @@ using model::CheckpointResult;
 using Results = std::vector<CheckpointResult>;
 
 constexpr absl::string_view kDetails = R"(
-MODEL is a folder as Hugging Face writes it. Its components are measured one by one beside what
+MODEL is a folder as Hugging Face writes it. Its components are compared one by one with what
 Hugging Face computes for the same weights, from layer normalization to generated text. At the first
 checkpoint that fails the command stops and names the element, because everything above would be wrong
 too. No server is needed.
 
-Golden data comes from MODEL/golden, which this makes (Python, five minutes for 124M parameters):
+What Hugging Face computed, the golden data, is read from MODEL/golden. To make it (in a clone of the
+repository, with Python; five minutes for 124M parameters):
 
   pip install -r tests/golden/requirements.txt
   python tests/golden/generate.py --model MODEL
@@ -62,7 +63,7 @@ class CheckCommand : public Command {
   Description description() const override {
     return {.name = "check",
             .arguments = "MODEL",
-            .summary = "Checks a model folder beside what Hugging Face computes.",
+            .summary = "Compares a model folder with what Hugging Face computes.",
             .details = kDetails,
             .calls_server = false};
   }

@@ -16,7 +16,7 @@ namespace cascade::cli {
 namespace {
 
 constexpr absl::string_view kDetails = R"(
-Type a prompt, and see how the model goes on from it; then the next. /help tells the commands:
+Type a prompt, and see how the model continues it; then the next. /help tells the commands:
 they go on from the last text, try again with another seed, and change the settings, which are the
 flags below without their dashes. Ctrl-C cancels an answer, Ctrl-D ends.
 
@@ -35,7 +35,7 @@ class ReplCommand : public Command {
   Description description() const override {
     return {.name = "repl",
             .arguments = "",
-            .summary = "Goes on from prompts as you type them.",
+            .summary = "Continues prompts as you type them.",
             .details = kDetails,
             .timeout = kGenerationTimeout};
   }
