@@ -148,10 +148,12 @@ std::string Connection::Explain(const grpc::Status& status) const {
         "\n  --ca=FILE names the authority of a server; its certificate must be for "
         "the host that --server names, and not have expired.");
   }
-  return absl::StrCat("no server answers at ", options_.server, options_.tls ? " with TLS" : "",
-                      "\n  ", status.error_message(),
-                      "\n  Start one with `make run`, or name another with --server=HOST:PORT",
-                      options_.tls ? "." : "; one with TLS needs --tls.");
+  return absl::StrCat(
+      "no server answers at ", options_.server, options_.tls ? " with TLS" : "", "\n  ",
+      status.error_message(),
+      "\n  Start one with `make run` or `cascade-server --model=FOLDER`, or name another with "
+      "--server=HOST:PORT",
+      options_.tls ? "." : "; one with TLS needs --tls.");
 }
 
 }  // namespace cascade::cli

@@ -71,7 +71,8 @@ absl::StatusOr<std::shared_ptr<Tenant>> Authenticator::AuthenticateHeader(
   if (!on()) return nullptr;
   if (!absl::StartsWithIgnoreCase(authorization, "bearer ")) {
     return absl::UnauthenticatedError(
-        "this server wants a bearer token: send the metadata \"authorization: Bearer TOKEN\"");
+        "this server wants a bearer token: send the metadata \"authorization: Bearer TOKEN\" "
+        "(`cascade` does with --token_file=FILE)");
   }
   const absl::string_view token = absl::StripPrefix(authorization.substr(6), " ");
   std::shared_ptr<const Tenants> tenants;
@@ -83,7 +84,7 @@ absl::StatusOr<std::shared_ptr<Tenant>> Authenticator::AuthenticateHeader(
   const auto found =
       token.size() <= kMaxTokenBytes ? tenants->find(HashToken(token)) : tenants->end();
   if (found != tenants->end()) return found->second;
-  return absl::UnauthenticatedError("the bearer token is none that this server knows");
+  return absl::UnauthenticatedError("this server does not know the bearer token");
 }
 
 }  // namespace cascade::server
