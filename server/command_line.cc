@@ -12,6 +12,7 @@
 
 #include "absl/flags/reflection.h"
 #include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
@@ -146,15 +147,15 @@ class ArgumentList {
         return absl::InvalidArgumentError(absl::StrCat("--flagfile=", path, ": reads itself"));
       }
       open_files_.emplace_back(path);
-      absl::Status status = AppendFile(open_files_.back());
+      absl::Status status = AppendFile(path);
       open_files_.pop_back();
       if (!status.ok()) return status;
     }
     return absl::OkStatus();
   }
 
-  absl::Status AppendFile(const std::string& path) {
-    std::ifstream file(path);
+  absl::Status AppendFile(absl::string_view path) {
+    std::ifstream file{std::string(path)};
     std::string line;
     for (std::size_t number = 1; std::getline(file, line); ++number) {
       absl::Status status = AppendLine(absl::StripAsciiWhitespace(line));
@@ -166,10 +167,14 @@ class ArgumentList {
   }
 
   absl::Status AppendLine(absl::string_view line) {
+    if (absl::StrContains(line, '\0')) {  // would end the flag for Abseil, as in UTF-16
+      return absl::InvalidArgumentError("a null byte: a file of flags is text in UTF-8");
+    }
     if (line.empty() || line.front() == '#') return absl::OkStatus();
     if (!IsFlag(line) || line == "--") {
+      // Escaped, since a byte order mark would not be seen.
       return absl::InvalidArgumentError(
-          absl::StrCat("unexpected line '", line, "': flags are --name=value"));
+          absl::StrCat("unexpected line '", absl::CHexEscape(line), "': flags are --name=value"));
     }
     const char* next = nullptr;  // a flag and its value are on one line
     return AppendFlag(line, next);

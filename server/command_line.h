@@ -16,8 +16,8 @@ namespace cascade::server {
 // # are none.
 //
 // INVALID_ARGUMENT if there is no flag of some name, with the one that is written most alike; if a
-// switch is neither on nor off; if a value is missing; or if a file cannot be read or reads itself.
-// What is wrong in a file is told with its name and the line's number.
+// switch is neither on nor off; if a value is missing; or if a file cannot be read, reads itself or
+// is no text. What is wrong in a file is told with its name and the line's number.
 //
 // Sets no flag.
 absl::StatusOr<std::vector<std::string>> ReadArguments(int argc, const char* const* argv);

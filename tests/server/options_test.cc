@@ -257,7 +257,15 @@ TEST(OptionsTest, SaysWhichLineOfAFileOfFlagsIsWrong) {
   for (const std::string line : {"threads=2", "--", "-"}) {
     EXPECT_THAT(parse(line), IsInvalid({absl::StrCat(file, ":2: unexpected line '", line, "'")}));
   }
+  EXPECT_THAT(parse("\xEF\xBB\xBF--threads=2"),
+              IsInvalid({file + ":2: unexpected line '\\xef\\xbb\\xbf--threads=2'"}));
+  EXPECT_THAT(parse(std::string("--model=m\0--threads=2", 21)),
+              IsInvalid({file + ":2: a null byte"}));
   EXPECT_THAT(parse("--flagfile=" + file), IsInvalid({file + ":2: --flagfile=", "reads itself"}));
+  const std::string inner = folder.PathOf("inner");
+  std::ofstream(inner) << "--modle=m\n";
+  EXPECT_THAT(parse("--flagfile=" + inner),
+              IsInvalid({absl::StrCat(file, ":2: ", inner, ":1: there is no flag --modle")}));
   EXPECT_THAT(Parse({"--model=m", "--flagfile=" + folder.PathOf("none")}),
               IsInvalid({"/none: cannot be read"}));
   EXPECT_THAT(Parse({"--model=m", "--flagfile=" + folder.path()}), IsInvalid({"cannot be read"}));
