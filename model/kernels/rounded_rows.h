@@ -18,6 +18,10 @@
 // out as an outlier, is a zero in the group, and the group is rounded anew. The product adds each
 // outlier as it is. Large channels of the residual stream are a property of trained models
 // (Dettmers et al. 2022, LLM.int8(), which keeps them as 16-bit floats).
+//
+//   Limit: three or more inputs of about one size have 3 * 127 together, more than the bound, so
+//   none is taken out however much larger than the rest they are. The rest is rounded with their
+//   scale.
 #pragma once
 
 #include <cstddef>
@@ -29,7 +33,10 @@
 
 namespace cascade::model::kernels {
 
-inline constexpr std::size_t kMaxOutliers = 4;  // of a group
+inline constexpr std::size_t kMaxOutliers = 4;  // of a group: bounds what a product costs
+
+// Five for each input; normally distributed inputs have about 40. tests/bench/RESULTS.md compares
+// other sums.
 inline constexpr std::int32_t kOutlierMagnitudes = 320;
 
 // An input that is not rounded.

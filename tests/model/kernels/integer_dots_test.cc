@@ -342,41 +342,57 @@ TEST_P(IntegerDotsTest, AColumnThatCannotBeScaledIsNaN) {
 }
 
 TEST_P(IntegerDotsTest, StaysWithinTheStatedError) {
-  const Operands operands({.rows = 13, .n_in = 768, .n_out = 40});
+  Operands operands({.rows = 13, .n_in = 768, .n_out = 40});
   const auto& [rows, n_in, n_out] = operands.shape;
+  for (std::size_t r = 1; r < rows; r += 2) {  // the other rows have no outliers
+    operands.x[r * n_in + 100 + r] = 300.0f;
+    operands.x[r * n_in + 500] = -70.0f;
+  }
   const std::vector<float> out = Product(operands, {.bias = operands.bias});
   for (std::size_t r = 0; r < rows; ++r) {
     for (std::size_t o = 0; o < n_out; ++o) {
       auto exact = static_cast<double>(operands.bias[o]);
       double magnitude = std::abs(exact);
       double rounding = 0.0;
+      std::size_t outliers = 0;
       for (std::size_t i = 0; i < n_in; ++i) {
         const std::size_t first = i / kGroup * kGroup;
         const Rounded group = RoundGroup(operands.X().Row(r).subspan(first, kGroup));
+        const bool is_outlier = std::ranges::count(group.outliers, i - first) > 0;
         const double weight = operands.weights[o * n_in + i] * double{operands.scales[o]};
         const double product = double{operands.x[r * n_in + i]} * weight;
         exact += product;
         magnitude += std::abs(product);
-        rounding += std::abs(weight) * double{group.scale} * 0.501;
+        if (is_outlier) ++outliers;
+        if (!is_outlier) rounding += std::abs(weight) * double{group.scale} * 0.501;
       }
-      const double bound = rounding + static_cast<double>(n_in / 64 + 2) * 0x1p-23 * magnitude;
+      ASSERT_EQ(outliers, r % 2 == 1 ? 2 : 0);
+      const double bound =
+          rounding + static_cast<double>(n_in / 64 + 2 + outliers) * 0x1p-23 * magnitude;
       ASSERT_NEAR(static_cast<double>(out[r * n_out + o]), exact, bound);
     }
   }
 }
 
-// From no outlier to more than a group may have, anywhere in it, of the same size or not, in whole
-// groups and in the last one.
+// From no outlier to more than a group may have, of the same size or each a hundred times the one
+// before, in whole groups and in the last one; also more rows and inputs than a block has.
 TEST_P(IntegerDotsTest, OutliersEqualTheNaiveSums) {
-  for (const std::size_t rows : {1u, 7u, 26u}) {
-    Operands operands({.rows = rows, .n_in = 150, .n_out = 81});
-    for (std::size_t r = 0; r < rows; ++r) {
+  for (const Shape& shape : {Shape{1, 150, 81}, Shape{26, 150, 81}, Shape{300, 1100, 36}}) {
+    Operands operands(shape);
+    std::size_t most = 0;  // that any group has
+    for (std::size_t r = 0; r < shape.rows; ++r) {
+      const std::size_t first = r % ((shape.n_in + kGroup - 1) / kGroup) * kGroup;
+      const std::size_t count = std::min(kGroup, shape.n_in - first);
+      float size = 300.0f;
       for (std::size_t i = 0; i < r % 7; ++i) {
-        float& x = operands.x[r * 150 + (r * 11 + i * 31) % 150];
-        x = (i % 2 == 0 ? 300.0f : -300.0f) + (r % 2 == 0 ? x : 0.0f);
+        operands.x[r * shape.n_in + first + (r + i * 5) % count] = i % 2 == 0 ? size : -size;
+        if (r / 7 % 2 == 0) size *= 100.0f;
       }
+      most = std::max(most, RoundGroup(operands.X().Row(r).subspan(first, count)).outliers.size());
     }
-    EXPECT_TRUE(SameBitsOrNaN(Product(operands, {}), NaiveProduct(operands, {}))) << rows;
+    EXPECT_EQ(most, shape.rows == 1 ? 0 : 4);
+    EXPECT_TRUE(SameBitsOrNaN(Product(operands, {}), NaiveProduct(operands, {})))
+        << shape.rows << " rows";
   }
 }
 
