@@ -69,21 +69,21 @@ std::uint32_t EpochCounter::WaitForChange(std::uint32_t seen, WaitStrategy strat
   return WaitUntil([seen](std::uint32_t now) { return now != seen; }, strategy);
 }
 
-IndexRange ThreadPool::Job::Share(std::size_t index) const {
+IndexRange ThreadPool::Job::UnitsOf(std::size_t index) const {
   if (index >= shares) return {};
   return {units * index / shares, units * (index + 1) / shares};
 }
 
-std::uint32_t ThreadPool::Job::RangesOf(IndexRange share) {
-  return static_cast<std::uint32_t>(std::min(share.end - share.begin, kRangesOfShare));
+std::uint32_t ThreadPool::Job::RangesOf(IndexRange units) {
+  return static_cast<std::uint32_t>(std::min(units.end - units.begin, kRangesOfShare));
 }
 
 IndexRange ThreadPool::Job::Range(std::size_t index, std::uint32_t range) const {
-  const IndexRange share = Share(index);
-  const std::size_t length = share.end - share.begin;
-  const std::size_t ranges = RangesOf(share);
-  return {(share.begin + length * range / ranges) * grain,
-          std::min((share.begin + length * (range + 1) / ranges) * grain, count)};
+  const IndexRange own = UnitsOf(index);
+  const std::size_t length = own.end - own.begin;
+  const std::size_t ranges = RangesOf(own);
+  return {(own.begin + length * range / ranges) * grain,
+          std::min((own.begin + length * (range + 1) / ranges) * grain, count)};
 }
 
 std::uint32_t ThreadPool::Share::Take() {
@@ -136,7 +136,7 @@ void ThreadPool::ForRanges(std::size_t count, std::size_t grain, Body body) {
           .units = units,
           .shares = std::min(units, threads())};
   for (std::size_t i = 0; i < threads(); ++i) {
-    const std::uint32_t ranges = Job::RangesOf(job_.Share(i));
+    const std::uint32_t ranges = Job::RangesOf(job_.UnitsOf(i));
     all_finished_ += ranges;
     shares_[i].ranges_left.store(ranges, std::memory_order_release);
   }
@@ -163,7 +163,7 @@ void ThreadPool::Work(std::size_t index) {
   for (std::size_t i = 0; i < threads(); ++i) {
     const std::size_t share = (index + i) % threads();
     while (const std::uint32_t left = shares_[share].Take()) {
-      Run(job_.Range(share, Job::RangesOf(job_.Share(share)) - left));
+      Run(job_.Range(share, Job::RangesOf(job_.UnitsOf(share)) - left));
       ++finished;
     }
   }

@@ -83,16 +83,16 @@ class ThreadPool final : public model::Executor {
     std::size_t shares = 0;  // that are not empty
 
     // The units of share `index`.
-    model::IndexRange Share(std::size_t index) const;
-    // How many ranges a share is split into.
-    static std::uint32_t RangesOf(model::IndexRange share);
+    model::IndexRange UnitsOf(std::size_t index) const;
+    // How many ranges a share of these units is split into.
+    static std::uint32_t RangesOf(model::IndexRange units);
     // The indices of range `range` of share `index`.
     model::IndexRange Range(std::size_t index, std::uint32_t range) const;
   };
 
   // One thread's part of the job. The caller writes job_ before it fills the shares, and waits
-  // until all ranges are finished before it writes job_ again. So who has taken a range, and only
-  // they, may read job_ until they have reported the range as finished. A thread that comes late
+  // until all ranges are finished before it writes job_ again. So a thread that has taken a range,
+  // and no other, may read job_ until it reports the range as finished. A thread that comes late
   // takes a range of a later job, or none: it needs to know nothing of rounds.
   struct alignas(64) Share {
     std::atomic<std::uint32_t> ranges_left = 0;
@@ -112,12 +112,12 @@ class ThreadPool final : public model::Executor {
   void Run(model::IndexRange range) noexcept;
 
   const WaitStrategy strategy_;
+  std::atomic<bool> is_ending_ = false;  // here, where no round writes: threads read it in each
   Job job_;
   std::vector<Share> shares_;       // of the caller, then of each thread
   EpochCounter round_;              // jobs so far
   EpochCounter finished_;           // ranges that are finished, summed over all rounds
   std::uint32_t all_finished_ = 0;  // what finished_ becomes in this round
-  std::atomic<bool> is_ending_ = false;
   std::atomic<bool> has_failed_ = false;
   std::exception_ptr failure_;  // of the thread that set has_failed_; then the caller's
   std::vector<std::thread> threads_;
