@@ -111,8 +111,8 @@ std::uint32_t ReadFourStreams(Words words) {
   return HWY_DYNAMIC_DISPATCH(ReadFour)(words.data(), words.size());
 }
 
-// How many threads it has: so many ranges it makes of many.
-std::size_t ThreadsOf(model::Executor& executor) {
+// How many ranges it makes of many indices: one if it has one thread, else several for each thread.
+std::size_t RangesOf(model::Executor& executor) {
   std::atomic<std::size_t> ranges = 0;
   executor.ForRanges(std::size_t{1} << 20, 1, [&](model::IndexRange) { ++ranges; });
   return ranges;
@@ -120,18 +120,18 @@ std::size_t ThreadsOf(model::Executor& executor) {
 
 double SecondsToRead(Pieces pieces, model::Executor& executor,
                      absl::FunctionRef<std::uint32_t(Words)> read) {
-  const std::size_t threads = ThreadsOf(executor);
+  const std::size_t shares = RangesOf(executor);
   const auto read_shares = [&](model::IndexRange range) {
-    for (std::size_t thread = range.begin; thread < range.end; ++thread) {
+    for (std::size_t share = range.begin; share < range.end; ++share) {
       std::uint32_t sum = 0;
       for (const std::span<const std::byte> piece : pieces) {
         const auto* words = reinterpret_cast<const std::uint32_t*>(piece.data());
-        sum ^= read(Share({words, piece.size() / sizeof(*words)}, thread, threads));
+        sum ^= read(Share({words, piece.size() / sizeof(*words)}, share, shares));
       }
       benchmark::DoNotOptimize(sum);
     }
   };
-  return ProbeSeconds(executor, [&] { executor.ForRanges(threads, 1, read_shares); });
+  return ProbeSeconds(executor, [&] { executor.ForRanges(shares, 1, read_shares); });
 }
 
 }  // namespace
@@ -139,18 +139,18 @@ double SecondsToRead(Pieces pieces, model::Executor& executor,
 double FmaPeak(model::Executor& executor) {
   constexpr int kRuns = 3;
   constexpr std::size_t kSteps = 400'000;  // about a millisecond
-  const std::size_t threads = ThreadsOf(executor);
-  std::vector<double> operations(threads);
+  const std::size_t shares = RangesOf(executor);
+  std::vector<double> operations(shares);
   const auto run = [&](model::IndexRange range) {
-    for (std::size_t thread = range.begin; thread < range.end; ++thread) {
+    for (std::size_t share = range.begin; share < range.end; ++share) {
       float sink = 0.5f;
-      operations[thread] = HWY_DYNAMIC_DISPATCH(RunFma)(kSteps, sink);
+      operations[share] = HWY_DYNAMIC_DISPATCH(RunFma)(kSteps, sink);
       benchmark::DoNotOptimize(sink);
     }
   };
   double best = 0;
   for (int i = 0; i < kRuns; ++i) {
-    const double seconds = ProbeSeconds(executor, [&] { executor.ForRanges(threads, 1, run); });
+    const double seconds = ProbeSeconds(executor, [&] { executor.ForRanges(shares, 1, run); });
     best = std::max(best, std::accumulate(operations.begin(), operations.end(), 0.0) / seconds);
   }
   return best;
@@ -165,7 +165,7 @@ double ReadBandwidth(Pieces pieces, model::Executor& executor) {
 }
 
 double ProbeSeconds(model::Executor& executor, absl::FunctionRef<void()> body) {
-  const clockid_t clock = ThreadsOf(executor) == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC;
+  const clockid_t clock = RangesOf(executor) == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC;
   const double begin = Now(clock);
   body();
   return Now(clock) - begin;

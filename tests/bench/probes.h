@@ -19,11 +19,11 @@ namespace cascade::bench {
 using Pieces = std::span<const std::span<const std::byte>>;
 
 // Floating-point operations per second: independent fused multiply-adds that touch no memory, two
-// operations a lane. The best of a few runs of a millisecond.
+// operations a lane. The best of a few runs of one millisecond, or of some with several threads.
 double FmaPeak(model::Executor& executor);
 
-// Bytes per second at which the threads read their shares of every piece from beginning to end and
-// do nothing else: the faster of one stream a thread and of four.
+// Bytes per second at which the threads read shares of every piece from beginning to end, several
+// shares each, and do nothing else: the faster of one stream a thread and of four.
 double ReadBandwidth(Pieces pieces, model::Executor& executor);
 
 // Seconds that `body`, which runs on `executor`, takes, as the probes are timed.

@@ -24,7 +24,7 @@ export CASCADE_BIN="$bin" CASCADE_PROTO="$root/proto"
 
 cleanup() {
   stop_server || true
-  [ -z "${main:-}" ] || kill "$main"
+  [ -z "${main:-}" ] || kill "$main" 2> /dev/null || true  # the one just stopped, if no other was started
   wait
   rm -rf "$work"
 }
