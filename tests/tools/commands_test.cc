@@ -389,6 +389,7 @@ TEST_F(CommandsTest, TheServersOwnVariableTellsWhereItIs) {
   EXPECT_THAT(asks("0.0.0.0:2"), HasSubstr("no server answers at localhost:2"));
   EXPECT_THAT(asks("[::]:2"), HasSubstr("no server answers at localhost:2"));
   EXPECT_THAT(asks("unix:/no/socket,0.0.0.0:2"), HasSubstr("no server answers at unix:/no/socket"));
+  EXPECT_THAT(asks("unix:/no/socket:0"), HasSubstr("no server answers at unix:/no/socket:0"));
   EXPECT_THAT(asks("0.0.0.0:2", "127.0.0.1:3"), HasSubstr("no server answers at 127.0.0.1:3"));
 }
 

@@ -27,6 +27,7 @@ void TakeFromEnvironment(const char* name, std::string& value) {
 // container: at the first of its addresses. Empty if the server chose its port itself.
 std::string AddressOfListener(absl::string_view listen) {
   const absl::string_view first = listen.substr(0, listen.find(','));
+  if (absl::StartsWith(first, "unix:")) return std::string(first);
   if (absl::EndsWith(first, ":0")) return "";
   for (const absl::string_view every_interface : {"0.0.0.0:", "[::]:"}) {
     absl::string_view port = first;
