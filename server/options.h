@@ -63,7 +63,8 @@ struct Options {
 // not allowed (naming the flag, its value and what is allowed), if there is no such flag, if
 // --model is missing, or if there is an argument that is not a flag; the same of a file of
 // --flagfile, with the file's name and the line's number. Abseil itself ends the process for
-// --version: with 0, after printing the version.
+// --version, with 0, after printing the version; and for its own --fromenv, with 1 and a line on
+// stderr, if the environment does not have the variable.
 absl::StatusOr<Options> ParseOptions(int argc, char** argv);
 
 // What all flags are now, each on a line, as --flagfile reads it. After ParseOptions.
