@@ -102,8 +102,8 @@ TEST_F(CommandsTest, LogProbabilitiesComeWithTheBytesOfTheirTokens) {
 
 TEST_F(CommandsTest, ShadesAreForTerminalsWhoseUsersWantColours) {
   StartServer();
-  setenv("TERM", "xterm", 1);
-  unsetenv("NO_COLOR");
+  setenv("TERM", "xterm", 1);  // NOLINT(concurrency-mt-unsafe)
+  unsetenv("NO_COLOR");        // NOLINT(concurrency-mt-unsafe)
   const auto asks_when = [this](bool is_terminal) {
     console_.out_is_terminal = is_terminal;
     EXPECT_EQ(Run(MakeGenerateCommand(), {"--show_logprobs", "x"}), ExitCode::kOk);
@@ -113,12 +113,12 @@ TEST_F(CommandsTest, ShadesAreForTerminalsWhoseUsersWantColours) {
   EXPECT_EQ(out_.str(), " a b\n");
   EXPECT_TRUE(asks_when(true));
   EXPECT_TRUE(service_.generate_request.response().bytes());
-  setenv("NO_COLOR", "1", 1);
+  setenv("NO_COLOR", "1", 1);  // NOLINT(concurrency-mt-unsafe)
   EXPECT_FALSE(asks_when(true));
-  unsetenv("NO_COLOR");
-  setenv("TERM", "dumb", 1);
+  unsetenv("NO_COLOR");       // NOLINT(concurrency-mt-unsafe)
+  setenv("TERM", "dumb", 1);  // NOLINT(concurrency-mt-unsafe)
   EXPECT_FALSE(asks_when(true));
-  setenv("TERM", "xterm", 1);
+  setenv("TERM", "xterm", 1);  // NOLINT(concurrency-mt-unsafe)
   EXPECT_EQ(Run(MakeGenerateCommand(), {"--show_logprobs", "--json", "x"}), ExitCode::kUsage);
   EXPECT_THAT(err_.str(), HasSubstr("with --json, use --logprobs"));
 }

@@ -367,8 +367,8 @@ TEST_P(IntegerDotsTest, StaysWithinTheStatedError) {
         if (!is_outlier) rounding += std::abs(weight) * double{group.scale} * 0.501;
       }
       ASSERT_EQ(outliers, r % 2 == 1 ? 2 : 0);
-      const double bound =
-          rounding + static_cast<double>(n_in / 64 + 2 + outliers) * 0x1p-23 * magnitude;
+      const std::size_t steps = n_in / 64 + 2 + outliers;
+      const double bound = rounding + static_cast<double>(steps) * 0x1p-23 * magnitude;
       ASSERT_NEAR(static_cast<double>(out[r * n_out + o]), exact, bound);
     }
   }
