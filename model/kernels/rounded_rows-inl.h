@@ -42,7 +42,7 @@ HWY_INLINE float LargestMagnitude(const float* x) {
 struct RoundedGroup {
   float scale = 0.0f;
   std::int32_t sum = 0;         // of the values
-  std::int32_t magnitudes = 0;  // the sum of theirs; zero if the scale is zero or NaN
+  std::int32_t magnitudes = 0;  // the sum of theirs, limited; zero if the scale is zero or NaN
 
   bool HasOutlier() const { return magnitudes > 0 && magnitudes < kOutlierMagnitudes; }
 };
@@ -72,7 +72,7 @@ HWY_INLINE RoundedGroup RoundAll(const float* x, std::int8_t* values) {
     const FloatVector shifted = hn::Add(hn::Mul(hn::LoadU(d, x + i), inverse), round);
     const auto value = hn::Sub(hn::BitCast(di, shifted), hn::BitCast(di, round));
     sum = hn::Add(sum, value);
-    magnitudes = hn::Add(magnitudes, hn::Abs(value));
+    magnitudes = hn::Add(magnitudes, hn::Min(hn::Abs(value), hn::Set(di, kMagnitudeLimit)));
     hn::StoreU(hn::DemoteTo(d8, value), d8, values + i);
   }
   return {.scale = scale,

@@ -13,15 +13,15 @@
 //   that everything computed from that row is NaN.
 //
 // One input that is hundreds of times larger than the others of its group would leave them no bits.
-// So, while the magnitudes of a group's q sum to less than kOutlierMagnitudes, and fewer than
-// kMaxOutliers were taken out: the input of the largest magnitude (the first of several) is taken
-// out as an outlier, is a zero in the group, and the group is rounded anew. The product adds each
-// outlier as it is. Large channels of the residual stream are a property of trained models
-// (Dettmers et al. 2022, LLM.int8(), which keeps them as 16-bit floats).
+// So, while the magnitudes of a group's q, each of them kMagnitudeLimit at most, sum to less than
+// kOutlierMagnitudes, and fewer than kMaxOutliers were taken out: the input of the largest
+// magnitude (the first of several) is taken out as an outlier, is a zero in the group, and the
+// group is rounded anew. The product adds each outlier as it is. Large channels of the residual
+// stream are a property of trained models (Dettmers et al. 2022, LLM.int8(), which keeps them as
+// 16-bit floats).
 //
-//   Limit: three or more inputs of about one size have 3 * 127 together, more than the bound, so
-//   none is taken out however much larger than the rest they are. The rest is rounded with their
-//   scale.
+//   Limit: beside more than kMaxOutliers inputs that are far larger, the rest of a group is rounded
+//   with their scale.
 #pragma once
 
 #include <cstddef>
@@ -35,9 +35,11 @@ namespace cascade::model::kernels {
 
 inline constexpr std::size_t kMaxOutliers = 4;  // of a group: bounds what a product costs
 
-// Five for each input; normally distributed inputs have about 40. tests/bench/RESULTS.md compares
-// other sums.
-inline constexpr std::int32_t kOutlierMagnitudes = 320;
+// A bound of three for each input, and a little more; normally distributed inputs have about 13.
+// tests/bench/RESULTS.md compares other bounds. The limit keeps a few large inputs of about one
+// size from reaching it by themselves.
+inline constexpr std::int32_t kMagnitudeLimit = 16;
+inline constexpr std::int32_t kOutlierMagnitudes = 209;
 
 // An input that is not rounded.
 struct Outlier {

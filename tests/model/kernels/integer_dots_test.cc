@@ -111,8 +111,8 @@ Rounded RoundGroup(std::span<const float> group) {
   while (true) {
     Rounded rounded = RoundWithoutOutliers(rest);
     int magnitudes = 0;
-    for (const std::int32_t value : rounded.values) magnitudes += std::abs(value);
-    if (magnitudes == 0 || magnitudes >= 320 || outliers.size() == 4) {
+    for (const std::int32_t value : rounded.values) magnitudes += std::min(std::abs(value), 16);
+    if (magnitudes == 0 || magnitudes >= 209 || outliers.size() == 4) {
       std::ranges::sort(outliers);
       rounded.outliers = outliers;
       return rounded;
@@ -313,11 +313,12 @@ TEST_P(IntegerDotsTest, RoundsTiesToEvenAtEveryMagnitude) {
     EXPECT_TRUE(SameBitsOrNaN(Product(operands, {}), NaiveProduct(operands, {}))) << exponent;
   }
   operands.x.assign(kGroup, 0.0f);
-  std::fill_n(operands.x.begin(), 3, 127.0f);  // so that none is an outlier
-  operands.x[3] = 0.5f;
-  operands.x[4] = 1.5f;
-  operands.x[5] = -2.5f;
-  EXPECT_EQ(Product(operands, {})[0], (3 * 127.0f + 0.0f + 2.0f - 2.0f) * 127.0f * (1.0f / 127.0f));
+  std::fill_n(operands.x.begin(), 16, 127.0f);  // so that none is an outlier
+  operands.x[16] = 0.5f;
+  operands.x[17] = 1.5f;
+  operands.x[18] = -2.5f;
+  EXPECT_EQ(Product(operands, {})[0],
+            (16 * 127.0f + 0.0f + 2.0f - 2.0f) * 127.0f * (1.0f / 127.0f));
 }
 
 TEST_P(IntegerDotsTest, GroupsOfZerosAndOfTheSmallestNumbersAreZero) {
@@ -400,14 +401,14 @@ TEST_P(IntegerDotsTest, OutliersEqualTheNaiveSums) {
 TEST_P(IntegerDotsTest, OutliersLeaveTheOthersTheirBits) {
   Operands operands({.rows = 1, .n_in = 128, .n_out = 20});
   const std::vector<float> without = [&] {
-    for (const std::size_t i : {5u, 40u, 127u}) operands.x[i] = 0.0f;
+    for (const std::size_t i : {5u, 17u, 40u, 127u}) operands.x[i] = 0.0f;
     return Product(operands, {});
   }();
-  for (const std::size_t i : {5u, 40u, 127u}) operands.x[i] = 1000.0f;
+  for (const std::size_t i : {5u, 17u, 40u, 127u}) operands.x[i] = 1000.0f;
   const std::vector<float> with = Product(operands, {});
   for (std::size_t o = 0; o < without.size(); ++o) {
     float outliers = 0.0f;
-    for (const std::size_t i : {5u, 40u, 127u}) {
+    for (const std::size_t i : {5u, 17u, 40u, 127u}) {
       outliers += 1000.0f * static_cast<float>(operands.weights[o * 128 + i]) * operands.scales[o];
     }
     EXPECT_NEAR(with[o] - outliers, without[o], 1e-2f) << "output " << o;
