@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-# Sourced by the run.sh of each program: what ends with 77, and says why, where the program cannot run.
-# shellcheck shell=sh
+# Sourced by the run.sh of each program: its folder, $here; the first argument, $folder, which it takes away; and
+# what ends with 77, and says why, where the program cannot run.
+# shellcheck shell=sh disable=SC2034  # here and folder are for who sources this
+here=$(cd "$(dirname "$0")" && pwd)
+folder=$1
+shift
 
 leave_out() {
   echo "$1" >&2

@@ -5,10 +5,8 @@
 #   run.sh FOLDER ADDRESS SMALL CONFIG    FOLDER: for packages and what is built; ends with
 #                                         77 if it is not built.
 set -eu
-here=$(cd "$(dirname "$0")" && pwd)
-shift
 # shellcheck source=tests/interop/programs/toolchain.sh
-. "$here/../toolchain.sh"
+. "$(dirname "$0")/../toolchain.sh"
 
 program=$CASCADE_BIN/../tests/interop_program
 [ -x "$program" ] || leave_out "it is not built (cmake --build build --target interop_program)"

@@ -5,11 +5,8 @@
 #   run.sh FOLDER ADDRESS SMALL CONFIG    FOLDER: for packages and what is built; ends with
 #                                         77 if there is no Node.js or no npm.
 set -eu
-here=$(cd "$(dirname "$0")" && pwd)
-folder=$1
-shift
 # shellcheck source=tests/interop/programs/toolchain.sh
-. "$here/../toolchain.sh"
+. "$(dirname "$0")/../toolchain.sh"
 
 needs node npm
 needs_version node 18 "$(node --version | tr -d v)"

@@ -5,11 +5,8 @@
 #   run.sh FOLDER ADDRESS SMALL CONFIG    FOLDER: for packages and what is built; ends with
 #                                         77 if there is no Python.
 set -eu
-here=$(cd "$(dirname "$0")" && pwd)
-folder=$1
-shift
 # shellcheck source=tests/interop/programs/toolchain.sh
-. "$here/../toolchain.sh"
+. "$(dirname "$0")/../toolchain.sh"
 
 needs python3
 if ! cmp -s "$here/requirements.txt" "$folder/requirements.txt"; then

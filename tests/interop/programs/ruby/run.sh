@@ -5,11 +5,8 @@
 #   run.sh FOLDER ADDRESS SMALL CONFIG    FOLDER: for packages and what is built; ends with
 #                                         77 if there is no Ruby, or none with gRPC.
 set -eu
-here=$(cd "$(dirname "$0")" && pwd)
-folder=$1
-shift
 # shellcheck source=tests/interop/programs/toolchain.sh
-. "$here/../toolchain.sh"
+. "$(dirname "$0")/../toolchain.sh"
 
 needs ruby
 if ! ruby -e 'require "grpc"; require "google/rpc/error_details_pb"' 2> /dev/null ||
