@@ -16,7 +16,9 @@ port=$((20000 + $$ % 20000))
 root=$(mktemp -d /var/tmp/cascade-fresh.XXXXXX)
 server=
 
-step() { printf '== %s\n' "$*"; }
+started=$(date +%s)
+# step TEXT: the text, after the minutes since the start.
+step() { printf '== %3d min: %s\n' $((($(date +%s) - started) / 60)) "$*"; }
 
 cleanup() {
   [ -z "$server" ] || kill "$server" 2> /dev/null || true
@@ -58,13 +60,14 @@ mount -t proc proc "$root/proc"
 mount -t sysfs -o ro sysfs "$root/sys"
 git clone --quiet . "$root/cascade"
 
-step 'make run'
+step 'a clone, and make run'
 enter make -C /cascade run "LISTEN=127.0.0.1:$port" > "$root/run.log" 2>&1 &
 server=$!
 until inside /cascade/build/bin/cascade health "--server=127.0.0.1:$port" > "$root/health.log" 2>&1; do
   kill -0 "$server" 2> /dev/null || { tail -n 50 "$root/run.log"; exit 1; }
   sleep 2
 done
+step 'first tokens'
 inside /cascade/build/bin/cascade generate "--server=127.0.0.1:$port" --seed=1 'Once upon a time'
 kill "$server"
 wait "$server" || true  # with what make says of an interrupted command
