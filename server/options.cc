@@ -338,7 +338,7 @@ absl::Status TakeEnvironment() {
 absl::Status CheckTogether(const Options& options) {
   // With --weights=auto the weight files decide, and loading them tells.
   if (options.weights && !model::kernels::IsSupported({*options.weights, options.activations})) {
-    return absl::InvalidArgumentError("--activations=int8 needs --weights=int8");
+    return absl::InvalidArgumentError("--activations=int8 needs --weights=int8 or --weights=int4");
   }
   const TlsOptions& tls = options.tls;
   if (tls.cert.empty() != tls.key.empty()) {

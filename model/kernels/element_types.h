@@ -28,7 +28,8 @@ using KvType = ElementType;
 inline constexpr std::array kKvTypes = kElementTypes;
 
 // What a weight matrix is stored as in memory: one of the float formats, or whole numbers with
-// scales: in kInt8 one scale for each output column, in kInt4 one for every 16 inputs of a column.
+// scales: in kInt8 one scale for each output column, in kInt4 one for every 16 inputs of a column
+// (int4_panels.h; int4_dot_panels.h for int8 activations).
 enum class WeightType : std::uint8_t { kF32, kBf16, kF16, kInt8, kInt4 };
 
 // Every weight type, for callers that offer or test each of them.
@@ -60,11 +61,14 @@ struct Precision {
 };
 
 // Every precision that there are kernels for, for callers that offer or test each of them: each
-// weight type with float32 activations, then int8 with int8.
-inline constexpr std::array kPrecisions = {
-    Precision(WeightType::kF32),  Precision(WeightType::kBf16),
-    Precision(WeightType::kF16),  Precision(WeightType::kInt8),
-    Precision(WeightType::kInt4), Precision(WeightType::kInt8, ActivationType::kInt8)};
+// weight type with float32 activations, then int8 and int4 with int8.
+inline constexpr std::array kPrecisions = {Precision(WeightType::kF32),
+                                           Precision(WeightType::kBf16),
+                                           Precision(WeightType::kF16),
+                                           Precision(WeightType::kInt8),
+                                           Precision(WeightType::kInt4),
+                                           Precision(WeightType::kInt8, ActivationType::kInt8),
+                                           Precision(WeightType::kInt4, ActivationType::kInt8)};
 
 bool IsSupported(const Precision& precision);
 

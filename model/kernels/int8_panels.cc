@@ -2,15 +2,13 @@
 
 #include "model/kernels/int8_panels.h"
 
-#include <algorithm>
-#include <array>
 #include <bit>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
-#include <limits>
 #include <vector>
 
+#include "model/kernels/column_scales.h"
 #include "model/kernels/panel.h"
 #include "model/kernels/source_tile.h"
 
@@ -20,28 +18,11 @@ namespace {
 constexpr std::size_t kRowsTogether = 4;  // 64 bytes: panels and scales stay aligned
 constexpr float kLargest = 127.0f;
 
-using PanelScales = std::array<float, kPanelColumns>;
-
 std::size_t RowsWithPadding(std::size_t rows) {
   return (rows + kRowsTogether - 1) / kRowsTogether * kRowsTogether;
 }
 
 std::size_t RowBytes(std::size_t n_in) { return RowsWithPadding(n_in) * kPanelColumns; }
-
-// The larger magnitude; infinity if either is NaN or infinite.
-float LargerMagnitude(float largest, float value) {
-  const float magnitude = std::abs(value);
-  if (!(magnitude <= std::numeric_limits<float>::max())) {
-    return std::numeric_limits<float>::infinity();
-  }
-  return magnitude > largest ? magnitude : largest;
-}
-
-float ScaleOf(float largest) {
-  if (std::isinf(largest)) return std::numeric_limits<float>::quiet_NaN();
-  const float scale = largest / kLargest;
-  return scale < std::numeric_limits<float>::min() ? 0.0f : scale;
-}
 
 // Rounds to an integer, ties to even, by adding 1.5 * 2^23: floats of that size are one apart. The
 // integer is then in the low bits of the sum, in two's complement.
@@ -49,21 +30,6 @@ std::int8_t Quantize(float weight, float scale) {
   constexpr float kRound = 0x1.8p23f;
   const float quotient = scale > 0 ? weight / scale : 0.0f;
   return static_cast<std::int8_t>(std::bit_cast<std::uint32_t>(quotient + kRound) & 0xffu);
-}
-
-std::vector<PanelScales> FindScales(const SourceMatrix& source, IndexRange panels) {
-  std::vector<PanelScales> scales(panels.end - panels.begin);
-  SourceTile tile;
-  ForTiles(source, panels, [&](std::size_t p, const SourceTilePosition& at) {
-    ReadTile(source, at, tile);
-    for (const auto& weights : tile) {
-      for (std::size_t c = 0; c < kPanelColumns; ++c) {
-        scales[p][c] = LargerMagnitude(scales[p][c], weights[c]);
-      }
-    }
-  });
-  for (PanelScales& panel : scales) std::ranges::transform(panel, panel.begin(), ScaleOf);
-  return scales;
 }
 
 }  // namespace
@@ -74,7 +40,7 @@ std::size_t Int8PanelBytes(std::size_t n_in) {
 
 template <typename Order>
 void PackInt8Panels(const SourceMatrix& source, IndexRange panels, std::byte* out) {
-  const std::vector<PanelScales> scales = FindScales(source, panels);
+  const std::vector<PanelScales> scales = FindColumnScales(source, panels, kLargest);
   const std::size_t panel_bytes = Int8PanelBytes(source.n_in);
   SourceTile tile;
   ForTiles(source, panels, [&](std::size_t p, const SourceTilePosition& at) {

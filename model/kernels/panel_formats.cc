@@ -7,6 +7,7 @@
 #include <cassert>
 
 #include "model/kernels/float_panels.h"
+#include "model/kernels/int4_dot_panels.h"
 #include "model/kernels/int4_panels.h"
 #include "model/kernels/int8_panels.h"
 
@@ -50,6 +51,13 @@ constexpr std::array kFormats = {
                 .pack = &PackInt8Panels<Int8DotOrder>,
                 .copy_column = &CopyInt8Column<Int8DotOrder>,
                 .column_is_finite = &Int8ColumnIsFinite},
+    PanelFormat{.precision = {WeightType::kInt4, ActivationType::kInt8},
+                .weights_name = "int4",
+                .family = KernelFamily::kIntegerDots,
+                .panel_bytes = &Int4DotPanelBytes,
+                .pack = &PackInt4DotPanels,
+                .copy_column = &CopyInt4DotColumn,
+                .column_is_finite = &Int4DotColumnIsFinite},
 };
 
 constexpr bool RowsAreInOrder() {

@@ -99,6 +99,8 @@ TEST_F(QualityTest, SmallerActivationsStayCloseToFloat32) {
   Gpt2 exact = Load(WeightType::kF32);
   Gpt2 int8 = Load({WeightType::kInt8, kernels::ActivationType::kInt8});
   ExpectWithin(MeasureQuality({int8}, {exact}, tokens_).value(), {0.005, 0.6, 0.97});
+  Gpt2 int4 = Load({WeightType::kInt4, kernels::ActivationType::kInt8});
+  ExpectWithin(MeasureQuality({int4}, {exact}, tokens_).value(), {0.02, 1.5, 0.93});
 }
 
 TEST_F(QualityTest, SmallerCachesStayCloseToFloat32) {

@@ -184,10 +184,11 @@ TEST(OptionsTest, ActivationsMayBeOfEveryType) {
   }
 }
 
-TEST(OptionsTest, Int8ActivationsNeedInt8Weights) {
+TEST(OptionsTest, Int8ActivationsNeedIntegerWeights) {
   const auto options = Parse({"--model=m", "--weights=bf16", "--activations=int8"});
   ASSERT_FALSE(options.ok());
-  EXPECT_THAT(options.status().message(), HasSubstr("--activations=int8 needs --weights=int8"));
+  EXPECT_THAT(options.status().message(),
+              HasSubstr("--activations=int8 needs --weights=int8 or --weights=int4"));
 }
 
 TEST(OptionsTest, ThreadsMayBeAsManyAsThereAreCpus) {

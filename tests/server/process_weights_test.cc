@@ -67,7 +67,8 @@ TEST_F(ProcessWeightsTest, Int8ActivationsRefuseOtherWeights) {
   ServerProcess process(
       {"--model=" + folder_.path(), "--listen=127.0.0.1:0", "--activations=int8"});
   EXPECT_EQ(process.Wait(), 1);
-  EXPECT_THAT(process.StandardError(), HasSubstr("activations as int8 need weights as int8"));
+  EXPECT_THAT(process.StandardError(),
+              HasSubstr("activations as int8 need weights as int8 or int4"));
 }
 
 TEST_F(ProcessWeightsTest, Int8RefusesWeightsThatAreNotFinite) {

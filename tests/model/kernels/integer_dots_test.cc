@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <limits>
 #include <string>
-#include <tuple>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -20,6 +19,7 @@
 #include "model/kernels/panel.h"
 #include "model/kernels/simd_target.h"
 #include "model/kernels/source_matrix.h"
+#include "tests/model/kernels/every_integer_unit.h"
 #include "tests/model/kernels/every_simd_target.h"
 #include "tests/model/kernels/product.h"
 
@@ -158,28 +158,9 @@ std::vector<float> NaiveProduct(const Operands& operands, const Epilogue& epilog
   return out;
 }
 
-// Rounding and the epilogue run on the SIMD target, the sums on the integer unit: every pair of
-// them.
-class IntegerDotsTest : public ::testing::TestWithParam<std::tuple<std::string, std::string>> {
- protected:
-  void SetUp() override {
-    ASSERT_TRUE(SetSimdTarget(std::get<0>(GetParam())).ok());
-    ASSERT_TRUE(SetIntegerUnit(std::get<1>(GetParam())).ok());
-  }
-  void TearDown() override {
-    ASSERT_TRUE(SetSimdTarget("auto").ok());
-    ASSERT_TRUE(SetIntegerUnit("auto").ok());
-  }
-};
+class IntegerDotsTest : public EveryIntegerUnit {};
 
-std::string NameOfPair(const ::testing::TestParamInfo<std::tuple<std::string, std::string>>& info) {
-  return std::get<0>(info.param) + "_with_" + std::get<1>(info.param);
-}
-
-INSTANTIATE_TEST_SUITE_P(On, IntegerDotsTest,
-                         ::testing::Combine(::testing::ValuesIn(SupportedSimdTargets()),
-                                            ::testing::ValuesIn(SupportedIntegerUnits())),
-                         &NameOfPair);
+CASCADE_ON_EVERY_INTEGER_UNIT(IntegerDotsTest);
 
 TEST_P(IntegerDotsTest, EqualsTheNaiveSumsForEveryNumberOfRows) {
   for (std::size_t rows = 1; rows <= 40; ++rows) {

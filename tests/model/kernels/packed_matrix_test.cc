@@ -96,17 +96,18 @@ TEST(PackedMatrixTest, WhoChangesTheLayoutMustRaiseItsVersion) {
   for (std::size_t i = 0; i < values.size(); ++i) {
     values[i] = (static_cast<float>(i * 7919 % 2003) - 1001.0f) / 256.0f;
   }
-  const std::map<WeightType, std::uint64_t> hashes = {{WeightType::kF32, 0x6c0e68d60d427260},
-                                                      {WeightType::kBf16, 0xf8e136c2d7b0f76d},
-                                                      {WeightType::kF16, 0x5ccd11c0192190a4},
-                                                      {WeightType::kInt8, 0xd9e7c23738b16caa},
-                                                      {WeightType::kInt4, 0x0498e0ae4d5aafa3}};
+  const std::map<std::string, std::uint64_t> hashes = {
+      {"f32", 0x6c0e68d60d427260},      {"bf16", 0xf8e136c2d7b0f76d},
+      {"f16", 0x5ccd11c0192190a4},      {"int8", 0xd9e7c23738b16caa},
+      {"int4", 0x0498e0ae4d5aafa3},     {"int8xint8", 0x4e7c4d7fc138de1c},
+      {"int4xint8", 0x5fc4c4830ca7060f}};
   InlineExecutor executor;
-  for (const auto& [type, hash] : hashes) {
-    const auto packed =
-        PackedMatrix::Pack(Source(values, SourceMatrix::Layout::kInOut, kIn, kOut), type, executor);
-    EXPECT_EQ(Hash(packed.contents()), hash)
-        << Name(type) << ": files that were packed before hold other bytes than Pack writes now. "
+  for (const Precision& precision : kPrecisions) {
+    const std::string name = Name(precision);
+    const auto packed = PackedMatrix::Pack(Source(values, SourceMatrix::Layout::kInOut, kIn, kOut),
+                                           precision, executor);
+    EXPECT_EQ(Hash(packed.contents()), hashes.at(name))
+        << name << ": files that were packed before hold other bytes than Pack writes now. "
         << "Raise kPackedLayoutVersion (" << kPackedLayoutVersion << "), then renew this hash.";
   }
 }

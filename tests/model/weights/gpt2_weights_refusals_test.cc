@@ -85,15 +85,16 @@ TEST(Gpt2WeightsRefusalsTest, WholeNumbersNameTheMatrixThatIsNotFinite) {
   }
 }
 
-TEST(Gpt2WeightsRefusalsTest, Int8ActivationsNeedInt8Weights) {
+TEST(Gpt2WeightsRefusalsTest, Int8ActivationsNeedIntegerWeights) {
   const WeightsFolder folder;
   constexpr auto kActivations = kernels::ActivationType::kInt8;
-  for (const WeightType type : {WeightType::kF32, WeightType::kBf16, WeightType::kInt4}) {
+  for (const WeightType type : {WeightType::kF32, WeightType::kBf16, WeightType::kF16}) {
     EXPECT_THAT(folder.Load(kernels::Precision(type, kActivations)),
-                IsInvalid({"activations as int8", "weights as int8",
+                IsInvalid({"activations as int8", "weights as int8 or int4",
                            absl::StrCat("not as ", std::string(Name(type)))}));
   }
   EXPECT_THAT(folder.Load(kernels::Precision(WeightType::kInt8, kActivations)), IsOk());
+  EXPECT_THAT(folder.Load(kernels::Precision(WeightType::kInt4, kActivations)), IsOk());
 }
 
 TEST(Gpt2WeightsRefusalsTest, RefusesATransposedMatrixAndAnExtraDimension) {

@@ -164,13 +164,17 @@ TEST(Gpt2WeightsTest, Int8ActivationsChangeNoWeight) {
 }
 
 TEST(Gpt2WeightsTest, KeepsEmbeddingAndHeadInInt8BesideInt4) {
-  const auto loaded = WeightsFolder(UntiedConfig()).Load(WeightType::kInt4);
-  ASSERT_THAT(loaded, IsOk());
-  EXPECT_EQ(loaded->report.precision, WeightType::kInt4);
-  EXPECT_EQ(loaded->weights.wte.type(), WeightType::kInt8);
-  EXPECT_EQ(loaded->weights.Head().type(), WeightType::kInt8);
-  EXPECT_EQ(loaded->weights.h[0].attn.c_attn.weight.type(), WeightType::kInt4);
-  EXPECT_EQ(loaded->weights.h[0].mlp.c_proj.weight.type(), WeightType::kInt4);
+  for (const kernels::ActivationType activations : kernels::kActivationTypes) {
+    const kernels::Precision int4(WeightType::kInt4, activations);
+    const kernels::Precision int8(WeightType::kInt8, activations);
+    const auto loaded = WeightsFolder(UntiedConfig()).Load(int4);
+    ASSERT_THAT(loaded, IsOk());
+    EXPECT_EQ(loaded->report.precision, int4);
+    EXPECT_EQ(loaded->weights.wte.precision(), int8);
+    EXPECT_EQ(loaded->weights.Head().precision(), int8);
+    EXPECT_EQ(loaded->weights.h[0].attn.c_attn.weight.precision(), int4);
+    EXPECT_EQ(loaded->weights.h[0].mlp.c_proj.weight.precision(), int4);
+  }
 }
 
 TEST(Gpt2WeightsTest, MatricesOfSeveralTypesBecomeFloat32) {
