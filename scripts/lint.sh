@@ -54,7 +54,7 @@ manifests_check() {
 quick_checks() {
   status=0
   format_check || status=1
-  for check in header_reach image_context include_direction license_lines make_targets one_definition; do
+  for check in header_reach image_context include_direction license_lines make_targets one_definition own_includes; do
     sh "tests/lint/$check.sh" . || status=1
   done
   git ls-files --cached --others --exclude-standard '*.sh' .ci/run | xargs shellcheck --external-sources || status=1

@@ -3,6 +3,7 @@
 #include "model/constraints/constraint.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <utility>

@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <span>
 
 HWY_BEFORE_NAMESPACE();
 namespace cascade::model::kernels {

@@ -12,6 +12,7 @@
 #endif
 
 #include <algorithm>
+#include <span>
 
 HWY_BEFORE_NAMESPACE();
 namespace cascade::model::kernels {

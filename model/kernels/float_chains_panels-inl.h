@@ -5,6 +5,8 @@
 // kGroupBytes; Load(group, row, v), row `row` of the group, columns from v * kLanes on, as floats;
 // and kScaledAtEnd, whether the format has one scale for each column, which a finished chain is
 // multiplied with. If so, Scales(panel, n_in) finds the panel's 16 scales.
+#include <cstdint>
+
 #include "model/kernels/float_rows-inl.h"
 #include "model/kernels/simd-inl.h"
 

@@ -5,6 +5,8 @@
 // A reader has kGroupRows, the consecutive rows that are stored together, GroupBytes(columns), what
 // such a group takes, and Load(d, group, row, column): the lanes of `d` from `column` on, in row
 // `row` of the group, widened exactly.
+#include <cstdint>
+
 #include "model/kernels/simd-inl.h"
 
 #if defined(CASCADE_MODEL_KERNELS_FLOAT_ROWS_INL_H_) == defined(HWY_TARGET_TOGGLE)

@@ -91,6 +91,7 @@ HWY_AFTER_NAMESPACE();
 
 #include <algorithm>
 #include <cstdint>
+#include <span>
 
 #include "model/kernels/integer_tile.h"
 #include "model/kernels/integer_units.h"

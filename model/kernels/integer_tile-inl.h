@@ -9,6 +9,9 @@
 // Weights are stored as q + 128. A unit that multiplies unsigned weights as they are starts its
 // sums at the group's offset, which takes the 128 away again; the others subtract it as they load.
 
+#include <array>
+#include <cstdint>
+
 #include "model/kernels/unroll.h"
 
 // Every function of a unit, and so everything here, is compiled for that unit only: the unnamed

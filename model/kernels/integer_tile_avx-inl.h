@@ -2,6 +2,9 @@
 // What the two units of 256-bit registers share: all but their products. As integer_tile-inl.h, for
 // a unit's own source file.
 
+#include <cstdint>
+#include <cstring>
+
 namespace cascade::model::kernels {
 namespace {
 

@@ -2,6 +2,7 @@
 // Sums and maxima over the lanes, in an order that does not depend on the vector's size: 16 virtual
 // lanes, then one tree.
 #include <array>
+#include <span>
 
 #include "model/kernels/panel.h"
 #include "model/kernels/simd-inl.h"

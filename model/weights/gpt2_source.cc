@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstdint>
 #include <new>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/match.h"

@@ -3,6 +3,7 @@
 #include "server/engine/running_batch.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/status/statusor.h"

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cassert>
 #include <new>
+#include <optional>
 #include <string>
 #include <utility>
 

@@ -2,6 +2,7 @@
 
 #include "server/metrics/engine_metrics.h"
 
+#include <cstdint>
 #include <string>
 
 #include "absl/strings/str_cat.h"

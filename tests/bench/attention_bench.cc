@@ -6,6 +6,7 @@
 // have it.
 #include <algorithm>
 #include <random>
+#include <span>
 #include <string>
 #include <vector>
 

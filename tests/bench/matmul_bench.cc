@@ -3,6 +3,7 @@
 // threads can do at best: of multiply-adds where there are many rows, of reading the same weights
 // where few.
 #include <random>
+#include <span>
 #include <string>
 #include <vector>
 

@@ -3,6 +3,8 @@
 // logits against float32, and how often the likeliest token is the same. README.md has more.
 #include "tests/support/quality.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <cstdio>
 #include <fstream>
 #include <iterator>

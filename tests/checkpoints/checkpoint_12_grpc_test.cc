@@ -2,6 +2,7 @@
 // Checkpoint 12, its second half: Hugging Face's tokens and text through gRPC, streamed and in one
 // message, with every golden prompt in the same batch.
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>

@@ -4,6 +4,7 @@
 // the folder has golden data, every checkpoint runs on it as well (GoldenModel::kFullSize).
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>

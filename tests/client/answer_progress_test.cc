@@ -2,7 +2,9 @@
 // Whatever breaks off and wherever, what is told is the unbroken stream.
 #include "client/answer_progress.h"
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <random>
 #include <string>

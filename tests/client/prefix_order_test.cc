@@ -3,6 +3,7 @@
 #include "client/prefix_order.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>

@@ -2,6 +2,7 @@
 
 #include "tests/determinism/test_model.h"
 
+#include <cstdint>
 #include <utility>
 
 #include "absl/strings/str_cat.h"

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Connections and streams that are opened and kept.
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>

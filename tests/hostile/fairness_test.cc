@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Load that is allowed, but leaves others the less.
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <utility>
 

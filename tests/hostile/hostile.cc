@@ -2,9 +2,11 @@
 
 #include "tests/hostile/hostile.h"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <set>
 #include <utility>
 

@@ -2,6 +2,7 @@
 // Abuse of HTTP/2 itself. Nobody answers for what happens to the attacker's own connection.
 #include "tests/hostile/http2.h"
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>

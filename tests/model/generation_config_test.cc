@@ -2,6 +2,7 @@
 
 #include "model/generation_config.h"
 
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"

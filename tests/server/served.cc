@@ -2,6 +2,8 @@
 
 #include "tests/server/served.h"
 
+#include <cstdint>
+#include <cstdlib>
 #include <utility>
 
 #include "absl/status/status.h"

@@ -2,6 +2,7 @@
 // A whole server on a loopback port, and a client.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>

@@ -2,6 +2,7 @@
 
 #include "tests/soak/server_under_fire.h"
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <thread>

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <streambuf>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+#include <memory>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 #include "tools/cascade/commands.h"
 #include "tools/cascade/event_printer.h"

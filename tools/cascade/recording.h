@@ -2,6 +2,7 @@
 // A request with its answer, to be asked again later.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 

@@ -3,6 +3,7 @@
 #include "model/constraints/json/decimal.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 
 #include "absl/strings/numbers.h"

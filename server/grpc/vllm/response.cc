@@ -3,6 +3,7 @@
 #include "server/grpc/vllm/response.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 
 #include "server/grpc/model_info.h"

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <optional>
 #include <random>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>

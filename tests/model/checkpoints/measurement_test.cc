@@ -3,6 +3,7 @@
 #include "model/checkpoints/measurement.h"
 
 #include <limits>
+#include <span>
 #include <vector>
 
 #include "gtest/gtest.h"

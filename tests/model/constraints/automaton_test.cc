@@ -2,7 +2,9 @@
 
 #include "model/constraints/automaton.h"
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "gmock/gmock.h"

@@ -3,6 +3,7 @@
 #include "model/constraints/utf8.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <vector>
 

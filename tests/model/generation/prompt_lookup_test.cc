@@ -3,6 +3,7 @@
 #include "model/generation/prompt_lookup.h"
 
 #include <cstddef>
+#include <span>
 #include <vector>
 
 #include "gmock/gmock.h"

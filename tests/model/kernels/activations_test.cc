@@ -2,11 +2,13 @@
 
 #include "model/kernels/activations.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <span>
 #include <vector>
 
 #include "gtest/gtest.h"

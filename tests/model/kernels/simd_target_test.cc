@@ -2,6 +2,8 @@
 
 #include "model/kernels/simd_target.h"
 
+#include <vector>
+
 #include "absl/status/status.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"

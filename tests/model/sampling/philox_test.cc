@@ -2,6 +2,7 @@
 
 #include "model/sampling/philox.h"
 
+#include <cstdint>
 #include <set>
 
 #include "gmock/gmock.h"

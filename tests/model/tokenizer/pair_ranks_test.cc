@@ -2,6 +2,7 @@
 
 #include "model/tokenizer/pair_ranks.h"
 
+#include <cstdint>
 #include <map>
 #include <random>
 #include <utility>

@@ -2,6 +2,7 @@
 
 #include "model/tokenizer/word_pattern.h"
 
+#include <cstdint>
 #include <string>
 #include <vector>
 

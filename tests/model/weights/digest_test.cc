@@ -4,6 +4,7 @@
 
 #include <limits>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 

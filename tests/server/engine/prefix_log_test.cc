@@ -3,6 +3,8 @@
 #include "server/engine/prefix_log.h"
 
 #include <array>
+#include <cstdint>
+#include <optional>
 #include <thread>
 #include <vector>
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the worker says of itself.
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <thread>
 #include <utility>

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The log-probabilities of a prompt's own tokens: to the bit those of the prompt in one batch,
 // alone, however it is cut, found in the cache or interrupted.
+#include <algorithm>
 #include <cstddef>
+#include <limits>
 #include <memory>
 #include <string>
 #include <utility>

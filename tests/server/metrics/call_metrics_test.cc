@@ -3,6 +3,7 @@
 #include "server/metrics/call_metrics.h"
 
 #include <map>
+#include <optional>
 #include <string>
 
 #include "absl/strings/str_cat.h"

@@ -3,6 +3,7 @@
 #include "server/tracing/span_exporter.h"
 
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <mutex>

@@ -2,6 +2,7 @@
 // The traces of a server, as a collector receives them over a socket.
 #include <algorithm>
 #include <condition_variable>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>

@@ -5,7 +5,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <cstdint>
 #include <utility>
+#include <vector>
 
 #include "tests/tools/bench/text_generation_fake.h"
 

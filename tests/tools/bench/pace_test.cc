@@ -4,7 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cmath>
+#include <cstdint>
+#include <memory>
+#include <optional>
 #include <vector>
 
 namespace cascade::cli::bench {

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include <algorithm>
+#include <chrono>
+#include <cstdint>
 #include <fstream>
+#include <memory>
 #include <optional>
 #include <random>
 #include <stop_token>

@@ -2,6 +2,7 @@
 // The results of a run, for people and for programs.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+#include <chrono>
+#include <cstdint>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"

@@ -2,6 +2,7 @@
 
 #include "tools/cascade/bench/stream.h"
 
+#include <cstdint>
 #include <utility>
 
 #include "absl/strings/str_cat.h"

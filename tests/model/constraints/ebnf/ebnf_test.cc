@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "tests/model/constraints/grammar_matcher.h"
 #include "tests/support/status_matchers.h"

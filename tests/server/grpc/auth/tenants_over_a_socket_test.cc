@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A server with --callers_file, as its clients see it.
 #include <chrono>
+#include <cstdint>
 #include <fstream>
 #include <memory>
 #include <string>

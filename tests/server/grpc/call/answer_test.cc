@@ -2,6 +2,7 @@
 
 #include "server/grpc/call/answer.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 

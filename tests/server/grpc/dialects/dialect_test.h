@@ -2,6 +2,7 @@
 // The fixture of tests that run over every dialect.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <thread>

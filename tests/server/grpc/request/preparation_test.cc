@@ -2,6 +2,7 @@
 
 #include "server/grpc/request/preparation.h"
 
+#include <cstdint>
 #include <set>
 #include <string>
 #include <vector>

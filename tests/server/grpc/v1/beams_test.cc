@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Beam search as clients see it, over loopback TCP.
+#include <cstdint>
 #include <string>
 #include <vector>
 

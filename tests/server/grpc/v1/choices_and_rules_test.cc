@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Choices, penalties and token rules as clients see them, over loopback TCP.
+#include <cstdint>
 #include <functional>
 #include <iterator>
 #include <limits>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Constrained answers as clients see them, over loopback TCP.
+#include <cstdint>
 #include <functional>
 #include <regex>
 #include <string>

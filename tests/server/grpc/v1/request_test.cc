@@ -2,6 +2,7 @@
 
 #include "server/grpc/v1/request.h"
 
+#include <cstdint>
 #include <functional>
 #include <limits>
 #include <string>

@@ -3,7 +3,9 @@
 #include "server/grpc/v1/response.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <new>
+#include <optional>
 #include <string>
 #include <vector>
 

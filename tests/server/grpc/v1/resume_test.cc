@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // An answer whose stream broke off, resumed on another server, over loopback TCP.
+#include <cstdint>
 #include <functional>
 #include <string>
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Models whose tokenizer has more tokens than they have, another folder's tokenizer, or none.
+#include <cstdint>
 #include <string>
 #include <vector>
 

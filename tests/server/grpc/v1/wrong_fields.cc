@@ -2,6 +2,7 @@
 
 #include "tests/server/grpc/v1/wrong_fields.h"
 
+#include <cstdint>
 #include <limits>
 
 #include "server/grpc/request/limits.h"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Generate and Embed of VllmEngine over loopback TCP.
 #include <cmath>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
