@@ -143,8 +143,8 @@ image-test:  ## Build the container image on RELEASE, run it locked down, and ta
 deb-test: deb  ## Install the Debian package in a bare Debian, and run it (needs root and mmdebstrap)
 	scripts/deb_test.sh build/package
 
-manifests-test:  ## Check the Kubernetes manifests against the API's types (needs npm, pip and go)
-	scripts/install_clients.sh build/clients
+manifests-test:  ## Check the Kubernetes manifests against the API's types (needs npm and go)
+	scripts/install_clients.sh build/clients kustomize
 	scripts/manifests_test.sh
 
 kubernetes-test:  ## Apply the Kubernetes manifests to a real API server (needs go, pip, openssl)
