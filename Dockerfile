@@ -32,6 +32,7 @@ COPY cmake cmake
 COPY deploy deploy
 COPY proto proto
 COPY model model
+COPY spelling spelling
 COPY server server
 COPY client client
 COPY tools tools

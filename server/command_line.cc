@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <fstream>
-#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,43 +18,20 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "spelling/suggestion.h"
 
 namespace cascade::server {
 namespace {
 
-constexpr std::size_t kMostMistakes = 3;  // letters, in a name that is taken for a misspelling
-
-// How many letters must be changed, added or left out to make one word of the other (Levenshtein).
-std::size_t Mistakes(absl::string_view one, absl::string_view other) {
-  std::vector<std::size_t> row(other.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < one.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i + 1;
-    for (std::size_t j = 0; j < other.size(); ++j) {
-      const std::size_t changed = diagonal + (one[i] == other[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({changed, row[j] + 1, row[j + 1] + 1});
-    }
-  }
-  return row.back();
-}
-
 absl::Status NoSuchFlag(absl::string_view name) {
-  std::size_t fewest = kMostMistakes + 1;
-  absl::string_view nearest;
-  for (const auto& [known, flag] : absl::GetAllFlags()) {
-    if (!absl::EndsWith(flag->Filename(), "server/flags.cc")) continue;  // a library's
-    const std::size_t mistakes = Mistakes(name, known);
-    // The first by name where several are equally near: the map has an order of its own.
-    if (mistakes < fewest || (mistakes == fewest && known < nearest)) {
-      fewest = mistakes;
-      nearest = known;
-    }
+  std::vector<std::string> known;
+  for (const auto& [flag_name, flag] : absl::GetAllFlags()) {
+    if (absl::EndsWith(flag->Filename(), "server/flags.cc")) known.emplace_back(flag_name);
   }
-  return absl::InvalidArgumentError(absl::StrCat(
-      "there is no flag --", name, nearest.empty() ? "" : absl::StrCat("; is it --", nearest, "?"),
-      nearest.empty() ? "; " : " ", "`cascade-server --help` explains every flag"));
+  const std::string suggestion = Suggestion(name, known, "--");
+  return absl::InvalidArgumentError(absl::StrCat("there is no flag --", name, suggestion,
+                                                 suggestion.empty() ? "; " : " ",
+                                                 "`cascade-server --help` explains every flag"));
 }
 
 // A flag as it was written.

@@ -36,7 +36,11 @@ out_has '^  completion '
 expect 0 help generate
 out_has '^cascade generate '
 expect 2 help no_such_command
-err_has 'no command "no_such_command"'
+err_has 'no command "no_such_command"$'
+expect 2 generat 'Once'
+err_has 'no command "generat"; is it generate?$'
+expect 2 generate --max_tokens=5 'Once'
+err_has 'no flag --max_tokens; is it --max_new_tokens?$'
 
 # What people write instead of HOST:PORT.
 expect 2 health --server=http://localhost:50051/v1

@@ -9,7 +9,7 @@ cd "$1"
 # Not the scripts that made the golden data, whose provenance names them by their hashes; not OpenTelemetry's
 # protocol, which is kept as it is published, with its own words for the same license.
 # shellcheck disable=SC2016  # awk's own dollars
-find .ci clients cmake deploy docs model proto scripts server tests tools CMakeLists.txt Dockerfile Makefile -type f \
+find .ci clients cmake deploy docs model proto scripts server spelling tests tools CMakeLists.txt Dockerfile Makefile -type f \
     ! -path 'tests/golden/*.py' ! -path 'proto/opentelemetry/*' \( \
     -name '*.h' -o -name '*.cc' -o -name '*.proto' -o -name '*.py' -o -name '*.mjs' -o -name '*.sh' \
     -o -name '*.cmake' -o -name '*.in' -o -name CMakeLists.txt -o -name Makefile -o -name Dockerfile \

@@ -117,7 +117,8 @@ TEST_F(FlagsTest, DashesInANameAreUnderscores) {
 }
 
 TEST_F(FlagsTest, SaysWhatIsWrong) {
-  EXPECT_THAT(ErrorOf({"--tempature=1"}), HasSubstr("no flag --tempature"));
+  EXPECT_EQ(ErrorOf({"--tempature=1"}), "there is no flag --tempature; is it --temperature?");
+  EXPECT_EQ(ErrorOf({"--colour=red"}), "there is no flag --colour");
   EXPECT_THAT(ErrorOf({"--seed"}), HasSubstr("--seed needs a value"));
   EXPECT_THAT(ErrorOf({"--temperature=hot"}), HasSubstr("--temperature: \"hot\""));
   EXPECT_THAT(ErrorOf({"--top_k=-1"}), HasSubstr("--top_k: \"-1\""));

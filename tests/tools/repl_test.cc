@@ -96,6 +96,8 @@ TEST_F(ReplTest, AWrongLineIsToldInOneAndChangesNothing) {
   EXPECT_EQ(complaint("/set"), "cascade: it is /set NAME VALUE\n");
   EXPECT_EQ(complaint("/set seed"), "cascade: seed needs a value: N\n");
   EXPECT_THAT(complaint("/set warmth 1"), HasSubstr("no setting \"warmth\": `/help settings`"));
+  EXPECT_THAT(complaint("/set tempature 1"),
+              HasSubstr("no setting \"tempature\"; is it temperature? `/help settings`"));
   EXPECT_THAT(complaint("/set seed x"), StartsWith("cascade: seed: \"x\" is not a valid value"));
   EXPECT_THAT(complaint("/set stop \\q"), HasSubstr("is no escape"));
   EXPECT_THAT(complaint("/unset top_k"), HasSubstr("top_k is not set: `/show`"));

@@ -13,6 +13,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/time.h"
+#include "spelling/suggestion.h"
 
 namespace cascade::cli {
 namespace {
@@ -77,6 +78,12 @@ const Flags::Flag* Flags::Find(absl::string_view name) const {
   return nullptr;
 }
 
+std::string Flags::SuggestionFor(absl::string_view name, absl::string_view prefix) const {
+  std::vector<std::string> names;
+  for (const Flag& flag : flags_) names.push_back(flag.name);
+  return Suggestion(name, names, prefix);
+}
+
 absl::StatusOr<std::vector<std::string>> Flags::Parse(std::span<const std::string> args) const {
   std::vector<std::string> positional;
   for (std::size_t i = 0; i < args.size(); ++i) {
@@ -92,7 +99,8 @@ absl::StatusOr<std::vector<std::string>> Flags::Parse(std::span<const std::strin
     NameAndValue given = SplitFlag(args[i]);
     const Flag* flag = Find(given.name);
     if (flag == nullptr) {
-      return absl::InvalidArgumentError(absl::StrCat("there is no flag --", given.name));
+      return absl::InvalidArgumentError(
+          absl::StrCat("there is no flag --", given.name, SuggestionFor(given.name, "--")));
     }
     if (!given.value && flag->is_switch) given.value = "true";
     if (!given.value && ++i < args.size()) given.value = args[i];
@@ -109,8 +117,9 @@ absl::StatusOr<std::vector<std::string>> Flags::Parse(std::span<const std::strin
 std::string Flags::Help() const {
   std::string help;
   for (const Flag& flag : flags_) {
-    if (!flag.heading.empty())
+    if (!flag.heading.empty()) {
       absl::StrAppend(&help, help.empty() ? "" : "\n", flag.heading, ":\n");
+    }
     const std::string form = flag.is_switch ? absl::StrCat("--", flag.name)
                                             : absl::StrCat("--", flag.name, "=", flag.value);
     absl::StrAppendFormat(&help, "  %-26s  %s\n", form, flag.help);

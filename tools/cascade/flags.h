@@ -63,12 +63,17 @@ class Flags {
 
   // Sets the targets and returns the other arguments in order. "--" ends the flags; "-" alone is an
   // argument. A name may be written with dashes for its underscores. INVALID_ARGUMENT, in words for
-  // the user, for an unknown flag, a missing value or one that does not parse.
+  // the user, for an unknown flag (with the one that is written most alike), a missing value or one
+  // that does not parse.
   absl::StatusOr<std::vector<std::string>> Parse(std::span<const std::string> args) const;
 
   // Returns a line of help for each flag, in the order in which they were added, and each group's
   // heading before its first.
   std::string Help() const;
+
+  // "; is it --seed?" for a name that no flag has and that is like that flag's, with `prefix` in
+  // the place of the dashes; empty if no flag's is like it.
+  std::string SuggestionFor(absl::string_view name, absl::string_view prefix) const;
 
   // In the order in which they were added.
   const std::vector<Flag>& all() const { return flags_; }

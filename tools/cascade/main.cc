@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cascade/version.h"
+#include "spelling/suggestion.h"
 #include "tools/cascade/commands.h"
 #include "tools/cascade/text.h"
 
@@ -55,7 +56,12 @@ ExitCode RunNamed(const Commands& commands, const std::string& name,
   for (const auto& command : commands) {
     if (command->description().name == name) return RunCommand(*command, args, console);
   }
-  if (!name.empty()) console.Complain(absl::StrCat("there is no command \"", name, "\""));
+  if (!name.empty()) {
+    std::vector<std::string> names = {"help"};
+    for (const auto& command : commands) names.emplace_back(command->description().name);
+    console.Complain(
+        absl::StrCat("there is no command \"", name, "\"", Suggestion(name, names, "")));
+  }
   console.err << HelpText(commands);
   return ExitCode::kUsage;
 }

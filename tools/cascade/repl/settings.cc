@@ -27,8 +27,10 @@ absl::StatusOr<Flags::Flag> FindFlag(const std::string& name) {
   for (const Flags::Flag& flag : flags.all()) {
     if (flag.name == underscored) return flag;
   }
-  return absl::InvalidArgumentError(
-      absl::StrCat("there is no setting ", Quoted(name), ": `/help settings` tells them"));
+  const std::string suggestion = flags.SuggestionFor(underscored, "");
+  return absl::InvalidArgumentError(absl::StrCat("there is no setting ", Quoted(name), suggestion,
+                                                 suggestion.empty() ? ": " : " ",
+                                                 "`/help settings` tells them"));
 }
 
 }  // namespace
