@@ -329,7 +329,10 @@ TEST_F(CommandsTest, AbortPrintsWhatWasThereAndFailsIfSomethingWasNot) {
   StartServer();
   EXPECT_EQ(Run(MakeAbortCommand(), {"there"}), ExitCode::kOk);
   EXPECT_EQ(out_.str(), "there\n");
+  EXPECT_EQ(err_.str(), "");
   EXPECT_EQ(Run(MakeAbortCommand(), {"there", "gone"}), ExitCode::kFailed);
+  EXPECT_EQ(out_.str(), "there\nthere\n");
+  EXPECT_EQ(err_.str(), "cascade: you have no request \"gone\" that is running or waiting\n");
 }
 
 TEST_F(CommandsTest, GenerateSendsWhatItsFlagsSayOfSampling) {

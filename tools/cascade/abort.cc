@@ -4,17 +4,19 @@
 #include <string>
 #include <vector>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
 #include "tools/cascade/commands.h"
 #include "tools/cascade/event_printer.h"
+#include "tools/cascade/text.h"
 
 namespace cascade::cli {
 namespace {
 
 constexpr absl::string_view kDetails = R"(
 Ends your own requests, by the ids that they were sent with (--request_id) or that `cascade generate
---json` tells: their calls end with CANCELLED. Prints the ids of those that were there, and exits
-with 1 if one was not: it may have finished by itself.
+--json` tells: their calls end with CANCELLED. Prints the ids of those that were there. Exits
+with 1 if one was not, and names it on standard error: it may have finished by itself.
 
   cascade abort my-request-7
 )";
@@ -46,8 +48,21 @@ class AbortCommand : public Command {
     } else {
       for (const std::string& id : response.request_ids()) console.Write(absl::StrCat(id, "\n"));
     }
-    return response.request_ids_size() == request.request_ids_size() ? ExitCode::kOk
-                                                                     : ExitCode::kFailed;
+    return ComplainOfMissing(arguments, response, console);
+  }
+
+ private:
+  // Names each of `ids` that the server did not abort; kFailed if there is one.
+  static ExitCode ComplainOfMissing(const std::vector<std::string>& ids,
+                                    const v1::AbortResponse& response, Console& console) {
+    ExitCode code = ExitCode::kOk;
+    for (const std::string& id : ids) {
+      if (absl::c_linear_search(response.request_ids(), id)) continue;
+      console.Complain(
+          absl::StrCat("you have no request ", Quoted(id), " that is running or waiting"));
+      code = ExitCode::kFailed;
+    }
+    return code;
   }
 };
 
