@@ -18,17 +18,14 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "server/flags.h"
 #include "spelling/suggestion.h"
 
 namespace cascade::server {
 namespace {
 
 absl::Status NoSuchFlag(absl::string_view name) {
-  std::vector<std::string> known;
-  for (const auto& [flag_name, flag] : absl::GetAllFlags()) {
-    if (absl::EndsWith(flag->Filename(), "server/flags.cc")) known.emplace_back(flag_name);
-  }
-  const std::string suggestion = Suggestion(name, known, "--");
+  const std::string suggestion = Suggestion(name, FlagNames(), "--");
   return absl::InvalidArgumentError(absl::StrCat("there is no flag --", name, suggestion,
                                                  suggestion.empty() ? "; " : " ",
                                                  "`cascade-server --help` explains every flag"));

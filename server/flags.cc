@@ -2,6 +2,11 @@
 
 #include "server/flags.h"
 
+#include <algorithm>
+
+#include "absl/flags/reflection.h"
+#include "absl/strings/match.h"
+
 ABSL_FLAG(std::string, model, "",
           "The model: a Hugging Face folder with config.json, model.safetensors (or its shards),\n"
           "and tokenizer.json, or vocab.json with merges.txt. Required.");
@@ -165,3 +170,16 @@ ABSL_FLAG(
     bool, config_check, false,
     "Checks the flags and the files that they name, but reads no weights and serves nothing:\n"
     "exits with 0, or with 1 (2: the flags) after a line that says what is wrong.");
+
+namespace cascade::server {
+
+std::vector<std::string> FlagNames() {
+  std::vector<std::string> names;
+  for (const auto& [name, flag] : absl::GetAllFlags()) {
+    if (absl::EndsWith(flag->Filename(), "server/flags.cc")) names.emplace_back(name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+}  // namespace cascade::server

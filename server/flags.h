@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The flags of the command line as Abseil sees them: their names, types, defaults and help. Only
-// options.cc reads them.
+// options.cc reads their values.
 #pragma once
 
 #include <string>
@@ -8,6 +8,13 @@
 
 #include "absl/flags/declare.h"
 #include "absl/flags/flag.h"
+
+namespace cascade::server {
+
+// The names of these flags, in alphabetical order; not those that Abseil has beside them.
+std::vector<std::string> FlagNames();
+
+}  // namespace cascade::server
 
 ABSL_DECLARE_FLAG(std::string, model);
 ABSL_DECLARE_FLAG(std::string, model_name);

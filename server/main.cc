@@ -7,6 +7,7 @@
 
 #include <malloc.h>
 #include <pthread.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -18,6 +19,7 @@
 #include <cstdlib>
 #include <exception>
 #include <future>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -29,6 +31,7 @@
 #include "server/cgroup.h"
 #include "server/command_line.h"
 #include "server/engine/clock.h"
+#include "server/environment.h"
 #include "server/help_text.h"
 #include "server/listener/connection_limits.h"
 #include "server/observability/grpc_log.h"
@@ -170,6 +173,13 @@ void LimitAllocatorPools() {
   mallopt(M_ARENA_MAX, static_cast<int>(std::max(kFewest, CpuLimit())));
 }
 
+// StartLogging before. A warning and no error: an environment may have variables for other readers.
+void WarnOfUnknownVariables() {
+  for (const std::string& variable : UnknownVariables(environ)) {
+    Log(LogLevel::kWarning, "a variable of the environment sets no flag", {{"variable", variable}});
+  }
+}
+
 int Serve(const Options& options) {
   const ShutdownSignals signals;
   std::signal(SIGPIPE, SIG_IGN);  // a reader of stderr that goes away does not end the server
@@ -177,6 +187,7 @@ int Serve(const Options& options) {
   LimitAllocatorPools();
   StartLogging(options.log);
   RouteGrpcLogs();
+  WarnOfUnknownVariables();
   RaiseDescriptorLimit();
 
   Server server(options);
@@ -207,6 +218,8 @@ int Main(int argc, char** argv) {
   }
   try {
     if (options->config_check) {
+      StartLogging(options->log);
+      WarnOfUnknownVariables();
       const absl::Status status = Server::Check(*options);
       return status.ok() ? EXIT_SUCCESS : Fail(status);
     }

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -18,10 +17,10 @@
 #include "absl/flags/parse.h"
 #include "absl/flags/reflection.h"
 #include "absl/flags/usage_config.h"
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "cascade/version.h"
 #include "server/command_line.h"
+#include "server/environment.h"
 #include "server/flag_values.h"
 #include "server/flags.h"
 #include "server/listener/listen_address.h"
@@ -319,20 +318,6 @@ constexpr FlagRow kFlags[] = {
     {"print_config", [](Flag, Options& o) { return Set(FLAGS_print_config, o.print_config); }},
     {"config_check", [](Flag, Options& o) { return Set(FLAGS_config_check, o.config_check); }},
 };
-
-// Sets each flag whose variable the environment has.
-absl::Status TakeEnvironment() {
-  for (const FlagRow& row : kFlags) {
-    const std::string variable = absl::StrCat("CASCADE_", absl::AsciiStrToUpper(row.name));
-    // No other thread yet.  NOLINTNEXTLINE(concurrency-mt-unsafe)
-    const char* const value = std::getenv(variable.c_str());
-    if (value == nullptr) continue;
-    std::string error;
-    if (absl::FindCommandLineFlag(row.name)->ParseFrom(value, &error)) continue;
-    return absl::InvalidArgumentError(absl::StrCat(variable, "=", value, ": ", error));
-  }
-  return absl::OkStatus();
-}
 
 // Flags that make sense together alone.
 absl::Status CheckTogether(const Options& options) {

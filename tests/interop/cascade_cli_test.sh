@@ -56,6 +56,16 @@ CASCADE_SERVER='' "$bin/cascade" health > "$work/out" 2> "$work/err" || status=$
 [ "$status" -eq 2 ] || fail "exit status $status, not 2: an empty CASCADE_SERVER"
 err_has 'names no server.*CASCADE_SERVER'
 
+# The server knows which variables are the client's, and does not take them for misspelled ones of its own.
+variables=$("$bin/cascade" help --all | grep -o 'CASCADE_[A-Z_]*' | sort -u)
+[ "$(echo "$variables" | wc -l)" -ge 6 ] || fail "the client's help names few variables: $variables"
+status=0
+# shellcheck disable=SC2046  # several arguments
+env $(echo "$variables" | sed 's/$/=x/') CASCADE_LISTEN=127.0.0.1:0 "$bin/cascade-server" --model=/does/not/exist \
+  > "$work/out" 2> "$work/err" || status=$?
+[ "$status" -eq 1 ] || fail "exit status $status, not 1: a server without its model"
+! grep 'sets no flag' "$work/err" || fail "the server takes a variable of the client for its own"
+
 start_server
 
 expect 0 health

@@ -19,6 +19,7 @@ using ::cascade::testing::TempDir;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
+using ::testing::Not;
 
 TEST(CommandLineTest, HelpGoesToStdoutAndIsNoError) {
   ServerProcess process({"--help"});
@@ -99,6 +100,18 @@ TEST(CommandLineTest, TheEnvironmentHasAVariableForEachFlag) {
   ServerProcess not_read({"--model=m"}, {"env", "CASCADE_SPECULATE=perhaps"});
   EXPECT_EQ(not_read.Wait(), 2);
   EXPECT_THAT(not_read.StandardError(), HasSubstr("CASCADE_SPECULATE=perhaps: "));
+}
+
+TEST(CommandLineTest, AVariableThatSetsNoFlagIsAWarning) {
+  const std::string model = testing::SourcePath("deploy/models/tales-7m");
+  ServerProcess check({"--model=" + model, "--config_check"}, {"env", "CASCADE_MAX_RUNING=4"});
+  EXPECT_EQ(check.Wait(), 0);
+  EXPECT_THAT(check.StandardError(), HasSubstr("CASCADE_MAX_RUNING; is it CASCADE_MAX_RUNNING?"));
+  ServerProcess serving({"--model=/does/not/exist", "--listen=127.0.0.1:0"},
+                        {"env", "CASCADE_MAX_RUNING=4", "CASCADE_PORT=tcp://10.0.0.1:50051"});
+  EXPECT_EQ(serving.Wait(), 1);
+  EXPECT_THAT(serving.StandardError(),
+              AllOf(HasSubstr("CASCADE_MAX_RUNING"), Not(HasSubstr("CASCADE_PORT"))));
 }
 
 TEST(CommandLineTest, PrintsWhatItsFlagsAre) {
