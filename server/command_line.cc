@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdlib>
 #include <fstream>
 #include <string>
 #include <utility>
@@ -91,6 +92,44 @@ class ArgumentList {
  public:
   explicit ArgumentList(std::string program) : arguments_{std::move(program)} {}
 
+  // Appends every argument behind the program's name.
+  absl::Status AppendCommandLine(int argc, const char* const* argv) {
+    int i = 1;
+    for (; i < argc && absl::string_view(argv[i]) != "--"; ++i) {
+      if (!IsFlag(argv[i])) {
+        arguments_.emplace_back(argv[i]);
+        continue;
+      }
+      const char* const after = i + 1 < argc ? argv[i + 1] : nullptr;
+      const char* next = after;
+      if (absl::Status status = AppendFlag(argv[i], next); !status.ok()) return status;
+      if (next != after) ++i;
+    }
+    for (; i < argc; ++i) arguments_.emplace_back(argv[i]);
+    return absl::OkStatus();
+  }
+
+  // Appends the flags of the files `paths`, with commas between them.
+  absl::Status AppendFiles(absl::string_view paths) {
+    has_files_ = true;
+    for (const absl::string_view path : absl::StrSplit(paths, ',', absl::SkipEmpty())) {
+      if (std::count(open_files_.begin(), open_files_.end(), path) > 0) {
+        return absl::InvalidArgumentError(absl::StrCat("--flagfile=", path, ": reads itself"));
+      }
+      open_files_.emplace_back(path);
+      absl::Status status = AppendFile(path);
+      open_files_.pop_back();
+      if (!status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+
+  // Whether there was a --flagfile.
+  bool has_files() const { return has_files_; }
+
+  std::vector<std::string> Take() && { return std::move(arguments_); }
+
+ private:
   // Appends the flag `word`. One that takes a value and has none takes `*next`, and leaves `next`
   // null.
   absl::Status AppendFlag(absl::string_view word, const char*& next) {
@@ -104,24 +143,32 @@ class ArgumentList {
       }
       given.value = absl::StrCat("=", std::exchange(next, nullptr));
     }
-    if (given.name == "flagfile") return AppendFiles(absl::string_view(given.value).substr(1));
+    const absl::string_view value = absl::StripPrefix(given.value, "=");
+    if (given.name == "flagfile") return AppendFiles(value);
+    if (given.name == "fromenv") return AppendVariables(value, /*required=*/true);
+    if (given.name == "tryfromenv") return AppendVariables(value, /*required=*/false);
     arguments_.push_back(absl::StrCat(given.dashes, given.name, given.value));
     return absl::OkStatus();
   }
 
-  void AppendWord(absl::string_view word) { arguments_.emplace_back(word); }
-
-  std::vector<std::string> Take() && { return std::move(arguments_); }
-
- private:
-  absl::Status AppendFiles(absl::string_view paths) {
-    for (const absl::string_view path : absl::StrSplit(paths, ',', absl::SkipEmpty())) {
-      if (std::count(open_files_.begin(), open_files_.end(), path) > 0) {
-        return absl::InvalidArgumentError(absl::StrCat("--flagfile=", path, ": reads itself"));
+  // Abseil's --fromenv, and --tryfromenv, which requires nothing: appends the flags that `names`
+  // names, with the values of FLAGS_<NAME> in the environment.
+  absl::Status AppendVariables(absl::string_view names, bool required) {
+    for (const absl::string_view name : absl::StrSplit(names, ',', absl::SkipEmpty())) {
+      if (absl::EndsWith(name, "fromenv")) {  // whose value could name itself
+        return absl::InvalidArgumentError(
+            absl::StrCat("--", name, ": is for the command line and files alone"));
       }
-      open_files_.emplace_back(path);
-      absl::Status status = AppendFile(path);
-      open_files_.pop_back();
+      const std::string variable = absl::StrCat("FLAGS_", name);
+      // No other thread yet.  NOLINTNEXTLINE(concurrency-mt-unsafe)
+      const char* const value = std::getenv(variable.c_str());
+      if (value == nullptr && required) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("--fromenv=", name, ": there is no ", variable, " in the environment"));
+      }
+      if (value == nullptr) continue;
+      const char* next = nullptr;
+      absl::Status status = AppendFlag(absl::StrCat("--", name, "=", value), next);
       if (!status.ok()) return status;
     }
     return absl::OkStatus();
@@ -154,6 +201,7 @@ class ArgumentList {
   }
 
   std::vector<std::string> arguments_;
+  bool has_files_ = false;
   std::vector<std::string> open_files_;  // each read by a line of the one before
 };
 
@@ -161,19 +209,17 @@ class ArgumentList {
 
 absl::StatusOr<std::vector<std::string>> ReadArguments(int argc, const char* const* argv) {
   ArgumentList list(argv[0]);
-  int i = 1;
-  for (; i < argc && absl::string_view(argv[i]) != "--"; ++i) {
-    if (!IsFlag(argv[i])) {
-      list.AppendWord(argv[i]);
-      continue;
-    }
-    const char* const after = i + 1 < argc ? argv[i + 1] : nullptr;
-    const char* next = after;
-    if (absl::Status status = list.AppendFlag(argv[i], next); !status.ok()) return status;
-    if (next != after) ++i;
+  if (absl::Status status = list.AppendCommandLine(argc, argv); !status.ok()) return status;
+  // No other thread yet.  NOLINTNEXTLINE(concurrency-mt-unsafe)
+  const char* const files = std::getenv("CASCADE_FLAGFILE");
+  if (files == nullptr || list.has_files()) return std::move(list).Take();
+  // Before the command line's own flags, which count more. These are read a second time for it.
+  ArgumentList longer(argv[0]);
+  if (const absl::Status status = longer.AppendFiles(files); !status.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("CASCADE_FLAGFILE: ", status.message()));
   }
-  for (; i < argc; ++i) list.AppendWord(argv[i]);
-  return std::move(list).Take();
+  if (absl::Status status = longer.AppendCommandLine(argc, argv); !status.ok()) return status;
+  return std::move(longer).Take();
 }
 
 bool WantsHelp(int argc, const char* const* argv) {

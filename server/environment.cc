@@ -52,7 +52,7 @@ absl::Status TakeEnvironment() {
 }
 
 std::vector<std::string> UnknownVariables(const char* const* environment) {
-  std::vector<std::string> known;
+  std::vector<std::string> known = {"FLAGFILE"};  // which ReadArguments reads
   for (const std::string& flag : FlagNames()) known.push_back(absl::AsciiStrToUpper(flag));
   std::vector<std::string> unknown;
   for (; *environment != nullptr; ++environment) {

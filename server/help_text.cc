@@ -52,7 +52,8 @@ Where flags come from:
   that begins with # is a comment.
 
   CASCADE_MAX_QUEUED=7 in the environment sets --max_queued, and so for every flag. The command
-  line takes precedence, and of a flag that is given twice the later one counts.
+  line takes precedence, and of a flag that is given twice the later one counts. If no --flagfile is
+  given, the command line begins with the file that CASCADE_FLAGFILE names.
 
 Exit status: 0 after SIGTERM, SIGINT or SIGHUP; 1 if the server cannot start or cannot end; 2 if the
 command line is wrong. What is wrong is the last line on stderr.

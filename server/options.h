@@ -59,12 +59,11 @@ struct Options {
 
 // Parses the environment and the command line. A flag NAME has its default, or the value of the
 // environment's CASCADE_NAME (in capital letters), or that of the command line and of the files
-// that it names with --flagfile, of which the last counts. INVALID_ARGUMENT if a flag's value is
-// not allowed (naming the flag, its value and what is allowed), if there is no such flag, if
-// --model is missing, or if there is an argument that is not a flag; the same of a file of
-// --flagfile, with the file's name and the line's number. Abseil itself ends the process for
-// --version, with 0, after printing the version; and for its own --fromenv, with 1 and a line on
-// stderr, if the environment does not have the variable.
+// that it names with --flagfile, or else CASCADE_FLAGFILE, of which the last counts.
+// INVALID_ARGUMENT if a flag's value is not allowed (naming the flag, its value and what is
+// allowed), if there is no such flag, if --model is missing, or if there is an argument that is not
+// a flag; the same of such a file, with its name and the line's number. Abseil itself ends the
+// process for --version, with 0, after printing the version.
 absl::StatusOr<Options> ParseOptions(int argc, char** argv);
 
 // What all flags are now, each on a line, as --flagfile reads it. After ParseOptions.

@@ -81,6 +81,50 @@ TEST(CommandLineTest, FlagsComeFromAFileAndFromTheEnvironment) {
   EXPECT_THAT(from_environment.StandardError(), HasSubstr("--simd=of env"));
 }
 
+// As if the command line began with it; another file on the command line takes its place.
+TEST(CommandLineTest, TheEnvironmentNamesAFileOfFlags) {
+  const TempDir folder;
+  std::ofstream(folder.PathOf("flags")) << "--threads=2\n--simd=none\n";
+  std::ofstream(folder.PathOf("other")) << "--threads=0\n";
+  const std::string variable = "CASCADE_FLAGFILE=" + folder.PathOf("flags");
+  const auto error_of = [](const std::vector<std::string>& arguments, const std::string& entry) {
+    ServerProcess process(arguments, {"env", "CASCADE_THREADS=0", entry});
+    EXPECT_EQ(process.Wait(), 2);
+    return process.StandardError();
+  };
+  EXPECT_THAT(error_of({"--model=m"}, variable), HasSubstr("--simd=none"));
+  EXPECT_THAT(error_of({"--model=m", "--simd=auto", "--drain_seconds=x"}, variable),
+              HasSubstr("--drain_seconds=x"));
+  EXPECT_THAT(error_of({"--model=m", "--flagfile=" + folder.PathOf("other")}, variable),
+              HasSubstr("--threads=0"));
+  EXPECT_THAT(error_of({"--model=m"}, "CASCADE_FLAGFILE=/does/not/exist"),
+              HasSubstr("CASCADE_FLAGFILE: --flagfile=/does/not/exist: cannot be read"));
+  EXPECT_THAT(error_of({"--model=m"}, "CASCADE_FLAGFILE="), HasSubstr("--threads=0"));
+}
+
+// Abseil's way to read the environment, and what is wrong in our words.
+TEST(CommandLineTest, FlagsThatTheCommandLineTakesFromTheEnvironment) {
+  const TempDir folder;
+  std::ofstream(folder.PathOf("flags")) << "--simd=none\n";
+  const std::string variable = "FLAGS_flagfile=" + folder.PathOf("flags");
+  const struct {
+    std::string argument;
+    std::string message;
+  } cases[] = {
+      {"--fromenv=flagfile", "--simd=none: must be"},
+      {"--fromenv=threads", "--fromenv=threads: there is no FLAGS_threads in the environment"},
+      {"--fromenv=modle", "there is no FLAGS_modle in the environment"},
+      {"--fromenv=fromenv", "--fromenv: is for the command line and files alone"},
+      {"--tryfromenv=flagfile,threads", "--simd=none: must be"},
+  };
+  for (const auto& c : cases) {
+    ServerProcess process({"--model=m", c.argument}, {"env", variable, "FLAGS_fromenv=fromenv"});
+    EXPECT_EQ(process.Wait(), 2) << c.argument;
+    EXPECT_THAT(process.StandardError(),
+                AllOf(HasSubstr(c.message), MatchesRegex("cascade-server: [^\n]+\n")));
+  }
+}
+
 TEST(CommandLineTest, AFileOfFlagsIsWrongAsTheCommandLineIs) {
   const TempDir folder;
   const std::string file = folder.PathOf("flags");

@@ -31,10 +31,10 @@ TEST(EnvironmentTest, AVariableThatSetsNoFlagIsToldWithTheNearest) {
 }
 
 TEST(EnvironmentTest, OtherProgramsVariablesAreNotToldOf) {
-  EXPECT_THAT(
-      UnknownOf({"PATH", "CASCADES_MAX_RUNING", "CASCADE", "CASCADE_CA", "CASCADE_CLIENT_CERT",
-                 "CASCADE_CLIENT_KEY", "CASCADE_SERVER", "CASCADE_TLS", "CASCADE_TOKEN_FILE"}),
-      IsEmpty());
+  EXPECT_THAT(UnknownOf({"PATH", "CASCADES_MAX_RUNING", "CASCADE", "CASCADE_CA", "CASCADE_FLAGFILE",
+                         "CASCADE_CLIENT_CERT", "CASCADE_CLIENT_KEY", "CASCADE_SERVER",
+                         "CASCADE_TLS", "CASCADE_TOKEN_FILE"}),
+              IsEmpty());
 }
 
 // https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
