@@ -36,4 +36,14 @@ for file in model/b.h server/b.cc tools/b.py scripts/b.sh proto/b.proto tests/CM
   rm "$tree/$file"
 done
 
+# In a repository, what git ignores is nobody's source; a file that is not added yet is one.
+if command -v git > /dev/null; then
+  git -C "$tree" init --quiet
+  echo '/clients/python/build/' > "$tree/.gitignore"
+  write clients/python/build/made.py 'Made by pip.'
+  sh "$check" "$tree" || { echo 'refused, and it is allowed: a file that git ignores'; failures=1; }
+  write clients/python/new.py 'First.'
+  fails clients/python/new.py 'a file that git does not know yet'
+fi
+
 exit "$failures"
