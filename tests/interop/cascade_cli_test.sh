@@ -118,8 +118,10 @@ out_has '"n_layer":8'
 # Refused: every wrong field on a line of its own.
 expect 1 generate --top_p=2 --temperature=-1 'Once'
 err_has '^cascade: INVALID_ARGUMENT'
-err_has '^  sampling.top_p: '
-err_has '^  sampling.temperature: '
+err_has '^  sampling.top_p: .* (--top_p)$'
+err_has '^  sampling.temperature: .* (--temperature)$'
+expect 1 generate --repetition_penalty=-1 'Once'
+err_has '^  penalties.repetition: .* (--repetition_penalty)$'
 expect 1 generate ''
 err_has INVALID_ARGUMENT
 

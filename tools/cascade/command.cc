@@ -157,6 +157,9 @@ ExitCode RunCommand(Command& command, std::span<const std::string> args, Console
       return command.UsageError(status.message(), console);
     }
   }
+  for (const Flags::Flag& flag : flags.all()) {
+    if (!flag.is_switch) options.value_flags.push_back(flag.name);
+  }
   if (options.timeout == absl::ZeroDuration()) options.timeout = absl::InfiniteDuration();
   if (values.help) {
     console.out << HelpText(command.description(), flags);

@@ -138,10 +138,10 @@ std::string Connection::Explain(const grpc::Status& status) const {
   const bool unreachable = status.error_code() == grpc::StatusCode::UNAVAILABLE &&
                            channel_->GetState(false) == GRPC_CHANNEL_TRANSIENT_FAILURE;
   if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) {
-    return absl::StrCat(StatusText(status), "\n  --timeout is ",
+    return absl::StrCat(StatusText(status, options_.value_flags), "\n  --timeout is ",
                         absl::FormatDuration(options_.timeout), "; --timeout=0 waits for ever.");
   }
-  if (!unreachable) return StatusText(status);
+  if (!unreachable) return StatusText(status, options_.value_flags);
   if (absl::StrContains(status.error_message(), "certificate verify failed")) {
     return absl::StrCat(
         "the certificate of ", options_.server, " is not to be trusted\n  ", status.error_message(),

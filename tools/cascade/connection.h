@@ -27,6 +27,7 @@ struct CallOptions {
   std::string token_file;  // has the bearer token that calls show; empty: none
   absl::Duration timeout = absl::InfiniteDuration();  // of each call
   bool json = false;
+  std::vector<std::string> value_flags;  // the subcommand's flags but switches: errors name them
 
   // Of commands that generate, if there are several servers.
   bool by_prefix = false;  // prompts that begin alike go to the same server
@@ -71,8 +72,9 @@ class Connection {
     return {.timeout = options_.timeout, .hedge_after = options_.hedge_after};
   }
 
-  // Explains to the user why a call failed: StatusText(), with the flag that allows more time if
-  // there was too little; or, if no server can be reached, how to start one.
+  // Explains to the user why a call failed: StatusText(), with the flags of wrong fields, and the
+  // flag that allows more time if there was too little; or, if no server can be reached, how to
+  // start one.
   std::string Explain(const grpc::Status& status) const;
 
  private:

@@ -4,8 +4,12 @@
 
 #include <array>
 #include <cstddef>
+#include <set>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
@@ -14,12 +18,26 @@ namespace cascade::cli {
 namespace {
 
 // One line for each violation. Cascade's message only repeats them, so they replace it.
-std::string Violations(const google::rpc::BadRequest& bad_request) {
+std::string Violations(const google::rpc::BadRequest& bad_request,
+                       std::span<const std::string> flags) {
   std::string text;
   for (const auto& violation : bad_request.field_violations()) {
-    absl::StrAppend(&text, "\n  ", violation.field(), ": ", violation.description());
+    const std::string flag = FlagOfField(violation.field(), flags);
+    absl::StrAppend(&text, "\n  ", violation.field(), ": ", violation.description(),
+                    flag.empty() ? "" : absl::StrCat(" (--", flag, ")"));
   }
   return text;
+}
+
+// The words of a flag's or a field's name, in the singular.
+std::set<std::string> Words(absl::string_view name) {
+  std::set<std::string> words;
+  for (absl::string_view word : absl::StrSplit(name, absl::ByAnyChar("._[]"))) {
+    const bool is_plural_of_y = absl::ConsumeSuffix(&word, "ies");
+    if (!is_plural_of_y) absl::ConsumeSuffix(&word, "s");
+    words.insert(absl::StrCat(word, is_plural_of_y ? "y" : ""));
+  }
+  return words;
 }
 
 google::rpc::Status Details(const grpc::Status& status) {
@@ -64,13 +82,26 @@ std::optional<absl::Duration> RetryDelay(const grpc::Status& status) {
   return delay;
 }
 
-std::string StatusText(const grpc::Status& status) {
+std::string FlagOfField(absl::string_view field, std::span<const std::string> flags) {
+  const std::set<std::string> words_of_field = Words(field);
+  std::string found;
+  std::size_t most = 0;
+  for (const std::string& flag : flags) {
+    const std::set<std::string> words = Words(flag);
+    if (words.size() < most || !absl::c_includes(words_of_field, words)) continue;
+    found = words.size() > most ? flag : "";
+    most = words.size();
+  }
+  return found;
+}
+
+std::string StatusText(const grpc::Status& status, std::span<const std::string> flags) {
   std::string message = absl::StrCat(" ", status.error_message());
   const google::rpc::Status details = Details(status);
   for (const google::protobuf::Any& detail : details.details()) {
     google::rpc::BadRequest bad_request;
     if (detail.UnpackTo(&bad_request) && bad_request.field_violations_size() > 0) {
-      message = Violations(bad_request);
+      message = Violations(bad_request, flags);
     }
   }
   const std::optional<absl::Duration> delay = RetryDelay(status);
