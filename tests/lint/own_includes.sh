@@ -11,7 +11,7 @@ names=$(cd "$(dirname "$0")" && pwd)/included_names.txt
 cd "$1"
 
 # shellcheck disable=SC2016  # awk's own dollars
-find client model server tools tests -name '*.h' -o -name '*.cc' | sort | xargs awk '
+find client model server spelling tools tests -name '*.h' -o -name '*.cc' | sort | xargs awk '
   FILENAME == names {
     if ($1 != "#") for (i = 2; i <= NF; i++) header[$i] = $1
     next

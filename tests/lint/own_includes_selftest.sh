@@ -5,7 +5,7 @@ set -eu
 check=$(cd "$(dirname "$0")" && pwd)/own_includes.sh
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
-mkdir -p "$tree/client" "$tree/model" "$tree/server" "$tree/tools" "$tree/tests"
+mkdir -p "$tree/client" "$tree/model" "$tree/server" "$tree/spelling" "$tree/tools" "$tree/tests"
 failures=0
 
 file() { printf '%b\n' "$1" > "$tree/model/a.cc"; }
