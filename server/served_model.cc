@@ -153,6 +153,12 @@ void LogLoaded(const ModelInfo& info, const Options& options, absl::Duration too
         "one CPU runs the model; --threads=auto takes all, and gives the same text",
         {{"cpus", cpus}});
   }
+  for (const std::string& unit : model::kernels::WrongIntegerUnits()) {
+    Log(LogLevel::kWarning,
+        "this CPU computes wrong sums with some of its instructions, which are not used; please "
+        "report it",
+        {{"integer_unit", unit}});
+  }
   LogWarnings(info.name, info.config.warnings);
   LogWarnings(info.name, info.defaults.warnings);
   LogWarnings(info.name, weights.warnings);

@@ -105,7 +105,7 @@ HWY_EXPORT(PrefetchTile);
 
 namespace {
 
-constexpr std::size_t kLargestTileRows = 12;  // of all units
+constexpr std::size_t kLargestTileRows = 16;  // of all units
 
 // How far ahead of the multiplication the weights of a few rows are prefetched, in bytes of all
 // panels of a pass: as the float chains do.
@@ -253,6 +253,7 @@ void MultiplyManyRows(const IntegerDotsJob& job, std::size_t per_pass, IndexRang
 }
 
 void MultiplyPanels(const IntegerDotsJob& job, IndexRange panels) {
+  const IntegerUnitScope scope(job.unit);
   if (job.x.tiles.count > 1) return MultiplyManyRows(job, job.unit.max_rows_panels, panels);
   const std::size_t per_pass = job.unit.panels(job.x.tiles.rows);
   // Weights that have to be unpacked are, for a K block at a time, whatever the number of rows.
@@ -270,7 +271,8 @@ T* Room(AlignedBuffer<T>& buffer, std::size_t size) {
 
 RoundedRows Round(ConstMatF x, std::size_t max_rows, Executor& executor, MatMulScratch& scratch) {
   const std::size_t groups = DotGroups(x.cols());
-  const RoundedRows rows{.values = Room(scratch.rounded_rows, x.rows() * groups * kDotGroup),
+  const std::size_t readable = x.rows() * groups + kDotRowsReadable;
+  const RoundedRows rows{.values = Room(scratch.rounded_rows, readable * kDotGroup),
                          .scales = Room(scratch.row_scales, x.rows() * groups),
                          .offsets = Room(scratch.row_offsets, x.rows() * groups),
                          .outliers = Room(scratch.outliers, x.rows() * groups * kMaxOutliers),

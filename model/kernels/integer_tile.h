@@ -47,6 +47,9 @@ struct DotOperands {
 
 using DotFunction = void (*)(const DotOperands&);
 
+// Rows of x that a tile may read from the first row of a group on, whatever its own number of rows.
+inline constexpr std::size_t kDotRowsReadable = 16;
+
 struct IntegerUnit {
   std::string_view name;
   std::size_t max_rows;         // of a tile
@@ -56,9 +59,29 @@ struct IntegerUnit {
   // The tile of `rows` rows and `panels` panels. REQUIRES: rows from 1 to max_rows; panels is 1,
   // max_rows_panels or panels(rows).
   DotFunction (*tile)(std::size_t rows, std::size_t panels);
+  // Called by each thread before and after it calls tiles; null if there is nothing to do.
+  void (*begin)() = nullptr;
+  void (*end)() = nullptr;
+};
+
+// While it lives, its thread may call the unit's tiles.
+class IntegerUnitScope {
+ public:
+  explicit IntegerUnitScope(const IntegerUnit& unit) : unit_(unit) {
+    if (unit_.begin != nullptr) unit_.begin();
+  }
+  ~IntegerUnitScope() {
+    if (unit_.end != nullptr) unit_.end();
+  }
+  IntegerUnitScope(const IntegerUnitScope&) = delete;
+  IntegerUnitScope& operator=(const IntegerUnitScope&) = delete;
+
+ private:
+  const IntegerUnit& unit_;
 };
 
 // A unit that this build lacks is null. Whether the CPU has it is integer_units.h's matter.
+extern const IntegerUnit* const kAmxUnit;
 extern const IntegerUnit* const kAvx512VnniUnit;
 extern const IntegerUnit* const kAvxVnniUnit;
 extern const IntegerUnit* const kAvx2Unit;

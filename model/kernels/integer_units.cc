@@ -5,14 +5,20 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "model/kernels/integer_tile.h"
+#include "model/kernels/integer_unit_check.h"
 #include "model/kernels/simd_target.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 #elif defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
 #endif
@@ -21,12 +27,23 @@ namespace cascade::model::kernels {
 namespace {
 
 struct CpuFeatures {
+  bool amx_int8 = false;
   bool avx512_vnni = false;
   bool avx_vnni = false;
   bool dot_product = false;
 };
 
-// Beyond what the SIMD targets stand for. That the system keeps the registers is theirs to know.
+#if defined(__x86_64__) && defined(__linux__)
+// Linux lets a process use the tile registers, 8 KiB for each thread, only if it has asked for
+// them. A kernel before 5.16, or one that shows a process another CPU, refuses.
+bool AskForTileRegisters() {
+  constexpr long kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM
+  constexpr long kTileData = 18;               // XFEATURE_XTILEDATA
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+}
+#endif
+
+// Beyond what the SIMD targets stand for. That the system keeps their registers is theirs to know.
 CpuFeatures DetectFeatures() {
   CpuFeatures features;
 #if defined(__x86_64__)
@@ -37,6 +54,11 @@ CpuFeatures DetectFeatures() {
   unsigned edx = 0;
   if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0) {
     features.avx512_vnni = (ecx >> 11 & 1u) != 0;
+    const bool amx_tile = (edx >> 24 & 1u) != 0;
+    const bool amx_int8 = (edx >> 25 & 1u) != 0;
+#ifdef __linux__
+    features.amx_int8 = features.avx512_vnni && amx_tile && amx_int8 && AskForTileRegisters();
+#endif
     const unsigned last_leaf = eax;
     if (last_leaf >= 1 && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0) {
       features.avx_vnni = (eax >> 4 & 1u) != 0;
@@ -56,8 +78,9 @@ struct Choice {
 };
 
 // Best first.
-const std::array<Choice, 5>& Choices() {
-  static const std::array<Choice, 5> choices = {
+const std::array<Choice, 6>& Choices() {
+  static const std::array<Choice, 6> choices = {
+      Choice{kAmxUnit, &CpuFeatures::amx_int8, {"avx512"}},
       Choice{kAvx512VnniUnit, &CpuFeatures::avx512_vnni, {"avx512"}},
       Choice{kAvxVnniUnit, &CpuFeatures::avx_vnni, {"avx512", "avx2"}},
       Choice{kAvx2Unit, nullptr, {"avx512", "avx2"}},
@@ -71,12 +94,40 @@ bool GoesWith(const Choice& choice, std::string_view target) {
   return choice.targets[0].empty() || std::ranges::count(choice.targets, target) > 0;
 }
 
-bool IsSupported(const Choice& choice) {
+bool CpuHas(const Choice& choice) {
   static const CpuFeatures features = DetectFeatures();
   static const std::vector<std::string> targets = SupportedSimdTargets();
   if (choice.unit == nullptr) return false;
   if (choice.feature != nullptr && !(features.*choice.feature)) return false;
   return std::ranges::any_of(targets, [&](const std::string& t) { return GoesWith(choice, t); });
+}
+
+// What of the choices this CPU can run, and whether it then computes what it must.
+struct Found {
+  std::vector<const IntegerUnit*> right;
+  std::vector<const IntegerUnit*> wrong;
+};
+
+const Found& FoundUnits() {
+  static const Found found = [] {
+    Found units;
+    for (const Choice& choice : Choices()) {
+      if (!CpuHas(choice)) continue;
+      (AgreesWithPlain(*choice.unit) ? units.right : units.wrong).push_back(choice.unit);
+    }
+    return units;
+  }();
+  return found;
+}
+
+bool IsSupported(const Choice& choice) {
+  return std::ranges::count(FoundUnits().right, choice.unit) > 0;
+}
+
+std::vector<std::string> Names(const std::vector<const IntegerUnit*>& units) {
+  std::vector<std::string> names;
+  for (const IntegerUnit* unit : units) names.emplace_back(unit->name);
+  return names;
 }
 
 const IntegerUnit* chosen = nullptr;  // by SetIntegerUnit
@@ -94,13 +145,11 @@ const IntegerUnit& IntegerUnitInUse() {
 
 std::string IntegerUnitName() { return std::string(IntegerUnitInUse().name); }
 
-std::vector<std::string> SupportedIntegerUnits() {
-  std::vector<std::string> names;
-  for (const Choice& choice : Choices()) {
-    if (IsSupported(choice)) names.emplace_back(choice.unit->name);
-  }
-  return names;
-}
+std::vector<std::string> SupportedIntegerUnits() { return Names(FoundUnits().right); }
+
+std::vector<std::string> WrongIntegerUnits() { return Names(FoundUnits().wrong); }
+
+void SetIntegerUnit(const IntegerUnit& unit) { chosen = &unit; }
 
 absl::Status SetIntegerUnit(std::string_view name) {
   if (name == "auto") {

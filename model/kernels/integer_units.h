@@ -18,13 +18,21 @@ struct IntegerUnit;
 const IntegerUnit& IntegerUnitInUse();
 std::string IntegerUnitName();
 
-// Every unit that this build has and this CPU can run, best first: of "avx512_vnni", "avx_vnni",
-// "avx2", "neon_dot", and always "plain", plain C++.
+// Every unit that this build has and this CPU can run, best first: of "amx_int8", "avx512_vnni",
+// "avx_vnni", "avx2", "neon_dot", and always "plain", plain C++. The first call compares what each
+// computes with the plain one, in a few milliseconds.
 std::vector<std::string> SupportedIntegerUnits();
+
+// The units that this CPU should be able to run and that computed something else when they were
+// compared. They are not used. Empty on every CPU that we know of.
+std::vector<std::string> WrongIntegerUnits();
 
 // Makes all later products of the process use unit `name`, whatever the SIMD target; "auto" goes
 // back to the best. INVALID_ARGUMENT for a name that SupportedIntegerUnits() does not list. Not
 // thread-safe: call it while no kernel runs.
 absl::Status SetIntegerUnit(std::string_view name);
+
+// The same for a unit that is not listed, for its test. It must outlive its use.
+void SetIntegerUnit(const IntegerUnit& unit);
 
 }  // namespace cascade::model::kernels
