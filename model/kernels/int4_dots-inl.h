@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reading int4_dot_panels.h's weights: as the int8 operands that the integer units multiply, and
-// one input at a time. 32-bit lanes, each with the four weights of a step that belong to one
-// output, and no carry from one into the next: u * step + 128 - zero * step is q + 128, from 1 to
-// 255.
+// one input at a time. A 32-bit lane has the four weights of a step that belong to one output, and
+// no byte carries into the next: u * step + 128 - zero * step is q + 128, from 1 to 255.
 #include <cstddef>
 #include <cstdint>
 
@@ -38,23 +37,39 @@ HWY_INLINE StepsAndZeros LoadSteps(const std::byte* bytes) {
   return {hn::And(both, hn::Set(d, 15)), hn::ShiftRight<4>(both)};
 }
 
+// The low halves of the lanes in both halves.
+HWY_INLINE WordVector InBothHalves(WordVector v) { return hn::Or(v, hn::ShiftLeft<16>(v)); }
+
+// Each byte of a lane times the lane's factor, which is in both its halves. REQUIRES: no product is
+// above 255. x86 multiplies 16 bits in half the time of 32.
+HWY_INLINE WordVector MultiplyBytes(WordVector bytes, WordVector factor) {
+#if CASCADE_SCALAR_TARGET
+  return hn::Mul(bytes, hn::And(factor, hn::Set(WordTag(), 0xffff)));
+#else
+  const hn::Repartition<std::uint16_t, WordTag> halves;
+  return hn::BitCast(WordTag(), hn::Mul(hn::BitCast(halves, bytes), hn::BitCast(halves, factor)));
+#endif
+}
+
 // Writes one group of a panel to `out` as int8_panels.h's Int8DotOrder has it: 1024 bytes.
 HWY_INLINE void UnpackGroup(const std::byte* group, std::byte* out) {
   constexpr std::size_t kBlocks = kInt4StepRows / kDotInputs / 2;  // that share steps
   const WordTag d;
-  const WordVector halves = hn::Set(d, 0x0f0f0f0f);
+  const WordVector nibbles = hn::Set(d, 0x0f0f0f0f);
   for (std::size_t s = 0; s < kDotGroup / kInt4StepRows; ++s) {
     for (std::size_t c = 0; c < kPanelColumns; c += kLanes) {
       const StepsAndZeros by = LoadSteps(group + kInt4DotWeightBytes + s * kPanelColumns + c);
-      const WordVector start =
-          hn::Mul(hn::Sub(hn::Set(d, 128), hn::Mul(by.zeros, by.steps)), hn::Set(d, 0x01010101));
+      const WordVector steps = InBothHalves(by.steps);
+      const WordVector first = hn::Sub(hn::Set(d, 128), MultiplyBytes(by.zeros, steps));
+      const WordVector firsts = MultiplyBytes(hn::Set(d, 0x01010101), InBothHalves(first));
       for (std::size_t b = s * kBlocks; b < (s + 1) * kBlocks; ++b) {
         const WordVector pairs = hn::LoadU(
             d, reinterpret_cast<const std::uint32_t*>(group + b * kInt4DotBlockBytes) + c);
+        const WordVector low = hn::And(pairs, nibbles);
+        const WordVector high = hn::And(hn::ShiftRight<4>(pairs), nibbles);
         auto* operands = reinterpret_cast<std::uint32_t*>(out + 2 * b * kInt4DotBlockBytes) + c;
-        hn::StoreU(hn::Add(hn::Mul(hn::And(pairs, halves), by.steps), start), d, operands);
-        hn::StoreU(hn::Add(hn::Mul(hn::And(hn::ShiftRight<4>(pairs), halves), by.steps), start), d,
-                   operands + kPanelColumns);
+        hn::StoreU(hn::Add(MultiplyBytes(low, steps), firsts), d, operands);
+        hn::StoreU(hn::Add(MultiplyBytes(high, steps), firsts), d, operands + kPanelColumns);
       }
     }
   }

@@ -33,9 +33,11 @@ class Cascade:
             raise Failed(f"{paths.MODEL_BENCH} is missing: make bench-peers builds it")
 
     def settings(self, weights: str) -> Sequence[Setting]:
-        """Where weights are approximate, keys and values too may be: the peers' are."""
+        """Where weights are approximate, so may be keys and values, and where they are integers,
+        activations: the peers' are."""
         kv = "f32" if weights == "f32" else "f16"
-        return [Setting(weights, weights, {"kv": kv})]
+        activations = "int8" if weights in ("int8", "int4") else "f32"
+        return [Setting(weights, weights, {"kv": kv, "activations": activations})]
 
     def why_not(self, weights: str) -> str:
         return f"it has no {weights}"
@@ -68,6 +70,7 @@ class Cascade:
             str(paths.MODEL_BENCH),
             f"--model={model.folder}",
             f"--weights={setting.format}",
+            f"--activations={setting.options['activations']}",
             f"--kv_type={setting.options['kv']}",
             f"--threads={threads}",
         ]
