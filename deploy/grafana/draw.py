@@ -51,8 +51,8 @@ def draw(figure, height, panel, found):
     unit = panel.get("fieldConfig", {}).get("defaults", {}).get("unit", "short")
     left, bottom = grid["x"] * COLUMN, height - (grid["y"] + grid["h"]) * ROW
     size = figure.get_size_inches()
-    edges = [(left + 0.55) / size[0], (bottom + 0.35) / size[1], (grid["w"] * COLUMN - 0.75) / size[0],
-             (grid["h"] * ROW - 0.75) / size[1]]
+    edges = [(left + 0.55) / size[0], (bottom + 0.5) / size[1], (grid["w"] * COLUMN - 0.75) / size[0],
+             (grid["h"] * ROW - 0.9) / size[1]]
     axes = figure.add_axes(edges)
     axes.set_title(panel["title"], fontsize=9, loc="left")
     if panel["type"] == "stat":
@@ -61,17 +61,18 @@ def draw(figure, height, panel, found):
         axes.text(0, 0.2, f"{written(value, unit)}", fontsize=17, color="#2a7f3f")
         axes.text(0, -0.35, found[0][0]["legendFormat"], fontsize=7, color="#666666")
         return
+    scale = 2**20 if unit == "bytes" else 1  # so that ticks stand at round numbers of MiB
     for target, lines in found:
         for labels, points in lines:
-            axes.plot([t - time.time() for t, _ in points], [v for _, v in points], linewidth=1.2,
+            axes.plot([t - time.time() for t, _ in points], [v / scale for _, v in points], linewidth=1.2,
                       label=label(target, labels))
     axes.set_ylim(bottom=0)
     axes.tick_params(labelsize=6)
-    axes.yaxis.set_major_formatter(lambda value, _: written(value, unit))
+    axes.yaxis.set_major_formatter(lambda value, _: written(value * scale, unit))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0f} s")
     axes.grid(alpha=0.3)
     if any(lines for _, lines in found):
-        axes.legend(fontsize=6, loc="upper left", frameon=False)
+        axes.legend(fontsize=6, loc="upper left", bbox_to_anchor=(-0.02, -0.09), ncol=4, frameon=False)
 
 
 def main():
