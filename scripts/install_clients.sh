@@ -10,6 +10,10 @@ set -eu
 mkdir -p "$1/bin"
 folder=$(cd "$1" && pwd)
 only=${2:-}
+case "$only" in
+  '' | kustomize) ;;
+  *) echo "install_clients: $only alone cannot be installed; kustomize can" >&2; exit 2 ;;
+esac
 
 install_go_program() {
   command -v go > /dev/null || { echo "install_clients: $1 needs go" >&2; exit 1; }

@@ -155,7 +155,7 @@ void LogLoaded(const ModelInfo& info, const Options& options, absl::Duration too
   }
   for (const std::string& unit : model::kernels::WrongIntegerUnits()) {
     Log(LogLevel::kWarning,
-        "this CPU computes wrong sums with some of its instructions, which are not used; please "
+        "an integer unit does not agree with plain C++ on this machine and is not used; please "
         "report it",
         {{"integer_unit", unit}});
   }

@@ -12,8 +12,8 @@ namespace cascade {
 
 // "; is it --max_queued?", to be appended to a message about `word`: the name that is written most
 // like `word`, with `prefix` before it. Empty if no name is like it: two words are alike if at most
-// a third of the longer one's letters have to be changed, added or left out. Of names that are
-// equally near, the first in alphabetical order.
+// a third of the longer one's letters, rounded up, have to be changed, added or left out. Of names
+// that are equally near, the first in alphabetical order.
 std::string Suggestion(absl::string_view word, std::span<const std::string> names,
                        absl::string_view prefix);
 

@@ -19,6 +19,8 @@ model=${CASCADE_MODEL:-$root/deploy/models/tales-7m}
 first_port=${CASCADE_PORT:-50061}
 http_port=${GATEWAY_PORT:-8000}
 venv=${GATEWAY_VENV:-$root/build/gateway}
+flags=${CASCADE_FLAGS:-}
+unset CASCADE_BIN CASCADE_FLAGS CASCADE_PORT  # which cascade-server would take for misspelled flags
 
 die() { printf 'serve.sh: %s\n' "$*" >&2; exit 1; }
 
@@ -54,7 +56,7 @@ replica() {
   trap '' INT  # a Ctrl-C reaches all; the script's end tells the replicas in turn
   while :; do
     # shellcheck disable=SC2086  # several flags
-    "$bin/cascade-server" --model="$model" --listen="127.0.0.1:$1" --kv_events ${CASCADE_FLAGS:-} > /dev/null &
+    "$bin/cascade-server" --model="$model" --listen="127.0.0.1:$1" --kv_events $flags > /dev/null &
     server=$!
     status=0
     wait "$server" || status=$?

@@ -28,8 +28,8 @@ using KvType = ElementType;
 inline constexpr std::array kKvTypes = kElementTypes;
 
 // What a weight matrix is stored as in memory: one of the float formats, or whole numbers with
-// scales: in kInt8 one scale for each output column, in kInt4 one for every 16 inputs of a column
-// (int4_panels.h; int4_dot_panels.h for int8 activations).
+// scales: in kInt8 one scale for each output column, in kInt4 one for every 16 inputs of a column,
+// or for int8 activations a step and a zero for these and a scale for the column.
 enum class WeightType : std::uint8_t { kF32, kBf16, kF16, kInt8, kInt4 };
 
 // Every weight type, for callers that offer or test each of them.

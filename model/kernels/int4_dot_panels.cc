@@ -16,8 +16,10 @@ namespace {
 
 static_assert(kPackRows == kInt4StepRows, "a source tile has the rows that share a step");
 
-constexpr float kLargestValue = 15.0f;    // of u, zero and step
-constexpr float kLargestWeight = 120.0f;  // eight times the largest step: q stays below 128
+constexpr float kLargestValue = 15.0f;  // of u, zero and step
+// No multiple of a step that is next to a weight is then above 126, which is 9 * 14: so neither q
+// nor zero * step is.
+constexpr float kLargestWeight = 120.0f;
 
 std::size_t GroupCount(std::size_t n_in) { return (n_in + kDotGroup - 1) / kDotGroup; }
 

@@ -7,7 +7,8 @@
 // that of int8 weights q, to the bit, and only reading the weights is a matter of four bits.
 // 4.5 bits a weight, and the scales. Private to this room.
 //
-// A small integer for each group and one float for many groups: so have llama.cpp's K-quants it.
+// llama.cpp's K-quants divide their scales in the same way: a small integer for each group, and a
+// float for many of them.
 #pragma once
 
 #include <cstddef>
@@ -51,10 +52,10 @@ std::size_t Int4DotPanelBytes(std::size_t n_in);
 
 // Packs the panels `panels` of `source` to `out`, where the first of them begins.
 //
-//   The scale makes 120 of a column's largest magnitude. Of four pairs of a step and a zero that
-//   can hold a group's smallest and largest weight, or nearly so, the one with the least squared
-//   error is taken, and each weight is then the nearest value, ties to even. Columns that are too
-//   small or not finite: as PackInt8Panels has it.
+//   The scale makes 120 of a column's largest magnitude. Two steps (the one that spans the group's
+//   range, and the one below) with two zeros each are tried; the pair with the least squared error
+//   is taken, and each weight is then the nearest value, ties to even. Columns that are too small
+//   or not finite: as PackInt8Panels has it.
 void PackInt4DotPanels(const SourceMatrix& source, IndexRange panels, std::byte* out);
 
 // Whether the scale of column `column` of the panel at `panel` is finite.

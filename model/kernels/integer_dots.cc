@@ -105,14 +105,12 @@ HWY_EXPORT(PrefetchTile);
 
 namespace {
 
-constexpr std::size_t kLargestTileRows = 16;  // of all units
-
 // How far ahead of the multiplication the weights of a few rows are prefetched, in bytes of all
 // panels of a pass: as the float chains do.
 constexpr std::size_t kPrefetchBytes = 8192;
 
 // The K block: the weights of so many groups of inputs stay in the first-level cache while the row
-// tiles of an M block pass by. In 16 KiB there is room for it: four panels have half as many.
+// tiles of an M block pass by. Of four panels half as many, so that a block takes 16 KiB at most.
 constexpr std::size_t kKBlockGroups = 8;
 constexpr std::size_t kKBlockBytes = 2 * kKBlockGroups * kDotGroup * kPanelColumns;
 
@@ -187,7 +185,7 @@ void Finish(const IntegerDotsJob& job, const OutputTile& tile, float* chains) {
 void MultiplyFewRows(const IntegerDotsJob& job, std::size_t per_pass, IndexRange panels) {
   const std::size_t rows = job.x.tiles.rows;
   const DotFunction multiply = job.unit.tile(rows, per_pass);
-  alignas(64) float chains[kLargestTileRows * kMaxTilePanels * kPanelColumns];
+  alignas(64) float chains[kMaxDotRows * kMaxTilePanels * kPanelColumns];
   // The first call prefetches further steps of the same panels. The last ones have none after them:
   // the second call prefetches the beginning of the next pass meanwhile.
   const std::size_t steps = job.Steps();
@@ -271,7 +269,7 @@ T* Room(AlignedBuffer<T>& buffer, std::size_t size) {
 
 RoundedRows Round(ConstMatF x, std::size_t max_rows, Executor& executor, MatMulScratch& scratch) {
   const std::size_t groups = DotGroups(x.cols());
-  const std::size_t readable = x.rows() * groups + kDotRowsReadable;
+  const std::size_t readable = x.rows() * groups + kMaxDotRows;
   const RoundedRows rows{.values = Room(scratch.rounded_rows, readable * kDotGroup),
                          .scales = Room(scratch.row_scales, x.rows() * groups),
                          .offsets = Room(scratch.row_offsets, x.rows() * groups),

@@ -2,7 +2,8 @@
 // The kernel family of int8 activations. Private to this room: MatMul calls it.
 //
 // The input is rounded to 8 bits, with a scale for every group of 64 inputs of a row
-// (rounded_rows.h), and multiplied with int8 weights. The sum of a group's products is an integer
+// (rounded_rows.h), and multiplied with int8 weights, or with int4 weights, which stand for int8
+// ones (int4_dot_panels.h). The sum of a group's products is an integer
 // of at most 21 bits, so it is exact in whatever order a CPU computes it; the sums of the groups
 // and the products of the row's outliers make one chain of fused multiply-adds.
 //
@@ -15,7 +16,8 @@
 //              IntegerDotsTest.StaysWithinTheStatedError
 //   Inputs   : a row with a NaN or an infinity is NaN in all outputs.
 //   Cost     : reads w once per row tile, as the float chains do, and a product of 64 inputs takes
-//              16 instructions on a vector of 16 outputs, where a float chain takes 64.
+//              16 instructions on a vector of 16 outputs, where a float chain takes 64. int4
+//              weights are unpacked once for all rows of an M block.
 #pragma once
 
 #include "model/executor.h"

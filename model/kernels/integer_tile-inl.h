@@ -131,6 +131,8 @@ constexpr std::array<DotFunction, sizeof...(kIndex)> TileFunctions(std::index_se
   return {&MultiplyTile < kIndex + 1, kPanels == 0 ? PanelsBeside(kIndex + 1) : kPanels > ...};
 }
 
+static_assert(Unit::kMaxRows <= kMaxDotRows);
+
 constexpr std::size_t kMaxRowsPanels = PanelsBeside(Unit::kMaxRows);
 
 DotFunction TileFor(std::size_t rows, std::size_t panels) {

@@ -20,6 +20,9 @@ inline constexpr std::size_t kDotGroup = 64;
 inline constexpr std::size_t kDotInputs = 4;
 inline constexpr std::size_t kDotGroupSteps = kDotGroup / kDotInputs;
 
+// The most rows of a tile, of any unit.
+inline constexpr std::size_t kMaxDotRows = 16;
+
 // Memory to prefetch: `step` bytes further on in every panel for each step of a tile.
 struct DotPrefetch {
   const std::byte* first;    // in the first panel
@@ -34,7 +37,9 @@ struct DotPrefetch {
 //
 // with the sum over the inputs of g.
 struct DotOperands {
-  const std::int8_t* x;         // [groups][rows][kDotGroup], from -127 to 127
+  // [groups][rows][kDotGroup], from -127 to 127. kMaxDotRows rows may be read from each group's
+  // first one on, whatever the tile's own number.
+  const std::int8_t* x;
   const float* scales;          // [groups][rows]
   const std::int32_t* offsets;  // [groups][rows]: -128 * sum_i x[r, i] over the group
   const std::byte* w;           // the first panel, at the first group's weights: int8_panels.h
@@ -47,12 +52,9 @@ struct DotOperands {
 
 using DotFunction = void (*)(const DotOperands&);
 
-// Rows of x that a tile may read from the first row of a group on, whatever its own number of rows.
-inline constexpr std::size_t kDotRowsReadable = 16;
-
 struct IntegerUnit {
   std::string_view name;
-  std::size_t max_rows;         // of a tile
+  std::size_t max_rows;         // of a tile; <= kMaxDotRows
   std::size_t max_rows_panels;  // of a tile of max_rows rows: what a product of many rows uses
   std::size_t (*panels)(
       std::size_t rows);  // as many as the registers hold beside `rows` rows: <= 4
@@ -64,7 +66,8 @@ struct IntegerUnit {
   void (*end)() = nullptr;
 };
 
-// While it lives, its thread may call the unit's tiles.
+// While it lives, its thread may call the unit's tiles. A thread has one at a time: the end of an
+// inner one would take the outer one's registers.
 class IntegerUnitScope {
  public:
   explicit IntegerUnitScope(const IntegerUnit& unit) : unit_(unit) {

@@ -33,6 +33,8 @@ struct Registers {
   static constexpr std::size_t kStride = 64;
 
   CASCADE_UNIT static void Configure() {
+    // Static: GCC before 14 believes that ldtilecfg reads 8 of the 64 bytes, and would throw away
+    // the stores to the rest of a local.
     static constexpr TileConfig kConfig;
     _tile_loadconfig(&kConfig);
   }
@@ -41,7 +43,8 @@ struct Registers {
   CASCADE_UNIT_INLINE void ZeroSums() { _tile_zero(0); }
   CASCADE_UNIT_INLINE void LoadInputs(const std::int8_t* x) { _tile_loadd(1, x, kStride); }
   CASCADE_UNIT_INLINE void LoadWeights(const std::byte* w) {
-    // GCC does not know that tileloadd reads memory: what was written there must have been before.
+    // GCC's _tile_loadd does not say that it reads memory, so the stores to LoadGroupWeights' copy
+    // could be moved behind it. Inputs were written before this function was called.
     __asm__ volatile("" ::: "memory");
     _tile_loadd(2, w, kStride);
   }

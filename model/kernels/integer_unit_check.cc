@@ -31,7 +31,7 @@ struct Sample {
   Sample(std::size_t row_count, std::size_t panel_count)
       : rows(row_count),
         panels(panel_count),
-        x((kGroups * rows + kDotRowsReadable) * kDotGroup),
+        x((kGroups * rows + kMaxDotRows) * kDotGroup),
         scales(kGroups * rows),
         offsets(kGroups * rows),
         w(panels * kPanelBytes),
@@ -110,9 +110,11 @@ bool TileAgrees(const IntegerUnit& unit, std::size_t rows, std::size_t panels) {
 bool AgreesWithPlain(const IntegerUnit& unit) {
   const IntegerUnitScope scope(unit);
   for (std::size_t rows = 1; rows <= unit.max_rows; ++rows) {
-    if (!TileAgrees(unit, rows, 1) || !TileAgrees(unit, rows, unit.panels(rows))) return false;
+    for (const std::size_t panels : {std::size_t{1}, unit.max_rows_panels, unit.panels(rows)}) {
+      if (!TileAgrees(unit, rows, panels)) return false;
+    }
   }
-  return TileAgrees(unit, unit.max_rows, unit.max_rows_panels);
+  return true;
 }
 
 }  // namespace cascade::model::kernels

@@ -54,9 +54,9 @@ CpuFeatures DetectFeatures() {
   unsigned edx = 0;
   if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0) {
     features.avx512_vnni = (ecx >> 11 & 1u) != 0;
+#ifdef __linux__
     const bool amx_tile = (edx >> 24 & 1u) != 0;
     const bool amx_int8 = (edx >> 25 & 1u) != 0;
-#ifdef __linux__
     features.amx_int8 = features.avx512_vnni && amx_tile && amx_int8 && AskForTileRegisters();
 #endif
     const unsigned last_leaf = eax;

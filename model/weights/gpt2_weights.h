@@ -35,7 +35,7 @@ struct Gpt2Weights {
 
 struct LoadOptions {
   std::optional<kernels::WeightType> type = {};  // of the matrices; absent: as they are stored
-  // What the matrices are multiplied with. kInt8 needs int8 weights.
+  // What the matrices are multiplied with. kInt8 needs int8 or int4 weights.
   kernels::ActivationType activations = kernels::ActivationType::kF32;
   std::string packed_file = {};        // path of the packed file; empty: none is used
   bool share_packed_file = false;      // the caller will ask WriterWaits (file_memory.h)

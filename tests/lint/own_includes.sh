@@ -5,7 +5,8 @@
 #
 #   own_includes.sh ROOT    prints each such name as file:line: why; fails if there is one
 #
-# included_names.txt says which names belong to which header. Comments and string literals are not read.
+# included_names.txt says which names belong to which header. Line comments and ordinary string literals are not
+# read.
 set -eu
 names=$(cd "$(dirname "$0")" && pwd)/included_names.txt
 cd "$1"

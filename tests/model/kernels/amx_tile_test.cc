@@ -3,6 +3,7 @@
 // manual describes them (tileloadd, tilestored, tdpbsud), and all else as it is.
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -22,10 +23,6 @@
 namespace cascade::model::kernels {
 namespace {
 
-bool HasAvx512Vnni() {
-  return std::ranges::count(SupportedIntegerUnits(), std::string("avx512_vnni")) > 0;
-}
-
 TEST(IntegerUnitCheckTest, FindsAUnitWithOneWrongSum) {
   static const DotFunction right = kPlainUnit->tile(3, 1);
   IntegerUnit wrong = *kPlainUnit;
@@ -34,7 +31,7 @@ TEST(IntegerUnitCheckTest, FindsAUnitWithOneWrongSum) {
     if (rows != 3) return kPlainUnit->tile(rows, panels);
     return [](const DotOperands& operands) {
       right(operands);
-      operands.chains[20] += 0.001f;
+      operands.chains[20] = std::nextafter(operands.chains[20], 1e30f);
     };
   };
   EXPECT_FALSE(AgreesWithPlain(wrong));
@@ -92,6 +89,10 @@ struct Registers {
 namespace cascade::model::kernels {
 namespace {
 
+bool HasAvx512Vnni() {
+  return std::ranges::count(SupportedIntegerUnits(), std::string("avx512_vnni")) > 0;
+}
+
 TEST(AmxTileTest, AgreesWithThePlainUnit) {
   if (!HasAvx512Vnni()) GTEST_SKIP() << "needs AVX-512 VNNI";
   EXPECT_TRUE(AgreesWithPlain(kUnit));
@@ -108,27 +109,35 @@ struct Operands {
   ConstMatF X() const { return ConstMatF(x.data(), shape.rows, shape.n_in); }
 };
 
-// Whole products: more rows than a tile and than an M block, and inputs that end within a group.
+Operands PackedOperands(WeightType type, std::size_t n_in) {
+  constexpr std::size_t kOut = 81;
+  const std::vector<float> weights = Numbers(1).Next(n_in * kOut);
+  ScatteringExecutor executor;
+  return {.shape = {0, n_in, kOut},
+          .x = {},
+          .packed = PackedMatrix::Pack({.bytes = std::as_bytes(std::span(weights)),
+                                        .type = ElementType::kF32,
+                                        .layout = SourceMatrix::Layout::kInOut,
+                                        .n_in = n_in,
+                                        .n_out = kOut},
+                                       {type, ActivationType::kInt8}, executor)};
+}
+
+// Whole products: more rows than a tile and than an M block, inputs that end within a group, one K
+// block and several.
 TEST(AmxTileTest, ProductsAreThoseOfThePlainUnit) {
   if (!HasAvx512Vnni()) GTEST_SKIP() << "needs AVX-512 VNNI";
   for (const WeightType type : {WeightType::kInt8, WeightType::kInt4}) {
-    const std::vector<float> weights = Numbers(1).Next(std::size_t{150} * 81);
-    ScatteringExecutor executor;
-    Operands operands{.shape = {0, 150, 81},
-                      .x = {},
-                      .packed = PackedMatrix::Pack({.bytes = std::as_bytes(std::span(weights)),
-                                                    .type = ElementType::kF32,
-                                                    .layout = SourceMatrix::Layout::kInOut,
-                                                    .n_in = 150,
-                                                    .n_out = 81},
-                                                   {type, ActivationType::kInt8}, executor)};
-    for (const std::size_t rows : {1u, 7u, 8u, 15u, 16u, 17u, 31u, 40u, 250u}) {
-      operands.shape.rows = rows;
-      operands.x = Numbers(rows).Next(rows * 150);
-      SetIntegerUnit(kUnit);
-      const std::vector<float> by_amx = Product(operands, {});
-      SetIntegerUnit(*kPlainUnit);
-      EXPECT_TRUE(SameBitsOrNaN(by_amx, Product(operands, {}))) << rows << " rows";
+    for (const std::size_t n_in : {150u, 1100u}) {
+      Operands operands = PackedOperands(type, n_in);
+      for (const std::size_t rows : {1u, 7u, 8u, 15u, 16u, 17u, 31u, 40u, 250u}) {
+        operands.shape.rows = rows;
+        operands.x = Numbers(rows).Next(rows * n_in);
+        SetIntegerUnit(kUnit);
+        const std::vector<float> by_amx = Product(operands, {});
+        SetIntegerUnit(*kPlainUnit);
+        EXPECT_TRUE(SameBitsOrNaN(by_amx, Product(operands, {}))) << rows << " x " << n_in;
+      }
     }
   }
   ASSERT_TRUE(SetIntegerUnit("auto").ok());
