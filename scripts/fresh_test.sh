@@ -22,7 +22,7 @@ step() { printf '== %3d min: %s\n' $((($(date +%s) - started) / 60)) "$*"; }
 
 cleanup() {
   [ -z "$server" ] || kill "$server" 2> /dev/null || true
-  umount "$root/proc" "$root/sys" 2> /dev/null || true
+  umount "$root/dev/pts" "$root/proc" "$root/sys" 2> /dev/null || true
   # Never through a mount that is still there.
   rm -rf --one-file-system "$root"
 }
@@ -55,6 +55,7 @@ cp /etc/resolv.conf "$root/etc/resolv.conf"
 # Of /dev it has what mmdebstrap made. A bind of this machine's own would outlive a killed run, and who
 # then deletes the folder by hand empties both.
 mount -t proc proc "$root/proc"
+mount -t devpts -o newinstance,ptmxmode=0666,mode=0620 devpts "$root/dev/pts"  # for the tests of line editing
 # Without /sys, glibc's malloc leaves an error in errno when it asks for the number of CPUs, and gRPC 1.51's
 # client, which looks at errno too late, takes a connection that is in progress for one that has failed.
 mount -t sysfs -o ro sysfs "$root/sys"
