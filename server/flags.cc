@@ -89,10 +89,10 @@ ABSL_FLAG(std::string, kv_cache_bytes, "auto",
           "least. The start-up log says how many tokens that holds.");
 ABSL_FLAG(
     std::string, kv_cache_type, "f32",
-    "The type of keys and values in memory: f32, bf16 or f16. 16 bits hold twice the tokens in "
-    "the\n"
-    "same bytes and halve what attention costs at length, for results that differ a little: f16\n"
-    "less than bf16. Arithmetic is always float32.");
+    "The type of keys and values in memory: f32, bf16, f16 or int8. 16 bits hold twice the tokens\n"
+    "in the same bytes and halve what attention reads at length, for results that differ a\n"
+    "little: f16 less than bf16. int8, with a scale for each key and value, holds nearly four\n"
+    "times the tokens, and differs about as bf16 does. Arithmetic is always float32.");
 ABSL_FLAG(std::string, max_running, "64", "Sequences that are generated at the same time.");
 ABSL_FLAG(std::string, max_queued, "256",
           "Requests that may wait beyond those; more are refused with RESOURCE_EXHAUSTED.");

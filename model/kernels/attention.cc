@@ -29,6 +29,8 @@ void ScoreTileRows(ConstMatF q, const HeadBlocks& keys, std::size_t start, float
       return ScoreAll<Bf16Reader>(q, keys, start, scale, scores);
     case KvType::kF16:
       return ScoreAll<F16Reader>(q, keys, start, scale, scores);
+    case KvType::kInt8:
+      return ScoreAll<Int8KvReader>(q, keys, start, scale, scores);
   }
 }
 
@@ -45,6 +47,8 @@ void WeighTileRows(ScoreTile weights, const HeadBlocks& values, std::size_t star
       return WeighAll<Bf16Reader>(weights, values, start, sums, out);
     case KvType::kF16:
       return WeighAll<F16Reader>(weights, values, start, sums, out);
+    case KvType::kInt8:
+      return WeighAll<Int8KvReader>(weights, values, start, sums, out);
   }
 }
 

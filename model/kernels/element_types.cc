@@ -10,6 +10,20 @@ std::size_t BytesPerElement(ElementType type) { return type == ElementType::kF32
 
 std::string_view Name(ElementType type) { return Name(ExactWeightType(type)); }
 
+std::string_view Name(KvType type) {
+  switch (type) {
+    case KvType::kF32:
+      return "f32";
+    case KvType::kBf16:
+      return "bf16";
+    case KvType::kF16:
+      return "f16";
+    case KvType::kInt8:
+      return "int8";
+  }
+  return "";
+}
+
 std::string_view Name(ActivationType type) {
   return type == ActivationType::kInt8 ? "int8" : "f32";
 }

@@ -12,8 +12,8 @@
 
 namespace cascade::model::kernels {
 
-// The float formats: what weight files have, and what the cache keeps keys and values in.
-// Arithmetic is always float32; an element is widened exactly when it is read.
+// The float formats that weight files have. Arithmetic is always float32; an element is widened
+// exactly when it is read.
 enum class ElementType : std::uint8_t { kF32, kBf16, kF16 };
 
 // Every element type, for callers that offer or test each of them.
@@ -23,9 +23,14 @@ inline constexpr std::array kElementTypes = {ElementType::kF32, ElementType::kBf
 std::size_t BytesPerElement(ElementType type);
 std::string_view Name(ElementType type);  // "f32", "bf16", "f16"
 
-// What one key or value is stored as in the cache (kv_block.h).
-using KvType = ElementType;
-inline constexpr std::array kKvTypes = kElementTypes;
+// What the elements of keys and values are stored as in the cache: a float format, or whole numbers
+// with a scale for each key and each value of a head (kv_block.h).
+enum class KvType : std::uint8_t { kF32, kBf16, kF16, kInt8 };
+
+// Every such type, for callers that offer or test each of them.
+inline constexpr std::array kKvTypes = {KvType::kF32, KvType::kBf16, KvType::kF16, KvType::kInt8};
+
+std::string_view Name(KvType type);  // "f32", "bf16", "f16", "int8"
 
 // What a weight matrix is stored as in memory: one of the float formats, or whole numbers with
 // scales: in kInt8 one scale for each output column, in kInt4 one for every 16 inputs of a column,

@@ -3,7 +3,14 @@
 #include "model/kernels/kv_block.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cassert>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <type_traits>
 
 #include "model/kernels/float_rows.h"
 
@@ -15,6 +22,38 @@ namespace {
 // positions are transposed on the stack first, and then written as short runs of a row.
 constexpr std::size_t kTransposed = 16;
 
+// The class of int8 beside those of float_rows.h.
+struct Int8Rows {};
+
+template <typename Rows>
+constexpr bool kIsInt8 = std::is_same_v<Rows, Int8Rows>;
+
+// Calls `body` with the class of `type`, and returns what it returns.
+template <typename Body>
+auto WithKvRows(KvType type, Body body) {
+  switch (type) {
+    case KvType::kBf16:
+      return body(Bf16Rows());
+    case KvType::kF16:
+      return body(F16Rows());
+    case KvType::kInt8:
+      return body(Int8Rows());
+    case KvType::kF32:
+      break;
+  }
+  return body(F32Rows());
+}
+
+// Bytes of `rows` rows of `columns` elements, and of the scales.
+template <typename Rows>
+std::size_t Bytes(std::size_t rows, std::size_t columns) {
+  if constexpr (kIsInt8<Rows>) {
+    return rows * columns + kBlockPositions * sizeof(float);
+  } else {
+    return RowsBytes<Rows>(rows, columns);
+  }
+}
+
 // Writes elements of one row from element `index` on.
 template <typename Rows>
 void StoreRow(std::span<const float> values, std::size_t index, std::byte* block) {
@@ -24,57 +63,127 @@ void StoreRow(std::span<const float> values, std::size_t index, std::byte* block
   }
 }
 
+template <typename Rows>
+void StoreKeys(ConstMatF keys, std::size_t slot, std::byte* block) {
+  for (std::size_t d = 0; d < keys.cols(); d += kTransposed) {
+    const std::size_t columns = std::min(kTransposed, keys.cols() - d);
+    float transposed[kTransposed][kBlockPositions];
+    for (std::size_t r = 0; r < keys.rows(); ++r) {
+      const float* key = keys.Row(r).data() + d;
+      for (std::size_t c = 0; c < columns; ++c) transposed[c][r] = key[c];
+    }
+    for (std::size_t c = 0; c < columns; ++c) {
+      StoreRow<Rows>({transposed[c], keys.rows()}, Rows::Index(d + c, slot, kBlockPositions),
+                     block);
+    }
+  }
+}
+
+// Where the scale of position `slot` lies in a block of `head_dim` elements a position.
+std::size_t ScaleAt(std::size_t head_dim, std::size_t slot) {
+  return head_dim * kBlockPositions + slot * sizeof(float);
+}
+
+struct Int8Scale {
+  float scale;    // from a byte to the number
+  float inverse;  // and back
+};
+
+Int8Scale ScaleOf(std::span<const float> numbers) {
+  float largest = 0.0f;
+  for (const float x : numbers) {
+    if (!std::isfinite(x)) return {std::numeric_limits<float>::quiet_NaN(), 0.0f};
+    largest = std::max(largest, std::abs(x));
+  }
+  const float scale = largest / 127.0f;
+  if (scale < std::numeric_limits<float>::min()) return {0.0f, 0.0f};
+  return {scale, 127.0f / largest};
+}
+
+// Rounds to an integer, ties to even: floats near 1.5 * 2^23 are one apart, and the integer is in
+// the low bits, in two's complement.
+std::byte RoundToInt8(float x, float inverse) {
+  const float scaled = inverse > 0.0f ? x * inverse : 0.0f;
+  return static_cast<std::byte>(std::bit_cast<std::uint32_t>(scaled + 0x1.8p23f) & 0xffu);
+}
+
+// Writes the numbers of one position as bytes that are `step` apart, and their scale.
+void StoreInt8(std::span<const float> numbers, std::size_t slot, std::size_t first,
+               std::size_t step, std::byte* block) {
+  const Int8Scale by = ScaleOf(numbers);
+  for (std::size_t d = 0; d < numbers.size(); ++d) {
+    block[first + d * step] = RoundToInt8(numbers[d], by.inverse);
+  }
+  std::memcpy(block + ScaleAt(numbers.size(), slot), &by.scale, sizeof(by.scale));
+}
+
+void LoadInt8(const std::byte* block, std::size_t slot, std::size_t first, std::size_t step,
+              std::span<float> numbers) {
+  float scale = 0.0f;
+  std::memcpy(&scale, block + ScaleAt(numbers.size(), slot), sizeof(scale));
+  for (std::size_t d = 0; d < numbers.size(); ++d) {
+    numbers[d] = static_cast<float>(std::to_integer<std::int8_t>(block[first + d * step])) * scale;
+  }
+}
+
 }  // namespace
 
 std::size_t KeyBytes(KvType type, std::size_t head_dim) {
-  return WithRows(type,
-                  [&]<typename Rows>(Rows) { return RowsBytes<Rows>(head_dim, kBlockPositions); });
+  return WithKvRows(type,
+                    [&]<typename Rows>(Rows) { return Bytes<Rows>(head_dim, kBlockPositions); });
 }
 
 std::size_t ValueBytes(KvType type, std::size_t head_dim) {
-  return WithRows(type,
-                  [&]<typename Rows>(Rows) { return RowsBytes<Rows>(kBlockPositions, head_dim); });
+  return WithKvRows(type,
+                    [&]<typename Rows>(Rows) { return Bytes<Rows>(kBlockPositions, head_dim); });
 }
 
 void WriteKeys(KvType type, ConstMatF keys, std::size_t slot, std::byte* block) {
   assert(slot + keys.rows() <= kBlockPositions);
-  WithRows(type, [&]<typename Rows>(Rows) {
-    for (std::size_t d = 0; d < keys.cols(); d += kTransposed) {
-      const std::size_t columns = std::min(kTransposed, keys.cols() - d);
-      float transposed[kTransposed][kBlockPositions];
+  WithKvRows(type, [&]<typename Rows>(Rows) {
+    if constexpr (kIsInt8<Rows>) {
       for (std::size_t r = 0; r < keys.rows(); ++r) {
-        const float* key = keys.Row(r).data() + d;
-        for (std::size_t c = 0; c < columns; ++c) transposed[c][r] = key[c];
+        StoreInt8(keys.Row(r), slot + r, slot + r, kBlockPositions, block);
       }
-      for (std::size_t c = 0; c < columns; ++c) {
-        StoreRow<Rows>({transposed[c], keys.rows()}, Rows::Index(d + c, slot, kBlockPositions),
-                       block);
-      }
+    } else {
+      StoreKeys<Rows>(keys, slot, block);
     }
   });
 }
 
 void WriteValues(KvType type, ConstMatF values, std::size_t slot, std::byte* block) {
   assert(slot + values.rows() <= kBlockPositions);
-  WithRows(type, [&]<typename Rows>(Rows) {
+  WithKvRows(type, [&]<typename Rows>(Rows) {
     for (std::size_t r = 0; r < values.rows(); ++r) {
-      StoreRow<Rows>(values.Row(r), Rows::Index(slot + r, 0, values.cols()), block);
+      if constexpr (kIsInt8<Rows>) {
+        StoreInt8(values.Row(r), slot + r, (slot + r) * values.cols(), 1, block);
+      } else {
+        StoreRow<Rows>(values.Row(r), Rows::Index(slot + r, 0, values.cols()), block);
+      }
     }
   });
 }
 
 void ReadKey(KvType type, const std::byte* block, std::size_t slot, std::span<float> key) {
-  WithRows(type, [&]<typename Rows>(Rows) {
-    for (std::size_t d = 0; d < key.size(); ++d) {
-      key[d] = ReadElement<Rows>(block, Rows::Index(d, slot, kBlockPositions));
+  WithKvRows(type, [&]<typename Rows>(Rows) {
+    if constexpr (kIsInt8<Rows>) {
+      LoadInt8(block, slot, slot, kBlockPositions, key);
+    } else {
+      for (std::size_t d = 0; d < key.size(); ++d) {
+        key[d] = ReadElement<Rows>(block, Rows::Index(d, slot, kBlockPositions));
+      }
     }
   });
 }
 
 void ReadValue(KvType type, const std::byte* block, std::size_t slot, std::span<float> value) {
-  WithRows(type, [&]<typename Rows>(Rows) {
-    for (std::size_t d = 0; d < value.size(); ++d) {
-      value[d] = ReadElement<Rows>(block, Rows::Index(slot, d, value.size()));
+  WithKvRows(type, [&]<typename Rows>(Rows) {
+    if constexpr (kIsInt8<Rows>) {
+      LoadInt8(block, slot, slot * value.size(), 1, value);
+    } else {
+      for (std::size_t d = 0; d < value.size(); ++d) {
+        value[d] = ReadElement<Rows>(block, Rows::Index(slot, d, value.size()));
+      }
     }
   });
 }

@@ -4,8 +4,16 @@
 //   keys   : [head_dim][16]    transposed, so that a score's lanes run along positions
 //   values : [16][head_dim]    so that a value's lanes run along head_dim
 //
-// Both are matrices of a KvType as float_rows.h lays them out: elements are rounded to nearest,
-// ties to even, when they are written and widened exactly when they are read.
+// Of the float types both are matrices as float_rows.h lays them out: elements are rounded to
+// nearest, ties to even, when they are written and widened exactly when they are read.
+//
+// Of int8 both are rows of bytes, followed by 16 float32 scales, one for each position:
+//
+//   scale = largest / 127        q[d] = round(x[d] * (127 / largest)), ties to even
+//
+// with the largest magnitude of the key (value) of that position. It is read as q * scale, rounded
+// once, at most scale / 2 (and a few units in the last place) away. A key (value) whose scale would
+// be below the smallest normal float is zeros; one with a NaN or an infinity is NaN throughout.
 #pragma once
 
 #include <cstddef>

@@ -31,9 +31,9 @@ struct Epilogue {
 //   int8     : the chain starts at zero and takes whole numbers, q[i, o]; then, once,
 //              fma(acc, scale[o], bias[o]). int4 is as floats are, w[i, o] being q * scale.
 //   int8 activations, with int8 or int4 weights: x is rounded to whole numbers with a scale for
-//   every 64 inputs of a
-//              row, and the chain takes one exact integer sum for each of these groups:
-//              integer_dots.h, with its own maximum error and what it does with Inf and NaN.
+//              every 64 inputs of a row, and the chain takes one exact integer sum for each of
+//              these groups: integer_dots.h, with its own maximum error and what it does with Inf
+//              and NaN.
 //   Max error: |out - exact| <= n_in * 2^-23 * (|bias| + sum_i |x * w|) before the activation.
 //              MatMulTest.StaysWithinTheStatedError
 //   Inputs   : Inf and NaN propagate as in IEEE 754.

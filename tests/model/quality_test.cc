@@ -110,6 +110,8 @@ TEST_F(QualityTest, SmallerCachesStayCloseToFloat32) {
                {0.001, 0.15, 0.99});
   ExpectWithin(MeasureQuality({model, KvType::kF16}, {exact}, tokens_).value(),
                {0.0005, 0.03, 0.995});
+  ExpectWithin(MeasureQuality({model, KvType::kInt8}, {exact}, tokens_).value(),
+               {0.003, 0.3, 0.98});
 }
 
 }  // namespace

@@ -297,7 +297,7 @@ TEST(OptionsTest, SaysWhichFlagIsWrongAndWhatIsAllowed) {
       {"--threads=0", {"--threads=0", "1 to 1024"}},
       {"--threads=many", {"--threads=many", "auto"}},
       {"--activations=int4", {"--activations=int4", "one of auto, f32, int8"}},
-      {"--kv_cache_type=int8", {"--kv_cache_type=int8", "one of f32, bf16, f16"}},
+      {"--kv_cache_type=int4", {"--kv_cache_type=int4", "one of f32, bf16, f16, int8"}},
       {"--tokenizer=", {"--tokenizer=", "auto, none or a folder"}},
       {"--memory_bytes=63MiB", {"--memory_bytes=63MiB", "64MiB"}},
       {"--memory_bytes=half", {"--memory_bytes=half", "512M"}},

@@ -78,6 +78,9 @@ TEST(KvCacheTest, AWriteIsRoundedToTheTypeToNearestEven) {
   ExpectWriteReadsAs(kernels::KvType::kBf16, row, {1.0F, 0x1.04p0F, -1.0F, 1.0F, 1.0F, 3.0F});
   ExpectWriteReadsAs(kernels::KvType::kF16, row,
                      {0x1.01p0F, 0x1.03p0F, -1.0F, 1.0F, 0x1.008p0F, 3.0F});
+  // A key's scale is 2 here, a value's 1: ties go to the even multiple.
+  ExpectWriteReadsAs(kernels::KvType::kInt8, {254, 3, -5, 2.5F, -127, 0.25F},
+                     {254, 4, -4, 2, -127, 0});
 }
 
 // Writes key and value of `position` to every head: numbers that name the writer and the place.
@@ -92,6 +95,18 @@ void WriteAllHeads(KvCache& cache, const BlockTable& blocks, std::size_t positio
   }
 }
 
+// A key and a value of three elements each, rounded to the type.
+std::vector<float> AsStored(kernels::KvType type, const std::vector<float>& row) {
+  std::vector<std::byte> keys(kernels::KeyBytes(type, 3));
+  std::vector<std::byte> values(kernels::ValueBytes(type, 3));
+  kernels::WriteKeys(type, ConstMatF(row.data(), 1, 3), 0, keys.data());
+  kernels::WriteValues(type, ConstMatF(row.data() + 3, 1, 3), 0, values.data());
+  std::vector<float> stored(6);
+  kernels::ReadKey(type, keys.data(), 0, std::span(stored).first(3));
+  kernels::ReadValue(type, values.data(), 0, std::span(stored).last(3));
+  return stored;
+}
+
 // That every head of the first `end` positions has what `writer` left there, of whom `writer(p)`
 // tells.
 template <typename Writer>
@@ -102,7 +117,8 @@ void ExpectWriters(const KvCache& cache, const BlockTable& blocks, std::size_t e
         const auto place = static_cast<float>(layer * 2 + head);
         const float by = writer(position);
         const std::vector<float> expected = {by, place, static_cast<float>(position), by, 1, 2};
-        EXPECT_EQ(ReadBack(cache, blocks, {layer, head}, position), expected)
+        EXPECT_EQ(ReadBack(cache, blocks, {layer, head}, position),
+                  AsStored(cache.type(), expected))
             << "[" << layer << ", " << head << ", " << position << "]";
       }
     }

@@ -3,6 +3,7 @@
 #include "model/kernels/kv_block.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -17,16 +18,33 @@
 namespace cascade::model::kernels {
 namespace {
 
-float Rounded(KvType type, float value) {
-  switch (type) {
-    case KvType::kF32:
-      return value;
-    case KvType::kBf16:
-      return FloatFromBf16(Bf16FromFloat(value));
-    case KvType::kF16:
-      return FloatFromF16(F16FromFloat(value));
+constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+
+// The contract for int8, word for word.
+std::vector<float> RoundedToInt8(std::span<const float> row) {
+  std::vector<float> rounded(row.size());
+  float largest = 0.0f;
+  for (const float x : row) {
+    if (!std::isfinite(x)) return std::vector<float>(row.size(), kNaN);
+    largest = std::max(largest, std::abs(x));
   }
-  return 0;
+  const float scale = largest / 127.0f;
+  if (scale < std::numeric_limits<float>::min()) return rounded;
+  for (std::size_t d = 0; d < row.size(); ++d) {
+    rounded[d] = static_cast<float>(std::lrint(row[d] * (127.0f / largest))) * scale;
+  }
+  return rounded;
+}
+
+// What a key or value is read as.
+std::vector<float> Rounded(KvType type, std::span<const float> row) {
+  if (type == KvType::kInt8) return RoundedToInt8(row);
+  std::vector<float> rounded(row.begin(), row.end());
+  for (float& x : rounded) {
+    if (type == KvType::kBf16) x = FloatFromBf16(Bf16FromFloat(x));
+    if (type == KvType::kF16) x = FloatFromF16(F16FromFloat(x));
+  }
+  return rounded;
 }
 
 // Numbers of every kind: large, small, ties, infinities, NaN, zeros.
@@ -43,10 +61,23 @@ std::vector<float> Awkward(std::size_t count, std::uint64_t seed) {
 
 constexpr std::size_t kHeadSizes[] = {1, 5, 16, 33, 64};
 
+// The same for a block. Every other position is finite, as int8 needs it: of sizes from the
+// smallest float on.
+std::vector<float> AwkwardPositions(std::size_t head_dim, std::uint64_t seed) {
+  std::vector<float> numbers = Awkward(kBlockPositions * head_dim, seed);
+  for (std::size_t slot = 0; slot < kBlockPositions; slot += 2) {
+    const float size = std::ldexp(1.0f, static_cast<int>(slot * 17) - 149);
+    for (std::size_t d = 0; d < head_dim; ++d) {
+      numbers[slot * head_dim + d] = size * (static_cast<float>(d % 9) - 3.5f);
+    }
+  }
+  return numbers;
+}
+
 // Sixteen keys (values) written in pieces of `rows`, then read back.
 void ExpectReadsBackRounded(KvType type, std::size_t head_dim, std::size_t rows) {
-  const std::vector<float> keys = Awkward(kBlockPositions * head_dim, rows);
-  const std::vector<float> values = Awkward(kBlockPositions * head_dim, 100 + rows);
+  const std::vector<float> keys = AwkwardPositions(head_dim, rows);
+  const std::vector<float> values = AwkwardPositions(head_dim, 100 + rows);
   std::vector<std::byte> key_block(KeyBytes(type, head_dim));
   std::vector<std::byte> value_block(ValueBytes(type, head_dim));
   for (std::size_t slot = 0; slot < kBlockPositions; slot += rows) {
@@ -57,14 +88,11 @@ void ExpectReadsBackRounded(KvType type, std::size_t head_dim, std::size_t rows)
   }
   std::vector<float> read(head_dim);
   for (std::size_t slot = 0; slot < kBlockPositions; ++slot) {
+    const std::size_t first = slot * head_dim;
     ReadKey(type, key_block.data(), slot, read);
-    for (std::size_t d = 0; d < head_dim; ++d) {
-      ASSERT_TRUE(SameBitsOrNaN(read[d], Rounded(type, keys[slot * head_dim + d])));
-    }
+    ASSERT_TRUE(SameBitsOrNaN(read, Rounded(type, std::span(keys).subspan(first, head_dim))));
     ReadValue(type, value_block.data(), slot, read);
-    for (std::size_t d = 0; d < head_dim; ++d) {
-      ASSERT_TRUE(SameBitsOrNaN(read[d], Rounded(type, values[slot * head_dim + d])));
-    }
+    ASSERT_TRUE(SameBitsOrNaN(read, Rounded(type, std::span(values).subspan(first, head_dim))));
   }
 }
 
@@ -92,11 +120,17 @@ std::size_t BytesWritten(std::size_t bytes, Write write) {
   return written;
 }
 
+// Bytes of one position's key or value.
+std::size_t OwnBytes(KvType type, std::size_t head_dim) {
+  if (type == KvType::kInt8) return head_dim + sizeof(float);
+  return head_dim * (type == KvType::kF32 ? sizeof(float) : sizeof(std::uint16_t));
+}
+
 void ExpectTouchesItsOwnAlone(KvType type, std::size_t head_dim, std::size_t slot,
                               std::size_t rows) {
   const std::vector<float> numbers = Numbers(head_dim).Next(rows * head_dim);
   const ConstMatF matrix(numbers.data(), rows, head_dim);
-  const std::size_t own = rows * head_dim * BytesPerElement(type);
+  const std::size_t own = rows * OwnBytes(type, head_dim);
   EXPECT_EQ(BytesWritten(KeyBytes(type, head_dim),
                          [&](std::byte* block) { WriteKeys(type, matrix, slot, block); }),
             own)
@@ -116,6 +150,11 @@ TEST(KvBlockTest, AWriteTouchesItsOwnElementsAlone) {
       ExpectTouchesItsOwnAlone(type, head_dim, 3, 11);
     }
   }
+}
+
+TEST(KvBlockTest, Int8IsAQuarterOfTheBytesAndAScaleForEachPosition) {
+  EXPECT_EQ(KeyBytes(KvType::kInt8, 64), KeyBytes(KvType::kF32, 64) / 4 + 64);
+  EXPECT_EQ(ValueBytes(KvType::kInt8, 64), ValueBytes(KvType::kF32, 64) / 4 + 64);
 }
 
 TEST(KvBlockTest, SixteenBitsAreHalfTheBytes) {
