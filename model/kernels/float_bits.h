@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// The two 16-bit float formats, bit by bit: exact widening, and rounding to nearest, ties to even.
+// The two 16-bit float formats, bit by bit: exact widening, and rounding to nearest, ties to even;
+// and the same rounding to an 8-bit integer.
 #pragma once
 
 #include <bit>
 #include <cstdint>
 
 namespace cascade::model::kernels {
+
+// By adding 1.5 * 2^23: floats of that size are one apart, and the integer is then in the low bits
+// of the sum, in two's complement. REQUIRES: a value that rounds to an integer of 8 bits.
+inline std::int8_t Int8FromFloat(float value) {
+  return static_cast<std::int8_t>(std::bit_cast<std::uint32_t>(value + 0x1.8p23f) & 0xffu);
+}
 
 inline float FloatFromBf16(std::uint16_t bits) {
   return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);

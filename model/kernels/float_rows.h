@@ -53,20 +53,6 @@ struct F16Rows {
   }
 };
 
-// Calls `body` with the class of `type`, and returns what it returns.
-template <typename Body>
-auto WithRows(ElementType type, Body body) {
-  switch (type) {
-    case ElementType::kBf16:
-      return body(Bf16Rows());
-    case ElementType::kF16:
-      return body(F16Rows());
-    case ElementType::kF32:
-      break;
-  }
-  return body(F32Rows());
-}
-
 // Bytes of `rows` rows of `columns` elements, padding included.
 template <typename Rows>
 constexpr std::size_t RowsBytes(std::size_t rows, std::size_t columns) {

@@ -2,13 +2,13 @@
 
 #include "model/kernels/int8_panels.h"
 
-#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <vector>
 
 #include "model/kernels/column_scales.h"
+#include "model/kernels/float_bits.h"
 #include "model/kernels/panel.h"
 #include "model/kernels/source_tile.h"
 
@@ -24,12 +24,8 @@ std::size_t RowsWithPadding(std::size_t rows) {
 
 std::size_t RowBytes(std::size_t n_in) { return RowsWithPadding(n_in) * kPanelColumns; }
 
-// Rounds to an integer, ties to even, by adding 1.5 * 2^23: floats of that size are one apart. The
-// integer is then in the low bits of the sum, in two's complement.
 std::int8_t Quantize(float weight, float scale) {
-  constexpr float kRound = 0x1.8p23f;
-  const float quotient = scale > 0 ? weight / scale : 0.0f;
-  return static_cast<std::int8_t>(std::bit_cast<std::uint32_t>(quotient + kRound) & 0xffu);
+  return Int8FromFloat(scale > 0 ? weight / scale : 0.0f);
 }
 
 }  // namespace

@@ -3,9 +3,9 @@
 //
 // The input is rounded to 8 bits, with a scale for every group of 64 inputs of a row
 // (rounded_rows.h), and multiplied with int8 weights, or with int4 weights, which stand for int8
-// ones (int4_dot_panels.h). The sum of a group's products is an integer
-// of at most 21 bits, so it is exact in whatever order a CPU computes it; the sums of the groups
-// and the products of the row's outliers make one chain of fused multiply-adds.
+// ones (int4_dot_panels.h). The sum of a group's products is an integer of at most 21 bits, so it
+// is exact in whatever order a CPU computes it; the sums of the groups and the products of the
+// row's outliers make one chain of fused multiply-adds.
 //
 //   Order    : acc = 0; for each group g, ascending: acc = fma(float(sum_i q[r, i] * q[i, o]),
 //              scale[r, g], acc); for each outlier i, ascending: acc = fma(x[r, i], q[i, o], acc);

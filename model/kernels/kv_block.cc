@@ -3,8 +3,6 @@
 #include "model/kernels/kv_block.h"
 
 #include <algorithm>
-#include <array>
-#include <bit>
 #include <cassert>
 #include <cmath>
 #include <cstdint>
@@ -12,6 +10,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "model/kernels/float_bits.h"
 #include "model/kernels/float_rows.h"
 
 namespace cascade::model::kernels {
@@ -100,19 +99,13 @@ Int8Scale ScaleOf(std::span<const float> numbers) {
   return {scale, 127.0f / largest};
 }
 
-// Rounds to an integer, ties to even: floats near 1.5 * 2^23 are one apart, and the integer is in
-// the low bits, in two's complement.
-std::byte RoundToInt8(float x, float inverse) {
-  const float scaled = inverse > 0.0f ? x * inverse : 0.0f;
-  return static_cast<std::byte>(std::bit_cast<std::uint32_t>(scaled + 0x1.8p23f) & 0xffu);
-}
-
 // Writes the numbers of one position as bytes that are `step` apart, and their scale.
 void StoreInt8(std::span<const float> numbers, std::size_t slot, std::size_t first,
                std::size_t step, std::byte* block) {
   const Int8Scale by = ScaleOf(numbers);
   for (std::size_t d = 0; d < numbers.size(); ++d) {
-    block[first + d * step] = RoundToInt8(numbers[d], by.inverse);
+    const float scaled = by.inverse > 0.0f ? numbers[d] * by.inverse : 0.0f;
+    block[first + d * step] = static_cast<std::byte>(Int8FromFloat(scaled));
   }
   std::memcpy(block + ScaleAt(numbers.size(), slot), &by.scale, sizeof(by.scale));
 }

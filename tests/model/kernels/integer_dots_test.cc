@@ -228,17 +228,7 @@ TEST_P(IntegerDotsTest, AppliesActivationThenResidual) {
 }
 
 TEST_P(IntegerDotsTest, RowDoesNotDependOnTheBatch) {
-  const Operands operands({.rows = 40, .n_in = 97, .n_out = 50});
-  const std::vector<float> together = Product(operands, {});
-  InlineExecutor executor;
-  MatMulScratch scratch;
-  std::vector<float> alone(operands.shape.n_out);
-  for (std::size_t r = 0; r < operands.shape.rows; ++r) {
-    MatMul(operands.X().Rows(r, 1), operands.packed, {}, executor, scratch,
-           MatF(alone.data(), 1, alone.size()));
-    EXPECT_TRUE(SameBitsOrNaN(alone, std::span(together).subspan(r * alone.size(), alone.size())))
-        << "row " << r;
-  }
+  ExpectRowsDoNotDependOnTheBatch(Operands({.rows = 40, .n_in = 97, .n_out = 50}));
 }
 
 TEST_P(IntegerDotsTest, TakesRowsWithGaps) {

@@ -5,10 +5,13 @@
 
 #include <cstddef>
 #include <limits>
+#include <span>
 #include <vector>
 
+#include "gtest/gtest.h"
 #include "model/kernels/activations.h"
 #include "model/kernels/matmul.h"
+#include "tests/support/same_bits.h"
 #include "tests/support/scattering_executor.h"
 
 namespace cascade::model::kernels {
@@ -22,6 +25,22 @@ std::vector<float> Product(const Operands& operands, const Epilogue& epilogue) {
   MatMul(operands.X(), operands.packed, epilogue, executor, scratch,
          MatF(out.data(), shape.rows, shape.n_out));
   return out;
+}
+
+// Expects of each row alone the bits that it has in the product of all rows.
+template <typename Operands>
+void ExpectRowsDoNotDependOnTheBatch(const Operands& operands) {
+  const std::vector<float> together = Product(operands, {});
+  InlineExecutor executor;
+  MatMulScratch scratch;
+  std::vector<float> alone(operands.shape.n_out);
+  for (std::size_t r = 0; r < operands.shape.rows; ++r) {
+    MatMul(operands.X().Rows(r, 1), operands.packed, {}, executor, scratch,
+           MatF(alone.data(), 1, alone.size()));
+    EXPECT_TRUE(
+        testing::SameBitsOrNaN(alone, std::span(together).subspan(r * alone.size(), alone.size())))
+        << "row " << r;
+  }
 }
 
 // What the epilogue does to finished chains, bias and scales aside.
