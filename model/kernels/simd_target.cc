@@ -35,10 +35,23 @@ std::int64_t AvailableTargets() {
   return available;
 }
 
+// Those of the available targets that kernels may use. Highway's library knows them too, but asks
+// the CPU at every call, which takes 20 us in a virtual machine, and every product of integers asks.
+std::int64_t& TargetsInUse() {
+  static std::int64_t in_use = AvailableTargets();
+  return in_use;
+}
+
+// Tells Highway's library, which takes 0 for all.
+void UseTargets(std::int64_t targets) {
+  TargetsInUse() = targets;
+  hwy::SetSupportedTargetsForTest(targets == AvailableTargets() ? 0 : targets);
+}
+
 }  // namespace
 
 std::string SimdTargetName() {
-  const std::int64_t in_use = (AvailableTargets() & hwy::SupportedTargets()) | kScalarTarget;
+  const std::int64_t in_use = TargetsInUse();
   const auto* best = std::find_if(std::begin(kTargets), std::end(kTargets),
                                   [&](const NamedTarget& t) { return (t.bit & in_use) != 0; });
   return std::string(best->name);
@@ -55,12 +68,12 @@ std::vector<std::string> SupportedSimdTargets() {
 absl::Status SetSimdTarget(absl::string_view name) {
   const std::int64_t available = AvailableTargets();
   if (name == "auto") {
-    hwy::SetSupportedTargetsForTest(0);
+    UseTargets(available);
     return absl::OkStatus();
   }
   for (const NamedTarget& target : kTargets) {
     if (target.name == name && (target.bit & available) != 0) {
-      hwy::SetSupportedTargetsForTest(target.bit);
+      UseTargets(target.bit);
       return absl::OkStatus();
     }
   }

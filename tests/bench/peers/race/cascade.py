@@ -34,10 +34,12 @@ class Cascade:
 
     def settings(self, weights: str) -> Sequence[Setting]:
         """Where weights are approximate, so may be keys and values, and where they are integers,
-        activations: the peers' are."""
-        kv = "f32" if weights == "f32" else "f16"
-        activations = "int8" if weights in ("int8", "int4") else "f32"
-        return [Setting(weights, weights, {"kv": kv, "activations": activations})]
+        activations too: the peers' are."""
+        if weights in ("int8", "int4"):
+            options = {"kv": "int8", "activations": "int8"}
+        else:
+            options = {"kv": "f32" if weights == "f32" else "f16", "activations": "f32"}
+        return [Setting(weights, weights, options)]
 
     def why_not(self, weights: str) -> str:
         return f"it has no {weights}"

@@ -23,6 +23,7 @@ FORMATS = {
 }
 # These may be repacked at loading, for AMX too: which is not always faster.
 REPACKABLE = ("f16", "q8_0", "q4_0")
+INTEGERS = ("q8_0", "q4_0")
 
 
 class LlamaCpp:
@@ -73,8 +74,11 @@ class LlamaCpp:
 
 
 def _settings(format_: str) -> Iterator[Setting]:
-    for flash, keys in (("on", "f16"), ("off", "f16"), ("off", "bf16")):
-        for repack in (1, 0) if format_ in REPACKABLE and keys == "f16" else (1,):
+    caches = [("on", "f16"), ("off", "f16"), ("off", "bf16")]
+    if format_ in INTEGERS:
+        caches.append(("on", "q8_0"))  # its values can be integers with flash attention only
+    for flash, keys in caches:
+        for repack in (1, 0) if format_ in REPACKABLE and keys != "bf16" else (1,):
             plain = "" if repack else " no-repack"
             yield Setting(
                 f"{format_} fa={flash} kv={keys}{plain}",
