@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from llama_cpp import llama_cpp as llama
 
-CACHE_TYPES = {"f16": 1, "bf16": 30}  # GGML_TYPE_F16, GGML_TYPE_BF16
+CACHE_TYPES = {"f16": 1, "q8_0": 8, "bf16": 30}  # ggml_type
 FLASH = {"on": 1, "off": 0}
 
 
