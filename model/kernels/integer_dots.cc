@@ -184,24 +184,26 @@ void Finish(const IntegerDotsJob& job, const OutputTile& tile, float* chains) {
 // One tile of rows times `per_pass` panels in each pass: each weight is read from memory once.
 void MultiplyFewRows(const IntegerDotsJob& job, std::size_t per_pass, IndexRange panels) {
   const std::size_t rows = job.x.tiles.rows;
-  const DotFunction multiply = job.unit.tile(rows, per_pass);
+  const DotFunction multiply = (job.IsInt4() ? job.unit.int4_tile : job.unit.tile)(rows, per_pass);
   alignas(64) float chains[kMaxDotRows * kMaxTilePanels * kPanelColumns];
   // The first call prefetches further steps of the same panels. The last ones have none after them:
   // the second call prefetches the beginning of the next pass meanwhile.
   const std::size_t steps = job.Steps();
   const std::size_t stride = job.w.panel_bytes();
-  const std::size_t groups_ahead = kPrefetchBytes / per_pass / kGroupBytes;
+  const std::size_t group_bytes = job.StoredGroupBytes();
+  const std::size_t step_bytes = group_bytes / kDotGroupSteps;
+  const std::size_t groups_ahead = kPrefetchBytes / per_pass / group_bytes;
   const std::size_t first_groups = job.x.groups - std::min(job.x.groups, groups_ahead);
   for (std::size_t p = panels.begin; p < panels.end; p += per_pass) {
     const OutputTile tile{.row = 0, .rows = rows, .panel = p, .panels = per_pass};
     const std::size_t first_steps = first_groups * kDotGroupSteps;
     DotWeights w{job.w.Panel(p), stride};
     DotOperands operands = OperandsFor(job, 0, 0, first_steps, w, chains);
-    operands.prefetch = {w.first + groups_ahead * kGroupBytes, stride, kStepBytes};
+    operands.prefetch = {w.first + groups_ahead * group_bytes, stride, step_bytes};
     if (first_steps > 0) multiply(operands);
-    w.first += first_groups * kGroupBytes;
+    w.first += first_groups * group_bytes;
     operands = OperandsFor(job, 0, first_groups, steps - first_steps, w, chains);
-    operands.prefetch = {job.w.Panel(p) + per_pass * stride, stride, kStepBytes};
+    operands.prefetch = {job.w.Panel(p) + per_pass * stride, stride, step_bytes};
     multiply(operands);
     Finish(job, tile, chains);
   }
@@ -253,9 +255,10 @@ void MultiplyManyRows(const IntegerDotsJob& job, std::size_t per_pass, IndexRang
 void MultiplyPanels(const IntegerDotsJob& job, IndexRange panels) {
   const IntegerUnitScope scope(job.unit);
   if (job.x.tiles.count > 1) return MultiplyManyRows(job, job.unit.max_rows_panels, panels);
-  const std::size_t per_pass = job.unit.panels(job.x.tiles.rows);
-  // Weights that have to be unpacked are, for a K block at a time, whatever the number of rows.
-  if (job.IsInt4()) return MultiplyManyRows(job, per_pass, panels);
+  const std::size_t rows = job.x.tiles.rows;
+  const std::size_t per_pass = job.IsInt4() ? job.unit.int4_panels(rows) : job.unit.panels(rows);
+  // int4 weights of more rows are unpacked, for a K block at a time.
+  if (per_pass == 0) return MultiplyManyRows(job, job.unit.panels(rows), panels);
   const std::size_t whole = panels.begin + (panels.end - panels.begin) / per_pass * per_pass;
   MultiplyFewRows(job, per_pass, {panels.begin, whole});
   MultiplyFewRows(job, 1, {whole, panels.end});

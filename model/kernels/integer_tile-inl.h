@@ -8,10 +8,12 @@
 // kKeepsChains, whether the chains of a small tile stay in registers too; and the operations below.
 // Weights are stored as q + 128. A unit that multiplies unsigned weights as they are starts its
 // sums at the group's offset, which takes the 128 away again; the others subtract it as they load.
+// What Unit has for int4 weights: int4_tile-inl.h.
 
 #include <array>
 #include <cstdint>
 
+#include "model/kernels/int4_tile-inl.h"
 #include "model/kernels/unroll.h"
 
 // Every function of a unit, and so everything here, is compiled for that unit only: the unnamed
@@ -148,7 +150,9 @@ constexpr IntegerUnit kUnit = {.name = Unit::kName,
                                .max_rows = Unit::kMaxRows,
                                .max_rows_panels = kMaxRowsPanels,
                                .panels = &PanelsBeside,
-                               .tile = &TileFor};
+                               .tile = &TileFor,
+                               .int4_panels = &Int4PanelsBeside,
+                               .int4_tile = &Int4TileFor};
 
 }  // namespace
 }  // namespace cascade::model::kernels

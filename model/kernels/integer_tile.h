@@ -42,7 +42,8 @@ struct DotOperands {
   const std::int8_t* x;
   const float* scales;          // [groups][rows]
   const std::int32_t* offsets;  // [groups][rows]: -128 * sum_i x[r, i] over the group
-  const std::byte* w;           // the first panel, at the first group's weights: int8_panels.h
+  const std::byte* w;           // the first panel, at the first group's weights: int8_panels.h,
+                                // or int4_dot_panels.h for an int4 tile
   std::size_t panel_stride;     // bytes from panel to panel
   std::size_t steps;            // kDotInputs inputs each; only the last group may be shorter
   DotPrefetch prefetch;
@@ -61,6 +62,11 @@ struct IntegerUnit {
   // The tile of `rows` rows and `panels` panels. REQUIRES: rows from 1 to max_rows; panels is 1,
   // max_rows_panels or panels(rows).
   DotFunction (*tile)(std::size_t rows, std::size_t panels);
+  // The same for the tiles that multiply int4 panels (int4_dot_panels.h) as they lie: so many
+  // panels, or 0 if there is no such tile for `rows` rows, whose weights are unpacked then.
+  // REQUIRES: panels is 1 or int4_panels(rows), which is not 0.
+  std::size_t (*int4_panels)(std::size_t rows);
+  DotFunction (*int4_tile)(std::size_t rows, std::size_t panels);
   // Called by each thread before and after it calls tiles; null if there is nothing to do.
   void (*begin)() = nullptr;
   void (*end)() = nullptr;

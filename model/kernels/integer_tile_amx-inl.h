@@ -92,11 +92,19 @@ std::size_t AmxPanelsBeside(std::size_t rows) {
   return rows < kMinAmxRows ? kAvx512VnniUnit->panels(rows) : 1;
 }
 
+std::size_t AmxInt4Panels(std::size_t rows) { return kAvx512VnniUnit->int4_panels(rows); }
+
+DotFunction AmxInt4TileFor(std::size_t rows, std::size_t panels) {
+  return kAvx512VnniUnit->int4_tile(rows, panels);
+}
+
 constexpr IntegerUnit kUnit = {.name = "amx_int8",
                                .max_rows = kAmxRows,
                                .max_rows_panels = 1,
                                .panels = &AmxPanelsBeside,
                                .tile = &AmxTileFor,
+                               .int4_panels = &AmxInt4Panels,
+                               .int4_tile = &AmxInt4TileFor,
                                .begin = &Registers::Configure,
                                .end = &Registers::Release};
 

@@ -46,6 +46,14 @@ struct Unit : AvxUnit {
     const __m256i pairs = _mm256_maddubs_epi16(w.magnitudes, _mm256_sign_epi8(x, w.signed_ones));
     return sum + reinterpret_cast<Ints>(_mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
   }
+  CASCADE_UNIT_INLINE Ints Dot(Ints sum, Nibbles w, Inputs x) {
+    const __m256i pairs = _mm256_maddubs_epi16(w, x);  // at most 2 * 15 * 127
+    return sum + reinterpret_cast<Ints>(_mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+  }
+  CASCADE_UNIT_INLINE Ints Weigh(Ints sum, Ints dots, Ints inputs, const Fits& fits) {
+    return sum +
+           reinterpret_cast<Ints>(_mm256_madd_epi16(LessZeros(dots, inputs, fits), fits.steps));
+  }
 };
 
 }  // namespace

@@ -30,11 +30,17 @@ struct Unit {
   using Floats = __m512;
   using Weights = __m512i;
   using Inputs = __m512i;
+  using Nibbles = __m512i;
+  struct Fits {
+    __m512i ones_and_zeros;  // in the two halves of a lane
+    __m512i steps;
+  };
   static constexpr std::size_t kPanelVectors = 1;
   static constexpr std::size_t kMaxRows = 12;
   static constexpr std::size_t kMaxVectors = 28;
   static constexpr std::size_t kRegisters = 30;
   static constexpr bool kKeepsChains = true;
+  static constexpr std::size_t kInt4Sums = 16;
 
   CASCADE_UNIT_INLINE Ints Start(std::int32_t offset) {
     return reinterpret_cast<Ints>(_mm512_set1_epi32(offset));
@@ -49,6 +55,34 @@ struct Unit {
   }
   CASCADE_UNIT_INLINE Ints Dot(Ints sum, Weights w, Inputs x) {
     return reinterpret_cast<Ints>(_mm512_dpbusd_epi32(reinterpret_cast<__m512i>(sum), w, x));
+  }
+  CASCADE_UNIT_INLINE Nibbles LoadNibbles(const std::byte* w, std::size_t /*vector*/) {
+    return _mm512_loadu_si512(w);
+  }
+  CASCADE_UNIT_INLINE Nibbles Low(Nibbles n) { return _mm512_and_si512(n, _mm512_set1_epi8(15)); }
+  CASCADE_UNIT_INLINE Nibbles High(Nibbles n) { return Low(_mm512_srli_epi16(n, 4)); }
+  CASCADE_UNIT_INLINE Nibbles Ones() { return _mm512_set1_epi8(1); }
+  CASCADE_UNIT_INLINE Fits LoadFits(const std::byte* fits, std::size_t /*vector*/) {
+    // With masks, as Convert.
+    const __m512i both =
+        _mm512_maskz_cvtepu8_epi32(0xffff, _mm_loadu_si128(reinterpret_cast<const __m128i*>(fits)));
+    const __m512i zeros =
+        _mm512_and_si512(_mm512_maskz_slli_epi32(0xffff, both, 12), _mm512_set1_epi32(0xf0000));
+    return {_mm512_or_si512(zeros, _mm512_set1_epi32(1)),
+            _mm512_and_si512(both, _mm512_set1_epi32(15))};
+  }
+  // Their negatives, in upper halves: 16 bits hold them, and sums of 16 inputs times 15 too.
+  CASCADE_UNIT_INLINE Ints PrepareInputs(Ints sums) {
+    const __m512i negative =
+        _mm512_sub_epi32(_mm512_setzero_si512(), reinterpret_cast<__m512i>(sums));
+    return reinterpret_cast<Ints>(_mm512_maskz_slli_epi32(0xffff, negative, 16));
+  }
+  CASCADE_UNIT_INLINE Ints Weigh(Ints sum, Ints dots, Ints inputs, const Fits& fits) {
+    const __m512i both = _mm512_mask_blend_epi16(0x55555555, reinterpret_cast<__m512i>(inputs),
+                                                 reinterpret_cast<__m512i>(dots));
+    const __m512i products = _mm512_madd_epi16(both, fits.ones_and_zeros);
+    return reinterpret_cast<Ints>(
+        _mm512_dpwssd_epi32(reinterpret_cast<__m512i>(sum), products, fits.steps));
   }
   CASCADE_UNIT_INLINE Floats Zero() { return _mm512_setzero_ps(); }
   CASCADE_UNIT_INLINE Floats Set(float value) { return _mm512_set1_ps(value); }

@@ -40,6 +40,10 @@ struct Unit : AvxUnit {
   CASCADE_UNIT_INLINE Ints Dot(Ints sum, Weights w, Inputs x) {
     return reinterpret_cast<Ints>(_mm256_dpbusd_avx_epi32(reinterpret_cast<__m256i>(sum), w, x));
   }
+  CASCADE_UNIT_INLINE Ints Weigh(Ints sum, Ints dots, Ints inputs, const Fits& fits) {
+    return reinterpret_cast<Ints>(_mm256_dpwssd_avx_epi32(
+        reinterpret_cast<__m256i>(sum), LessZeros(dots, inputs, fits), fits.steps));
+  }
 };
 
 }  // namespace

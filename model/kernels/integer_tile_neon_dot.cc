@@ -30,11 +30,17 @@ struct Unit {
   using Floats = float32x4_t;
   using Weights = int8x16_t;
   using Inputs = int8x16_t;
+  using Nibbles = int8x16_t;
+  struct Fits {
+    int32x4_t zeros;
+    int32x4_t steps;
+  };
   static constexpr std::size_t kPanelVectors = 4;
   static constexpr std::size_t kMaxRows = 5;
   static constexpr std::size_t kMaxVectors = 24;
   static constexpr std::size_t kRegisters = 31;
   static constexpr bool kKeepsChains = true;
+  static constexpr std::size_t kInt4Sums = 16;
 
   CASCADE_UNIT_INLINE Ints Start(std::int32_t /*offset*/) { return vdupq_n_s32(0); }
   CASCADE_UNIT_INLINE Weights LoadWeights(const std::byte* w, std::size_t vector) {
@@ -47,6 +53,25 @@ struct Unit {
     return vreinterpretq_s8_s32(vdupq_n_s32(four));
   }
   CASCADE_UNIT_INLINE Ints Dot(Ints sum, Weights w, Inputs x) { return vdotq_s32(sum, w, x); }
+  CASCADE_UNIT_INLINE Nibbles LoadNibbles(const std::byte* w, std::size_t vector) {
+    return vld1q_s8(reinterpret_cast<const std::int8_t*>(w) + vector * sizeof(int8x16_t));
+  }
+  CASCADE_UNIT_INLINE Nibbles Low(Nibbles n) { return vandq_s8(n, vdupq_n_s8(15)); }
+  CASCADE_UNIT_INLINE Nibbles High(Nibbles n) {
+    return vreinterpretq_s8_u8(vshrq_n_u8(vreinterpretq_u8_s8(n), 4));
+  }
+  CASCADE_UNIT_INLINE Nibbles Ones() { return vdupq_n_s8(1); }
+  CASCADE_UNIT_INLINE Fits LoadFits(const std::byte* fits, std::size_t vector) {
+    std::uint32_t four = 0;
+    std::memcpy(&four, fits + vector * sizeof(four), sizeof(four));
+    const uint16x8_t bytes = vmovl_u8(vreinterpret_u8_u32(vdup_n_u32(four)));
+    const int32x4_t both = vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(bytes)));
+    return {vshrq_n_s32(both, 4), vandq_s32(both, vdupq_n_s32(15))};
+  }
+  CASCADE_UNIT_INLINE Ints PrepareInputs(Ints sums) { return sums; }
+  CASCADE_UNIT_INLINE Ints Weigh(Ints sum, Ints dots, Ints inputs, const Fits& fits) {
+    return vmlaq_s32(sum, vmlsq_s32(dots, fits.zeros, inputs), fits.steps);
+  }
   CASCADE_UNIT_INLINE Floats Zero() { return vdupq_n_f32(0.0f); }
   CASCADE_UNIT_INLINE Floats Set(float value) { return vdupq_n_f32(value); }
   CASCADE_UNIT_INLINE Floats Load(const float* from) { return vld1q_f32(from); }

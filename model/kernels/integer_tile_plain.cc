@@ -26,11 +26,17 @@ struct Unit {
   using Floats = std::array<float, 16>;
   using Weights = std::array<std::int8_t, 64>;
   using Inputs = std::array<std::int8_t, 4>;
+  using Nibbles = Weights;
+  struct Fits {
+    Ints zeros;
+    Ints steps;
+  };
   static constexpr std::size_t kPanelVectors = 1;
   static constexpr std::size_t kMaxRows = 4;
   static constexpr std::size_t kMaxVectors = 1;
   static constexpr std::size_t kRegisters = 0;
   static constexpr bool kKeepsChains = false;
+  static constexpr std::size_t kInt4Sums = 2;
 
   CASCADE_UNIT_INLINE Ints Start(std::int32_t /*offset*/) { return {}; }
   CASCADE_UNIT_INLINE Weights LoadWeights(const std::byte* w, std::size_t /*vector*/) {
@@ -43,6 +49,39 @@ struct Unit {
   CASCADE_UNIT_INLINE Inputs Broadcast(const std::int8_t* x) { return {x[0], x[1], x[2], x[3]}; }
   CASCADE_UNIT_INLINE Ints Dot(Ints sum, const Weights& w, const Inputs& x) {
     for (std::size_t i = 0; i < w.size(); ++i) sum[i / 4] += w[i] * x[i % 4];
+    return sum;
+  }
+  CASCADE_UNIT_INLINE Nibbles LoadNibbles(const std::byte* w, std::size_t /*vector*/) {
+    Nibbles nibbles;
+    std::memcpy(nibbles.data(), w, nibbles.size());
+    return nibbles;
+  }
+  CASCADE_UNIT_INLINE Nibbles Low(Nibbles n) {
+    for (std::int8_t& byte : n) byte = static_cast<std::int8_t>(byte & 15);
+    return n;
+  }
+  CASCADE_UNIT_INLINE Nibbles High(Nibbles n) {
+    for (std::int8_t& byte : n) byte = static_cast<std::int8_t>(byte >> 4 & 15);
+    return n;
+  }
+  CASCADE_UNIT_INLINE Nibbles Ones() {
+    Nibbles ones;
+    ones.fill(1);
+    return ones;
+  }
+  CASCADE_UNIT_INLINE Fits LoadFits(const std::byte* fits, std::size_t /*vector*/) {
+    Fits both;
+    for (std::size_t i = 0; i < both.steps.size(); ++i) {
+      both.steps[i] = std::to_integer<int>(fits[i] & std::byte{15});
+      both.zeros[i] = std::to_integer<int>(fits[i] >> 4);
+    }
+    return both;
+  }
+  CASCADE_UNIT_INLINE Ints PrepareInputs(const Ints& sums) { return sums; }
+  CASCADE_UNIT_INLINE Ints Weigh(Ints sum, const Ints& dots, const Ints& inputs, const Fits& fits) {
+    for (std::size_t i = 0; i < sum.size(); ++i) {
+      sum[i] += fits.steps[i] * (dots[i] - fits.zeros[i] * inputs[i]);
+    }
     return sum;
   }
   CASCADE_UNIT_INLINE Floats Zero() { return {}; }

@@ -9,6 +9,8 @@
 #include <cstring>
 #include <vector>
 
+#include "model/kernels/int4_dot_panels.h"
+#include "model/kernels/int8_panels.h"
 #include "model/kernels/output_tile.h"
 
 namespace cascade::model::kernels {
@@ -17,6 +19,7 @@ namespace {
 constexpr std::size_t kGroups = 3;
 constexpr std::size_t kSteps = 2 * kDotGroupSteps + 5;  // the last group is shorter
 constexpr std::size_t kPanelBytes = kSteps * kDotInputs * kPanelColumns;
+constexpr std::size_t kInt4PanelBytes = kGroups * kInt4DotGroupBytes;
 
 // Operands of a tile, in its own order.
 struct Sample {
@@ -50,13 +53,22 @@ struct Sample {
   }
 };
 
+// Numbers from 0 to 255.
+class Bytes {
+ public:
+  explicit Bytes(std::size_t seed) : state_(static_cast<std::uint32_t>(seed)) {}
+  std::uint32_t Next() { return (state_ = state_ * 1664525u + 1013904223u) >> 24; }
+
+ private:
+  std::uint32_t state_;
+};
+
 // Every seventh input and eleventh weight is as large as can be, the others are anything.
 Sample MakeSample(std::size_t rows, std::size_t panels) {
   Sample sample(rows, panels);
-  std::uint32_t state = static_cast<std::uint32_t>(rows * 8 + panels);
-  const auto next = [&state] { return (state = state * 1664525u + 1013904223u) >> 24; };
+  Bytes bytes(rows * 8 + panels);
   for (std::size_t i = 0; i < kGroups * rows * kDotGroup; ++i) {
-    const int value = static_cast<int>(next() % 255u) - 127;
+    const int value = static_cast<int>(bytes.Next() % 255u) - 127;
     sample.x[i] = static_cast<std::int8_t>(i % 7 == 0 ? 127 : value);
     // Beyond the last step are zeros, as in every last group of a row.
     const bool beyond = i / kDotGroup / rows == kGroups - 1 &&
@@ -65,10 +77,10 @@ Sample MakeSample(std::size_t rows, std::size_t panels) {
     sample.offsets[i / kDotGroup] -= 128 * sample.x[i];
   }
   for (std::size_t i = 0; i < sample.w.size(); ++i) {
-    sample.w[i] = static_cast<std::byte>(i % 11 == 0 ? 255 : 1 + next() % 255u);
+    sample.w[i] = static_cast<std::byte>(i % 11 == 0 ? 255 : 1 + bytes.Next() % 255u);
   }
-  for (float& scale : sample.scales) scale = static_cast<float>(next() + 1) * 0x1p-10f;
-  for (float& chain : sample.chains) chain = static_cast<float>(next()) * 0x1p-3f - 16.0f;
+  for (float& scale : sample.scales) scale = static_cast<float>(bytes.Next() + 1) * 0x1p-10f;
+  for (float& chain : sample.chains) chain = static_cast<float>(bytes.Next()) * 0x1p-3f - 16.0f;
   return sample;
 }
 
@@ -94,13 +106,57 @@ std::vector<float> PlainChains(const Sample& sample, bool from_zero) {
   return chains;
 }
 
+bool IsSame(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
 bool TileAgrees(const IntegerUnit& unit, std::size_t rows, std::size_t panels) {
   for (const bool from_zero : {true, false}) {
     Sample sample = MakeSample(rows, panels);
     const std::vector<float> expected = PlainChains(sample, from_zero);
     unit.tile(rows, panels)(sample.Operands(from_zero));
-    const std::size_t bytes = expected.size() * sizeof(float);
-    if (std::memcmp(sample.chains.data(), expected.data(), bytes) != 0) return false;
+    if (!IsSame(sample.chains, expected)) return false;
+  }
+  return true;
+}
+
+// Panels of int4 weights with any u and zero, and steps up to 8: no weight is then above 127.
+std::vector<std::byte> MakeInt4Panels(std::size_t panels) {
+  Bytes bytes(panels);
+  std::vector<std::byte> w(panels * kInt4PanelBytes);
+  for (std::size_t i = 0; i < w.size(); ++i) {
+    const bool is_weight = i % kInt4DotGroupBytes < kInt4DotWeightBytes;
+    const std::uint32_t byte = bytes.Next();
+    w[i] = std::byte(is_weight ? byte : (byte & 0xf0u) + 1 + byte % 8);
+  }
+  return w;
+}
+
+// Panels of int8 weights from panels of int4 ones.
+std::vector<std::byte> Unpacked(const std::vector<std::byte>& int4) {
+  std::vector<std::byte> w(int4.size() / kInt4PanelBytes * kPanelBytes);
+  for (std::size_t p = 0; p * kInt4PanelBytes < int4.size(); ++p) {
+    for (std::size_t i = 0; i < kSteps * kDotInputs; ++i) {
+      for (std::size_t c = 0; c < kPanelColumns; ++c) {
+        w[p * kPanelBytes + Int8DotOrder::Index(i, c)] =
+            Int8DotOrder::Store(ReadInt4Dot(&int4[p * kInt4PanelBytes], i, c));
+      }
+    }
+  }
+  return w;
+}
+
+bool Int4TileAgrees(const IntegerUnit& unit, std::size_t rows, std::size_t panels) {
+  const std::vector<std::byte> int4 = MakeInt4Panels(panels);
+  for (const bool from_zero : {true, false}) {
+    Sample sample = MakeSample(rows, panels);
+    sample.w = Unpacked(int4);
+    const std::vector<float> expected = PlainChains(sample, from_zero);
+    DotOperands operands = sample.Operands(from_zero);
+    operands.w = int4.data();
+    operands.panel_stride = kInt4PanelBytes;
+    unit.int4_tile(rows, panels)(operands);
+    if (!IsSame(sample.chains, expected)) return false;
   }
   return true;
 }
@@ -112,6 +168,11 @@ bool AgreesWithPlain(const IntegerUnit& unit) {
   for (std::size_t rows = 1; rows <= unit.max_rows; ++rows) {
     for (const std::size_t panels : {std::size_t{1}, unit.max_rows_panels, unit.panels(rows)}) {
       if (!TileAgrees(unit, rows, panels)) return false;
+    }
+    const std::size_t int4_panels = unit.int4_panels(rows);
+    if (int4_panels == 0) continue;
+    for (const std::size_t panels : {std::size_t{1}, int4_panels}) {
+      if (!Int4TileAgrees(unit, rows, panels)) return false;
     }
   }
   return true;

@@ -36,7 +36,8 @@ std::int64_t AvailableTargets() {
 }
 
 // Those of the available targets that kernels may use. Highway's library knows them too, but asks
-// the CPU at every call, which takes 20 us in a virtual machine, and every product of integers asks.
+// the CPU at every call, which takes 20 us in a virtual machine, and every product of integers
+// asks.
 std::int64_t& TargetsInUse() {
   static std::int64_t in_use = AvailableTargets();
   return in_use;
