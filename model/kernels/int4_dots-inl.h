@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading int4_dot_panels.h's weights: as the int8 operands that the integer units multiply, and
-// one input at a time. A 32-bit lane has the four weights of a step that belong to one output, and
-// no byte carries into the next: u * step + 128 - zero * step is q + 128, from 1 to 255.
+// Reading int4_dot_panels.h's weights: as the int8 operands that the integer units multiply with
+// many rows (int4_tile-inl.h is for few), and one input at a time. A 32-bit lane has the four
+// weights of a step that belong to one output, and no byte carries into the next: u * step + 128 -
+// zero * step is q + 128, from 1 to 255.
 #include <cstddef>
 #include <cstdint>
 

@@ -37,6 +37,18 @@ TEST(IntegerUnitCheckTest, FindsAUnitWithOneWrongSum) {
   EXPECT_FALSE(AgreesWithPlain(wrong));
 }
 
+TEST(IntegerUnitCheckTest, FindsAUnitWithOneWrongSumOfInt4Weights) {
+  static const DotFunction right = kPlainUnit->int4_tile(1, 1);
+  IntegerUnit wrong = *kPlainUnit;
+  wrong.int4_tile = [](std::size_t /*rows*/, std::size_t /*panels*/) -> DotFunction {
+    return [](const DotOperands& operands) {
+      right(operands);
+      operands.chains[15] = std::nextafter(operands.chains[15], 1e30f);
+    };
+  };
+  EXPECT_FALSE(AgreesWithPlain(wrong));
+}
+
 TEST(IntegerUnitCheckTest, NoUnitOfThisCpuIsWrong) { EXPECT_TRUE(WrongIntegerUnits().empty()); }
 
 }  // namespace

@@ -110,6 +110,29 @@ struct Operands {
   return SameBitsOrNaN(out, Product(operands, epilogue));
 }
 
+// Panels whose inputs 16 * b to 16 * b + 15 have step b + 1, a zero for each column, and every u,
+// as far as no weight leaves what 8 bits hold.
+AlignedBuffer<std::byte> EveryZeroAndStep() {
+  constexpr std::size_t kRows = 15 * kInt4StepRows;
+  AlignedBuffer<std::byte> panel(Int4DotPanelBytes(kRows));
+  std::ranges::fill(panel.span(), std::byte{0});
+  for (std::size_t row = 0; row < kRows; ++row) {
+    const std::size_t step = row / kInt4StepRows + 1;
+    std::byte* group = panel.data() + row / kDotGroup * kInt4DotGroupBytes;
+    for (std::size_t c = 0; c < kPanelColumns; ++c) {
+      const std::size_t zero = std::min(c, 127 / step);
+      const std::size_t u = std::min(row % kInt4StepRows, zero + 127 / step);
+      const Int4DotPlace place = Int4DotPlaceOf(row % kDotGroup, c);
+      group[place.byte] |= static_cast<std::byte>(u << place.shift);
+      group[kInt4DotWeightBytes + row % kDotGroup / kInt4StepRows * kPanelColumns + c] =
+          static_cast<std::byte>(step | zero << 4);
+    }
+  }
+  float* scales = reinterpret_cast<float*>(panel.data() + panel.size()) - kPanelColumns;
+  std::fill_n(scales, kPanelColumns, 1.0f);
+  return panel;
+}
+
 class Int4DotsTest : public EveryIntegerUnit {};
 
 CASCADE_ON_EVERY_INTEGER_UNIT(Int4DotsTest);
@@ -143,6 +166,16 @@ TEST_P(Int4DotsTest, OutliersAreMultipliedWithTheSameIntegers) {
     for (std::size_t r = 0; r < rows; ++r) {
       for (std::size_t i = 0; i < 3; ++i) operands.x[r * 150 + (r * 11 + i * 37) % 150] = 300.0f;
     }
+    EXPECT_TRUE(IsTheProductOfInt8(operands)) << rows << " rows";
+  }
+}
+
+TEST_P(Int4DotsTest, EveryZeroAndStepStandsForItsInteger) {
+  const AlignedBuffer<std::byte> contents = EveryZeroAndStep();
+  for (std::size_t rows = 1; rows <= 13; ++rows) {
+    Operands operands({.rows = rows, .n_in = 15 * kInt4StepRows, .n_out = kPanelColumns});
+    operands.packed = PackedMatrix::Borrow(operands.shape.n_in, operands.shape.n_out, kInt4ByInt8,
+                                           contents.span());
     EXPECT_TRUE(IsTheProductOfInt8(operands)) << rows << " rows";
   }
 }
