@@ -14,7 +14,7 @@ FLAGS = ("avx2", "fma", "avx512f", "avx512_bf16", "avx512_vnni", "amx_int8", "am
 
 def describe() -> dict[str, str]:
     info = _cpu_info()
-    flags = info.get("flags", info.get("Features", "")).split()
+    flags = cpu_flags()
     return {
         "cpu": info.get("model name", platform.machine()),
         "cpu_model": info.get("model", ""),
@@ -22,6 +22,11 @@ def describe() -> dict[str, str]:
         "flags": " ".join(flag for flag in FLAGS if flag in flags),
         "system": platform.platform(),
     }
+
+
+def cpu_flags() -> list[str]:
+    info = _cpu_info()
+    return info.get("flags", info.get("Features", "")).split()
 
 
 def words(info: dict[str, str], without_amx: bool = False) -> str:

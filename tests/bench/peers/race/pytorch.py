@@ -6,13 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from race import paths
+from race import machine, paths
 from race.contender import Setting
 from race.engine import EngineSpec, StepEngine
 from race.models import Model
 from race.worker_process import PackagedPeer
 
 FORMATS = {"f32": ("float32",), "f16": ("bfloat16", "float16"), "bf16": ("bfloat16", "float16")}
+# What multiplies float16. Without it a prompt takes PyTorch minutes.
+FLOAT16_FLAGS = ("avx512_fp16", "amx_fp16", "asimdhp")
 
 
 class PyTorch(PackagedPeer):
@@ -27,6 +29,7 @@ class PyTorch(PackagedPeer):
             for format_ in FORMATS.get(weights, ())
             for mode in ("eager", "compiled")
             if (format_, mode) != ("float16", "compiled")
+            if format_ != "float16" or set(FLOAT16_FLAGS) & set(machine.cpu_flags())
         ]
 
     def why_not(self, weights: str) -> str:
