@@ -19,7 +19,9 @@ from duel.process import ClientRun, ServerProcess, free_port, run_client
 from duel.served_model import ServedModel
 
 MAX_RUNNING = 128  # beyond that, batches grow slower than steps
-KV_TYPES = {"bf16": "f16", "f16": "f16", "f32": "f32"}  # by that of the weights
+# By the type of the weights: those of keys and values, and of activations.
+KV_TYPES = {"bf16": "f16", "f16": "f16", "f32": "f32", "int8": "int8", "int4": "int8"}
+ACTIVATIONS = {"int8": "int8", "int4": "int8"}
 # Greedy answers of random weights repeat themselves: drafting ahead would look better than it is.
 FAIR = ("--temperature=0", "--ignore_eos", "--bypass_cache", "--speculation=false")
 
@@ -90,6 +92,7 @@ class CascadeServer:
             f"--threads={len(server_cpus())}",
             f"--weights={self._weights}",
             f"--kv_cache_type={KV_TYPES[self._weights]}",
+            f"--activations={ACTIVATIONS.get(self._weights, 'f32')}",
         )
 
 

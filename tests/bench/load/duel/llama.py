@@ -27,16 +27,34 @@ class LlamaSetting:
     flash: bool = True
     unified: bool = False  # one buffer of keys and values for all slots
     repack: bool = True
+    keys: str = "f16"  # type of keys and values
     batch: int | None = None  # tokens of a step; its own default is 2048
 
     def flags(self) -> list[str]:
         flags = ["-fa", "on" if self.flash else "off"]
         flags += ["--kv-unified" if self.unified else "--no-kv-unified"]
         flags += [] if self.repack else ["--no-repack"]
+        flags += [] if self.keys == "f16" else ["-ctk", self.keys, "-ctv", self.keys]
         return flags + (["-b", str(self.batch), "-ub", str(self.batch)] if self.batch else [])
 
     def __str__(self) -> str:
         return " ".join([self.format, *self.flags()])
+
+
+
+
+def _of_integers(format_: str) -> list[LlamaSetting]:
+    """Keys and values can be integers with flash attention only."""
+    return [
+        LlamaSetting(format_, flash, unified, repack, keys)
+        for repack in (True, False)
+        for flash, unified, keys in (
+            (True, False, "f16"),
+            (True, True, "f16"),
+            (True, False, "q8_0"),
+            (False, False, "f16"),
+        )
+    ]
 
 
 # Settings to choose from, by Cascade's weights. Not f16 repacked, for AMX: in the race of engines
@@ -51,6 +69,8 @@ SETTINGS = {
         LlamaSetting("f32", flash, unified)
         for flash, unified in ((True, False), (True, True), (False, False))
     ],
+    "int8": _of_integers("q8_0"),
+    "int4": _of_integers("q4_0"),
 }
 
 

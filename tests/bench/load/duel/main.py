@@ -54,7 +54,7 @@ def main(description: str) -> None:
 
 def _class(options: Options) -> str:
     """llama.cpp's faster 16-bit format races either of Cascade's."""
-    return "f32" if options.weights == "f32" else "bf16"
+    return "bf16" if options.weights == "f16" else options.weights
 
 
 def _pairs(
