@@ -31,6 +31,7 @@ if [ "$python" = none ]; then
 fi
 export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH="$PWD/peers:$PWD/load"
 "$python" -m race.plot peers.json "$work/peers.png" 'a test'
+"$python" -m race.plot peers-with-amx.json "$work/peers-with-amx.png" 'a test'
 "$python" -m race.plot peers-without-amx.json "$work/peers-without-amx.png" 'a test'
 "$python" -m duel.plot load.json "$work/load.png"
 for picture in *.png; do
