@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tiles of a few rows that multiply int4 weights as they lie: one row would wait longer for weights
-// that are unpacked first (int4_dots-inl.h) than it multiplies. Included by integer_tile-inl.h.
+// Tiles of a few rows that multiply int4 weights as they lie: to unpack the weights first
+// (int4_dots-inl.h) would take longer than to multiply them. Included by integer_tile-inl.h.
 //
 // With (u - zero) * step for a weight, the sum over 16 inputs that share zero and step is
 //
