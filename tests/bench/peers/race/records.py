@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a run has found so far, on disk: a run that was broken off goes on where it was."""
 
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ class Records:
         finished = any(record.get("kind") == "finished" for record in self._records)
         if fresh or finished or old != fingerprint:
             if self._records:
-                file.rename(file.with_suffix(".previous.jsonl"))
+                file.rename(_unused(file))
             self._records = []
             self.add(fingerprint)
 
@@ -40,6 +41,12 @@ class Records:
         record = {**fields, **make()}
         self.add(record)
         return record
+
+
+def _unused(file: Path) -> Path:
+    """The first of race.previous-1.jsonl, race.previous-2.jsonl and so on that there is not."""
+    names = (file.with_suffix(f".previous-{number}.jsonl") for number in itertools.count(1))
+    return next(name for name in names if not name.exists())
 
 
 def _read(file: Path) -> list[Record]:
