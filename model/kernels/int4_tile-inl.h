@@ -9,10 +9,10 @@
 // so products of x with numbers of four bits are enough. Integers are exact: this has the bits of
 // the unpacked weights' product.
 //
-// Unit has, beside what integer_tile-inl.h says, kInt4Sums, the vectors that the sums of such a
-// tile may take (0: the unit has none), and, if it has some: the vector types Nibbles (bytes, each
-// from 0 to 15, or two such) and Fits (steps and zeros of a vector of columns), LoadNibbles, Low,
-// High, Ones and LoadFits; Dot of Nibbles; and
+// Unit has, beside what integer_tile-inl.h says: kInt4Sums, the vectors that the sums of a group
+// and of 16 inputs may take together; the vector types Nibbles (bytes from 0 to 15, or pairs of
+// them as they are stored) and Fits (steps and zeros of a vector of columns); LoadNibbles, Low and
+// High of a pair, Ones, LoadFits; Dot of Nibbles; and
 //
 //   PrepareInputs(s)        what Weigh wants of the sums of 16 inputs
 //   Weigh(sum, d, s, fits)  sum + step * (d - zero * s)
@@ -30,7 +30,7 @@ namespace {
 
 // 0 if there is no such tile.
 constexpr std::size_t Int4PanelsBeside(std::size_t rows) {
-  constexpr std::size_t kMaxRows = 4;  // from 5 rows on, unpacking is faster
+  constexpr std::size_t kMaxRows = 3;  // with four, unpacking takes as long
   std::size_t panels = rows <= kMaxRows ? kMaxTilePanels : 0;
   while (panels > 0 && 2 * rows * panels * Unit::kPanelVectors > Unit::kInt4Sums) panels /= 2;
   return panels;
@@ -136,25 +136,25 @@ CASCADE_UNIT __attribute__((noinline)) void MultiplyInt4Tile(const DotOperands& 
   }
 }
 
-template <std::size_t kRows>
-DotFunction Int4TileOf(std::size_t rows, std::size_t panels) {
-  if constexpr (kRows == 0) {
-    return nullptr;
-  } else {
-    if (rows != kRows) return Int4TileOf<kRows - 1>(rows, panels);
-    return panels == 1 ? &MultiplyInt4Tile<kRows, 1>
-                       : &MultiplyInt4Tile<kRows, Int4PanelsBeside(kRows)>;
-  }
-}
-
 constexpr std::size_t MaxInt4Rows() {
   std::size_t rows = 0;
   while (Int4PanelsBeside(rows + 1) > 0) ++rows;
   return rows;
 }
 
+// MultiplyInt4Tile for every number of rows, at [rows - 1]; kPanels = 0: as many as fit.
+template <std::size_t kPanels, std::size_t... kIndex>
+constexpr std::array<DotFunction, sizeof...(kIndex)> Int4TileFunctions(
+    std::index_sequence<kIndex...>) {
+  return {&MultiplyInt4Tile < kIndex + 1,
+          kPanels == 0 ? Int4PanelsBeside(kIndex + 1) : kPanels > ...};
+}
+
 DotFunction Int4TileFor(std::size_t rows, std::size_t panels) {
-  return Int4TileOf<MaxInt4Rows()>(rows, panels);
+  using Rows = std::make_index_sequence<MaxInt4Rows()>;
+  static constexpr auto kSingle = Int4TileFunctions<1>(Rows());
+  static constexpr auto kMost = Int4TileFunctions<0>(Rows());
+  return (panels == 1 ? kSingle : kMost)[rows - 1];
 }
 
 }  // namespace

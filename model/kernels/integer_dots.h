@@ -17,7 +17,7 @@
 //   Inputs   : a row with a NaN or an infinity is NaN in all outputs.
 //   Cost     : reads w once per row tile, as the float chains do, and a product of 64 inputs takes
 //              16 instructions on a vector of 16 outputs, where a float chain takes 64. int4
-//              weights are multiplied as they lie by up to four rows, and unpacked once for all
+//              weights are multiplied as they lie by up to three rows, and unpacked once for all
 //              rows of an M block if there are more.
 #pragma once
 

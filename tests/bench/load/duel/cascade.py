@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from race.cascade import types_beside
 from race.process import Failed, run
 
 from duel import places
@@ -19,9 +20,7 @@ from duel.process import ClientRun, ServerProcess, free_port, run_client
 from duel.served_model import ServedModel
 
 MAX_RUNNING = 128  # beyond that, batches grow slower than steps
-# By the type of the weights: those of keys and values, and of activations.
-KV_TYPES = {"bf16": "f16", "f16": "f16", "f32": "f32", "int8": "int8", "int4": "int8"}
-ACTIVATIONS = {"int8": "int8", "int4": "int8"}
+WEIGHTS = ("f32", "f16", "bf16", "int8", "int4")
 # Greedy answers of random weights repeat themselves: drafting ahead would look better than it is.
 FAIR = ("--temperature=0", "--ignore_eos", "--bypass_cache", "--speculation=false")
 
@@ -88,11 +87,12 @@ class CascadeServer:
         return _outcome(runs[0], client, long_prompts.first_token)
 
     def _common(self) -> Sequence[str]:
+        types = types_beside(self._weights)
         return (
             f"--threads={len(server_cpus())}",
             f"--weights={self._weights}",
-            f"--kv_cache_type={KV_TYPES[self._weights]}",
-            f"--activations={ACTIVATIONS.get(self._weights, 'f32')}",
+            f"--kv_cache_type={types['kv']}",
+            f"--activations={types['activations']}",
         )
 
 

@@ -41,8 +41,6 @@ class LlamaSetting:
         return " ".join([self.format, *self.flags()])
 
 
-
-
 def _of_integers(format_: str) -> list[LlamaSetting]:
     """Keys and values can be integers with flash attention only."""
     return [

@@ -8,7 +8,7 @@ from pathlib import Path
 from race.models import SHAPES
 
 from duel import places
-from duel.cascade import KV_TYPES
+from duel.cascade import WEIGHTS
 from duel.cells import LONG_PROMPTS, QUICK_LONG_PROMPTS, QUICK_STREAMS, STREAMS, Load
 
 PARTS = ("streams", "long", "prefix", "overload")
@@ -31,7 +31,7 @@ def parse(description: str) -> Options:
     parser = argparse.ArgumentParser(description=description)
     add = parser.add_argument
     add("--model", choices=SHAPES, default="gpt2", help="its shape; weights are random")
-    add("--weights", choices=KV_TYPES, default="bf16", help="Cascade's; llama.cpp's of the class")
+    add("--weights", choices=WEIGHTS, default="bf16", help="Cascade's; llama.cpp's of the class")
     add("--parts", type=_parts, default=PARTS, help=f"some of {','.join(PARTS)}")
     add("--streams", type=_counts, default=None, help="counts, of 1,8,32,128,512")
     add("--rounds", type=int, default=2, help="of every load of both servers; default: 2")

@@ -21,6 +21,14 @@ def _commit() -> str:
     return run(describe, cwd=paths.ROOT).strip()
 
 
+def types_beside(weights: str) -> dict[str, str]:
+    """Of keys and values, and of activations. Where weights are approximate, so may be keys and
+    values, and where they are integers, activations too: the peers' are."""
+    if weights in ("int8", "int4"):
+        return {"kv": "int8", "activations": "int8"}
+    return {"kv": "f32" if weights == "f32" else "f16", "activations": "f32"}
+
+
 class Cascade:
     name = "cascade"
     turn_every = 1
@@ -33,13 +41,7 @@ class Cascade:
             raise Failed(f"{paths.MODEL_BENCH} is missing: make bench-peers builds it")
 
     def settings(self, weights: str) -> Sequence[Setting]:
-        """Where weights are approximate, so may be keys and values, and where they are integers,
-        activations too: the peers' are."""
-        if weights in ("int8", "int4"):
-            options = {"kv": "int8", "activations": "int8"}
-        else:
-            options = {"kv": "f32" if weights == "f32" else "f16", "activations": "f32"}
-        return [Setting(weights, weights, options)]
+        return [Setting(weights, weights, types_beside(weights))]
 
     def why_not(self, weights: str) -> str:
         return f"it has no {weights}"
