@@ -3,23 +3,31 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from race import llama_build, machine
 from race.process import say
 
 from duel.alone import OverloadResult, PrefixResult, measure_overload, measure_prefix
 from duel.cascade import CascadeServer
-from duel.cells import Load
+from duel.cells import Load, Times
 from duel.contender import Contender
 from duel.cpus import server_cpus
 from duel.llama import SETTINGS, LlamaServer, LlamaSetting
 from duel.options import Options, parse
+from duel.plain_read import measure_reads
 from duel.plot import plot
 from duel.results import Entry
 from duel.schedule import choose, race
 from duel.served_model import ServedModel, make_served_model
-from duel.table import failures, overload_text, prefix_text, settings_list, streams_table
+from duel.table import (
+    failures,
+    overload_text,
+    prefix_text,
+    reads_text,
+    settings_list,
+    streams_table,
+)
 
 CHUNKED = 256  # tokens of a step: Cascade's own default
 
@@ -27,6 +35,7 @@ CHUNKED = 256  # tokens of a step: Cascade's own default
 @dataclass(frozen=True)
 class Found:
     entries: list[Entry]
+    reads: list[Times]  # of all weights, before and after the loads
     prefix: PrefixResult | None
     overload: OverloadResult | None
 
@@ -42,8 +51,13 @@ def main(description: str) -> None:
     cascade = CascadeServer(served, options.weights)
     version = cascade.version()  # now: the checkout may change while this runs
     before = machine.state()
+    pairs = _pairs(options, cascade, served)
+    reads = [measure_reads(served.parameters, options.weights)]
+    entries = race(pairs, options.rounds)
+    reads.append(measure_reads(served.parameters, options.weights))
     found = Found(
-        entries=race(_pairs(options, cascade, served), options.rounds),
+        entries=entries,
+        reads=reads,
         prefix=measure_prefix(cascade) if "prefix" in options.parts else None,
         overload=measure_overload(cascade, options.overload_seconds)
         if "overload" in options.parts
@@ -92,6 +106,7 @@ def _report(options: Options, version: str, found: Found, before: dict[str, str]
     if found.entries:
         print(f"{streams_table(found.entries)}\n\n{settings_list(found.entries)}\n")
         print(failures(found.entries) or "All requests were answered.")
+        print(f"\n{reads_text(found.reads)}")
     if found.prefix:
         print(f"\n{prefix_text(found.prefix)}")
     if found.overload:
@@ -105,6 +120,7 @@ def _report(options: Options, version: str, found: Found, before: dict[str, str]
         "weights": options.weights,
         "threads": len(server_cpus()),
         "loads": [entry.json() for entry in found.entries if entry.rounds],
+        "reads": [asdict(each) for each in found.reads],
         "prefix": found.prefix.json() if found.prefix else None,
         "overload": found.overload.json() if found.overload else None,
     }

@@ -19,6 +19,10 @@ class ServedModel:
     def huggingface(self) -> Path:
         return places.MODELS / self.model.name / "huggingface"
 
+    @property
+    def parameters(self) -> int:
+        return (self.model.folder / "model.safetensors").stat().st_size // 4  # float32
+
     def gguf(self, format_: str) -> Path:
         """Written if it is not there yet."""
         file = places.MODELS / self.model.name / f"{format_}.gguf"

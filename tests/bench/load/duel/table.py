@@ -70,6 +70,14 @@ def failures(entries: Sequence[Entry]) -> str:
     return "\n".join(lines)
 
 
+def reads_text(reads: Sequence[Times]) -> str:
+    times = " and ".join(f"{_ms(each.p50)} / {_ms(each.p99)} ms" for each in reads)
+    return (
+        f"A plain read of all weights, as a token of one stream does it, on a CPU of the server: {times}, "
+        "before and after the loads."
+    )
+
+
 def prefix_text(result: PrefixResult) -> str:
     return (
         f"A prompt of 808 tokens: first token after {_ms(result.cold)} ms, and after "
