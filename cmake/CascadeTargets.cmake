@@ -16,6 +16,15 @@ if(CASCADE_SANITIZE)
   target_link_options(cascade_options INTERFACE -fsanitize=${CASCADE_SANITIZE})
 endif()
 
+# cascade_reuse_headers(<name>): where CASCADE_PRECOMPILE says so and outside model/, what cmake/headers has
+# precompiled. It wants equal options in all targets, and some libraries ask for -pthread.
+function(cascade_reuse_headers name)
+  if(TARGET cascade_headers)
+    target_compile_options(${name} PRIVATE -pthread)
+    target_precompile_headers(${name} REUSE_FROM cascade_headers)
+  endif()
+endfunction()
+
 # cascade_library(<name> SOURCES ... HEADERS ... PRIVATE_HEADERS ... PUBLIC <libs> PRIVATE <libs>)
 #
 # A static library whose headers are named from the project's root ("model/config.h"). HEADERS are for
@@ -31,6 +40,9 @@ function(cascade_library name)
     add_library(${name} STATIC ${arg_SOURCES})
     set(scope PUBLIC)
     target_link_libraries(${name} PRIVATE cascade_options ${arg_PRIVATE})
+    if(NOT CASCADE_PRECOMPILE STREQUAL "TESTS")
+      cascade_reuse_headers(${name})
+    endif()
   else()
     add_library(${name} INTERFACE)
     set(scope INTERFACE)
@@ -55,18 +67,11 @@ function(cascade_library name)
                  FILES ${arg_HEADERS})
 endfunction()
 
-# What all tests' own sources compile with besides cascade_options. Precompiled headers want equal options in
-# all targets, and some libraries ask for -pthread.
-function(cascade_test_options name)
-  separate_arguments(flags UNIX_COMMAND "${CASCADE_TEST_FLAGS}")
-  target_compile_options(${name} PRIVATE ${flags} $<$<BOOL:${CASCADE_PRECOMPILE_TESTS}>:-pthread>)
-endfunction()
-
 # cascade_test(<name> LABEL unit|checkpoint|integration|lint SOURCES ... LIBS ... [TIMEOUT s])
 #
 # One GoogleTest binary; each of its tests is a CTest test with the label. Every test can ask
 # tests/support/source_path.h where the repository's files are. The test's own sources compile with
-# CASCADE_TEST_FLAGS besides, and with precompiled headers if CASCADE_PRECOMPILE_TESTS says so.
+# CASCADE_TEST_FLAGS besides.
 function(cascade_test name)
   cmake_parse_arguments(arg "" "LABEL;TIMEOUT" "SOURCES;LIBS" ${ARGN})
   if(NOT arg_TIMEOUT)
@@ -75,10 +80,9 @@ function(cascade_test name)
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE
     ${arg_LIBS} cascade_options cascade_source_path GTest::gmock GTest::gtest_main)
-  cascade_test_options(${name})
-  if(CASCADE_PRECOMPILE_TESTS)
-    target_precompile_headers(${name} REUSE_FROM cascade_test_headers)
-  endif()
+  separate_arguments(flags UNIX_COMMAND "${CASCADE_TEST_FLAGS}")
+  target_compile_options(${name} PRIVATE ${flags})
+  cascade_reuse_headers(${name})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   # NO_PRETTY_VALUES: a parameter's own name, not its bytes.
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 120 NO_PRETTY_VALUES
