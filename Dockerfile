@@ -66,7 +66,7 @@ ARG REVISION=
 LABEL org.opencontainers.image.title="cascade" \
       org.opencontainers.image.description="GPT-2 text generation over gRPC, on CPUs, with a small model" \
       org.opencontainers.image.licenses="Apache-2.0" \
-      org.opencontainers.image.version="0.2.0" \
+      org.opencontainers.image.version="0.3.0" \
       org.opencontainers.image.revision="$REVISION"
 
 # By number: Kubernetes' runAsNonRoot cannot check a name. Nothing is written at run time.

@@ -62,10 +62,10 @@ ABSL_FLAG(
     "pays where memory, not arithmetic, is the limit.");
 ABSL_FLAG(
     std::string, activations, "auto",
-    "What the weights are multiplied with: f32, all arithmetic in float32; or int8, activations\n"
-    "rounded to 8 bits in groups of 64, which is faster for prompts and for several streams.\n"
-    "Values that are far larger than the rest of their group stay floats. int8 needs\n"
-    "--weights=int8 or int4; a single stream of int4 becomes slower. auto is f32.");
+    "What the weights are multiplied with: f32, all arithmetic in float32; or activations rounded\n"
+    "in groups of 64, which is faster for prompts and for several streams: int8 to 8 bits, for\n"
+    "--weights=int8 or int4, and int16 to 13 bits, for --weights=bf16. Values that are far larger\n"
+    "than the rest of their group stay floats. auto is f32.");
 ABSL_FLAG(
     std::string, threads, "1",
     "Threads that run the model: a number, or auto for one for each CPU that this process may\n"

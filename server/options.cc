@@ -323,7 +323,10 @@ constexpr FlagRow kFlags[] = {
 absl::Status CheckTogether(const Options& options) {
   // With --weights=auto the weight files decide, and loading them tells.
   if (options.weights && !model::kernels::IsSupported({*options.weights, options.activations})) {
-    return absl::InvalidArgumentError("--activations=int8 needs --weights=int8 or --weights=int4");
+    return absl::InvalidArgumentError(
+        absl::StrCat("--activations=", std::string(Name(options.activations)),
+                     " needs --weights=", model::kernels::WeightsBeside(options.activations),
+                     ", not ", std::string(Name(*options.weights))));
   }
   const TlsOptions& tls = options.tls;
   if (tls.cert.empty() != tls.key.empty()) {

@@ -3,6 +3,11 @@
 #include "model/kernels/element_types.h"
 
 #include <algorithm>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/strings/str_join.h"
 
 namespace cascade::model::kernels {
 
@@ -25,11 +30,27 @@ std::string_view Name(KvType type) {
 }
 
 std::string_view Name(ActivationType type) {
-  return type == ActivationType::kInt8 ? "int8" : "f32";
+  switch (type) {
+    case ActivationType::kF32:
+      return "f32";
+    case ActivationType::kInt8:
+      return "int8";
+    case ActivationType::kInt16:
+      return "int16";
+  }
+  return "";
 }
 
 bool IsSupported(const Precision& precision) {
   return std::ranges::count(kPrecisions, precision) > 0;
+}
+
+std::string WeightsBeside(ActivationType activations) {
+  std::vector<std::string> names;
+  for (const Precision& precision : kPrecisions) {
+    if (precision.activations == activations) names.emplace_back(Name(precision.weights));
+  }
+  return absl::StrJoin(names, " or ");
 }
 
 std::string Name(const Precision& precision) {

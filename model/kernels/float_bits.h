@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The two 16-bit float formats, bit by bit: exact widening, and rounding to nearest, ties to even;
-// and the same rounding to an 8-bit integer.
+// and the same rounding to a whole number.
 #pragma once
 
 #include <bit>
@@ -9,9 +9,10 @@
 namespace cascade::model::kernels {
 
 // By adding 1.5 * 2^23: floats of that size are one apart, and the integer is then in the low bits
-// of the sum, in two's complement. REQUIRES: a value that rounds to an integer of 8 bits.
-inline std::int8_t Int8FromFloat(float value) {
-  return static_cast<std::int8_t>(std::bit_cast<std::uint32_t>(value + 0x1.8p23f) & 0xffu);
+// of the sum. REQUIRES: a magnitude of at most 2^22.
+inline std::int32_t IntegerFromFloat(float value) {
+  constexpr float kShift = 0x1.8p23f;
+  return std::bit_cast<std::int32_t>(value + kShift) - std::bit_cast<std::int32_t>(kShift);
 }
 
 inline float FloatFromBf16(std::uint16_t bits) {

@@ -18,7 +18,7 @@
 #endif
 
 #include "model/kernels/int4_panels.h"
-#include "model/kernels/int8_panels.h"
+#include "model/kernels/integer_panels.h"
 #include "model/kernels/panel.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -56,7 +56,7 @@ struct Int8Panel {
   }
 
   static const float* Scales(const std::byte* panel, std::size_t n_in) {
-    return Int8Scales(panel, n_in);
+    return IntegerPanels<Int8RowOrder>::Scales(panel, n_in);
   }
 };
 

@@ -28,7 +28,7 @@ inline constexpr std::size_t kInt4StepRows = 16;
 // A group of kDotGroup inputs: eight blocks of 64 bytes, then 64 bytes of steps and zeros.
 //
 //   Byte b of block j has in its low half the u of byte b of the int8 panel's operand 2j
-//   (int8_panels.h: [16 columns][4 inputs]), in its high half that of operand 2j + 1.
+//   (integer_panels.h: [16 columns][4 inputs]), in its high half that of operand 2j + 1.
 //   Byte 16 * s + c of the last 64 is step | zero << 4 of column c for inputs 16s to 16s + 15.
 inline constexpr std::size_t kInt4DotBlockBytes = kDotInputs * kPanelColumns;
 inline constexpr std::size_t kInt4DotWeightBytes = kDotGroup * kPanelColumns / 2;
@@ -55,7 +55,7 @@ std::size_t Int4DotPanelBytes(std::size_t n_in);
 //   The scale makes 120 of a column's largest magnitude. Two steps (the one that spans the group's
 //   range, and the one below) with two zeros each are tried; the pair with the least squared error
 //   is taken, and each weight is then the nearest value, ties to even. Columns that are too small
-//   or not finite: as PackInt8Panels has it.
+//   or not finite: as IntegerPanels::Pack has it.
 void PackInt4DotPanels(const SourceMatrix& source, IndexRange panels, std::byte* out);
 
 // Whether the scale of column `column` of the panel at `panel` is finite.

@@ -52,7 +52,7 @@ HWY_INLINE WordVector MultiplyBytes(WordVector bytes, WordVector factor) {
 #endif
 }
 
-// Writes one group of a panel to `out` as int8_panels.h's Int8DotOrder has it: 1024 bytes.
+// Writes one group of a panel to `out` as integer_panels.h's Int8DotOrder has it: 1024 bytes.
 // REQUIRES: zero * step is at most 128, as PackInt4DotPanels makes it.
 HWY_INLINE void UnpackGroup(const std::byte* group, std::byte* out) {
   constexpr std::size_t kBlocks = kInt4StepRows / kDotInputs / 2;  // that share steps

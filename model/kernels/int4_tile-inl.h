@@ -46,7 +46,7 @@ struct Int4Inputs {
 // `fits` their steps and zeros, in the first panel.
 template <std::size_t kRows, std::size_t kPanels>
 CASCADE_UNIT_INLINE void WeighInt4Rows(
-    const std::int8_t* x, const std::byte* w, const std::byte* fits, std::size_t stride,
+    const std::byte* x, const std::byte* w, const std::byte* fits, std::size_t stride,
     typename Unit::Ints (&sums)[kRows][kPanels * Unit::kPanelVectors]) {
   constexpr std::size_t kVectors = kPanels * Unit::kPanelVectors;
   constexpr std::size_t kStepInputs = 2 * kDotInputs;
@@ -63,7 +63,7 @@ CASCADE_UNIT_INLINE void WeighInt4Rows(
     Int4Inputs rows[kRows];
     CASCADE_UNROLL
     for (std::size_t r = 0; r < kRows; ++r) {
-      const std::int8_t* from = x + r * kDotGroup + step * kStepInputs;
+      const std::byte* from = x + r * kDotGroup + step * kStepInputs;
       rows[r] = {Unit::Broadcast(from), Unit::Broadcast(from + kDotInputs)};
       inputs[r] = Unit::Dot(inputs[r], Unit::Ones(), rows[r].low);
       inputs[r] = Unit::Dot(inputs[r], Unit::Ones(), rows[r].high);
@@ -103,7 +103,7 @@ CASCADE_UNIT __attribute__((noinline)) void MultiplyInt4Tile(const DotOperands& 
   const std::size_t soon_bytes = kDotGroupSteps * t.prefetch.step;
   for (std::size_t g = 0; g < groups; ++g) {
     const std::byte* w = t.w + g * kInt4DotGroupBytes;
-    const std::int8_t* x = t.x + g * kRows * kDotGroup;
+    const std::byte* x = t.x + g * kRows * kDotGroup;
     const std::byte* soon = t.prefetch.first + g * soon_bytes;
     typename Unit::Ints sums[kRows][kVectors];
     CASCADE_UNROLL

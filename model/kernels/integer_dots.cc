@@ -4,7 +4,7 @@
 
 #include "model/kernels/highway_config.h"
 #include "model/kernels/int4_dot_panels.h"
-#include "model/kernels/int8_panels.h"
+#include "model/kernels/integer_panels.h"
 #include "model/kernels/output_tile.h"
 #include "model/kernels/rounded_rows.h"
 
@@ -20,7 +20,13 @@ HWY_BEFORE_NAMESPACE();
 namespace cascade::model::kernels {
 namespace HWY_NAMESPACE {
 
-void RoundRows(ConstMatF x, IndexRange tiles, const RoundedRows& out) { RoundTiles(x, tiles, out); }
+void RoundToInt8(ConstMatF x, IndexRange tiles, const RoundedRows& out) {
+  RoundTiles<Int8Inputs>(x, tiles, out);
+}
+
+void RoundToInt16(ConstMatF x, IndexRange tiles, const RoundedRows& out) {
+  RoundTiles<Int16Inputs>(x, tiles, out);
+}
 
 void UnpackInt4(const std::byte* groups, std::size_t count, std::byte* out) {
   for (std::size_t g = 0; g < count; ++g) {
@@ -42,6 +48,18 @@ HWY_INLINE FloatVector Int8Weights(const std::byte* panel, std::size_t row, std:
   return hn::Sub(hn::ConvertTo(d, hn::BitCast(integers, stored)), hn::Set(d, 128.0f));
 }
 
+// The same of a panel of 16-bit numbers.
+HWY_INLINE FloatVector Int16Weights(const std::byte* panel, std::size_t row, std::size_t column) {
+  const FloatTag d;
+  const hn::RebindToSigned<FloatTag> integers;
+  const std::size_t in_word = row % kWordDotInputs;
+  const auto* words = reinterpret_cast<const std::int32_t*>(
+      panel + Int16DotOrder::Index(row - in_word, column) * sizeof(Int16DotOrder::Stored));
+  const auto upper =
+      hn::ShiftLeftSame(hn::LoadU(integers, words), static_cast<int>(1 - in_word) * 16);
+  return hn::ConvertTo(d, hn::ShiftRight<16>(upper));
+}
+
 // Adds the products of a row's outliers with the weights of one panel to chains[16].
 template <typename WeightsAt>
 HWY_INLINE void AddOutliers(std::span<const Outlier> outliers, const std::byte* panel,
@@ -60,20 +78,21 @@ HWY_INLINE void AddOutliers(std::span<const Outlier> outliers, const std::byte* 
 // output.
 void FinishDots(const RoundedRows& x, const PackedMatrix& w, const Epilogue& epilogue,
                 const OutputTile& tile, float* chains, MatF out) {
-  const bool int4 = w.type() == WeightType::kInt4;
   for (std::size_t r = 0; r < tile.rows; ++r) {
     const std::span<const Outlier> outliers = x.OutliersOf(tile.row + r);
     for (std::size_t p = 0; p < tile.panels; ++p) {
       const std::byte* panel = w.Panel(tile.panel + p);
       float* of_panel = chains + r * tile.Columns() + p * kPanelColumns;
-      if (int4) {
+      if (w.type() == WeightType::kInt4) {
         AddOutliers(outliers, panel, &Int4Weights, of_panel);
-      } else {
+      } else if (w.type() == WeightType::kInt8) {
         AddOutliers(outliers, panel, &Int8Weights, of_panel);
+      } else {
+        AddOutliers(outliers, panel, &Int16Weights, of_panel);
       }
     }
   }
-  // Both formats end with the scales.
+  // Every format ends with the scales.
   const auto scales = [&](std::size_t p) {
     return reinterpret_cast<const float*>(w.Panel(p) + w.panel_bytes()) - kPanelColumns;
   };
@@ -98,7 +117,8 @@ HWY_AFTER_NAMESPACE();
 
 namespace cascade::model::kernels {
 
-HWY_EXPORT(RoundRows);
+HWY_EXPORT(RoundToInt8);
+HWY_EXPORT(RoundToInt16);
 HWY_EXPORT(UnpackInt4);
 HWY_EXPORT(FinishDots);
 HWY_EXPORT(PrefetchTile);
@@ -109,16 +129,12 @@ namespace {
 // panels of a pass: as the float chains do.
 constexpr std::size_t kPrefetchBytes = 8192;
 
-// The K block: the weights of so many groups of inputs stay in the first-level cache while the row
-// tiles of an M block pass by. Of four panels half as many, so that a block takes 16 KiB at most.
-constexpr std::size_t kKBlockGroups = 8;
-constexpr std::size_t kKBlockBytes = 2 * kKBlockGroups * kDotGroup * kPanelColumns;
+// The K block: so many bytes of weights stay in the first-level cache while the row tiles of an M
+// block pass by.
+constexpr std::size_t kKBlockBytes = 16384;
+constexpr std::size_t kMaxKBlockGroups = 8;  // of inputs
 
-constexpr std::size_t KBlockGroups(std::size_t panels) {
-  return panels > 2 ? kKBlockGroups / 2 : kKBlockGroups;
-}
-
-// The input of an M block, a byte for each, takes half of a second-level cache of 2 MiB at most.
+// The input of an M block takes half of a second-level cache of 2 MiB at most.
 constexpr std::size_t kMBlockBytes = std::size_t{1} << 20;
 constexpr std::size_t kMaxMBlockRows = 240;
 constexpr std::size_t kMinMBlockRows = 48;
@@ -126,19 +142,30 @@ constexpr std::size_t kMinMBlockRows = 48;
 // Ranges of panels are cut only where every pass ends: a pass has 1, 2 or 4 panels.
 constexpr std::size_t kGrainPanels = 4;
 
-constexpr std::size_t kStepBytes = kDotInputs * kPanelColumns;  // of a panel, for a tile
-constexpr std::size_t kGroupBytes = kDotGroupSteps * kStepBytes;
+bool IsWords(const PackedMatrix& w) { return w.precision().activations == ActivationType::kInt16; }
 
 struct IntegerDotsJob {
   const IntegerUnit& unit;
+  const DotTiles& tiles;  // of the unit
   const RoundedRows& x;
   const PackedMatrix& w;
   const Epilogue& epilogue;
   MatF out;
 
-  std::size_t Steps() const { return (w.n_in() + kDotInputs - 1) / kDotInputs; }
   bool IsInt4() const { return w.type() == WeightType::kInt4; }
-  std::size_t StoredGroupBytes() const { return IsInt4() ? kInt4DotGroupBytes : kGroupBytes; }
+  // A step takes fewer inputs of more bits, so that all steps have as many bytes.
+  std::size_t GroupSteps() const { return IsWords(w) ? kWordDotGroupSteps : kDotGroupSteps; }
+  std::size_t Steps() const {
+    const std::size_t inputs = kDotGroup / GroupSteps();
+    return (w.n_in() + inputs - 1) / inputs;
+  }
+  // Of a row; of a panel, for a tile; of a panel in memory.
+  std::size_t GroupInputBytes() const { return GroupSteps() * kDotStepInputBytes; }
+  std::size_t GroupBytes() const { return GroupSteps() * kDotStepWeightBytes; }
+  std::size_t StoredGroupBytes() const { return IsInt4() ? kInt4DotGroupBytes : GroupBytes(); }
+  std::size_t KBlockGroups(std::size_t panels) const {
+    return std::min(kKBlockBytes / GroupBytes() / panels, kMaxKBlockGroups);
+  }
 };
 
 // Weights as tiles read them.
@@ -156,9 +183,9 @@ DotWeights WeightsOf(const IntegerDotsJob& job, std::size_t panel, std::size_t p
   const std::size_t count = groups.end - groups.begin;
   for (std::size_t p = 0; p < panels; ++p) {
     HWY_DYNAMIC_DISPATCH(UnpackInt4)
-    (stored + p * job.w.panel_bytes(), count, room + p * count * kGroupBytes);
+    (stored + p * job.w.panel_bytes(), count, room + p * count * job.GroupBytes());
   }
-  return {room, count * kGroupBytes};
+  return {room, count * job.GroupBytes()};
 }
 
 // The operands for the groups from `group` on of a tile, `steps` steps, whose weights are `w`;
@@ -166,7 +193,7 @@ DotWeights WeightsOf(const IntegerDotsJob& job, std::size_t panel, std::size_t p
 DotOperands OperandsFor(const IntegerDotsJob& job, std::size_t row_tile, std::size_t group,
                         std::size_t steps, const DotWeights& w, float* chains) {
   const std::size_t at = job.x.Begin(row_tile, group);
-  return {.x = job.x.values + at * kDotGroup,
+  return {.x = job.x.values + at * job.GroupInputBytes(),
           .scales = job.x.scales + at,
           .offsets = job.x.offsets + at,
           .w = w.first,
@@ -184,19 +211,19 @@ void Finish(const IntegerDotsJob& job, const OutputTile& tile, float* chains) {
 // One tile of rows times `per_pass` panels in each pass: each weight is read from memory once.
 void MultiplyFewRows(const IntegerDotsJob& job, std::size_t per_pass, IndexRange panels) {
   const std::size_t rows = job.x.tiles.rows;
-  const DotFunction multiply = (job.IsInt4() ? job.unit.int4_tile : job.unit.tile)(rows, per_pass);
+  const DotFunction multiply = (job.IsInt4() ? job.unit.int4_tile : job.tiles.tile)(rows, per_pass);
   alignas(64) float chains[kMaxDotRows * kMaxTilePanels * kPanelColumns];
   // The first call prefetches further steps of the same panels. The last ones have none after them:
   // the second call prefetches the beginning of the next pass meanwhile.
   const std::size_t steps = job.Steps();
   const std::size_t stride = job.w.panel_bytes();
   const std::size_t group_bytes = job.StoredGroupBytes();
-  const std::size_t step_bytes = group_bytes / kDotGroupSteps;
+  const std::size_t step_bytes = group_bytes / job.GroupSteps();
   const std::size_t groups_ahead = kPrefetchBytes / per_pass / group_bytes;
   const std::size_t first_groups = job.x.groups - std::min(job.x.groups, groups_ahead);
   for (std::size_t p = panels.begin; p < panels.end; p += per_pass) {
     const OutputTile tile{.row = 0, .rows = rows, .panel = p, .panels = per_pass};
-    const std::size_t first_steps = first_groups * kDotGroupSteps;
+    const std::size_t first_steps = first_groups * job.GroupSteps();
     DotWeights w{job.w.Panel(p), stride};
     DotOperands operands = OperandsFor(job, 0, 0, first_steps, w, chains);
     operands.prefetch = {w.first + groups_ahead * group_bytes, stride, step_bytes};
@@ -219,12 +246,13 @@ void MultiplyBlock(const IntegerDotsJob& job, IndexRange tiles, std::size_t pane
   const std::size_t stride = job.w.panel_bytes();
   const std::size_t stored_bytes = job.StoredGroupBytes();
   // The tiles share the prefetching of the next K block evenly.
-  const std::size_t prefetch_step = stored_bytes / kDotGroupSteps / (tiles.end - tiles.begin) + 1;
-  for (std::size_t g = 0; g < job.x.groups; g += KBlockGroups(panels)) {
-    const IndexRange groups{g, std::min(g + KBlockGroups(panels), job.x.groups)};
+  const std::size_t prefetch_step = stored_bytes / job.GroupSteps() / (tiles.end - tiles.begin) + 1;
+  const std::size_t block_groups = job.KBlockGroups(panels);
+  for (std::size_t g = 0; g < job.x.groups; g += block_groups) {
+    const IndexRange groups{g, std::min(g + block_groups, job.x.groups)};
     const bool last = groups.end == job.x.groups;
     const std::size_t steps =
-        (last ? job.Steps() : groups.end * kDotGroupSteps) - g * kDotGroupSteps;
+        (last ? job.Steps() : groups.end * job.GroupSteps()) - g * job.GroupSteps();
     const DotWeights w = WeightsOf(job, panel, panels, groups, room);
     const std::byte* next =
         job.w.Panel(panel) + (last ? panels * stride : groups.end * stored_bytes);
@@ -235,15 +263,16 @@ void MultiplyBlock(const IntegerDotsJob& job, IndexRange tiles, std::size_t pane
       DotOperands operands = OperandsFor(job, t, g, steps, w, tile_chains);
       operands.prefetch = {next + (t - tiles.begin) * steps * prefetch_step, stride, prefetch_step};
       if (last) HWY_DYNAMIC_DISPATCH(PrefetchTile)(job.out, tile);
-      job.unit.tile(tile.rows, panels)(operands);
+      job.tiles.tile(tile.rows, panels)(operands);
       if (last) Finish(job, tile, tile_chains);
     }
   }
 }
 
 void MultiplyManyRows(const IntegerDotsJob& job, std::size_t per_pass, IndexRange panels) {
-  const std::size_t rows = std::clamp(kMBlockBytes / job.w.n_in(), kMinMBlockRows, kMaxMBlockRows);
-  const std::size_t block_tiles = rows / job.unit.max_rows;
+  const std::size_t row_bytes = job.x.groups * job.GroupInputBytes();
+  const std::size_t rows = std::clamp(kMBlockBytes / row_bytes, kMinMBlockRows, kMaxMBlockRows);
+  const std::size_t block_tiles = rows / job.tiles.max_rows;
   for (std::size_t t = 0; t < job.x.tiles.count; t += block_tiles) {
     const IndexRange block{t, std::min(t + block_tiles, job.x.tiles.count)};
     std::size_t p = panels.begin;
@@ -254,11 +283,11 @@ void MultiplyManyRows(const IntegerDotsJob& job, std::size_t per_pass, IndexRang
 
 void MultiplyPanels(const IntegerDotsJob& job, IndexRange panels) {
   const IntegerUnitScope scope(job.unit);
-  if (job.x.tiles.count > 1) return MultiplyManyRows(job, job.unit.max_rows_panels, panels);
+  if (job.x.tiles.count > 1) return MultiplyManyRows(job, job.tiles.max_rows_panels, panels);
   const std::size_t rows = job.x.tiles.rows;
-  const std::size_t per_pass = job.IsInt4() ? job.unit.int4_panels(rows) : job.unit.panels(rows);
+  const std::size_t per_pass = job.IsInt4() ? job.unit.int4_panels(rows) : job.tiles.panels(rows);
   // int4 weights of more rows are unpacked, for a K block at a time.
-  if (per_pass == 0) return MultiplyManyRows(job, job.unit.panels(rows), panels);
+  if (per_pass == 0) return MultiplyManyRows(job, job.tiles.panels(rows), panels);
   const std::size_t whole = panels.begin + (panels.end - panels.begin) / per_pass * per_pass;
   MultiplyFewRows(job, per_pass, {panels.begin, whole});
   MultiplyFewRows(job, 1, {whole, panels.end});
@@ -270,22 +299,30 @@ T* Room(AlignedBuffer<T>& buffer, std::size_t size) {
   return buffer.data();
 }
 
-RoundedRows Round(ConstMatF x, std::size_t max_rows, Executor& executor, MatMulScratch& scratch) {
+// Rounded for products with `w`, in tiles of at most `max_rows` rows.
+RoundedRows Round(ConstMatF x, const PackedMatrix& w, std::size_t max_rows, Executor& executor,
+                  MatMulScratch& scratch) {
   const std::size_t groups = DotGroups(x.cols());
   const std::size_t readable = x.rows() * groups + kMaxDotRows;
-  const RoundedRows rows{.values = Room(scratch.rounded_rows, readable * kDotGroup),
+  const std::size_t value_bytes = IsWords(w) ? sizeof(Int16Inputs::Value) : 1;
+  const RoundedRows rows{.values = Room(scratch.rounded_rows, readable * kDotGroup * value_bytes),
                          .scales = Room(scratch.row_scales, x.rows() * groups),
                          .offsets = Room(scratch.row_offsets, x.rows() * groups),
                          .outliers = Room(scratch.outliers, x.rows() * groups * kMaxOutliers),
                          .outlier_counts = Room(scratch.outlier_counts, x.rows()),
                          .groups = groups,
                          .tiles = RowTiles(x.rows(), max_rows)};
+  const auto round = [&](IndexRange tiles) {
+    if (IsWords(w)) {
+      HWY_DYNAMIC_DISPATCH(RoundToInt16)(x, tiles, rows);
+    } else {
+      HWY_DYNAMIC_DISPATCH(RoundToInt8)(x, tiles, rows);
+    }
+  };
   if (rows.tiles.count == 1) {  // rounded sooner than another thread would wake up
-    HWY_DYNAMIC_DISPATCH(RoundRows)(x, {0, 1}, rows);
+    round({0, 1});
   } else {
-    executor.ForRanges(rows.tiles.count, 1, [&](IndexRange tiles) {
-      HWY_DYNAMIC_DISPATCH(RoundRows)(x, tiles, rows);
-    });
+    executor.ForRanges(rows.tiles.count, 1, round);
   }
   return rows;
 }
@@ -295,8 +332,10 @@ RoundedRows Round(ConstMatF x, std::size_t max_rows, Executor& executor, MatMulS
 void MultiplyIntegerDots(ConstMatF x, const PackedMatrix& w, const Epilogue& epilogue,
                          Executor& executor, MatMulScratch& scratch, MatF out) {
   const IntegerUnit& unit = IntegerUnitInUse();
-  const RoundedRows rounded = Round(x, unit.max_rows, executor, scratch);
-  const IntegerDotsJob job{.unit = unit, .x = rounded, .w = w, .epilogue = epilogue, .out = out};
+  const DotTiles& tiles = IsWords(w) ? unit.words : unit.bytes;
+  const RoundedRows rounded = Round(x, w, tiles.max_rows, executor, scratch);
+  const IntegerDotsJob job{
+      .unit = unit, .tiles = tiles, .x = rounded, .w = w, .epilogue = epilogue, .out = out};
   executor.ForRanges(w.panels(), kGrainPanels,
                      [&](IndexRange panels) { MultiplyPanels(job, panels); });
 }

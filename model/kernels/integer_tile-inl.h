@@ -6,9 +6,10 @@
 // Unit has the vector types Ints, Floats, Weights and Inputs; kPanelVectors, the vectors of 32-bit
 // lanes that a panel has; kMaxRows and kMaxVectors, the register budget of sums and weights;
 // kKeepsChains, whether the chains of a small tile stay in registers too; and the operations below.
-// Weights are stored as q + 128. A unit that multiplies unsigned weights as they are starts its
-// sums at the group's offset, which takes the 128 away again; the others subtract it as they load.
-// What Unit has for int4 weights: int4_tile-inl.h.
+// Weights of 8 bits are stored as q + 128. A unit that multiplies unsigned weights as they are
+// starts its sums at the group's offset, which takes the 128 away again; the others subtract it as
+// they load. For numbers of 16 bits Unit has the vector type Words and the operations of OfWords.
+// What it has for int4 weights: int4_tile-inl.h.
 
 #include <array>
 #include <cstdint>
@@ -27,28 +28,59 @@ constexpr std::size_t PanelsBeside(std::size_t rows) {
   return panels;
 }
 
-// One step of every sum: sums[r] += x[r] * w, over four inputs.
-template <std::size_t kRows, std::size_t kPanels>
+// What a tile multiplies: numbers of 8 bits, four inputs a step, or of 16 bits, two inputs a step.
+struct OfBytes {
+  using Weights = Unit::Weights;
+  using Inputs = Unit::Inputs;
+  static constexpr std::size_t kGroupSteps = kDotGroupSteps;
+
+  CASCADE_UNIT_INLINE Unit::Ints Start(std::int32_t offset) { return Unit::Start(offset); }
+  CASCADE_UNIT_INLINE Weights LoadWeights(const std::byte* w, std::size_t vector) {
+    return Unit::LoadWeights(w, vector);
+  }
+  CASCADE_UNIT_INLINE Inputs Broadcast(const std::byte* x) { return Unit::Broadcast(x); }
+  CASCADE_UNIT_INLINE Unit::Ints Dot(Unit::Ints sum, const Weights& w, const Inputs& x) {
+    return Unit::Dot(sum, w, x);
+  }
+};
+
+struct OfWords {
+  using Weights = Unit::Words;
+  using Inputs = Unit::Words;
+  static constexpr std::size_t kGroupSteps = kWordDotGroupSteps;
+
+  CASCADE_UNIT_INLINE Unit::Ints Start(std::int32_t /*offset*/) { return Unit::Start(0); }
+  CASCADE_UNIT_INLINE Weights LoadWeights(const std::byte* w, std::size_t vector) {
+    return Unit::LoadWords(w, vector);
+  }
+  CASCADE_UNIT_INLINE Inputs Broadcast(const std::byte* x) { return Unit::BroadcastWords(x); }
+  CASCADE_UNIT_INLINE Unit::Ints Dot(Unit::Ints sum, const Weights& w, const Inputs& x) {
+    return Unit::DotWords(sum, w, x);
+  }
+};
+
+// One step of every sum: sums[r] += x[r] * w.
+template <typename Of, std::size_t kRows, std::size_t kPanels>
 CASCADE_UNIT_INLINE void DotStep(
-    const std::int8_t* x, const std::byte* w, std::size_t stride,
+    const std::byte* x, const std::byte* w, std::size_t stride,
     typename Unit::Ints (&sums)[kRows][kPanels * Unit::kPanelVectors]) {
   constexpr std::size_t kVectors = kPanels * Unit::kPanelVectors;
-  typename Unit::Weights weights[kVectors];
+  typename Of::Weights weights[kVectors];
   CASCADE_UNROLL
   for (std::size_t v = 0; v < kVectors; ++v) {
-    weights[v] = Unit::LoadWeights(w + v / Unit::kPanelVectors * stride, v % Unit::kPanelVectors);
+    weights[v] = Of::LoadWeights(w + v / Unit::kPanelVectors * stride, v % Unit::kPanelVectors);
   }
   CASCADE_UNROLL
   for (std::size_t r = 0; r < kRows; ++r) {
-    const typename Unit::Inputs inputs = Unit::Broadcast(x + r * kDotGroup);
+    const typename Of::Inputs inputs = Of::Broadcast(x + r * Of::kGroupSteps * kDotStepInputBytes);
     CASCADE_UNROLL
     for (std::size_t v = 0; v < kVectors; ++v) {
-      sums[r][v] = Unit::Dot(sums[r][v], weights[v], inputs);
+      sums[r][v] = Of::Dot(sums[r][v], weights[v], inputs);
     }
   }
 }
 
-template <std::size_t kRows, std::size_t kPanels>
+template <typename Of, std::size_t kRows, std::size_t kPanels>
 CASCADE_UNIT __attribute__((noinline)) void MultiplyTile(const DotOperands& t) {
   constexpr std::size_t kVectors = kPanels * Unit::kPanelVectors;
   constexpr std::size_t kLanes = kPanelColumns / Unit::kPanelVectors;
@@ -74,27 +106,27 @@ CASCADE_UNIT __attribute__((noinline)) void MultiplyTile(const DotOperands& t) {
       }
     }
   }
-  const std::int8_t* x = t.x;
+  const std::byte* x = t.x;
   const float* scales = t.scales;
   const std::int32_t* offsets = t.offsets;
   const std::byte* w = t.w;
   const std::byte* soon = prefetch.first;
   for (std::size_t left = t.steps; left > 0;) {
-    const std::size_t steps = left < kDotGroupSteps ? left : kDotGroupSteps;
+    const std::size_t steps = left < Of::kGroupSteps ? left : Of::kGroupSteps;
     left -= steps;
     typename Unit::Ints sums[kRows][kVectors];
     CASCADE_UNROLL
     for (std::size_t r = 0; r < kRows; ++r) {
       CASCADE_UNROLL
-      for (std::size_t v = 0; v < kVectors; ++v) sums[r][v] = Unit::Start(offsets[r]);
+      for (std::size_t v = 0; v < kVectors; ++v) sums[r][v] = Of::Start(offsets[r]);
     }
     for (std::size_t step = 0; step < steps; ++step) {
       CASCADE_UNROLL
       for (std::size_t p = 0; p < kPanels; ++p) {
         __builtin_prefetch(soon + p * prefetch.panel_stride, 0, 2);
       }
-      DotStep<kRows, kPanels>(x + step * kDotInputs, w, panel_stride, sums);
-      w += kDotInputs * kPanelColumns;
+      DotStep<Of, kRows, kPanels>(x + step * kDotStepInputBytes, w, panel_stride, sums);
+      w += kDotStepWeightBytes;
       soon += prefetch.step;
     }
     // Keeps GCC from loading the chains sooner, into registers that it does not have.
@@ -112,7 +144,7 @@ CASCADE_UNIT __attribute__((noinline)) void MultiplyTile(const DotOperands& t) {
         }
       }
     }
-    x += kRows * kDotGroup;
+    x += kRows * Of::kGroupSteps * kDotStepInputBytes;
     scales += kRows;
     offsets += kRows;
   }
@@ -128,29 +160,34 @@ CASCADE_UNIT __attribute__((noinline)) void MultiplyTile(const DotOperands& t) {
 }
 
 // MultiplyTile for every number of rows, at [rows - 1]; kPanels = 0: as many as the registers hold.
-template <std::size_t kPanels, std::size_t... kIndex>
+template <typename Of, std::size_t kPanels, std::size_t... kIndex>
 constexpr std::array<DotFunction, sizeof...(kIndex)> TileFunctions(std::index_sequence<kIndex...>) {
-  return {&MultiplyTile < kIndex + 1, kPanels == 0 ? PanelsBeside(kIndex + 1) : kPanels > ...};
+  return {&MultiplyTile < Of, kIndex + 1, kPanels == 0 ? PanelsBeside(kIndex + 1) : kPanels > ...};
 }
 
 static_assert(Unit::kMaxRows <= kMaxDotRows);
 
 constexpr std::size_t kMaxRowsPanels = PanelsBeside(Unit::kMaxRows);
 
+template <typename Of>
 DotFunction TileFor(std::size_t rows, std::size_t panels) {
   using Rows = std::make_index_sequence<Unit::kMaxRows>;
-  static constexpr auto kSingle = TileFunctions<1>(Rows());
-  static constexpr auto kMany = TileFunctions<kMaxRowsPanels>(Rows());
-  static constexpr auto kMost = TileFunctions<0>(Rows());
+  static constexpr auto kSingle = TileFunctions<Of, 1>(Rows());
+  static constexpr auto kMany = TileFunctions<Of, kMaxRowsPanels>(Rows());
+  static constexpr auto kMost = TileFunctions<Of, 0>(Rows());
   if (panels == 1) return kSingle[rows - 1];
   return (panels == kMaxRowsPanels ? kMany : kMost)[rows - 1];
 }
 
+template <typename Of>
+constexpr DotTiles kTiles = {.max_rows = Unit::kMaxRows,
+                             .max_rows_panels = kMaxRowsPanels,
+                             .panels = &PanelsBeside,
+                             .tile = &TileFor<Of>};
+
 constexpr IntegerUnit kUnit = {.name = Unit::kName,
-                               .max_rows = Unit::kMaxRows,
-                               .max_rows_panels = kMaxRowsPanels,
-                               .panels = &PanelsBeside,
-                               .tile = &TileFor,
+                               .bytes = kTiles<OfBytes>,
+                               .words = kTiles<OfWords>,
                                .int4_panels = &Int4PanelsBeside,
                                .int4_tile = &Int4TileFor};
 

@@ -10,15 +10,23 @@
 #include <cstdint>
 #include <string_view>
 
+#include "model/kernels/panel.h"
+
 namespace cascade::model::kernels {
 
 // Inputs of a row that share a scale (rounded_rows.h), and whose products are summed as integers.
 inline constexpr std::size_t kDotGroup = 64;
 
 // Inputs whose weights of one output lie side by side: what an instruction sums up in a 32-bit
-// lane.
+// lane, four of 8 bits or two of 16.
 inline constexpr std::size_t kDotInputs = 4;
 inline constexpr std::size_t kDotGroupSteps = kDotGroup / kDotInputs;
+inline constexpr std::size_t kWordDotInputs = 2;
+inline constexpr std::size_t kWordDotGroupSteps = kDotGroup / kWordDotInputs;
+
+// What a step reads, whatever the bits: of a row, and of a panel.
+inline constexpr std::size_t kDotStepInputBytes = 4;
+inline constexpr std::size_t kDotStepWeightBytes = kDotStepInputBytes * kPanelColumns;
 
 // The most rows of a tile, of any unit.
 inline constexpr std::size_t kMaxDotRows = 16;
@@ -37,15 +45,16 @@ struct DotPrefetch {
 //
 // with the sum over the inputs of g.
 struct DotOperands {
-  // [groups][rows][kDotGroup], from -127 to 127. kMaxDotRows rows may be read from each group's
-  // first one on, whatever the tile's own number.
-  const std::int8_t* x;
+  // [groups][rows][kDotGroup] of Int8Inputs or Int16Inputs (rounded_rows.h). kMaxDotRows rows may
+  // be read from each group's first one on, whatever the tile's own number.
+  const std::byte* x;
   const float* scales;          // [groups][rows]
-  const std::int32_t* offsets;  // [groups][rows]: -128 * sum_i x[r, i] over the group
-  const std::byte* w;           // the first panel, at the first group's weights: int8_panels.h,
-                                // or int4_dot_panels.h for an int4 tile
+  const std::int32_t* offsets;  // [groups][rows]: -128 * sum_i x[r, i] over the group; of 8 bits
+  const std::byte* w;           // the first panel, at the first group's weights:
+                                // integer_panels.h, or int4_dot_panels.h for an int4 tile
   std::size_t panel_stride;     // bytes from panel to panel
-  std::size_t steps;            // kDotInputs inputs each; only the last group may be shorter
+  std::size_t steps;            // kDotInputs or kWordDotInputs inputs each; only the last group
+                                // may be shorter
   DotPrefetch prefetch;
   bool from_zero;  // whether the chains start at zero, and not where they stand
   float* chains;   // [rows][panels * 16]
@@ -53,8 +62,8 @@ struct DotOperands {
 
 using DotFunction = void (*)(const DotOperands&);
 
-struct IntegerUnit {
-  std::string_view name;
+// The tiles of numbers of so many bits.
+struct DotTiles {
   std::size_t max_rows;         // of a tile; <= kMaxDotRows
   std::size_t max_rows_panels;  // of a tile of max_rows rows: what a product of many rows uses
   std::size_t (*panels)(
@@ -62,8 +71,14 @@ struct IntegerUnit {
   // The tile of `rows` rows and `panels` panels. REQUIRES: rows from 1 to max_rows; panels is 1,
   // max_rows_panels or panels(rows).
   DotFunction (*tile)(std::size_t rows, std::size_t panels);
-  // The same for the tiles that multiply int4 panels (int4_dot_panels.h) as they lie: so many
-  // panels, or 0 if there is no such tile for `rows` rows, whose weights are unpacked then.
+};
+
+struct IntegerUnit {
+  std::string_view name;
+  DotTiles bytes;
+  DotTiles words;  // Int16Inputs, and weights in Int16DotOrder
+  // As DotTiles has it, for the tiles that multiply int4 panels (int4_dot_panels.h) as they lie: so
+  // many panels, or 0 if there is no such tile for `rows` rows, whose weights are unpacked then.
   // REQUIRES: panels is 1 or int4_panels(rows), which is not 0.
   std::size_t (*int4_panels)(std::size_t rows);
   DotFunction (*int4_tile)(std::size_t rows, std::size_t panels);

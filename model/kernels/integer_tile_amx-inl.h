@@ -34,10 +34,9 @@ constexpr std::size_t kMinAmxRows = 8;
 // Loads the weights of `steps` steps; zeros for the rest of the group, which the panel need not
 // have.
 CASCADE_UNIT_INLINE void LoadGroupWeights(const std::byte* w, std::size_t steps) {
-  constexpr std::size_t kStepBytes = kDotInputs * kPanelColumns;
   if (steps == kDotGroupSteps) return Registers::LoadWeights(w);
-  alignas(64) std::byte group[kDotGroupSteps * kStepBytes] = {};
-  std::memcpy(group, w, steps * kStepBytes);
+  alignas(64) std::byte group[kDotGroupSteps * kDotStepWeightBytes] = {};
+  std::memcpy(group, w, steps * kDotStepWeightBytes);
   Registers::LoadWeights(group);
 }
 
@@ -55,7 +54,7 @@ CASCADE_UNIT __attribute__((noinline)) void MultiplyAmxTile(const DotOperands& t
     const std::size_t steps = std::min(kDotGroupSteps, t.steps - g * kDotGroupSteps);
     Registers::ZeroSums();
     Registers::LoadInputs(t.x + g * kRows * kDotGroup);
-    LoadGroupWeights(t.w + g * kDotGroupSteps * kDotInputs * kPanelColumns, steps);
+    LoadGroupWeights(t.w + g * kDotGroupSteps * kDotStepWeightBytes, steps);
     Registers::Multiply();
     Registers::StoreSums(sums);
     const std::byte* soon = t.prefetch.first + g * kDotGroupSteps * t.prefetch.step;
@@ -85,11 +84,12 @@ constexpr std::array<DotFunction, sizeof...(kIndex)> AmxTiles(std::index_sequenc
 DotFunction AmxTileFor(std::size_t rows, std::size_t panels) {
   using Rows = std::make_index_sequence<kAmxRows - kMinAmxRows + 1>;
   static constexpr auto kTiles = AmxTiles(Rows());
-  return rows < kMinAmxRows ? kAvx512VnniUnit->tile(rows, panels) : kTiles[rows - kMinAmxRows];
+  return rows < kMinAmxRows ? kAvx512VnniUnit->bytes.tile(rows, panels)
+                            : kTiles[rows - kMinAmxRows];
 }
 
 std::size_t AmxPanelsBeside(std::size_t rows) {
-  return rows < kMinAmxRows ? kAvx512VnniUnit->panels(rows) : 1;
+  return rows < kMinAmxRows ? kAvx512VnniUnit->bytes.panels(rows) : 1;
 }
 
 std::size_t AmxInt4Panels(std::size_t rows) { return kAvx512VnniUnit->int4_panels(rows); }
@@ -98,15 +98,17 @@ DotFunction AmxInt4TileFor(std::size_t rows, std::size_t panels) {
   return kAvx512VnniUnit->int4_tile(rows, panels);
 }
 
-constexpr IntegerUnit kUnit = {.name = "amx_int8",
-                               .max_rows = kAmxRows,
-                               .max_rows_panels = 1,
-                               .panels = &AmxPanelsBeside,
-                               .tile = &AmxTileFor,
-                               .int4_panels = &AmxInt4Panels,
-                               .int4_tile = &AmxInt4TileFor,
-                               .begin = &Registers::Configure,
-                               .end = &Registers::Release};
+constexpr DotTiles kAmxTiles = {
+    .max_rows = kAmxRows, .max_rows_panels = 1, .panels = &AmxPanelsBeside, .tile = &AmxTileFor};
+
+// AMX has no products of 16 bits.
+const IntegerUnit kUnit = {.name = "amx_int8",
+                           .bytes = kAmxTiles,
+                           .words = kAvx512VnniUnit->words,
+                           .int4_panels = &AmxInt4Panels,
+                           .int4_tile = &AmxInt4TileFor,
+                           .begin = &Registers::Configure,
+                           .end = &Registers::Release};
 
 }  // namespace
 }  // namespace cascade::model::kernels

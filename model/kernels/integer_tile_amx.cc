@@ -41,7 +41,7 @@ struct Registers {
   CASCADE_UNIT static void Release() { _tile_release(); }
 
   CASCADE_UNIT_INLINE void ZeroSums() { _tile_zero(0); }
-  CASCADE_UNIT_INLINE void LoadInputs(const std::int8_t* x) { _tile_loadd(1, x, kStride); }
+  CASCADE_UNIT_INLINE void LoadInputs(const std::byte* x) { _tile_loadd(1, x, kStride); }
   CASCADE_UNIT_INLINE void LoadWeights(const std::byte* w) {
     // GCC's _tile_loadd does not say that it reads memory, so the stores to LoadGroupWeights' copy
     // could be moved behind it. Inputs were written before this function was called.

@@ -17,6 +17,8 @@ struct AvxUnit {
   static constexpr std::size_t kRegisters = 16;
   static constexpr bool kKeepsChains = true;
   static constexpr std::size_t kInt4Sums = 8;
+  using Inputs = __m256i;
+  using Words = __m256i;
   using Nibbles = __m256i;
   struct Fits {
     __m256i ones_and_zeros;  // in the two halves of a lane
@@ -26,11 +28,15 @@ struct AvxUnit {
   CASCADE_UNIT_INLINE __m256i LoadStored(const std::byte* w, std::size_t vector) {
     return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(w + vector * sizeof(__m256i)));
   }
-  CASCADE_UNIT_INLINE __m256i BroadcastFour(const std::int8_t* x) {
+  CASCADE_UNIT_INLINE __m256i Broadcast(const std::byte* x) {
     std::int32_t four = 0;
     std::memcpy(&four, x, sizeof(four));
     return _mm256_set1_epi32(four);
   }
+  CASCADE_UNIT_INLINE Words LoadWords(const std::byte* w, std::size_t vector) {
+    return LoadStored(w, vector);
+  }
+  CASCADE_UNIT_INLINE Words BroadcastWords(const std::byte* x) { return Broadcast(x); }
   CASCADE_UNIT_INLINE Nibbles LoadNibbles(const std::byte* w, std::size_t vector) {
     return LoadStored(w, vector);
   }

@@ -32,7 +32,6 @@ struct Unit : AvxUnit {
     __m256i signed_ones;
     __m256i magnitudes;
   };
-  using Inputs = __m256i;
   static constexpr std::size_t kMaxRows = 4;
   static constexpr std::size_t kMaxVectors = 10;
 
@@ -41,10 +40,12 @@ struct Unit : AvxUnit {
     const __m256i weights = _mm256_xor_si256(LoadStored(w, vector), _mm256_set1_epi8(-128));
     return {weights, _mm256_abs_epi8(weights)};
   }
-  CASCADE_UNIT_INLINE Inputs Broadcast(const std::int8_t* x) { return BroadcastFour(x); }
   CASCADE_UNIT_INLINE Ints Dot(Ints sum, const Weights& w, Inputs x) {
     const __m256i pairs = _mm256_maddubs_epi16(w.magnitudes, _mm256_sign_epi8(x, w.signed_ones));
     return sum + reinterpret_cast<Ints>(_mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+  }
+  CASCADE_UNIT_INLINE Ints DotWords(Ints sum, Words w, Words x) {
+    return sum + reinterpret_cast<Ints>(_mm256_madd_epi16(w, x));
   }
   CASCADE_UNIT_INLINE Ints Dot(Ints sum, Nibbles w, Inputs x) {
     const __m256i pairs = _mm256_maddubs_epi16(w, x);  // at most 2 * 15 * 127

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The integer unit of AVX-512 VNNI: vpdpbusd on 16 lanes, which adds four products of unsigned
-// weights and signed inputs to each without saturation.
+// weights and signed inputs to each without saturation, and vpdpwssd for two of 16 bits.
 
 #include <array>
 #include <cstddef>
@@ -30,6 +30,7 @@ struct Unit {
   using Floats = __m512;
   using Weights = __m512i;
   using Inputs = __m512i;
+  using Words = __m512i;
   using Nibbles = __m512i;
   struct Fits {
     __m512i ones_and_zeros;  // in the two halves of a lane
@@ -48,13 +49,20 @@ struct Unit {
   CASCADE_UNIT_INLINE Weights LoadWeights(const std::byte* w, std::size_t /*vector*/) {
     return _mm512_loadu_si512(w);
   }
-  CASCADE_UNIT_INLINE Inputs Broadcast(const std::int8_t* x) {
+  CASCADE_UNIT_INLINE Inputs Broadcast(const std::byte* x) {
     std::int32_t four = 0;
     std::memcpy(&four, x, sizeof(four));
     return _mm512_set1_epi32(four);
   }
   CASCADE_UNIT_INLINE Ints Dot(Ints sum, Weights w, Inputs x) {
     return reinterpret_cast<Ints>(_mm512_dpbusd_epi32(reinterpret_cast<__m512i>(sum), w, x));
+  }
+  CASCADE_UNIT_INLINE Words LoadWords(const std::byte* w, std::size_t /*vector*/) {
+    return _mm512_loadu_si512(w);
+  }
+  CASCADE_UNIT_INLINE Words BroadcastWords(const std::byte* x) { return Broadcast(x); }
+  CASCADE_UNIT_INLINE Ints DotWords(Ints sum, Words w, Words x) {
+    return reinterpret_cast<Ints>(_mm512_dpwssd_epi32(reinterpret_cast<__m512i>(sum), w, x));
   }
   CASCADE_UNIT_INLINE Nibbles LoadNibbles(const std::byte* w, std::size_t /*vector*/) {
     return _mm512_loadu_si512(w);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The integer unit of AVX-VNNI: vpdpbusd on 8 lanes, for CPUs that have it without AVX-512.
+// The integer unit of AVX-VNNI: vpdpbusd and vpdpwssd on 8 lanes, for CPUs that have it without
+// AVX-512.
 
 #include <array>
 #include <cstddef>
@@ -26,7 +27,6 @@ namespace {
 struct Unit : AvxUnit {
   static constexpr std::string_view kName = "avx_vnni";
   using Weights = __m256i;
-  using Inputs = __m256i;
   static constexpr std::size_t kMaxRows = 6;
   static constexpr std::size_t kMaxVectors = 14;
 
@@ -36,9 +36,11 @@ struct Unit : AvxUnit {
   CASCADE_UNIT_INLINE Weights LoadWeights(const std::byte* w, std::size_t vector) {
     return LoadStored(w, vector);
   }
-  CASCADE_UNIT_INLINE Inputs Broadcast(const std::int8_t* x) { return BroadcastFour(x); }
   CASCADE_UNIT_INLINE Ints Dot(Ints sum, Weights w, Inputs x) {
     return reinterpret_cast<Ints>(_mm256_dpbusd_avx_epi32(reinterpret_cast<__m256i>(sum), w, x));
+  }
+  CASCADE_UNIT_INLINE Ints DotWords(Ints sum, Words w, Words x) {
+    return reinterpret_cast<Ints>(_mm256_dpwssd_avx_epi32(reinterpret_cast<__m256i>(sum), w, x));
   }
   CASCADE_UNIT_INLINE Ints Weigh(Ints sum, Ints dots, Ints inputs, const Fits& fits) {
     return reinterpret_cast<Ints>(_mm256_dpwssd_avx_epi32(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The integer unit of 64-bit ARM's dot product instructions: sdot, four lanes of four signed
-// products.
+// products. Products of 16 bits are smull's, added in pairs.
 
 #include <array>
 #include <cstddef>
@@ -30,6 +30,7 @@ struct Unit {
   using Floats = float32x4_t;
   using Weights = int8x16_t;
   using Inputs = int8x16_t;
+  using Words = int16x8_t;
   using Nibbles = int8x16_t;
   struct Fits {
     int32x4_t zeros;
@@ -47,12 +48,22 @@ struct Unit {
     const auto* stored = reinterpret_cast<const std::uint8_t*>(w) + vector * sizeof(uint8x16_t);
     return vreinterpretq_s8_u8(veorq_u8(vld1q_u8(stored), vdupq_n_u8(128)));
   }
-  CASCADE_UNIT_INLINE Inputs Broadcast(const std::int8_t* x) {
+  CASCADE_UNIT_INLINE Inputs Broadcast(const std::byte* x) {
     std::int32_t four = 0;
     std::memcpy(&four, x, sizeof(four));
     return vreinterpretq_s8_s32(vdupq_n_s32(four));
   }
   CASCADE_UNIT_INLINE Ints Dot(Ints sum, Weights w, Inputs x) { return vdotq_s32(sum, w, x); }
+  CASCADE_UNIT_INLINE Words LoadWords(const std::byte* w, std::size_t vector) {
+    return vld1q_s16(reinterpret_cast<const std::int16_t*>(w) + vector * 8);
+  }
+  CASCADE_UNIT_INLINE Words BroadcastWords(const std::byte* x) {
+    return vreinterpretq_s16_s8(Broadcast(x));
+  }
+  CASCADE_UNIT_INLINE Ints DotWords(Ints sum, Words w, Words x) {
+    const int32x4_t low = vmull_s16(vget_low_s16(w), vget_low_s16(x));
+    return vaddq_s32(sum, vpaddq_s32(low, vmull_high_s16(w, x)));
+  }
   CASCADE_UNIT_INLINE Nibbles LoadNibbles(const std::byte* w, std::size_t vector) {
     return vld1q_s8(reinterpret_cast<const std::int8_t*>(w) + vector * sizeof(int8x16_t));
   }

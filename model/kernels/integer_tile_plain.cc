@@ -26,6 +26,7 @@ struct Unit {
   using Floats = std::array<float, 16>;
   using Weights = std::array<std::int8_t, 64>;
   using Inputs = std::array<std::int8_t, 4>;
+  using Words = std::array<std::int16_t, 32>;
   using Nibbles = Weights;
   struct Fits {
     Ints zeros;
@@ -46,9 +47,27 @@ struct Unit {
     }
     return weights;
   }
-  CASCADE_UNIT_INLINE Inputs Broadcast(const std::int8_t* x) { return {x[0], x[1], x[2], x[3]}; }
+  CASCADE_UNIT_INLINE Inputs Broadcast(const std::byte* x) {
+    Inputs inputs;
+    std::memcpy(inputs.data(), x, inputs.size());
+    return inputs;
+  }
   CASCADE_UNIT_INLINE Ints Dot(Ints sum, const Weights& w, const Inputs& x) {
     for (std::size_t i = 0; i < w.size(); ++i) sum[i / 4] += w[i] * x[i % 4];
+    return sum;
+  }
+  CASCADE_UNIT_INLINE Words LoadWords(const std::byte* w, std::size_t /*vector*/) {
+    Words words;
+    std::memcpy(words.data(), w, sizeof(words));
+    return words;
+  }
+  CASCADE_UNIT_INLINE Words BroadcastWords(const std::byte* x) {
+    Words words;
+    for (std::size_t i = 0; i < words.size(); i += 2) std::memcpy(&words[i], x, 4);
+    return words;
+  }
+  CASCADE_UNIT_INLINE Ints DotWords(Ints sum, const Words& w, const Words& x) {
+    for (std::size_t i = 0; i < w.size(); ++i) sum[i / 2] += w[i] * x[i];
     return sum;
   }
   CASCADE_UNIT_INLINE Nibbles LoadNibbles(const std::byte* w, std::size_t /*vector*/) {

@@ -10,7 +10,7 @@ namespace cascade::model::kernels {
 // epilogue. matmul.cc has one row for each family.
 enum class KernelFamily : std::uint8_t {
   kFloatChains,  // float32 activations, one chain of fused multiply-adds an output: float_chains.h
-  kIntegerDots,  // activations rounded to int8, exact sums of integers over groups: integer_dots.h
+  kIntegerDots,  // rounded activations, exact sums of integers over groups: integer_dots.h
 };
 
 }  // namespace cascade::model::kernels

@@ -115,7 +115,7 @@ void StoreInt8(std::span<const float> numbers, std::size_t slot, std::size_t fir
     const std::size_t count = std::min(kTogether, numbers.size() - d);
     if (by.inverse > 0.0f) {
       for (std::size_t i = 0; i < count; ++i) {
-        rounded[i] = Int8FromFloat(numbers[d + i] * by.inverse);
+        rounded[i] = static_cast<std::int8_t>(IntegerFromFloat(numbers[d + i] * by.inverse));
       }
     }
     for (std::size_t i = 0; i < count; ++i) {

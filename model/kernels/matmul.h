@@ -30,10 +30,10 @@ struct Epilogue {
 //              an output. Bit-identical for every batch, split, thread count and SIMD target.
 //   int8     : the chain starts at zero and takes whole numbers, q[i, o]; then, once,
 //              fma(acc, scale[o], bias[o]). int4 is as floats are, w[i, o] being q * scale.
-//   int8 activations, with int8 or int4 weights: x is rounded to whole numbers with a scale for
-//              every 64 inputs of a row, and the chain takes one exact integer sum for each of
-//              these groups: integer_dots.h, with its own maximum error and what it does with Inf
-//              and NaN.
+//   int8 activations, with int8 or int4 weights, and int16 activations, with bf16 weights: x is
+//              rounded to whole numbers with a scale for every 64 inputs of a row, and the chain
+//              takes one exact integer sum for each of these groups: integer_dots.h, with its own
+//              maximum error and what it does with Inf and NaN.
 //   Max error: |out - exact| <= n_in * 2^-23 * (|bias| + sum_i |x * w|) before the activation.
 //              MatMulTest.StaysWithinTheStatedError
 //   Inputs   : Inf and NaN propagate as in IEEE 754.

@@ -2,6 +2,7 @@
 // The memory between two calls of the matrix product.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "model/kernels/aligned_buffer.h"
@@ -13,8 +14,8 @@ namespace cascade::model::kernels {
 // so far; after that no call allocates. One user at a time.
 struct MatMulScratch {
   AlignedBuffer<float> packed_rows;  // float32 activations
-  // int8 activations, their scales, offsets and outliers: rounded_rows.h
-  AlignedBuffer<std::int8_t> rounded_rows;
+  // Rounded activations, their scales, offsets and outliers: rounded_rows.h
+  AlignedBuffer<std::byte> rounded_rows;
   AlignedBuffer<float> row_scales;
   AlignedBuffer<std::int32_t> row_offsets;
   AlignedBuffer<Outlier> outliers;

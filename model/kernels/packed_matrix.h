@@ -26,7 +26,7 @@ inline constexpr int kPackedLayoutVersion = 1;
 // embedding a token's row is column `token`, gathered with CopyColumn.
 //
 // How a panel of each precision lies in memory is the panel format's matter: float_panels.h,
-// int8_panels.h, int4_panels.h and int4_dot_panels.h.
+// integer_panels.h, int4_panels.h and int4_dot_panels.h.
 //
 // Owns its memory, 64-byte aligned, unless that is borrowed. Immutable once made; const calls from
 // any thread.

@@ -9,7 +9,7 @@
 #include "model/kernels/float_panels.h"
 #include "model/kernels/int4_dot_panels.h"
 #include "model/kernels/int4_panels.h"
-#include "model/kernels/int8_panels.h"
+#include "model/kernels/integer_panels.h"
 
 namespace cascade::model::kernels {
 namespace {
@@ -25,18 +25,24 @@ constexpr PanelFormat FloatFormat(WeightType type, std::string_view name) {
           .column_is_finite = nullptr};
 }
 
+template <typename Order>
+constexpr PanelFormat IntegerFormat(const Precision& precision, std::string_view name,
+                                    KernelFamily family) {
+  return {.precision = precision,
+          .weights_name = name,
+          .family = family,
+          .panel_bytes = &IntegerPanels<Order>::Bytes,
+          .pack = &IntegerPanels<Order>::Pack,
+          .copy_column = &IntegerPanels<Order>::CopyColumn,
+          .column_is_finite = &IntegerPanels<Order>::ColumnIsFinite};
+}
+
 // In the order of kPrecisions.
 constexpr std::array kFormats = {
     FloatFormat<F32Rows>(WeightType::kF32, "f32"),
     FloatFormat<Bf16Rows>(WeightType::kBf16, "bf16"),
     FloatFormat<F16Rows>(WeightType::kF16, "f16"),
-    PanelFormat{.precision = WeightType::kInt8,
-                .weights_name = "int8",
-                .family = KernelFamily::kFloatChains,
-                .panel_bytes = &Int8PanelBytes,
-                .pack = &PackInt8Panels<Int8RowOrder>,
-                .copy_column = &CopyInt8Column<Int8RowOrder>,
-                .column_is_finite = &Int8ColumnIsFinite},
+    IntegerFormat<Int8RowOrder>(WeightType::kInt8, "int8", KernelFamily::kFloatChains),
     PanelFormat{.precision = WeightType::kInt4,
                 .weights_name = "int4",
                 .family = KernelFamily::kFloatChains,
@@ -44,13 +50,8 @@ constexpr std::array kFormats = {
                 .pack = &PackInt4Panels,
                 .copy_column = &CopyInt4Column,
                 .column_is_finite = &Int4ColumnIsFinite},
-    PanelFormat{.precision = {WeightType::kInt8, ActivationType::kInt8},
-                .weights_name = "int8",
-                .family = KernelFamily::kIntegerDots,
-                .panel_bytes = &Int8PanelBytes,
-                .pack = &PackInt8Panels<Int8DotOrder>,
-                .copy_column = &CopyInt8Column<Int8DotOrder>,
-                .column_is_finite = &Int8ColumnIsFinite},
+    IntegerFormat<Int8DotOrder>({WeightType::kInt8, ActivationType::kInt8}, "int8",
+                                KernelFamily::kIntegerDots),
     PanelFormat{.precision = {WeightType::kInt4, ActivationType::kInt8},
                 .weights_name = "int4",
                 .family = KernelFamily::kIntegerDots,
@@ -58,6 +59,8 @@ constexpr std::array kFormats = {
                 .pack = &PackInt4DotPanels,
                 .copy_column = &CopyInt4DotColumn,
                 .column_is_finite = &Int4DotColumnIsFinite},
+    IntegerFormat<Int16DotOrder>({WeightType::kBf16, ActivationType::kInt16}, "bf16",
+                                 KernelFamily::kIntegerDots),
 };
 
 constexpr bool RowsAreInOrder() {

@@ -41,29 +41,27 @@ HWY_INLINE float LargestMagnitude(const float* x) {
 // What rounding a group gives, beside its values.
 struct RoundedGroup {
   float scale = 0.0f;
-  std::int32_t sum = 0;         // of the values
-  std::int32_t magnitudes = 0;  // the sum of theirs, limited; zero if the scale is zero or NaN
-
-  bool HasOutlier() const { return magnitudes > 0 && magnitudes < kOutlierMagnitudes; }
+  std::int32_t sum = 0;      // of the values
+  bool has_outlier = false;  // not if the scale is zero or NaN
 };
 
 // Rounds the group at x, kDotGroup inputs, to `values`, with its outliers.
-HWY_INLINE RoundedGroup RoundAll(const float* x, std::int8_t* values) {
+template <typename Inputs>
+HWY_INLINE RoundedGroup RoundAll(const float* x, typename Inputs::Value* values) {
   const FloatTag d;
   const hn::RebindToSigned<FloatTag> di;
-  const hn::Rebind<std::int8_t, FloatTag> d8;
-  constexpr float kLargest = 127.0f;
+  const hn::Rebind<typename Inputs::Value, FloatTag> narrow;
   const float largest = LargestMagnitude(x);
-  const float scale = largest / kLargest;
+  const float scale = largest / Inputs::kLargest;
   // Not true for NaN either.
   if (!(scale >= std::numeric_limits<float>::min() && scale <= std::numeric_limits<float>::max())) {
-    std::fill_n(values, kDotGroup, std::int8_t{0});
+    std::fill_n(values, kDotGroup, typename Inputs::Value{0});
     const bool is_small = scale < std::numeric_limits<float>::min();
     return {.scale = is_small ? 0.0f : std::numeric_limits<float>::quiet_NaN()};
   }
   // Floats near 1.5 * 2^23 are one apart: the addition rounds, and leaves the integer in the low
   // bits.
-  const FloatVector inverse = hn::Set(d, kLargest / largest);
+  const FloatVector inverse = hn::Set(d, Inputs::kLargest / largest);
   const FloatVector round = hn::Set(d, 0x1.8p23f);
   auto sum = hn::Zero(di);
   auto magnitudes = hn::Zero(di);
@@ -72,18 +70,21 @@ HWY_INLINE RoundedGroup RoundAll(const float* x, std::int8_t* values) {
     const FloatVector shifted = hn::Add(hn::Mul(hn::LoadU(d, x + i), inverse), round);
     const auto value = hn::Sub(hn::BitCast(di, shifted), hn::BitCast(di, round));
     sum = hn::Add(sum, value);
-    magnitudes = hn::Add(magnitudes, hn::Min(hn::Abs(value), hn::Set(di, kMagnitudeLimit)));
-    hn::StoreU(hn::DemoteTo(d8, value), d8, values + i);
+    const auto limited = hn::Min(hn::Abs(value), hn::Set(di, Inputs::kMagnitudeLimit));
+    magnitudes = hn::Add(magnitudes, limited);
+    hn::StoreU(hn::DemoteTo(narrow, value), narrow, values + i);
   }
+  const std::int32_t all = hn::GetLane(hn::SumOfLanes(di, magnitudes));
   return {.scale = scale,
           .sum = hn::GetLane(hn::SumOfLanes(di, sum)),
-          .magnitudes = hn::GetLane(hn::SumOfLanes(di, magnitudes))};
+          .has_outlier = all < Inputs::kOutlierMagnitudes};
 }
 
 // Takes outliers out of the group at x, whose first input is `first` of the row, and rounds the
 // rest. Adds the outliers at the end of `outliers`, of which there are `count`.
+template <typename Inputs>
 HWY_NOINLINE RoundedGroup RoundWithoutOutliers(const float* x, std::size_t first,
-                                               std::int8_t* values, Outlier* outliers,
+                                               typename Inputs::Value* values, Outlier* outliers,
                                                std::uint32_t& count) {
   HWY_ALIGN float rest[kDotGroup];
   std::copy_n(x, kDotGroup, rest);
@@ -97,16 +98,16 @@ HWY_NOINLINE RoundedGroup RoundWithoutOutliers(const float* x, std::size_t first
     outliers[count++] = {.input = static_cast<std::uint32_t>(first + largest),
                          .value = rest[largest]};
     rest[largest] = 0.0f;
-    rounded = RoundAll(rest, values);
-  } while (++taken < kMaxOutliers && rounded.HasOutlier());
+    rounded = RoundAll<Inputs>(rest, values);
+  } while (++taken < kMaxOutliers && rounded.has_outlier);
   std::sort(outliers + count - taken, outliers + count,
             [](const Outlier& a, const Outlier& b) { return a.input < b.input; });
   return rounded;
 }
 
 // Rounds one row, which is row `r` of the tile `t`, to its places in `out`.
-inline void RoundRow(std::span<const float> x, std::size_t t, std::size_t r,
-                     const RoundedRows& out) {
+template <typename Inputs>
+void RoundRow(std::span<const float> x, std::size_t t, std::size_t r, const RoundedRows& out) {
   HWY_ALIGN float last[kDotGroup] = {};
   const std::size_t row = out.tiles.Begin(t) + r;
   Outlier* outliers = out.outliers + row * out.groups * kMaxOutliers;
@@ -119,10 +120,10 @@ inline void RoundRow(std::span<const float> x, std::size_t t, std::size_t r,
       group = last;
     }
     const std::size_t at = out.Begin(t, g) + r;
-    std::int8_t* values = out.values + at * kDotGroup;
-    RoundedGroup rounded = RoundAll(group, values);
-    if (rounded.HasOutlier()) {
-      rounded = RoundWithoutOutliers(group, first, values, outliers, outlier_count);
+    auto* values = reinterpret_cast<typename Inputs::Value*>(out.values) + at * kDotGroup;
+    RoundedGroup rounded = RoundAll<Inputs>(group, values);
+    if (rounded.has_outlier) {
+      rounded = RoundWithoutOutliers<Inputs>(group, first, values, outliers, outlier_count);
     }
     out.scales[at] = rounded.scale;
     out.offsets[at] = -128 * rounded.sum;
@@ -131,10 +132,11 @@ inline void RoundRow(std::span<const float> x, std::size_t t, std::size_t r,
 }
 
 // Rounds the rows of the tiles `tiles` of x to their places in `out`.
-inline void RoundTiles(ConstMatF x, IndexRange tiles, const RoundedRows& out) {
+template <typename Inputs>
+void RoundTiles(ConstMatF x, IndexRange tiles, const RoundedRows& out) {
   for (std::size_t t = tiles.begin; t < tiles.end; ++t) {
     for (std::size_t r = 0; r < out.tiles.Size(t); ++r) {
-      RoundRow(x.Row(out.tiles.Begin(t) + r), t, r, out);
+      RoundRow<Inputs>(x.Row(out.tiles.Begin(t) + r), t, r, out);
     }
   }
 }

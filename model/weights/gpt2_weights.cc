@@ -26,10 +26,10 @@ absl::Status ReadSource(const Gpt2Source& source, const Gpt2Source::ReadOptions&
 
 absl::Status CheckSupported(const Precision& precision) {
   if (IsSupported(precision)) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("activations as ", std::string(Name(precision.activations)),
-                   " need weights as int8 or int4, not as ", std::string(Name(precision.weights)),
-                   ": choose other weights, or f32 activations"));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "activations as ", std::string(Name(precision.activations)), " need weights as ",
+      WeightsBeside(precision.activations), ", not as ", std::string(Name(precision.weights)),
+      ": choose other weights, or f32 activations"));
 }
 
 }  // namespace

@@ -76,8 +76,9 @@ absl::StatusOr<ModelOptions> ParseModelOptions(int argc, char** argv) {
   if (!activations.ok()) return activations.status();
   const model::kernels::Precision precision(*weights, *activations);
   if (!IsSupported(precision)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "--activations=", absl::GetFlag(FLAGS_activations), ": needs --weights=int8 or int4"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("--activations=", absl::GetFlag(FLAGS_activations),
+                     ": needs --weights=", model::kernels::WeightsBeside(*activations)));
   }
   const auto kv_type = ParseType("kv_type", absl::GetFlag(FLAGS_kv_type), model::kernels::kKvTypes);
   if (!kv_type.ok()) return kv_type.status();

@@ -103,6 +103,15 @@ TEST_F(QualityTest, SmallerActivationsStayCloseToFloat32) {
   ExpectWithin(MeasureQuality({int4}, {exact}, tokens_).value(), {0.02, 1.5, 0.93});
 }
 
+TEST_F(QualityTest, Int16ActivationsAreCloserThanBf16Weights) {
+  Gpt2 exact = Load(WeightType::kF32);
+  Gpt2 bf16 = Load(WeightType::kBf16);
+  Gpt2 int16 = Load({WeightType::kBf16, kernels::ActivationType::kInt16});
+  const auto of_int16 = MeasureQuality({int16}, {exact}, tokens_).value();
+  ExpectWithin(of_int16, {0.0005, 0.03, 0.995});
+  EXPECT_LT(of_int16.mean_error, MeasureQuality({bf16}, {exact}, tokens_).value().mean_error);
+}
+
 TEST_F(QualityTest, SmallerCachesStayCloseToFloat32) {
   Gpt2 model = Load(WeightType::kF32);
   Gpt2 exact = Load(WeightType::kF32);

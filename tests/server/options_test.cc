@@ -190,7 +190,7 @@ TEST(OptionsTest, Int8ActivationsNeedIntegerWeights) {
   const auto options = Parse({"--model=m", "--weights=bf16", "--activations=int8"});
   ASSERT_FALSE(options.ok());
   EXPECT_THAT(options.status().message(),
-              HasSubstr("--activations=int8 needs --weights=int8 or --weights=int4"));
+              HasSubstr("--activations=int8 needs --weights=int8 or int4, not bf16"));
 }
 
 TEST(OptionsTest, ThreadsMayBeAsManyAsThereAreCpus) {

@@ -24,11 +24,11 @@ namespace cascade::model::kernels {
 namespace {
 
 TEST(IntegerUnitCheckTest, FindsAUnitWithOneWrongSum) {
-  static const DotFunction right = kPlainUnit->tile(3, 1);
+  static const DotFunction right = kPlainUnit->bytes.tile(3, 1);
   IntegerUnit wrong = *kPlainUnit;
   EXPECT_TRUE(AgreesWithPlain(wrong));
-  wrong.tile = [](std::size_t rows, std::size_t panels) -> DotFunction {
-    if (rows != 3) return kPlainUnit->tile(rows, panels);
+  wrong.bytes.tile = [](std::size_t rows, std::size_t panels) -> DotFunction {
+    if (rows != 3) return kPlainUnit->bytes.tile(rows, panels);
     return [](const DotOperands& operands) {
       right(operands);
       operands.chains[20] = std::nextafter(operands.chains[20], 1e30f);
@@ -74,7 +74,7 @@ struct Registers {
   static void Release() { --configured; }
 
   CASCADE_UNIT_INLINE void ZeroSums() { std::fill_n(&sums[0][0], 256, 0); }
-  CASCADE_UNIT_INLINE void LoadInputs(const std::int8_t* x) {
+  CASCADE_UNIT_INLINE void LoadInputs(const std::byte* x) {
     ASSERT_EQ(configured, 1);
     std::memcpy(inputs, x, sizeof(inputs));
   }

@@ -18,7 +18,7 @@
 #include "model/kernels/aligned_buffer.h"
 #include "model/kernels/element_types.h"
 #include "model/kernels/int4_dot_panels.h"
-#include "model/kernels/int8_panels.h"
+#include "model/kernels/integer_panels.h"
 #include "model/kernels/matmul.h"
 #include "model/kernels/packed_matrix.h"
 #include "model/kernels/panel.h"
@@ -63,7 +63,7 @@ std::vector<float> Column(const PackedMatrix& packed, std::size_t column) {
 
 // The int8 panels that `int4` stands for.
 AlignedBuffer<std::byte> Int8Contents(const PackedMatrix& int4) {
-  const std::size_t panel_bytes = Int8PanelBytes(int4.n_in());
+  const std::size_t panel_bytes = IntegerPanels<Int8DotOrder>::Bytes(int4.n_in());
   AlignedBuffer<std::byte> contents(int4.panels() * panel_bytes);
   for (std::size_t p = 0; p < int4.panels(); ++p) {
     std::byte* panel = contents.data() + p * panel_bytes;

@@ -13,7 +13,7 @@
 #include "gtest/gtest.h"
 #include "model/kernels/activations.h"
 #include "model/kernels/element_types.h"
-#include "model/kernels/int8_panels.h"
+#include "model/kernels/integer_panels.h"
 #include "model/kernels/integer_units.h"
 #include "model/kernels/matmul.h"
 #include "model/kernels/packed_matrix.h"
@@ -22,6 +22,7 @@
 #include "model/kernels/source_matrix.h"
 #include "tests/model/kernels/every_integer_unit.h"
 #include "tests/model/kernels/every_simd_target.h"
+#include "tests/model/kernels/naive_integer_dots.h"
 #include "tests/model/kernels/product.h"
 
 namespace cascade::model::kernels {
@@ -29,135 +30,7 @@ namespace {
 
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInf = std::numeric_limits<float>::infinity();
-constexpr Precision kInt8ByInt8(WeightType::kInt8, ActivationType::kInt8);
-constexpr std::size_t kGroup = 64;
-
-struct Shape {
-  std::size_t rows;
-  std::size_t n_in;
-  std::size_t n_out;
-};
-
-PackedMatrix Pack(std::span<const float> values, std::size_t n_in, std::size_t n_out) {
-  InlineExecutor executor;
-  return PackedMatrix::Pack({.bytes = std::as_bytes(values),
-                             .type = ElementType::kF32,
-                             .layout = SourceMatrix::Layout::kInOut,
-                             .n_in = n_in,
-                             .n_out = n_out},
-                            kInt8ByInt8, executor);
-}
-
-// One product's operands; the weights as the whole numbers and scales that were packed.
-struct Operands {
-  explicit Operands(const Shape& s) : shape(s) {
-    Numbers numbers(s.rows * 1'000'000 + s.n_in * 1'000 + s.n_out);
-    x = numbers.Next(s.rows * s.n_in);
-    bias = numbers.Next(s.n_out);
-    residual = numbers.Next(s.rows * s.n_out);
-    SetWeights(numbers.Next(s.n_in * s.n_out));
-  }
-
-  void SetWeights(std::span<const float> values) {
-    packed = Pack(values, shape.n_in, shape.n_out);
-    weights.clear();
-    scales.clear();
-    for (std::size_t o = 0; o < shape.n_out; ++o) {
-      const std::byte* panel = packed.Panel(o / kPanelColumns);
-      for (std::size_t i = 0; i < shape.n_in; ++i) {
-        weights.push_back(Int8DotOrder::Read(panel[Int8DotOrder::Index(i, o % kPanelColumns)]));
-      }
-      scales.push_back(Int8Scales(panel, shape.n_in)[o % kPanelColumns]);
-    }
-  }
-
-  ConstMatF X() const { return ConstMatF(x.data(), shape.rows, shape.n_in); }
-  ConstMatF Residual() const { return ConstMatF(residual.data(), shape.rows, shape.n_out); }
-
-  Shape shape;
-  std::vector<float> x;
-  std::vector<float> bias;
-  std::vector<float> residual;
-  std::vector<std::int32_t> weights;  // [n_out, n_in]
-  std::vector<float> scales;          // [n_out]
-  PackedMatrix packed;
-};
-
-struct Rounded {
-  std::vector<std::int32_t> values;
-  float scale = 0.0f;
-  std::vector<std::size_t> outliers = {};  // their places in the group
-};
-
-Rounded RoundWithoutOutliers(std::span<const float> group) {
-  Rounded rounded{.values = std::vector<std::int32_t>(group.size())};
-  float largest = 0.0f;
-  for (const float x : group) {
-    if (!std::isfinite(x)) return {rounded.values, kNaN};
-    largest = std::max(largest, std::abs(x));
-  }
-  const float scale = largest / 127.0f;
-  if (scale < std::numeric_limits<float>::min()) return rounded;
-  rounded.scale = scale;
-  for (std::size_t i = 0; i < group.size(); ++i) {
-    rounded.values[i] = static_cast<std::int32_t>(std::nearbyint(group[i] * (127.0f / largest)));
-  }
-  return rounded;
-}
-
-// The contract of rounded_rows.h, word for word.
-Rounded RoundGroup(std::span<const float> group) {
-  std::vector<float> rest(group.begin(), group.end());
-  std::vector<std::size_t> outliers;
-  while (true) {
-    Rounded rounded = RoundWithoutOutliers(rest);
-    int magnitudes = 0;
-    for (const std::int32_t value : rounded.values) magnitudes += std::min(std::abs(value), 16);
-    if (magnitudes == 0 || magnitudes >= 209 || outliers.size() == 4) {
-      std::ranges::sort(outliers);
-      rounded.outliers = outliers;
-      return rounded;
-    }
-    std::size_t largest = 0;
-    for (std::size_t i = 1; i < rest.size(); ++i) {
-      if (std::abs(rest[i]) > std::abs(rest[largest])) largest = i;
-    }
-    outliers.push_back(largest);
-    rest[largest] = 0.0f;
-  }
-}
-
-// The contract of integer_dots.h, word for word.
-std::vector<float> NaiveProduct(const Operands& operands, const Epilogue& epilogue) {
-  const auto& [rows, n_in, n_out] = operands.shape;
-  std::vector<float> out(rows * n_out, 0.0f);
-  for (std::size_t r = 0; r < rows; ++r) {
-    const std::span<float> row = std::span(out).subspan(r * n_out, n_out);
-    std::vector<std::size_t> outliers;
-    for (std::size_t i = 0; i < n_in; i += kGroup) {
-      const std::size_t count = std::min(kGroup, n_in - i);
-      const Rounded x = RoundGroup(operands.X().Row(r).subspan(i, count));
-      for (const std::size_t outlier : x.outliers) outliers.push_back(i + outlier);
-      for (std::size_t o = 0; o < n_out; ++o) {
-        std::int64_t sum = 0;
-        for (std::size_t k = 0; k < count; ++k) {
-          sum += std::int64_t{x.values[k]} * operands.weights[o * n_in + i + k];
-        }
-        row[o] = std::fma(static_cast<float>(sum), x.scale, row[o]);
-      }
-    }
-    for (std::size_t o = 0; o < n_out; ++o) {
-      for (const std::size_t i : outliers) {
-        const auto weight = static_cast<float>(operands.weights[o * n_in + i]);
-        row[o] = std::fma(operands.X().Row(r)[i], weight, row[o]);
-      }
-      row[o] =
-          std::fma(row[o], operands.scales[o], epilogue.bias.empty() ? 0.0f : epilogue.bias[o]);
-    }
-  }
-  EndNaively(operands, epilogue, out);
-  return out;
-}
+constexpr std::size_t kGroup = kNaiveGroup;
 
 class IntegerDotsTest : public EveryIntegerUnit {};
 

@@ -14,7 +14,7 @@
 #include "model/kernels/activations.h"
 #include "model/kernels/element_types.h"
 #include "model/kernels/float_bits.h"
-#include "model/kernels/int8_panels.h"
+#include "model/kernels/integer_panels.h"
 #include "model/kernels/packed_matrix.h"
 #include "model/kernels/panel.h"
 #include "model/kernels/source_matrix.h"
@@ -56,7 +56,7 @@ struct Operands {
         for (std::size_t i = 0; i < s.n_in; ++i) {
           Column(o)[i] = std::to_integer<std::int8_t>(panel[i * kPanelColumns + o % kPanelColumns]);
         }
-        scales.push_back(Int8Scales(panel, s.n_in)[o % kPanelColumns]);
+        scales.push_back(IntegerPanels<Int8RowOrder>::Scales(panel, s.n_in)[o % kPanelColumns]);
       } else {
         packed.CopyColumn(o, Column(o));
       }

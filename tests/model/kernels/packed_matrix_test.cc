@@ -20,7 +20,7 @@
 #include "gtest/gtest.h"
 #include "model/kernels/element_types.h"
 #include "model/kernels/float_bits.h"
-#include "model/kernels/int8_panels.h"
+#include "model/kernels/integer_panels.h"
 #include "model/kernels/panel.h"
 #include "model/kernels/source_matrix.h"
 #include "tests/model/kernels/every_simd_target.h"
@@ -99,10 +99,10 @@ TEST(PackedMatrixTest, WhoChangesTheLayoutMustRaiseItsVersion) {
     values[i] = (static_cast<float>(i * 7919 % 2003) - 1001.0f) / 256.0f;
   }
   const std::map<std::string, std::uint64_t> hashes = {
-      {"f32", 0x6c0e68d60d427260},      {"bf16", 0xf8e136c2d7b0f76d},
-      {"f16", 0x5ccd11c0192190a4},      {"int8", 0xd9e7c23738b16caa},
-      {"int4", 0x0498e0ae4d5aafa3},     {"int8xint8", 0x4e7c4d7fc138de1c},
-      {"int4xint8", 0x5fc4c4830ca7060f}};
+      {"f32", 0x6c0e68d60d427260},       {"bf16", 0xf8e136c2d7b0f76d},
+      {"f16", 0x5ccd11c0192190a4},       {"int8", 0xd9e7c23738b16caa},
+      {"int4", 0x0498e0ae4d5aafa3},      {"int8xint8", 0x4e7c4d7fc138de1c},
+      {"int4xint8", 0x5fc4c4830ca7060f}, {"bf16xint16", 0xcbe6bde4a8daf351}};
   InlineExecutor executor;
   for (const Precision& precision : kPrecisions) {
     const std::string name = Name(precision);
@@ -202,7 +202,8 @@ TEST(Int8PanelsTest, HoldTheNearestMultipleOfEachColumnsScaleFromEitherLayout) {
           float largest = 0.0f;
           for (std::size_t i = 0; i < n_in; ++i) largest = std::max(largest, std::abs(value(i)));
           const float scale = largest / 127.0f;
-          ASSERT_EQ(Int8Scales(packed.Panel(o / kPanelColumns), packed.n_in())[o % kPanelColumns],
+          ASSERT_EQ(IntegerPanels<Int8RowOrder>::Scales(packed.Panel(o / kPanelColumns),
+                                                        packed.n_in())[o % kPanelColumns],
                     scale);
           const std::vector<float> column = Column(packed, o);
           for (std::size_t i = 0; i < n_in; ++i) {
@@ -235,7 +236,8 @@ TEST(Int8PanelsTest, AreOneBlobPaddedWithZeros) {
     }
   }
   for (std::size_t c = 0; c < kPanelColumns; ++c) {
-    EXPECT_EQ(Int8Scales(packed.Panel(1), packed.n_in())[c], c == 0 ? 1.0f / 127.0f : 0.0f);
+    EXPECT_EQ(IntegerPanels<Int8RowOrder>::Scales(packed.Panel(1), packed.n_in())[c],
+              c == 0 ? 1.0f / 127.0f : 0.0f);
   }
 }
 
@@ -243,7 +245,9 @@ TEST(Int8PanelsTest, ScalesLieOnTheirCacheLine) {
   for (const std::size_t n_in : {1u, 2u, 3u, 4u, 768u}) {
     const PackedMatrix packed = PackInt8(std::vector<float>(n_in * 33, 1.0f), n_in, 33);
     for (std::size_t p = 0; p < packed.panels(); ++p) {
-      EXPECT_EQ(reinterpret_cast<std::uintptr_t>(Int8Scales(packed.Panel(p), packed.n_in())) % 64,
+      EXPECT_EQ(reinterpret_cast<std::uintptr_t>(
+                    IntegerPanels<Int8RowOrder>::Scales(packed.Panel(p), packed.n_in())) %
+                    64,
                 0u);
     }
   }
@@ -256,7 +260,7 @@ TEST(Int8PanelsTest, ColumnsTooSmallToScaleAreZero) {
   const PackedMatrix packed = PackInt8(largest, 1, largest.size());
   for (std::size_t o = 0; o < largest.size(); ++o) {
     const bool kept = largest[o] == kSmallest;
-    EXPECT_EQ(Int8Scales(packed.Panel(0), packed.n_in())[o],
+    EXPECT_EQ(IntegerPanels<Int8RowOrder>::Scales(packed.Panel(0), packed.n_in())[o],
               kept ? std::numeric_limits<float>::min() : 0.0f)
         << o;
     EXPECT_EQ(StoredInt8(packed, 0, o), kept ? 127 : 0) << o;

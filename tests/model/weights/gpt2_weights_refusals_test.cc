@@ -97,6 +97,17 @@ TEST(Gpt2WeightsRefusalsTest, Int8ActivationsNeedIntegerWeights) {
   EXPECT_THAT(folder.Load(kernels::Precision(WeightType::kInt4, kActivations)), IsOk());
 }
 
+TEST(Gpt2WeightsRefusalsTest, Int16ActivationsNeedBf16Weights) {
+  const WeightsFolder folder;
+  constexpr auto kActivations = kernels::ActivationType::kInt16;
+  for (const WeightType type : {WeightType::kF32, WeightType::kF16, WeightType::kInt8}) {
+    EXPECT_THAT(folder.Load(kernels::Precision(type, kActivations)),
+                IsInvalid({"activations as int16", "weights as bf16,",
+                           absl::StrCat("not as ", std::string(Name(type)))}));
+  }
+  EXPECT_THAT(folder.Load(kernels::Precision(WeightType::kBf16, kActivations)), IsOk());
+}
+
 TEST(Gpt2WeightsRefusalsTest, RefusesATransposedMatrixAndAnExtraDimension) {
   WeightsFolder folder;
   folder.Tensor("h.0.attn.c_attn.weight").shape = {18, 6};

@@ -165,7 +165,8 @@ TEST(Gpt2WeightsTest, Int8ActivationsChangeNoWeight) {
 }
 
 TEST(Gpt2WeightsTest, KeepsEmbeddingAndHeadInInt8BesideInt4) {
-  for (const kernels::ActivationType activations : kernels::kActivationTypes) {
+  for (const kernels::ActivationType activations :
+       {kernels::ActivationType::kF32, kernels::ActivationType::kInt8}) {
     const kernels::Precision int4(WeightType::kInt4, activations);
     const kernels::Precision int8(WeightType::kInt8, activations);
     const auto loaded = WeightsFolder(UntiedConfig()).Load(int4);

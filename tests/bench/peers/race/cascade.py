@@ -23,9 +23,11 @@ def _commit() -> str:
 
 def types_beside(weights: str) -> dict[str, str]:
     """Of keys and values, and of activations. Where weights are approximate, so may be keys and
-    values, and where they are integers, activations too: the peers' are."""
+    values, and activations: the peers' are."""
     if weights in ("int8", "int4"):
         return {"kv": "int8", "activations": "int8"}
+    if weights == "bf16":
+        return {"kv": "f16", "activations": "int16"}
     return {"kv": "f32" if weights == "f32" else "f16", "activations": "f32"}
 
 
