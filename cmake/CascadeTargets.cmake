@@ -17,7 +17,8 @@ if(CASCADE_SANITIZE)
 endif()
 
 # cascade_reuse_headers(<name>): where CASCADE_PRECOMPILE says so and outside model/, what cmake/headers has
-# precompiled. It wants equal options in all targets, and some libraries ask for -pthread.
+# precompiled. It wants equal options in all targets, and some libraries ask for -pthread. GCC wants equal
+# definitions too, which our libraries do not have: they may be precompiled with Clang only.
 function(cascade_reuse_headers name)
   if(TARGET cascade_headers)
     target_compile_options(${name} PRIVATE -pthread)
