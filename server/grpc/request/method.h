@@ -41,8 +41,12 @@ Call* Begin(const Serving& serving, const grpc::ServerContextBase& context,
       call->Refuse(serving.memory().Full());
       return call;
     }
-    serving.Run(bytes.Length(), [call, refuse, work = std::move(work), tenant = *tenant] {
+    serving.Run(bytes.Length(), [call, refuse, &context, work = std::move(work), tenant = *tenant] {
       try {
+        // Long requests wait for each other here: what nobody wants any more must not hold up the
+        // others, nor the server's end.
+        if (context.IsCancelled())
+          return call->Refuse(absl::CancelledError("the client went away"));
         if (absl::Status status = work(tenant); !status.ok()) call->Refuse(std::move(status));
       } catch (...) {
         refuse();
@@ -78,7 +82,6 @@ grpc::ServerUnaryReactor* BeginShortCall(const Serving& serving, const MethodNam
   auto* call = new ShortCall(method, context, serving.environment());
   const auto work = [=, &serving, &context, &bytes,
                      &response](const std::shared_ptr<Tenant>& tenant) -> absl::Status {
-    if (context.IsCancelled()) return absl::CancelledError("the client went away");
     const absl::StatusOr<const Backend*> backend = serving.Available();
     if (!backend.ok()) return backend.status();
     Request request;
