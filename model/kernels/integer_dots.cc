@@ -304,7 +304,8 @@ RoundedRows Round(ConstMatF x, const PackedMatrix& w, std::size_t max_rows, Exec
                   MatMulScratch& scratch) {
   const std::size_t groups = DotGroups(x.cols());
   const std::size_t readable = x.rows() * groups + kMaxDotRows;
-  const std::size_t value_bytes = IsWords(w) ? sizeof(Int16Inputs::Value) : 1;
+  const std::size_t value_bytes =
+      IsWords(w) ? sizeof(Int16Inputs::Value) : sizeof(Int8Inputs::Value);
   const RoundedRows rows{.values = Room(scratch.rounded_rows, readable * kDotGroup * value_bytes),
                          .scales = Room(scratch.row_scales, x.rows() * groups),
                          .offsets = Room(scratch.row_offsets, x.rows() * groups),

@@ -45,8 +45,9 @@ Call* Begin(const Serving& serving, const grpc::ServerContextBase& context,
       try {
         // Long requests wait for each other here: what nobody wants any more must not hold up the
         // others, nor the server's end.
-        if (context.IsCancelled())
+        if (context.IsCancelled()) {
           return call->Refuse(absl::CancelledError("the client went away"));
+        }
         if (absl::Status status = work(tenant); !status.ok()) call->Refuse(std::move(status));
       } catch (...) {
         refuse();

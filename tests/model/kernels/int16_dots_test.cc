@@ -147,18 +147,5 @@ TEST_P(Int16DotsTest, StaysWithinTheStatedErrorAndIsCloserThanBf16) {
   EXPECT_LT(error, error_of_bf16 / 5.0);
 }
 
-TEST(Int16PanelsTest, ColumnsAreWithinHalfAStep) {
-  Operands operands({.rows = 1, .n_in = 70, .n_out = 20}, kInt16Format);
-  const std::vector<float> weights = Numbers(3).Next(std::size_t{70} * 20);
-  operands.SetWeights(weights);
-  std::vector<float> column(70);
-  for (std::size_t o = 0; o < 20; ++o) {
-    operands.packed.CopyColumn(o, column);
-    for (std::size_t i = 0; i < 70; ++i) {
-      EXPECT_NEAR(column[i], weights[i * 20 + o], operands.scales[o] * 0.501f);
-    }
-  }
-}
-
 }  // namespace
 }  // namespace cascade::model::kernels

@@ -52,18 +52,24 @@ def main(description: str) -> None:
     version = cascade.version()  # now: the checkout may change while this runs
     before = machine.state()
     pairs = _pairs(options, cascade, served)
-    reads = [measure_reads(served.parameters, options.weights)]
+    read_before = _reads(options, served)
     entries = race(pairs, options.rounds)
-    reads.append(measure_reads(served.parameters, options.weights))
     found = Found(
         entries=entries,
-        reads=reads,
+        reads=read_before + _reads(options, served),
         prefix=measure_prefix(cascade) if "prefix" in options.parts else None,
         overload=measure_overload(cascade, options.overload_seconds)
         if "overload" in options.parts
         else None,
     )
     _report(options, version, found, before)
+
+
+def _reads(options: Options, served: ServedModel) -> list[Times]:
+    """Of all weights; nothing where no load asks for tokens."""
+    if not {"streams", "long"} & set(options.parts):
+        return []
+    return [measure_reads(served.parameters, options.weights)]
 
 
 def _class(options: Options) -> str:

@@ -4,7 +4,7 @@
   python3 -m duel.plain_read bytes
 
 reads so many bytes over and over and prints one JSON object of seconds: {"p50": ..., "p99": ...}. Where
-a neighbour on the same machine takes memory's bandwidth for a while, this read is held up as a server
+a neighbor on the same machine takes memory's bandwidth for a while, this read is held up as a server
 is, so a p99 between tokens is to be seen beside it.
 """
 
