@@ -3,6 +3,7 @@
 #include "model/kernels/integer_panels.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
