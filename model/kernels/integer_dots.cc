@@ -272,7 +272,7 @@ void MultiplyBlock(const IntegerDotsJob& job, IndexRange tiles, std::size_t pane
 void MultiplyManyRows(const IntegerDotsJob& job, std::size_t per_pass, IndexRange panels) {
   const std::size_t row_bytes = job.x.groups * job.GroupInputBytes();
   const std::size_t rows = std::clamp(kMBlockBytes / row_bytes, kMinMBlockRows, kMaxMBlockRows);
-  const std::size_t block_tiles = rows / job.tiles.max_rows;
+  const std::size_t block_tiles = rows / job.tiles.many_rows;
   for (std::size_t t = 0; t < job.x.tiles.count; t += block_tiles) {
     const IndexRange block{t, std::min(t + block_tiles, job.x.tiles.count)};
     std::size_t p = panels.begin;
@@ -283,7 +283,7 @@ void MultiplyManyRows(const IntegerDotsJob& job, std::size_t per_pass, IndexRang
 
 void MultiplyPanels(const IntegerDotsJob& job, IndexRange panels) {
   const IntegerUnitScope scope(job.unit);
-  if (job.x.tiles.count > 1) return MultiplyManyRows(job, job.tiles.max_rows_panels, panels);
+  if (job.x.tiles.count > 1) return MultiplyManyRows(job, job.tiles.many_panels, panels);
   const std::size_t rows = job.x.tiles.rows;
   const std::size_t per_pass = job.IsInt4() ? job.unit.int4_panels(rows) : job.tiles.panels(rows);
   // int4 weights of more rows are unpacked, for a K block at a time.
@@ -299,10 +299,11 @@ T* Room(AlignedBuffer<T>& buffer, std::size_t size) {
   return buffer.data();
 }
 
-// Rounded for products with `w`, in tiles of at most `max_rows` rows.
-RoundedRows Round(ConstMatF x, const PackedMatrix& w, std::size_t max_rows, Executor& executor,
+// Rounded for products with `w`, cut for `tiles`.
+RoundedRows Round(ConstMatF x, const PackedMatrix& w, const DotTiles& tiles, Executor& executor,
                   MatMulScratch& scratch) {
   const std::size_t groups = DotGroups(x.cols());
+  const std::size_t tile_rows = x.rows() > tiles.max_rows ? tiles.many_rows : tiles.max_rows;
   const std::size_t readable = x.rows() * groups + kMaxDotRows;
   const std::size_t value_bytes =
       IsWords(w) ? sizeof(Int16Inputs::Value) : sizeof(Int8Inputs::Value);
@@ -312,12 +313,12 @@ RoundedRows Round(ConstMatF x, const PackedMatrix& w, std::size_t max_rows, Exec
                          .outliers = Room(scratch.outliers, x.rows() * groups * kMaxOutliers),
                          .outlier_counts = Room(scratch.outlier_counts, x.rows()),
                          .groups = groups,
-                         .tiles = RowTiles(x.rows(), max_rows)};
-  const auto round = [&](IndexRange tiles) {
+                         .tiles = RowTiles(x.rows(), tile_rows)};
+  const auto round = [&](IndexRange cut) {
     if (IsWords(w)) {
-      HWY_DYNAMIC_DISPATCH(RoundToInt16)(x, tiles, rows);
+      HWY_DYNAMIC_DISPATCH(RoundToInt16)(x, cut, rows);
     } else {
-      HWY_DYNAMIC_DISPATCH(RoundToInt8)(x, tiles, rows);
+      HWY_DYNAMIC_DISPATCH(RoundToInt8)(x, cut, rows);
     }
   };
   if (rows.tiles.count == 1) {  // rounded sooner than another thread would wake up
@@ -334,7 +335,7 @@ void MultiplyIntegerDots(ConstMatF x, const PackedMatrix& w, const Epilogue& epi
                          Executor& executor, MatMulScratch& scratch, MatF out) {
   const IntegerUnit& unit = IntegerUnitInUse();
   const DotTiles& tiles = IsWords(w) ? unit.words : unit.bytes;
-  const RoundedRows rounded = Round(x, w, tiles.max_rows, executor, scratch);
+  const RoundedRows rounded = Round(x, w, tiles, executor, scratch);
   const IntegerDotsJob job{
       .unit = unit, .tiles = tiles, .x = rounded, .w = w, .epilogue = epilogue, .out = out};
   executor.ForRanges(w.panels(), kGrainPanels,

@@ -5,6 +5,7 @@
 //
 // Unit has the vector types Ints, Floats, Weights and Inputs; kPanelVectors, the vectors of 32-bit
 // lanes that a panel has; kMaxRows and kMaxVectors, the register budget of sums and weights;
+// kManyRows and kManyPanels, the tile of a product of many rows (DotTiles);
 // kKeepsChains, whether the chains of a small tile stay in registers too; and the operations below.
 // Weights of 8 bits are stored as q + 128. A unit that multiplies unsigned weights as they are
 // starts its sums at the group's offset, which takes the 128 away again; the others subtract it as
@@ -165,23 +166,24 @@ constexpr std::array<DotFunction, sizeof...(kIndex)> TileFunctions(std::index_se
   return {&MultiplyTile < Of, kIndex + 1, kPanels == 0 ? PanelsBeside(kIndex + 1) : kPanels > ...};
 }
 
-static_assert(Unit::kMaxRows <= kMaxDotRows);
-
-constexpr std::size_t kMaxRowsPanels = PanelsBeside(Unit::kMaxRows);
+static_assert(Unit::kManyRows <= Unit::kMaxRows && Unit::kMaxRows <= kMaxDotRows);
+static_assert(Unit::kManyPanels <= PanelsBeside(Unit::kManyRows));
 
 template <typename Of>
 DotFunction TileFor(std::size_t rows, std::size_t panels) {
   using Rows = std::make_index_sequence<Unit::kMaxRows>;
+  using ManyRows = std::make_index_sequence<Unit::kManyRows>;
   static constexpr auto kSingle = TileFunctions<Of, 1>(Rows());
-  static constexpr auto kMany = TileFunctions<Of, kMaxRowsPanels>(Rows());
+  static constexpr auto kMany = TileFunctions<Of, Unit::kManyPanels>(ManyRows());
   static constexpr auto kMost = TileFunctions<Of, 0>(Rows());
   if (panels == 1) return kSingle[rows - 1];
-  return (panels == kMaxRowsPanels ? kMany : kMost)[rows - 1];
+  return panels == PanelsBeside(rows) ? kMost[rows - 1] : kMany[rows - 1];
 }
 
 template <typename Of>
 constexpr DotTiles kTiles = {.max_rows = Unit::kMaxRows,
-                             .max_rows_panels = kMaxRowsPanels,
+                             .many_rows = Unit::kManyRows,
+                             .many_panels = Unit::kManyPanels,
                              .panels = &PanelsBeside,
                              .tile = &TileFor<Of>};
 

@@ -64,12 +64,16 @@ using DotFunction = void (*)(const DotOperands&);
 
 // The tiles of numbers of so many bits.
 struct DotTiles {
-  std::size_t max_rows;         // of a tile; <= kMaxDotRows
-  std::size_t max_rows_panels;  // of a tile of max_rows rows: what a product of many rows uses
-  std::size_t (*panels)(
-      std::size_t rows);  // as many as the registers hold beside `rows` rows: <= 4
+  // Of any tile, at most; <= kMaxDotRows. So many rows are multiplied in one tile, which reads each
+  // weight once.
+  std::size_t max_rows;
+  // The largest tile of a product of more rows, whose weights stay in the cache from tile to tile.
+  std::size_t many_rows;  // <= max_rows
+  std::size_t many_panels;
+  // As many as the registers hold beside `rows` rows: <= 4.
+  std::size_t (*panels)(std::size_t rows);
   // The tile of `rows` rows and `panels` panels. REQUIRES: rows from 1 to max_rows; panels is 1,
-  // max_rows_panels or panels(rows).
+  // panels(rows), or many_panels beside at most many_rows rows.
   DotFunction (*tile)(std::size_t rows, std::size_t panels);
 };
 

@@ -98,8 +98,11 @@ DotFunction AmxInt4TileFor(std::size_t rows, std::size_t panels) {
   return kAvx512VnniUnit->int4_tile(rows, panels);
 }
 
-constexpr DotTiles kAmxTiles = {
-    .max_rows = kAmxRows, .max_rows_panels = 1, .panels = &AmxPanelsBeside, .tile = &AmxTileFor};
+constexpr DotTiles kAmxTiles = {.max_rows = kAmxRows,
+                                .many_rows = kAmxRows,
+                                .many_panels = 1,
+                                .panels = &AmxPanelsBeside,
+                                .tile = &AmxTileFor};
 
 // AMX has no products of 16 bits.
 const IntegerUnit kUnit = {.name = "amx_int8",

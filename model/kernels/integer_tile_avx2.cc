@@ -34,6 +34,8 @@ struct Unit : AvxUnit {
   };
   static constexpr std::size_t kMaxRows = 4;
   static constexpr std::size_t kMaxVectors = 10;
+  static constexpr std::size_t kManyRows = kMaxRows;
+  static constexpr std::size_t kManyPanels = 1;
 
   CASCADE_UNIT_INLINE Ints Start(std::int32_t /*offset*/) { return Ints{}; }
   CASCADE_UNIT_INLINE Weights LoadWeights(const std::byte* w, std::size_t vector) {

@@ -39,6 +39,9 @@ struct Unit {
   static constexpr std::size_t kPanelVectors = 1;
   static constexpr std::size_t kMaxRows = 12;
   static constexpr std::size_t kMaxVectors = 28;
+  // The largest whose chains stay in registers beside the sums.
+  static constexpr std::size_t kManyRows = 6;
+  static constexpr std::size_t kManyPanels = 2;
   static constexpr std::size_t kRegisters = 30;
   static constexpr bool kKeepsChains = true;
   static constexpr std::size_t kInt4Sums = 16;

@@ -29,6 +29,8 @@ struct Unit : AvxUnit {
   using Weights = __m256i;
   static constexpr std::size_t kMaxRows = 6;
   static constexpr std::size_t kMaxVectors = 14;
+  static constexpr std::size_t kManyRows = kMaxRows;
+  static constexpr std::size_t kManyPanels = 1;
 
   CASCADE_UNIT_INLINE Ints Start(std::int32_t offset) {
     return reinterpret_cast<Ints>(_mm256_set1_epi32(offset));

@@ -39,6 +39,8 @@ struct Unit {
   static constexpr std::size_t kPanelVectors = 4;
   static constexpr std::size_t kMaxRows = 5;
   static constexpr std::size_t kMaxVectors = 24;
+  static constexpr std::size_t kManyRows = kMaxRows;
+  static constexpr std::size_t kManyPanels = 1;
   static constexpr std::size_t kRegisters = 31;
   static constexpr bool kKeepsChains = true;
   static constexpr std::size_t kInt4Sums = 16;

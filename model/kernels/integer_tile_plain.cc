@@ -35,6 +35,8 @@ struct Unit {
   static constexpr std::size_t kPanelVectors = 1;
   static constexpr std::size_t kMaxRows = 4;
   static constexpr std::size_t kMaxVectors = 1;
+  static constexpr std::size_t kManyRows = kMaxRows;
+  static constexpr std::size_t kManyPanels = 1;
   static constexpr std::size_t kRegisters = 0;
   static constexpr bool kKeepsChains = false;
   static constexpr std::size_t kInt4Sums = 2;

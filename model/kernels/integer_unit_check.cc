@@ -162,7 +162,8 @@ template <typename Of>
 bool TilesAgree(const IntegerUnit& unit) {
   const DotTiles& tiles = Of::TilesOf(unit);
   for (std::size_t rows = 1; rows <= tiles.max_rows; ++rows) {
-    for (const std::size_t panels : {std::size_t{1}, tiles.max_rows_panels, tiles.panels(rows)}) {
+    const std::size_t many = rows <= tiles.many_rows ? tiles.many_panels : 1;
+    for (const std::size_t panels : {std::size_t{1}, many, tiles.panels(rows)}) {
       if (!TileAgrees<Of>(tiles, rows, panels)) return false;
     }
   }
