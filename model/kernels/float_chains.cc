@@ -35,7 +35,8 @@ std::size_t CountTiles(std::size_t rows) { return RowTiles(rows, kMaxTileRows).c
 void PackTiles(ConstMatF x, IndexRange tiles, float* out) {
   const RowTiles cut(x.rows(), kMaxTileRows);
   for (std::size_t t = tiles.begin; t < tiles.end; ++t) {
-    PackTile(x.Rows(cut.Begin(t), cut.Size(t)), out + cut.Begin(t) * x.cols());
+    const RowTile tile = cut.Tile(t);
+    PackTile(x.Rows(tile.row, tile.rows), out + tile.row * x.cols());
   }
 }
 

@@ -72,10 +72,10 @@ class BlockProduct {
     const std::byte* w = job_.w.Panel(panel_) + BytesOf(inputs.begin);
     const std::byte* next =
         last ? job_.w.Panel(panel_) + kPanels * job_.w.panel_bytes() : w + BytesOf(depth);
+    float* chains = chains_;
     for (std::size_t t = tiles_.begin; t < tiles_.end; ++t) {
-      const OutputTile tile{
-          .row = cut_.Begin(t), .rows = cut_.Size(t), .panel = panel_, .panels = kPanels};
-      float* chains = chains_ + (tile.row - cut_.Begin(tiles_.begin)) * kColumns;
+      const RowTile rows = cut_.Tile(t);
+      const OutputTile tile{.row = rows.row, .rows = rows.rows, .panel = panel_, .panels = kPanels};
       if (last) PrefetchOutput(job_.out, tile);
       Multiply(tile.rows, t == tiles_.begin,
                {.x = job_.x + tile.row * job_.w.n_in() + inputs.begin * tile.rows,
@@ -90,6 +90,7 @@ class BlockProduct {
                 .chains = chains,
                 .floats = floats_});
       if (last) FinishChains<Panel>(job_, tile, chains);
+      chains += tile.rows * kColumns;
     }
   }
 

@@ -74,12 +74,12 @@ HWY_INLINE void AddOutliers(std::span<const Outlier> outliers, const std::byte* 
   }
 }
 
-// Adds the outliers to chains, [rows][panels * 16], that have all groups, and takes them to the
-// output.
-void FinishDots(const RoundedRows& x, const PackedMatrix& w, const Epilogue& epilogue,
-                const OutputTile& tile, float* chains, MatF out) {
+// The same for each row and panel of a tile.
+void AddOutliersOfTile(const RoundedRows& x, const PackedMatrix& w, const OutputTile& tile,
+                       float* chains) {
   for (std::size_t r = 0; r < tile.rows; ++r) {
     const std::span<const Outlier> outliers = x.OutliersOf(tile.row + r);
+    if (outliers.empty()) continue;
     for (std::size_t p = 0; p < tile.panels; ++p) {
       const std::byte* panel = w.Panel(tile.panel + p);
       float* of_panel = chains + r * tile.Columns() + p * kPanelColumns;
@@ -92,6 +92,13 @@ void FinishDots(const RoundedRows& x, const PackedMatrix& w, const Epilogue& epi
       }
     }
   }
+}
+
+// Adds the outliers to chains, [rows][panels * 16], that have all groups, and takes them to the
+// output.
+void FinishDots(const RoundedRows& x, const PackedMatrix& w, const Epilogue& epilogue,
+                const OutputTile& tile, float* chains, MatF out) {
+  AddOutliersOfTile(x, w, tile, chains);
   // Every format ends with the scales.
   const auto scales = [&](std::size_t p) {
     return reinterpret_cast<const float*>(w.Panel(p) + w.panel_bytes()) - kPanelColumns;
@@ -190,9 +197,9 @@ DotWeights WeightsOf(const IntegerDotsJob& job, std::size_t panel, std::size_t p
 
 // The operands for the groups from `group` on of a tile, `steps` steps, whose weights are `w`;
 // without what is prefetched.
-DotOperands OperandsFor(const IntegerDotsJob& job, std::size_t row_tile, std::size_t group,
+DotOperands OperandsFor(const IntegerDotsJob& job, const RowTile& rows, std::size_t group,
                         std::size_t steps, const DotWeights& w, float* chains) {
-  const std::size_t at = job.x.Begin(row_tile, group);
+  const std::size_t at = job.x.Begin(rows, group);
   return {.x = job.x.values + at * job.GroupInputBytes(),
           .scales = job.x.scales + at,
           .offsets = job.x.offsets + at,
@@ -210,8 +217,9 @@ void Finish(const IntegerDotsJob& job, const OutputTile& tile, float* chains) {
 
 // One tile of rows times `per_pass` panels in each pass: each weight is read from memory once.
 void MultiplyFewRows(const IntegerDotsJob& job, std::size_t per_pass, IndexRange panels) {
-  const std::size_t rows = job.x.tiles.rows;
-  const DotFunction multiply = (job.IsInt4() ? job.unit.int4_tile : job.tiles.tile)(rows, per_pass);
+  const RowTile rows = job.x.tiles.Tile(0);
+  const DotFunction multiply =
+      (job.IsInt4() ? job.unit.int4_tile : job.tiles.tile)(rows.rows, per_pass);
   alignas(64) float chains[kMaxDotRows * kMaxTilePanels * kPanelColumns];
   // The first call prefetches further steps of the same panels. The last ones have none after them:
   // the second call prefetches the beginning of the next pass meanwhile.
@@ -222,14 +230,14 @@ void MultiplyFewRows(const IntegerDotsJob& job, std::size_t per_pass, IndexRange
   const std::size_t groups_ahead = kPrefetchBytes / per_pass / group_bytes;
   const std::size_t first_groups = job.x.groups - std::min(job.x.groups, groups_ahead);
   for (std::size_t p = panels.begin; p < panels.end; p += per_pass) {
-    const OutputTile tile{.row = 0, .rows = rows, .panel = p, .panels = per_pass};
+    const OutputTile tile{.row = 0, .rows = rows.rows, .panel = p, .panels = per_pass};
     const std::size_t first_steps = first_groups * job.GroupSteps();
     DotWeights w{job.w.Panel(p), stride};
-    DotOperands operands = OperandsFor(job, 0, 0, first_steps, w, chains);
+    DotOperands operands = OperandsFor(job, rows, 0, first_steps, w, chains);
     operands.prefetch = {w.first + groups_ahead * group_bytes, stride, step_bytes};
     if (first_steps > 0) multiply(operands);
     w.first += first_groups * group_bytes;
-    operands = OperandsFor(job, 0, first_groups, steps - first_steps, w, chains);
+    operands = OperandsFor(job, rows, first_groups, steps - first_steps, w, chains);
     operands.prefetch = {job.w.Panel(p) + per_pass * stride, stride, step_bytes};
     multiply(operands);
     Finish(job, tile, chains);
@@ -242,7 +250,6 @@ void MultiplyBlock(const IntegerDotsJob& job, IndexRange tiles, std::size_t pane
                    std::size_t panels) {
   alignas(64) float chains[kMaxMBlockRows * kMaxTilePanels * kPanelColumns];
   alignas(64) std::byte room[kKBlockBytes];
-  const RowTiles& cut = job.x.tiles;
   const std::size_t stride = job.w.panel_bytes();
   const std::size_t stored_bytes = job.StoredGroupBytes();
   // The tiles share the prefetching of the next K block evenly.
@@ -256,15 +263,16 @@ void MultiplyBlock(const IntegerDotsJob& job, IndexRange tiles, std::size_t pane
     const DotWeights w = WeightsOf(job, panel, panels, groups, room);
     const std::byte* next =
         job.w.Panel(panel) + (last ? panels * stride : groups.end * stored_bytes);
+    float* tile_chains = chains;
     for (std::size_t t = tiles.begin; t < tiles.end; ++t) {
-      const OutputTile tile{
-          .row = cut.Begin(t), .rows = cut.Size(t), .panel = panel, .panels = panels};
-      float* tile_chains = chains + (tile.row - cut.Begin(tiles.begin)) * tile.Columns();
-      DotOperands operands = OperandsFor(job, t, g, steps, w, tile_chains);
+      const RowTile rows = job.x.tiles.Tile(t);
+      const OutputTile tile{.row = rows.row, .rows = rows.rows, .panel = panel, .panels = panels};
+      DotOperands operands = OperandsFor(job, rows, g, steps, w, tile_chains);
       operands.prefetch = {next + (t - tiles.begin) * steps * prefetch_step, stride, prefetch_step};
       if (last) HWY_DYNAMIC_DISPATCH(PrefetchTile)(job.out, tile);
       job.tiles.tile(tile.rows, panels)(operands);
       if (last) Finish(job, tile, tile_chains);
+      tile_chains += tile.rows * tile.Columns();
     }
   }
 }

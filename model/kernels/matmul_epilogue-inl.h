@@ -35,13 +35,18 @@ template <typename ScalesOf>
 void ScaleTile(std::span<const float> bias, const OutputTile& tile, const ScalesOf& scales_of,
                float* sums) {
   const FloatTag d;
-  HWY_ALIGN float start[kMaxTilePanels * kPanelColumns];
-  CopyBias(bias, tile, start);
+  HWY_ALIGN float room[kMaxTilePanels * kPanelColumns];
+  const float* start = room;
+  if (tile.FirstColumn() + tile.Columns() <= bias.size()) {
+    start = &bias[tile.FirstColumn()];
+  } else {
+    CopyBias(bias, tile, room);
+  }
   for (std::size_t p = 0; p < tile.panels; ++p) {
     const float* scales = scales_of(tile.panel + p);
     for (std::size_t c = 0; c < kPanelColumns; c += kLanes) {
       const FloatVector scale = hn::Load(d, scales + c);
-      const FloatVector first = hn::Load(d, start + p * kPanelColumns + c);
+      const FloatVector first = hn::LoadU(d, start + p * kPanelColumns + c);
       for (std::size_t r = 0; r < tile.rows; ++r) {
         float* sum = sums + r * tile.Columns() + p * kPanelColumns + c;
         hn::Store(Fma(hn::Load(d, sum), scale, first), d, sum);

@@ -23,14 +23,23 @@ struct OutputTile {
   std::size_t Columns() const { return panels * kPanelColumns; }  // padding included
 };
 
+struct RowTile {
+  std::size_t row;  // the first one
+  std::size_t rows;
+};
+
 // Rows cut into tiles of at most `max_rows`, as evenly as possible: 13 rows become 6 + 7, not
 // 12 + 1, because a tile of one row is much less efficient than the others.
 struct RowTiles {
   RowTiles(std::size_t row_count, std::size_t max_rows)
       : rows(row_count), count((row_count + max_rows - 1) / max_rows) {}
 
+  // Divides: once for each tile, not for each use.
   std::size_t Begin(std::size_t tile) const { return rows * tile / count; }
-  std::size_t Size(std::size_t tile) const { return Begin(tile + 1) - Begin(tile); }
+  RowTile Tile(std::size_t tile) const {
+    const std::size_t begin = Begin(tile);
+    return {.row = begin, .rows = Begin(tile + 1) - begin};
+  }
 
   std::size_t rows;
   std::size_t count;

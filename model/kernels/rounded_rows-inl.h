@@ -105,11 +105,12 @@ HWY_NOINLINE RoundedGroup RoundWithoutOutliers(const float* x, std::size_t first
   return rounded;
 }
 
-// Rounds one row, which is row `r` of the tile `t`, to its places in `out`.
+// Rounds one row, which is row `r` of `tile`, to its places in `out`.
 template <typename Inputs>
-void RoundRow(std::span<const float> x, std::size_t t, std::size_t r, const RoundedRows& out) {
+void RoundRow(std::span<const float> x, const RowTile& tile, std::size_t r,
+              const RoundedRows& out) {
   HWY_ALIGN float last[kDotGroup] = {};
-  const std::size_t row = out.tiles.Begin(t) + r;
+  const std::size_t row = tile.row + r;
   Outlier* outliers = out.outliers + row * out.groups * kMaxOutliers;
   std::uint32_t outlier_count = 0;
   for (std::size_t g = 0; g < out.groups; ++g) {
@@ -119,7 +120,7 @@ void RoundRow(std::span<const float> x, std::size_t t, std::size_t r, const Roun
       std::copy_n(group, x.size() - first, last);
       group = last;
     }
-    const std::size_t at = out.Begin(t, g) + r;
+    const std::size_t at = out.Begin(tile, g) + r;
     auto* values = reinterpret_cast<typename Inputs::Value*>(out.values) + at * kDotGroup;
     RoundedGroup rounded = RoundAll<Inputs>(group, values);
     if (rounded.has_outlier) {
@@ -135,8 +136,9 @@ void RoundRow(std::span<const float> x, std::size_t t, std::size_t r, const Roun
 template <typename Inputs>
 void RoundTiles(ConstMatF x, IndexRange tiles, const RoundedRows& out) {
   for (std::size_t t = tiles.begin; t < tiles.end; ++t) {
-    for (std::size_t r = 0; r < out.tiles.Size(t); ++r) {
-      RoundRow<Inputs>(x.Row(out.tiles.Begin(t) + r), t, r, out);
+    const RowTile tile = out.tiles.Tile(t);
+    for (std::size_t r = 0; r < tile.rows; ++r) {
+      RoundRow<Inputs>(x.Row(tile.row + r), tile, r, out);
     }
   }
 }

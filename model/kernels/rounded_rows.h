@@ -73,9 +73,9 @@ struct RoundedRows {
   std::size_t groups;
   RowTiles tiles;
 
-  // Where group `group` of tile `tile` begins, in rows of a group.
-  std::size_t Begin(std::size_t tile, std::size_t group) const {
-    return tiles.Begin(tile) * groups + group * tiles.Size(tile);
+  // Where group `group` of a tile begins, in rows of a group.
+  std::size_t Begin(const RowTile& tile, std::size_t group) const {
+    return tile.row * groups + group * tile.rows;
   }
 
   std::span<const Outlier> OutliersOf(std::size_t row) const {
