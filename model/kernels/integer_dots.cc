@@ -280,7 +280,10 @@ void MultiplyBlock(const IntegerDotsJob& job, IndexRange tiles, std::size_t pane
 void MultiplyManyRows(const IntegerDotsJob& job, std::size_t per_pass, IndexRange panels) {
   const std::size_t row_bytes = job.x.groups * job.GroupInputBytes();
   const std::size_t rows = std::clamp(kMBlockBytes / row_bytes, kMinMBlockRows, kMaxMBlockRows);
-  const std::size_t block_tiles = rows / job.tiles.many_rows;
+  const std::size_t most_tiles = rows / job.tiles.many_rows;
+  // As evenly as possible: a small last block would read every weight for few rows.
+  const std::size_t blocks = (job.x.tiles.count + most_tiles - 1) / most_tiles;
+  const std::size_t block_tiles = (job.x.tiles.count + blocks - 1) / blocks;
   for (std::size_t t = 0; t < job.x.tiles.count; t += block_tiles) {
     const IndexRange block{t, std::min(t + block_tiles, job.x.tiles.count)};
     std::size_t p = panels.begin;
