@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes keys and values as kv_block.h lays them out. These are plain loops, which the compiler
-// turns into vectors: once per SIMD target, as Highway's foreach_target.h has it, because vectors
-// of the oldest x86 took four times as long.
+// Writes keys and values as kv_block.h lays them out. Most of these are plain loops, of which the
+// compiler makes vectors: once per SIMD target, as Highway's foreach_target.h has it.
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -16,6 +15,7 @@
 #include "model/kernels/float_bits.h"
 #include "model/kernels/kv_block.h"
 #include "model/kernels/kv_block_rows.h"
+#include "model/kernels/simd-inl.h"
 #include "model/mat_view.h"
 
 #if defined(CASCADE_MODEL_KERNELS_KV_BLOCK_WRITE_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -34,10 +34,27 @@ namespace HWY_NAMESPACE {
 // positions are transposed on the stack first, and then written as short runs of a row.
 inline constexpr std::size_t kTransposed = 64;
 
+// Rounds elements as F16FromFloat does.
+inline void StoreHalves(std::span<const float> values, std::uint16_t* out) {
+  std::size_t i = 0;
+#if !CASCADE_SCALAR_TARGET  // Highway's own scalar DemoteTo rounds otherwise
+  const FloatTag d;
+  const hn::Rebind<hwy::float16_t, FloatTag> dh;
+  const FloatVector nan = hn::NaN(d);  // of one payload, whatever a CPU makes of others
+  for (; i + kLanes <= values.size(); i += kLanes) {
+    const FloatVector x = hn::LoadU(d, &values[i]);
+    const FloatVector known = hn::IfThenElse(hn::IsNaN(x), hn::CopySign(nan, x), x);
+    hn::StoreU(hn::DemoteTo(dh, known), dh, reinterpret_cast<hwy::float16_t*>(out + i));
+  }
+#endif
+  for (; i < values.size(); ++i) out[i] = F16FromFloat(values[i]);
+}
+
 // Writes elements of one row from element `index` on.
 template <typename Rows>
 void StoreRow(std::span<const float> values, std::size_t index, std::byte* block) {
   auto* out = reinterpret_cast<typename Rows::Bits*>(block) + index;
+  if constexpr (Rows::kType == ElementType::kF16) return StoreHalves(values, out);
   for (std::size_t i = 0; i < values.size(); ++i) {
     out[i * Rows::kColumnStep] = Rows::Round(values[i]);
   }

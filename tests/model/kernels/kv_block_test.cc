@@ -96,7 +96,10 @@ void ExpectReadsBackRounded(KvType type, std::size_t head_dim, std::size_t rows)
   }
 }
 
-TEST(KvBlockTest, GivesBackEveryElementRoundedToItsType) {
+class KvBlockOnTargetTest : public EverySimdTarget {};
+CASCADE_ON_EVERY_SIMD_TARGET(KvBlockOnTargetTest);
+
+TEST_P(KvBlockOnTargetTest, GivesBackEveryElementRoundedToItsType) {
   for (const KvType type : kKvTypes) {
     for (const std::size_t head_dim : kHeadSizes) {
       for (const std::size_t rows : {1u, 5u, 16u}) {
