@@ -99,11 +99,8 @@ void AddOutliersOfTile(const RoundedRows& x, const PackedMatrix& w, const Output
 void FinishDots(const RoundedRows& x, const PackedMatrix& w, const Epilogue& epilogue,
                 const OutputTile& tile, float* chains, MatF out) {
   AddOutliersOfTile(x, w, tile, chains);
-  // Every format ends with the scales.
-  const auto scales = [&](std::size_t p) {
-    return reinterpret_cast<const float*>(w.Panel(p) + w.panel_bytes()) - kPanelColumns;
-  };
-  ScaleTile(epilogue.bias, tile, scales, chains);
+  ScaleTile(
+      epilogue.bias, tile, [&](std::size_t p) { return DotScales(w, p); }, chains);
   ApplyEpilogue(epilogue, tile, chains, out);
 }
 
@@ -215,6 +212,11 @@ void Finish(const IntegerDotsJob& job, const OutputTile& tile, float* chains) {
   HWY_DYNAMIC_DISPATCH(FinishDots)(job.x, job.w, job.epilogue, tile, chains, job.out);
 }
 
+// They lie behind what tiles read and prefetch.
+void PrefetchScales(const PackedMatrix& w, std::size_t panel, std::size_t panels) {
+  for (std::size_t p = panel; p < panel + panels; ++p) __builtin_prefetch(DotScales(w, p));
+}
+
 // One tile of rows times `per_pass` panels in each pass: each weight is read from memory once.
 void MultiplyFewRows(const IntegerDotsJob& job, std::size_t per_pass, IndexRange panels) {
   const RowTile rows = job.x.tiles.Tile(0);
@@ -232,6 +234,7 @@ void MultiplyFewRows(const IntegerDotsJob& job, std::size_t per_pass, IndexRange
   for (std::size_t p = panels.begin; p < panels.end; p += per_pass) {
     const OutputTile tile{.row = 0, .rows = rows.rows, .panel = p, .panels = per_pass};
     const std::size_t first_steps = first_groups * job.GroupSteps();
+    PrefetchScales(job.w, p, per_pass);
     DotWeights w{job.w.Panel(p), stride};
     DotOperands operands = OperandsFor(job, rows, 0, first_steps, w, chains);
     operands.prefetch = {w.first + groups_ahead * group_bytes, stride, step_bytes};
@@ -255,6 +258,7 @@ void MultiplyBlock(const IntegerDotsJob& job, IndexRange tiles, std::size_t pane
   // The tiles share the prefetching of the next K block evenly.
   const std::size_t prefetch_step = stored_bytes / job.GroupSteps() / (tiles.end - tiles.begin) + 1;
   const std::size_t block_groups = job.KBlockGroups(panels);
+  PrefetchScales(job.w, panel, panels);
   for (std::size_t g = 0; g < job.x.groups; g += block_groups) {
     const IndexRange groups{g, std::min(g + block_groups, job.x.groups)};
     const bool last = groups.end == job.x.groups;

@@ -18,17 +18,24 @@
 //   Inputs   : a row with a NaN or an infinity is NaN in all outputs.
 //   Cost     : reads w once per row tile, as the float chains do, and a product of 64 inputs takes
 //              16 instructions on a vector of 16 outputs, of 16 bits 32, where a float chain takes
-//              64. int4
-//              weights are multiplied as they lie by up to three rows, and unpacked once for all
-//              rows of an M block if there are more.
+//              64. int4 weights are multiplied as they lie by up to three rows, and unpacked once
+//              for all rows of an M block if there are more.
 #pragma once
+
+#include <cstddef>
 
 #include "model/executor.h"
 #include "model/kernels/matmul.h"
 #include "model/kernels/packed_matrix.h"
+#include "model/kernels/panel.h"
 #include "model/mat_view.h"
 
 namespace cascade::model::kernels {
+
+// The scales of a panel's 16 columns, with which all formats of this family end.
+inline const float* DotScales(const PackedMatrix& w, std::size_t panel) {
+  return reinterpret_cast<const float*>(w.Panel(panel) + w.panel_bytes()) - kPanelColumns;
+}
 
 // As MatMul. REQUIRES: at least one row; w.format().family is kIntegerDots.
 void MultiplyIntegerDots(ConstMatF x, const PackedMatrix& w, const Epilogue& epilogue,
