@@ -21,11 +21,15 @@ HWY_BEFORE_NAMESPACE();
 namespace cascade::model::kernels {
 namespace HWY_NAMESPACE {
 
-// Writes where the chains of every row start to start[panels * 16].
+// Writes where the chains of every row start to start[panels * 16], and asks for the scales that
+// they end with, which lie behind what tiles read and prefetch.
 template <class Panel>
 void StartChains(const FloatChainsJob& job, const OutputTile& tile, float* start) {
   if constexpr (Panel::kScaledAtEnd) {
     std::fill_n(start, tile.Columns(), 0.0f);
+    for (std::size_t p = tile.panel; p < tile.panel + tile.panels; ++p) {
+      __builtin_prefetch(Panel::Scales(job.w.Panel(p), job.w.n_in()));
+    }
   } else {
     CopyBias(job.epilogue.bias, tile, start);
   }
