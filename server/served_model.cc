@@ -53,7 +53,7 @@ std::string Fingerprint(const model::WeightsReport& weights, model::kernels::KvT
                                   ? ""
                                   : absl::StrCat("-kv_", std::string(Name(kv_type)));
   return absl::StrCat(weights.fingerprint.substr(0, kFingerprintDigits), "-",
-                      Name(weights.precision), rounded, "-n", kNumericsVersion);
+                      Name(weights.precision), rounded, "-n", NumericsVersion(kv_type));
 }
 
 // The model's defaults, with a value for what its files leave out.

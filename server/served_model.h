@@ -23,9 +23,12 @@ class FileMemory;
 
 namespace cascade::server {
 
-// Part of the fingerprint. Increased by each change after which the same weights, types and request
-// may give other bits than before.
-inline constexpr int kNumericsVersion = 1;
+// Part of the fingerprint, by the type of keys and values. Increased by each change after which the
+// same weights, types and request may give other bits than before: int8's are multiplied as
+// integers since 2.
+constexpr int NumericsVersion(model::kernels::KvType type) {
+  return type == model::kernels::KvType::kInt8 ? 2 : 1;
+}
 
 // Owns the model, the tokenizer, the admission and the worker: all that the services hand requests
 // to. As thread-safe as each of these.

@@ -12,6 +12,8 @@
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
 #include "model/kernels/attention_exp-inl.h"
+#include "model/kernels/attention_integer_scores-inl.h"
+#include "model/kernels/attention_integer_values-inl.h"
 #include "model/kernels/attention_scores-inl.h"
 #include "model/kernels/attention_values-inl.h"
 #include "model/kernels/element_types.h"
@@ -30,7 +32,7 @@ void ScoreTileRows(ConstMatF q, const HeadBlocks& keys, std::size_t start, float
     case KvType::kF16:
       return ScoreAll<F16Reader>(q, keys, start, scale, scores);
     case KvType::kInt8:
-      return ScoreAll<Int8KvReader>(q, keys, start, scale, scores);
+      return ForRowsOf(IntegerScorePass(q, keys, start, scale, scores), q.rows());
   }
 }
 
@@ -48,7 +50,7 @@ void WeighTileRows(ScoreTile weights, const HeadBlocks& values, std::size_t star
     case KvType::kF16:
       return WeighAll<F16Reader>(weights, values, start, sums, out);
     case KvType::kInt8:
-      return WeighAll<Int8KvReader>(weights, values, start, sums, out);
+      return WeighIntegers(weights, values, start, sums, out);
   }
 }
 
@@ -67,6 +69,16 @@ void AttentionScores(ConstMatF q, const HeadBlocks& keys, std::size_t start, flo
                      ScoreTile scores) {
   assert(scores.rows() == q.rows() && keys.ids.size() * kBlockPositions >= start + q.rows());
   HWY_DYNAMIC_DISPATCH(ScoreTileRows)(q, keys, start, scale, scores);
+}
+
+void PrefetchFirst(const HeadBlocks& blocks) {
+  constexpr std::size_t kBlocks = 4;
+  constexpr std::size_t kMaxBytes = 2048;
+  for (std::size_t b = 0; b < std::min(kBlocks, blocks.ids.size()); ++b) {
+    for (std::size_t byte = 0; byte < std::min(kMaxBytes, blocks.stride); byte += 64) {
+      hwy::Prefetch(blocks.Block(b) + byte);
+    }
+  }
 }
 
 void AttentionExp(std::size_t start, ScoreTile scores, std::span<float> sums) {

@@ -2,6 +2,13 @@
 // The three products of attention, for one head and a tile of consecutive rows of one sequence, on
 // the cache's own blocks. Rows never see each other; a row's result depends on the positions up to
 // its own and on nothing else, so neither the tile nor the chunking of a prompt can change it.
+//
+// Where keys and values are int8, both products are sums of integers. Queries and weights are
+// rounded as kv_block.h says, but to 16 bits:
+//
+//   scale = largest / 32767      q[i] = round(x[i] * (32767 / largest)), ties to even
+//
+// A sum of 256 such products is exact, and each is added to the result as one float, in order.
 #pragma once
 
 #include <cassert>
@@ -52,8 +59,13 @@ class ScoreTile {
 //   q      : [scores.rows(), head_dim], any stride; row r is position start + r
 //   scores : elements beyond a row's own position are unspecified
 //   Order  : one chain over d ascending from zero, then one multiplication by `scale`.
+//   int8   : a row's query is rounded; then ((sum over d) * (its scale * `scale`)) * the key's
+//   scale
 void AttentionScores(ConstMatF q, const HeadBlocks& keys, std::size_t start, float scale,
                      ScoreTile scores);
+
+// Asks the memory for the first blocks, whose reading will begin soon.
+void PrefetchFirst(const HeadBlocks& blocks);
 
 // Row r becomes exp(scores - max) over [0, start + r]: not yet divided by the sum. sums[r] is the
 // sum, in 16 virtual lanes (position % 16) and a fixed tree; NaN if a score is NaN or the largest
@@ -65,6 +77,8 @@ void AttentionExp(std::size_t start, ScoreTile scores, std::span<float> sums);
 //   out   : [weights.rows(), head_dim], any stride
 //   Order : one chain over p ascending from zero, then one multiplication by 1 / sums[r]. Positions
 //           beyond a row's own never reach it: what lies there may be anything, NaN included.
+//   int8  : a row's weights, each times its value's scale, are rounded, in the memory of `weights`;
+//           then (sum over p) * (their scale * (1 / sums[r]))
 void AttentionValues(ScoreTile weights, const HeadBlocks& values, std::size_t start,
                      std::span<const float> sums, MatF out);
 

@@ -67,8 +67,6 @@ class ScorePass {
     }
     FloatVector chains[kRows][kBlocks * kPanelVectors];
     Clear(chains);
-    FloatVector scales[kBlocks * kPanelVectors];  // of the keys, where they have any
-    LoadScales(block, scales);
     // Keys are transposed, so each step is one element of every row's query times that element of
     // 16 keys, and no sum across lanes is needed. The next blocks are prefetched row group by row
     // group: a table's blocks may lie anywhere, so the hardware cannot know what comes next.
@@ -78,44 +76,26 @@ class ScorePass {
       for (std::size_t i = 0; i < kBlocks; ++i) hwy::Prefetch(next[i] + group * kGroupBytes);
       CASCADE_UNROLL
       for (std::size_t row = 0; row < Reader::kGroupRows; ++row) {
-        MultiplyRow(block, group * kGroupBytes, row, queries, scales, chains);
+        MultiplyRow(block, group * kGroupBytes, row, queries, chains);
         ++queries;
       }
     }
     if (whole * Reader::kGroupRows < q_.cols()) {
-      MultiplyRow(block, whole * kGroupBytes, 0, queries, scales, chains);
+      MultiplyRow(block, whole * kGroupBytes, 0, queries, chains);
     }
     StoreScores(chains, first, b);
-  }
-
-  template <std::size_t kBlocks, std::size_t kVectors>
-  HWY_INLINE void LoadScales(const std::byte* (&block)[kBlocks],
-                             FloatVector (&scales)[kVectors]) const {
-    const FloatTag d;
-    CASCADE_UNROLL
-    for (std::size_t v = 0; v < kVectors; ++v) {
-      if constexpr (Reader::kScaled) {
-        const std::byte* of_block = block[v / kPanelVectors] + q_.cols() * kBlockPositions;
-        scales[v] =
-            hn::LoadU(d, reinterpret_cast<const float*>(of_block) + v % kPanelVectors * kLanes);
-      } else {
-        scales[v] = hn::Zero(d);
-      }
-    }
   }
 
   // chains[r][v] += queries[r] * keys of one row of a row group.
   template <std::size_t kRows, std::size_t kVectors, std::size_t kBlocks>
   static HWY_INLINE void MultiplyRow(const std::byte* (&block)[kBlocks], std::size_t offset,
                                      std::size_t row, const float* queries,
-                                     const FloatVector (&scales)[kVectors],
                                      FloatVector (&chains)[kRows][kVectors]) {
     const FloatTag d;
     FloatVector key[kVectors];
     CASCADE_UNROLL
     for (std::size_t v = 0; v < kVectors; ++v) {
       key[v] = Reader::Load(d, block[v / kPanelVectors] + offset, row, v % kPanelVectors * kLanes);
-      if constexpr (Reader::kScaled) key[v] = hn::Mul(key[v], scales[v]);
     }
     CASCADE_UNROLL
     for (std::size_t r = 0; r < kRows; ++r) {

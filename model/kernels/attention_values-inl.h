@@ -56,15 +56,14 @@ class ValuePass {
     hn::Vec<Tag> chains[kRows][kVectors];
     Clear(chains);
     for (std::size_t b = 0; b < whole; ++b) {
-      const std::byte* block = values_.Block(b);
-      const std::byte* group = block;
+      const std::byte* group = values_.Block(b);
       const std::byte* next = values_.Block(std::min(b + 1, values_.ids.size() - 1));
       const float* weights = weights_.Row(first, b);
       for (std::size_t p = 0; p < kBlockPositions; p += Reader::kGroupRows) {
         PrefetchColumns<Tag, kVectors>(next, c);
         CASCADE_UNROLL
         for (std::size_t row = 0; row < Reader::kGroupRows; ++row) {
-          AddPosition<Tag>(group, row, c, ScaleOf(block, p + row), weights + p + row, 0, chains);
+          AddPosition<Tag>(group, row, c, weights + p + row, 0, chains);
         }
         group += group_bytes;
         next += group_bytes;
@@ -72,11 +71,10 @@ class ValuePass {
     }
     std::size_t p = whole * kBlockPositions;
     for (; p < seen_by_all; ++p) {
-      AddPosition<Tag>(GroupOf(p), p % Reader::kGroupRows, c, ScaleOf(p), &weights_.At(first, p), 0,
-                       chains);
+      AddPosition<Tag>(GroupOf(p), p % Reader::kGroupRows, c, &weights_.At(first, p), 0, chains);
     }
     for (; p < seen_by_all + kRows - 1; ++p) {
-      AddPosition<Tag>(GroupOf(p), p % Reader::kGroupRows, c, ScaleOf(p), &weights_.At(first, p),
+      AddPosition<Tag>(GroupOf(p), p % Reader::kGroupRows, c, &weights_.At(first, p),
                        p + 1 - seen_by_all, chains);
     }
     StoreColumns<Tag>(chains, first, c);
@@ -85,17 +83,6 @@ class ValuePass {
   const std::byte* GroupOf(std::size_t position) const {
     return values_.Block(position / kBlockPositions) +
            position % kBlockPositions / Reader::kGroupRows * Reader::GroupBytes(out_.cols());
-  }
-
-  // The scale of a position's value; 1, which nobody reads, where there is none.
-  HWY_INLINE float ScaleOf(const std::byte* block, std::size_t slot) const {
-    if constexpr (Reader::kScaled) {
-      return reinterpret_cast<const float*>(block + out_.cols() * kBlockPositions)[slot];
-    }
-    return 1.0f;
-  }
-  HWY_INLINE float ScaleOf(std::size_t position) const {
-    return ScaleOf(values_.Block(position / kBlockPositions), position % kBlockPositions);
   }
 
   template <class Tag, std::size_t kVectors>
@@ -110,14 +97,13 @@ class ValuePass {
   // chains[r][v] += weights[r] * values of one position, for the rows from `first_row` on.
   template <class Tag, std::size_t kRows, std::size_t kVectors>
   static HWY_INLINE void AddPosition(const std::byte* group, std::size_t row, std::size_t c,
-                                     float scale, const float* weights, std::size_t first_row,
+                                     const float* weights, std::size_t first_row,
                                      hn::Vec<Tag> (&chains)[kRows][kVectors]) {
     const Tag d;
     hn::Vec<Tag> value[kVectors];
     CASCADE_UNROLL
     for (std::size_t v = 0; v < kVectors; ++v) {
       value[v] = Reader::Load(d, group, row, c + v * hn::MaxLanes(d));
-      if constexpr (Reader::kScaled) value[v] = hn::Mul(value[v], hn::Set(d, scale));
     }
     CASCADE_UNROLL
     for (std::size_t r = 0; r < kRows; ++r) {

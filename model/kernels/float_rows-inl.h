@@ -4,8 +4,7 @@
 //
 // A reader has kGroupRows, the consecutive rows that are stored together, GroupBytes(columns), what
 // such a group takes, and Load(d, group, row, column): the lanes of `d` from `column` on, in row
-// `row` of the group, widened exactly. kScaled says whether these are still to be multiplied with
-// the scales of kv_block.h.
+// `row` of the group, widened exactly.
 #include <cstdint>
 
 #include "model/kernels/simd-inl.h"
@@ -26,7 +25,6 @@ namespace HWY_NAMESPACE {
 // All loads are unaligned ones: on aligned addresses they are as fast, and they fold into the
 // multiply-add as an operand all the same.
 struct F32Reader {
-  static constexpr bool kScaled = false;
   static constexpr std::size_t kGroupRows = 1;
   static constexpr std::size_t GroupBytes(std::size_t columns) { return columns * sizeof(float); }
 
@@ -41,7 +39,6 @@ struct F32Reader {
 // even row is shifted up and the odd one masked: one cheap instruction each, where 16-bit elements
 // in a row of their own would have to pass through the shuffle unit to reach 32-bit lanes.
 struct Bf16Reader {
-  static constexpr bool kScaled = false;
   static constexpr std::size_t kGroupRows = 2;
   static constexpr std::size_t GroupBytes(std::size_t columns) {
     return columns * sizeof(std::uint32_t);
@@ -58,7 +55,6 @@ struct Bf16Reader {
 };
 
 struct F16Reader {
-  static constexpr bool kScaled = false;
   static constexpr std::size_t kGroupRows = 1;
   static constexpr std::size_t GroupBytes(std::size_t columns) {
     return columns * sizeof(std::uint16_t);
@@ -78,21 +74,6 @@ struct F16Reader {
     const auto* halves = reinterpret_cast<const hwy::float16_t*>(group) + column;
     return hn::PromoteTo(d, hn::LoadU(dh, halves));
 #endif
-  }
-};
-
-// Keys and values alone: weights of 8 bits have readers of their own.
-struct Int8KvReader {
-  static constexpr bool kScaled = true;
-  static constexpr std::size_t kGroupRows = 1;
-  static constexpr std::size_t GroupBytes(std::size_t columns) { return columns; }
-
-  template <class Tag>
-  static HWY_INLINE hn::Vec<Tag> Load(Tag d, const std::byte* group, std::size_t /*row*/,
-                                      std::size_t column) {
-    const hn::Rebind<std::int8_t, Tag> d8;
-    const auto* bytes = reinterpret_cast<const std::int8_t*>(group) + column;
-    return hn::ConvertTo(d, hn::PromoteTo(hn::RebindToSigned<Tag>(), hn::LoadU(d8, bytes)));
   }
 };
 

@@ -25,35 +25,37 @@ HWY_EXPORT(WriteValuesHere);
 
 namespace {
 
-// Bytes of `rows` rows of `columns` elements, and of the scales.
-template <typename Rows>
-std::size_t Bytes(std::size_t rows, std::size_t columns) {
-  if constexpr (kIsInt8<Rows>) {
-    return rows * columns + kBlockPositions * sizeof(float);
-  } else {
-    return RowsBytes<Rows>(rows, columns);
-  }
-}
-
-void LoadInt8(const std::byte* block, std::size_t slot, std::size_t first, std::size_t step,
-              std::span<float> numbers) {
+template <typename Layout>
+void LoadInt8(const std::byte* block, std::size_t slot, std::span<float> numbers) {
+  const std::size_t head_dim = numbers.size();
   float scale = 0.0f;
-  std::memcpy(&scale, block + ScaleAt(numbers.size(), slot), sizeof(scale));
-  for (std::size_t d = 0; d < numbers.size(); ++d) {
-    numbers[d] = static_cast<float>(std::to_integer<std::int8_t>(block[first + d * step])) * scale;
+  std::memcpy(&scale, block + Layout::Bytes(head_dim) + slot * sizeof(scale), sizeof(scale));
+  for (std::size_t d = 0; d < head_dim; ++d) {
+    const std::byte byte = block[Layout::At(slot, d, head_dim)];
+    numbers[d] = static_cast<float>(std::to_integer<std::int8_t>(byte)) * scale;
   }
 }
 
 }  // namespace
 
 std::size_t KeyBytes(KvType type, std::size_t head_dim) {
-  return WithKvRows(type,
-                    [&]<typename Rows>(Rows) { return Bytes<Rows>(head_dim, kBlockPositions); });
+  return WithKvRows(type, [&]<typename Rows>(Rows) {
+    if constexpr (kIsInt8<Rows>) {
+      return Int8Keys::Bytes(head_dim) + kScaleBytes;
+    } else {
+      return RowsBytes<Rows>(head_dim, kBlockPositions);
+    }
+  });
 }
 
 std::size_t ValueBytes(KvType type, std::size_t head_dim) {
-  return WithKvRows(type,
-                    [&]<typename Rows>(Rows) { return Bytes<Rows>(kBlockPositions, head_dim); });
+  return WithKvRows(type, [&]<typename Rows>(Rows) {
+    if constexpr (kIsInt8<Rows>) {
+      return Int8Values::Bytes(head_dim) + kScaleBytes;
+    } else {
+      return RowsBytes<Rows>(kBlockPositions, head_dim);
+    }
+  });
 }
 
 void WriteKeys(KvType type, ConstMatF keys, std::size_t slot, std::byte* block) {
@@ -67,7 +69,7 @@ void WriteValues(KvType type, ConstMatF values, std::size_t slot, std::byte* blo
 void ReadKey(KvType type, const std::byte* block, std::size_t slot, std::span<float> key) {
   WithKvRows(type, [&]<typename Rows>(Rows) {
     if constexpr (kIsInt8<Rows>) {
-      LoadInt8(block, slot, slot, kBlockPositions, key);
+      LoadInt8<Int8Keys>(block, slot, key);
     } else {
       for (std::size_t d = 0; d < key.size(); ++d) {
         key[d] = ReadElement<Rows>(block, Rows::Index(d, slot, kBlockPositions));
@@ -79,7 +81,7 @@ void ReadKey(KvType type, const std::byte* block, std::size_t slot, std::span<fl
 void ReadValue(KvType type, const std::byte* block, std::size_t slot, std::span<float> value) {
   WithKvRows(type, [&]<typename Rows>(Rows) {
     if constexpr (kIsInt8<Rows>) {
-      LoadInt8(block, slot, slot * value.size(), 1, value);
+      LoadInt8<Int8Values>(block, slot, value);
     } else {
       for (std::size_t d = 0; d < value.size(); ++d) {
         value[d] = ReadElement<Rows>(block, Rows::Index(slot, d, value.size()));

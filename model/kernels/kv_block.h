@@ -7,13 +7,17 @@
 // Of the float types both are matrices as float_rows.h lays them out: elements are rounded to
 // nearest, ties to even, when they are written and widened exactly when they are read.
 //
-// Of int8 both are rows of bytes, followed by 16 float32 scales, one for each position:
+// Of int8 both are bytes, followed by 16 float32 scales, one for each position:
 //
 //   scale = largest / 127        q[d] = round(x[d] * (127 / largest)), ties to even
 //
 // with the largest magnitude of the key (value) of that position. It is read as q * scale, rounded
 // once, at most scale / 2 (and a few units in the last place) away. A key (value) whose scale would
-// be below the smallest normal float is zeros; one with a NaN or an infinity is NaN throughout.
+// be below the smallest normal float is zeros; one with a NaN or an infinity is NaN throughout. The
+// bytes lie in pairs, because attention multiplies two at a time:
+//
+//   keys   : [head_dim / 2, rounded up][16][2]
+//   values : [8][head_dim rounded up to 16][2]    the pair is two positions
 #pragma once
 
 #include <cstddef>

@@ -8,6 +8,7 @@
 #include "model/kernels/element_types.h"
 #include "model/kernels/float_rows.h"
 #include "model/kernels/kv_block.h"
+#include "model/kernels/panel.h"
 
 namespace cascade::model::kernels {
 
@@ -33,9 +34,25 @@ auto WithKvRows(KvType type, Body body) {
   return body(F32Rows());
 }
 
-// Where the scale of position `slot` lies in a block of `head_dim` elements a position.
-inline std::size_t ScaleAt(std::size_t head_dim, std::size_t slot) {
-  return head_dim * kBlockPositions + slot * sizeof(float);
-}
+// Where int8's bytes lie, and how many there are before the scales.
+struct Int8Keys {
+  static std::size_t At(std::size_t slot, std::size_t d, std::size_t /*head_dim*/) {
+    return (d / 2 * kBlockPositions + slot) * 2 + d % 2;
+  }
+  static std::size_t Bytes(std::size_t head_dim) {
+    return (head_dim + 1) / 2 * 2 * kBlockPositions;
+  }
+};
+struct Int8Values {
+  static std::size_t Columns(std::size_t head_dim) {
+    return (head_dim + kPanelColumns - 1) / kPanelColumns * kPanelColumns;
+  }
+  static std::size_t At(std::size_t slot, std::size_t d, std::size_t head_dim) {
+    return (slot / 2 * Columns(head_dim) + d) * 2 + slot % 2;
+  }
+  static std::size_t Bytes(std::size_t head_dim) { return Columns(head_dim) * kBlockPositions; }
+};
+
+inline constexpr std::size_t kScaleBytes = kBlockPositions * sizeof(float);
 
 }  // namespace cascade::model::kernels

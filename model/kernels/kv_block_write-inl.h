@@ -3,18 +3,16 @@
 // compiler makes vectors: once per SIMD target, as Highway's foreach_target.h has it.
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cassert>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <limits>
 #include <span>
 
 #include "model/kernels/float_bits.h"
 #include "model/kernels/kv_block.h"
 #include "model/kernels/kv_block_rows.h"
+#include "model/kernels/rounding-inl.h"
 #include "model/kernels/simd-inl.h"
 #include "model/mat_view.h"
 
@@ -76,44 +74,45 @@ void StoreKeys(ConstMatF keys, std::size_t slot, std::byte* block) {
   }
 }
 
-struct Int8Scale {
-  float scale;    // from a byte to the number
-  float inverse;  // and back
-};
-
-inline Int8Scale ScaleOf(std::span<const float> numbers) {
-  // Magnitudes are compared as the integers that their bits are, which have the same order; a
-  // compiler makes vectors of such a loop.
-  std::int32_t bits = 0;
-  for (const float x : numbers) {
-    bits = std::max(bits, std::bit_cast<std::int32_t>(x) & 0x7fffffff);
+// Writes bytes of the key (value) of position `slot`, from its element `d` on, an even one.
+inline void StoreBytes(Int8Keys /*layout*/, std::span<const std::int8_t> bytes, std::size_t slot,
+                       std::size_t d, std::size_t head_dim, std::byte* block) {
+  std::byte* pairs = block + Int8Keys::At(slot, d, head_dim);
+  const std::size_t whole = bytes.size() / 2 * 2;
+  for (std::size_t i = 0; i < whole; i += 2) {
+    std::memcpy(pairs + i * kBlockPositions, &bytes[i], 2);
   }
-  const float largest = std::bit_cast<float>(bits);
-  if (!std::isfinite(largest)) return {std::numeric_limits<float>::quiet_NaN(), 0.0f};
-  const float scale = largest / 127.0f;
-  if (scale < std::numeric_limits<float>::min()) return {0.0f, 0.0f};
-  return {scale, 127.0f / largest};
+  if (whole < bytes.size()) pairs[whole * kBlockPositions] = static_cast<std::byte>(bytes[whole]);
 }
 
-// Writes the numbers of one position as bytes that are `step` apart, and their scale.
-inline void StoreInt8(std::span<const float> numbers, std::size_t slot, std::size_t first,
-                      std::size_t step, std::byte* block) {
-  const Int8Scale by = ScaleOf(numbers);
-  constexpr std::size_t kTogether = 64;
-  for (std::size_t d = 0; d < numbers.size(); d += kTogether) {
-    // Rounded side by side, as vectors, then written.
-    std::array<std::int8_t, kTogether> rounded = {};
-    const std::size_t count = std::min(kTogether, numbers.size() - d);
-    if (by.inverse > 0.0f) {
-      for (std::size_t i = 0; i < count; ++i) {
-        rounded[i] = static_cast<std::int8_t>(IntegerFromFloat(numbers[d + i] * by.inverse));
-      }
-    }
-    for (std::size_t i = 0; i < count; ++i) {
-      block[first + (d + i) * step] = static_cast<std::byte>(rounded[i]);
-    }
+inline void StoreBytes(Int8Values /*layout*/, std::span<const std::int8_t> bytes, std::size_t slot,
+                       std::size_t d, std::size_t head_dim, std::byte* block) {
+  // Both positions of a pair, of which one keeps its byte: a compiler makes vectors of this.
+  auto* pairs =
+      reinterpret_cast<std::uint16_t*>(block + Int8Values::At(slot & ~std::size_t{1}, d, head_dim));
+  const int shift = slot % 2 == 0 ? 0 : 8;
+  const int kept = 0xff00 >> shift;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    const int own = static_cast<std::uint8_t>(bytes[i]) << shift;
+    pairs[i] = static_cast<std::uint16_t>((pairs[i] & kept) | own);
   }
-  std::memcpy(block + ScaleAt(numbers.size(), slot), &by.scale, sizeof(by.scale));
+}
+
+// Writes the numbers of one position as bytes, and their scale.
+template <typename Layout>
+void StoreInt8(std::span<const float> numbers, std::size_t slot, std::byte* block) {
+  const std::size_t head_dim = numbers.size();
+  const Rounding by = RoundingOf<std::int8_t>(numbers);
+  constexpr std::size_t kTogether = 64;
+  for (std::size_t d = 0; d < head_dim; d += kTogether) {
+    // Rounded side by side, as vectors, then written.
+    std::array<std::int8_t, kTogether> rounded;
+    const std::size_t count = std::min(kTogether, head_dim - d);
+    Round(numbers.subspan(d, count), by, rounded.data());
+    StoreBytes(Layout(), std::span(rounded).first(count), slot, d, head_dim, block);
+  }
+  std::memcpy(block + Layout::Bytes(head_dim) + slot * sizeof(by.scale), &by.scale,
+              sizeof(by.scale));
 }
 
 void WriteKeysHere(KvType type, ConstMatF keys, std::size_t slot, std::byte* block) {
@@ -121,7 +120,7 @@ void WriteKeysHere(KvType type, ConstMatF keys, std::size_t slot, std::byte* blo
   WithKvRows(type, [&]<typename Rows>(Rows) {
     if constexpr (kIsInt8<Rows>) {
       for (std::size_t r = 0; r < keys.rows(); ++r) {
-        StoreInt8(keys.Row(r), slot + r, slot + r, kBlockPositions, block);
+        StoreInt8<Int8Keys>(keys.Row(r), slot + r, block);
       }
     } else {
       StoreKeys<Rows>(keys, slot, block);
@@ -134,7 +133,7 @@ void WriteValuesHere(KvType type, ConstMatF values, std::size_t slot, std::byte*
   WithKvRows(type, [&]<typename Rows>(Rows) {
     for (std::size_t r = 0; r < values.rows(); ++r) {
       if constexpr (kIsInt8<Rows>) {
-        StoreInt8(values.Row(r), slot + r, (slot + r) * values.cols(), 1, block);
+        StoreInt8<Int8Values>(values.Row(r), slot + r, block);
       } else {
         StoreRow<Rows>(values.Row(r), Rows::Index(slot + r, 0, values.cols()), block);
       }

@@ -4,11 +4,11 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
-#include <limits>
 #include <span>
 
 #include "model/executor.h"
 #include "model/kernels/rounded_rows.h"
+#include "model/kernels/rounding-inl.h"
 #include "model/kernels/simd-inl.h"
 #include "model/mat_view.h"
 
@@ -51,17 +51,14 @@ HWY_INLINE RoundedGroup RoundAll(const float* x, typename Inputs::Value* values)
   const FloatTag d;
   const hn::RebindToSigned<FloatTag> di;
   const hn::Rebind<typename Inputs::Value, FloatTag> narrow;
-  const float largest = LargestMagnitude(x);
-  const float scale = largest / Inputs::kLargest;
-  // Not true for NaN either.
-  if (!(scale >= std::numeric_limits<float>::min() && scale <= std::numeric_limits<float>::max())) {
+  const Rounding by = RoundingTo(Inputs::kLargest, LargestMagnitude(x));
+  if (by.inverse == 0.0f) {
     std::fill_n(values, kDotGroup, typename Inputs::Value{0});
-    const bool is_small = scale < std::numeric_limits<float>::min();
-    return {.scale = is_small ? 0.0f : std::numeric_limits<float>::quiet_NaN()};
+    return {.scale = by.scale};
   }
   // Floats near 1.5 * 2^23 are one apart: the addition rounds, and leaves the integer in the low
   // bits.
-  const FloatVector inverse = hn::Set(d, Inputs::kLargest / largest);
+  const FloatVector inverse = hn::Set(d, by.inverse);
   const FloatVector round = hn::Set(d, 0x1.8p23f);
   auto sum = hn::Zero(di);
   auto magnitudes = hn::Zero(di);
@@ -75,7 +72,7 @@ HWY_INLINE RoundedGroup RoundAll(const float* x, typename Inputs::Value* values)
     hn::StoreU(hn::DemoteTo(narrow, value), narrow, values + i);
   }
   const std::int32_t all = hn::GetLane(hn::SumOfLanes(di, magnitudes));
-  return {.scale = scale,
+  return {.scale = by.scale,
           .sum = hn::GetLane(hn::SumOfLanes(di, sum)),
           .has_outlier = all < Inputs::kOutlierMagnitudes};
 }

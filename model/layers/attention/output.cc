@@ -10,6 +10,7 @@ void WeighValues(kernels::ScoreTile scores, const HeadKeysValues& head, std::siz
                  MatF out) {
   std::array<float, kernels::kAttentionRows> storage;
   const std::span<float> sums(storage.data(), scores.rows());
+  kernels::PrefetchFirst(head.values);
   kernels::AttentionExp(start, scores, sums);
   kernels::AttentionValues(scores, head.values, start, sums, out);
 }

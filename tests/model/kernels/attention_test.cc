@@ -29,6 +29,8 @@ class Head {
       : head_dim_(head_dim),
         type_(type),
         blocks_((positions + kBlockPositions - 1) / kBlockPositions),
+        key_rows_(positions),
+        value_rows_(positions),
         keys_(blocks_ * KeyBytes(type, head_dim)),
         values_(blocks_ * ValueBytes(type, head_dim)) {
     for (std::size_t b = 0; b < blocks_; ++b) {
@@ -43,6 +45,8 @@ class Head {
   }
 
   void Write(std::size_t p, std::span<const float> key, std::span<const float> value) {
+    key_rows_[p].assign(key.begin(), key.end());
+    value_rows_[p].assign(value.begin(), value.end());
     const std::size_t block = ids_[p / kBlockPositions];
     const std::size_t slot = p % kBlockPositions;
     WriteKeys(type_, ConstMatF(key.data(), 1, head_dim_), slot,
@@ -63,6 +67,11 @@ class Head {
     return value;
   }
 
+  // As they were written.
+  std::span<const float> KeyRow(std::size_t p) const { return key_rows_[p]; }
+  std::span<const float> ValueRow(std::size_t p) const { return value_rows_[p]; }
+  KvType type() const { return type_; }
+
   HeadBlocks Keys() const { return Blocks(keys_, KeyBytes(type_, head_dim_)); }
   HeadBlocks Values() const { return Blocks(values_, ValueBytes(type_, head_dim_)); }
 
@@ -74,6 +83,8 @@ class Head {
   std::size_t head_dim_;
   KvType type_;
   std::size_t blocks_;
+  std::vector<std::vector<float>> key_rows_;
+  std::vector<std::vector<float>> value_rows_;
   AlignedBuffer<std::byte> keys_;
   AlignedBuffer<std::byte> values_;
   std::vector<std::uint32_t> ids_;
@@ -101,15 +112,100 @@ std::vector<float> Attend(const Head& head, ConstMatF q, std::size_t start) {
   return out;
 }
 
-// The contracts, word for word, for one row at position `position`.
-std::vector<float> NaiveAttend(const Head& head, std::span<const float> q, std::size_t position) {
-  std::vector<float> weights(position + 1);
-  for (std::size_t p = 0; p <= position; ++p) {
+// The contracts, word for word, for one row. First those of the float types.
+std::vector<float> NaiveScores(const Head& head, std::span<const float> q, std::size_t positions) {
+  std::vector<float> scores(positions);
+  for (std::size_t p = 0; p < positions; ++p) {
     const std::vector<float> key = head.Key(p);
     float score = 0;
     for (std::size_t d = 0; d < q.size(); ++d) score = std::fma(q[d], key[d], score);
-    weights[p] = score * kScale;
+    scores[p] = score * kScale;
   }
+  return scores;
+}
+
+std::vector<float> NaiveValues(const Head& head, std::span<const float> weights, float sum,
+                               std::size_t head_dim) {
+  std::vector<float> out(head_dim);
+  for (std::size_t p = 0; p < weights.size(); ++p) {
+    const std::vector<float> value = head.Value(p);
+    for (std::size_t d = 0; d < head_dim; ++d) out[d] = std::fma(weights[p], value[d], out[d]);
+  }
+  for (float& y : out) y *= 1.0f / sum;
+  return out;
+}
+
+// Then those of int8.
+struct Integers {
+  float scale;
+  std::vector<std::int64_t> numbers;
+};
+
+// `numbers` are finite.
+Integers RoundedTo(float limit, std::span<const float> numbers) {
+  float largest = 0.0f;
+  for (const float x : numbers) largest = std::max(largest, std::abs(x));
+  Integers rounded{.scale = largest / limit, .numbers = std::vector<std::int64_t>(numbers.size())};
+  if (rounded.scale < std::numeric_limits<float>::min()) {
+    rounded.scale = 0.0f;
+    return rounded;
+  }
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    rounded.numbers[i] = std::lrint(numbers[i] * (limit / largest));
+  }
+  return rounded;
+}
+
+// The sum of a[i] * b[i], 256 products at a time.
+template <typename A, typename B>
+float SumOfProducts(std::size_t count, A a, B b) {
+  float total = 0.0f;
+  for (std::size_t i = 0; i < count; i += 256) {
+    std::int64_t sum = 0;
+    for (std::size_t j = i; j < std::min(count, i + 256); ++j) sum += a(j) * b(j);
+    EXPECT_LT(std::abs(sum), std::int64_t{1} << 31);
+    total += static_cast<float>(sum);
+  }
+  return total;
+}
+
+std::vector<float> NaiveIntegerScores(const Head& head, std::span<const float> q,
+                                      std::size_t positions) {
+  std::vector<float> scores(positions);
+  const Integers query = RoundedTo(32767.0f, q);
+  for (std::size_t p = 0; p < positions; ++p) {
+    const Integers key = RoundedTo(127.0f, head.KeyRow(p));
+    const float sum = SumOfProducts(
+        q.size(), [&](std::size_t d) { return query.numbers[d]; },
+        [&](std::size_t d) { return key.numbers[d]; });
+    scores[p] = sum * (query.scale * kScale) * key.scale;
+  }
+  return scores;
+}
+
+std::vector<float> NaiveIntegerValues(const Head& head, std::span<const float> weights, float sum,
+                                      std::size_t head_dim) {
+  std::vector<Integers> values;
+  std::vector<float> scaled;
+  for (std::size_t p = 0; p < weights.size(); ++p) {
+    values.push_back(RoundedTo(127.0f, head.ValueRow(p)));
+    scaled.push_back(weights[p] * values[p].scale);
+  }
+  const Integers rounded = RoundedTo(32767.0f, scaled);
+  std::vector<float> out(head_dim);
+  for (std::size_t d = 0; d < head_dim; ++d) {
+    out[d] = SumOfProducts(
+                 weights.size(), [&](std::size_t p) { return rounded.numbers[p]; },
+                 [&](std::size_t p) { return values[p].numbers[d]; }) *
+             (rounded.scale * (1.0f / sum));
+  }
+  return out;
+}
+
+// The row at position `position`.
+std::vector<float> NaiveAttend(const Head& head, std::span<const float> q, std::size_t position) {
+  const bool integers = head.type() == KvType::kInt8;
+  std::vector<float> weights = (integers ? NaiveIntegerScores : NaiveScores)(head, q, position + 1);
   const float max = *std::ranges::max_element(weights);
   for (float& w : weights) w -= max;
   Exp(weights);
@@ -118,13 +214,7 @@ std::vector<float> NaiveAttend(const Head& head, std::span<const float> q, std::
   for (std::size_t half = 8; half > 0; half /= 2) {
     for (std::size_t i = 0; i < half; ++i) lanes[i] += lanes[i + half];
   }
-  std::vector<float> out(q.size());
-  for (std::size_t p = 0; p <= position; ++p) {
-    const std::vector<float> value = head.Value(p);
-    for (std::size_t d = 0; d < q.size(); ++d) out[d] = std::fma(weights[p], value[d], out[d]);
-  }
-  for (float& y : out) y *= 1.0f / lanes[0];
-  return out;
+  return (integers ? NaiveIntegerValues : NaiveValues)(head, weights, lanes[0], q.size());
 }
 
 // Head sizes that fill vectors and that do not, odd ones, and one too wide to share a pass.
@@ -153,6 +243,33 @@ TEST_P(AttentionTest, EqualsTheNaiveChainsForEveryTypeTileAndHeadSize) {
         for (const std::size_t rows : {1u, 2u, 3u, 7u, 12u, 13u, 23u}) {
           ASSERT_NO_FATAL_FAILURE(ExpectNaiveChains(type, head_dim, start, rows));
         }
+      }
+    }
+  }
+}
+
+TEST_P(AttentionTest, SumsOfMoreIntegersThan32BitsHoldAreAddedAsFloats) {
+  for (const std::size_t head_dim : {16u, 600u}) {
+    for (const std::size_t rows : {1u, 12u}) {
+      ASSERT_NO_FATAL_FAILURE(ExpectNaiveChains(KvType::kInt8, head_dim, 530, rows));
+    }
+  }
+}
+
+TEST_P(AttentionTest, AQueryThatCannotBeRoundedMakesItsRowNaN) {
+  constexpr std::size_t kHeadDim = 24;
+  const Head head(5, kHeadDim, KvType::kInt8);
+  const std::vector<float> clean = Numbers(4).Next(3 * kHeadDim);
+  const std::vector<float> expected = Attend(head, ConstMatF(clean.data(), 3, kHeadDim), 2);
+  for (const float bad : {kNaN, std::numeric_limits<float>::infinity()}) {
+    std::vector<float> queries = clean;
+    queries[kHeadDim + 7] = bad;
+    const std::vector<float> out = Attend(head, ConstMatF(queries.data(), 3, kHeadDim), 2);
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      if (i / kHeadDim == 1) {
+        EXPECT_TRUE(std::isnan(out[i])) << bad;
+      } else {
+        EXPECT_EQ(out[i], expected[i]) << bad;
       }
     }
   }
