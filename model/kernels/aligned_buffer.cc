@@ -15,8 +15,10 @@ namespace {
 constexpr std::align_val_t kCacheLine{64};
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
 
-// Smaller buffers would waste too much of their last huge page.
-constexpr std::size_t kHugeBytes = 2 * kHugePage;
+// The most of a huge page that a buffer wastes to have it.
+constexpr std::size_t kMostWasted = kHugePage / 4;
+
+constexpr std::size_t kHugeBytes = kHugePage - kMostWasted;
 
 std::size_t RoundUp(std::size_t bytes, std::size_t unit) {
   return (bytes + unit - 1) / unit * unit;
@@ -24,12 +26,17 @@ std::size_t RoundUp(std::size_t bytes, std::size_t unit) {
 
 std::size_t PageBytes() { return static_cast<std::size_t>(sysconf(_SC_PAGESIZE)); }
 
-std::size_t WholePages(std::size_t bytes) { return RoundUp(bytes, PageBytes()); }
+// The bytes that are mapped for a buffer. Its last part is ordinary pages if it is too small for a
+// huge one.
+std::size_t MappedBytes(std::size_t bytes) {
+  const std::size_t last = bytes % kHugePage;
+  return RoundUp(bytes, last >= kHugePage - kMostWasted ? kHugePage : PageBytes());
+}
 
 // Maps fresh pages, which read as zero. mmap aligns to ordinary pages only, so this maps one huge
 // page more than needed and unmaps what lies before and after the aligned range.
 std::byte* MapHuge(std::size_t bytes) {
-  const std::size_t wanted = WholePages(bytes);
+  const std::size_t wanted = MappedBytes(bytes);
   if (wanted + kHugePage < bytes) throw std::bad_alloc();
   void* const mapped =
       mmap(nullptr, wanted + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -57,7 +64,7 @@ void* AllocateZeroed(std::size_t bytes) {
 
 void FreeZeroed(void* memory, std::size_t bytes) noexcept {
   if (bytes >= kHugeBytes) {
-    munmap(memory, WholePages(bytes));
+    munmap(memory, MappedBytes(bytes));
   } else {
     ::operator delete(memory, kCacheLine);
   }

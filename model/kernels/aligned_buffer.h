@@ -10,10 +10,10 @@
 
 namespace cascade::model::kernels {
 
-// Returns zeroed memory, aligned to a cache line. From 4 MiB on it is aligned to 2 MiB and lies in
-// huge pages, if Linux offers them (transparent_hugepage "always" or "madvise"): weights and cache
-// are read in several streams at once, each of which needs an entry of the TLB. The system provides
-// the pages of large memory only when they are first touched. Throws std::bad_alloc.
+// Returns zeroed memory, aligned to a cache line. From 1.5 MiB on it is aligned to 2 MiB and lies
+// in huge pages, if Linux offers them (transparent_hugepage "always" or "madvise"): weights and
+// cache are read in several streams at once, each of which needs an entry of the TLB. The system
+// provides the pages of large memory only when they are first touched. Throws std::bad_alloc.
 void* AllocateZeroed(std::size_t bytes);
 // Frees what AllocateZeroed(bytes) returned.
 void FreeZeroed(void* memory, std::size_t bytes) noexcept;

@@ -58,7 +58,12 @@ HWY_INLINE IntegerVector AddProducts(IntegerVector sum, Pairs bytes, Pairs numbe
 }
 #else
 struct Pairs {
-  IntegerVector even, odd;
+  // The compiler's own constructors are not compiled for the target.
+  HWY_INLINE Pairs() {}
+  HWY_INLINE Pairs(IntegerVector of_even, IntegerVector of_odd) : even(of_even), odd(of_odd) {}
+
+  IntegerVector even;
+  IntegerVector odd;
 };
 
 HWY_INLINE Pairs LoadBytePairs(const std::byte* pairs) {

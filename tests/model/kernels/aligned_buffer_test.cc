@@ -13,12 +13,13 @@
 namespace cascade::model::kernels {
 namespace {
 
-constexpr std::size_t kHuge = (std::size_t{5} << 20) + 3;  // beyond the limit for huge pages
+constexpr std::size_t kMiB = std::size_t{1} << 20;
+constexpr std::size_t kHuge = 5 * kMiB + 3;  // beyond the limit for huge pages
 
 std::uintptr_t Address(const void* p) { return reinterpret_cast<std::uintptr_t>(p); }
 
 TEST(AlignedBufferTest, IsAlignedAndZeroed) {
-  for (const std::size_t size : {std::size_t{1}, std::size_t{1000}, kHuge}) {
+  for (const std::size_t size : {std::size_t{1}, std::size_t{1000}, kMiB / 2 - 1, kHuge}) {
     const AlignedBuffer<float> buffer(size);
     EXPECT_EQ(buffer.size(), size);
     EXPECT_EQ(Address(buffer.data()) % 64, 0u);
@@ -27,8 +28,10 @@ TEST(AlignedBufferTest, IsAlignedAndZeroed) {
 }
 
 TEST(AlignedBufferTest, LargeBuffersBeginOnAHugePage) {
-  const AlignedBuffer<std::byte> buffer(kHuge);
-  EXPECT_EQ(Address(buffer.data()) % (std::uintptr_t{2} << 20), 0u);
+  for (const std::size_t size : {kMiB * 3 / 2, 2 * kMiB, kHuge}) {
+    const AlignedBuffer<std::byte> buffer(size);
+    EXPECT_EQ(Address(buffer.data()) % (2 * kMiB), 0u);
+  }
 }
 
 TEST(AlignedBufferTest, MovingLeavesNothingBehind) {
@@ -57,7 +60,7 @@ TEST(AlignedBufferTest, TouchingChangesNothing) {
 
 TEST(AlignedBufferTest, MoreThanThereIsIsBadAlloc) {
   constexpr std::size_t kMost = std::numeric_limits<std::size_t>::max();
-  for (const std::size_t size : {kMost, kMost - (std::size_t{1} << 20), kMost / 2}) {
+  for (const std::size_t size : {kMost, kMost - kMiB, kMost / 2}) {
     EXPECT_THROW(AlignedBuffer<std::byte>{size}, std::bad_alloc);
   }
 }
