@@ -92,14 +92,16 @@ ABSL_FLAG(
     "The type of keys and values in memory: f32, bf16, f16 or int8. 16 bits hold twice the tokens\n"
     "in the same bytes and halve what attention reads at length, for results that differ a\n"
     "little: f16 less than bf16. int8, with a scale for each key and value, holds nearly four\n"
-    "times the tokens, and differs about as bf16 does. Arithmetic is always float32.");
+    "times the tokens, differs about as bf16 does, and is read fastest: attention multiplies its\n"
+    "integers. Of the other types arithmetic is float32.");
 ABSL_FLAG(std::string, max_running, "64", "Sequences that are generated at the same time.");
 ABSL_FLAG(std::string, max_queued, "256",
           "Requests that may wait beyond those; more are refused with RESOURCE_EXHAUSTED.");
 ABSL_FLAG(
-    std::string, step_tokens, "256",
-    "Tokens of one model step, at least --max_running. More speeds long prompts up; fewer let\n"
-    "running streams wait less for them.");
+    std::string, step_tokens, "auto",
+    "Tokens of one model step, at least --max_running. Fewer let running streams wait less for\n"
+    "others' prompts; more may speed these up on many threads. auto: twice --max_running, at\n"
+    "least 128.");
 ABSL_FLAG(std::string, max_queued_tokens, "1048576",
           "Prompt tokens that may wait; more are refused with RESOURCE_EXHAUSTED.");
 ABSL_FLAG(

@@ -121,6 +121,17 @@ absl::Status SetSizeAtLeast(absl::string_view flag, const std::string& text, Byt
       absl::StrCat("--", flag, "=", text, ": must be auto or at least ", least.text, ", ", why));
 }
 
+// As the flag's help says; max_running is set.
+absl::Status SetStepTokens(absl::string_view flag, const std::string& text, WorkerOptions& out) {
+  std::optional<std::size_t> tokens;
+  if (absl::Status status = SetCountOrAuto(flag, text, {1, kMaxRows}, tokens); !status.ok()) {
+    return status;
+  }
+  const std::size_t automatic = std::clamp<std::size_t>(2 * out.max_running, 128, kMaxRows);
+  out.step_tokens = tokens.value_or(automatic);
+  return absl::OkStatus();
+}
+
 absl::Status SetMemory(absl::string_view flag, const std::string& text, std::uint64_t& out) {
   std::optional<std::uint64_t> bytes;
   absl::Status status =
@@ -225,7 +236,7 @@ constexpr FlagRow kFlags[] = {
      }},
     {"step_tokens",
      [](Flag f, Options& o) {
-       return SetCount(f, absl::GetFlag(FLAGS_step_tokens), {1, kMaxRows}, o.worker.step_tokens);
+       return SetStepTokens(f, absl::GetFlag(FLAGS_step_tokens), o.worker);
      }},
     {"max_queued_tokens",
      [](Flag f, Options& o) {

@@ -15,7 +15,7 @@ struct WorkerOptions {
   std::size_t max_running = 64;   // sequences in one step
   std::size_t max_queued = 1024;  // requests beyond those; Admission lets in the sum of both
   std::size_t max_queued_tokens = 1 << 20;  // prompt tokens of all queued requests together
-  std::size_t step_tokens = 256;  // rows of one step: decode rows first, then prompt tokens
+  std::size_t step_tokens = 128;  // rows of one step: decode rows first, then prompt tokens
   bool prefix_cache = true;       // keep what was computed, for prompts that begin the same
   bool kv_overcommit = false;  // start more than can surely finish; preempt the youngest if need be
   bool speculate = true;       // draft tokens ahead where their rows are nearly free

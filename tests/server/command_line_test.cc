@@ -163,7 +163,7 @@ TEST(CommandLineTest, PrintsWhatItsFlagsAre) {
   const std::string config = process.StandardOutput();
   EXPECT_EQ(process.Wait(), 0);
   EXPECT_THAT(config, AllOf(HasSubstr("--model=m\n"), HasSubstr("--max_queued=7\n"),
-                            HasSubstr("--step_tokens=256\n")));
+                            HasSubstr("--step_tokens=auto\n")));
   // A server reads it back.
   const TempDir folder;
   std::ofstream(folder.PathOf("flags")) << config;

@@ -53,7 +53,7 @@ TEST(OptionsTest, AModelIsAWholeCommandLine) {
   EXPECT_EQ(options->kv_cache_type, model::kernels::KvType::kF32);
   EXPECT_EQ(options->worker.max_running, 64U);
   EXPECT_EQ(options->worker.max_queued, 256U);
-  EXPECT_EQ(options->worker.step_tokens, 256U);
+  EXPECT_EQ(options->worker.step_tokens, 128U);
   EXPECT_EQ(options->worker.max_queued_tokens, std::size_t{1} << 20);
   EXPECT_TRUE(options->worker.prefix_cache);
   EXPECT_EQ(options->worker.kept_prefix_events, 0U);  // prompts are told to nobody
@@ -75,6 +75,15 @@ TEST(OptionsTest, AModelIsAWholeCommandLine) {
   EXPECT_EQ(options->drain, absl::Seconds(20));
   EXPECT_EQ(options->log.level, LogLevel::kInfo);
   EXPECT_EQ(options->log.format, isatty(STDERR_FILENO) == 1 ? LogFormat::kText : LogFormat::kJson);
+}
+
+TEST(OptionsTest, AStepHasRoomForTwiceWhatRuns) {
+  const auto step_tokens = [](const std::string& max_running) {
+    return Parse({"--model=m", "--max_running=" + max_running}).value().worker.step_tokens;
+  };
+  EXPECT_EQ(step_tokens("1"), 128U);
+  EXPECT_EQ(step_tokens("100"), 200U);
+  EXPECT_EQ(step_tokens("16384"), 16384U);
 }
 
 TEST(OptionsTest, TakesEveryFlag) {

@@ -29,7 +29,7 @@ from duel.table import (
     streams_table,
 )
 
-CHUNKED = 256  # tokens of a step: Cascade's own default
+CHUNKED = 128  # tokens of a step: Cascade's own default
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,8 @@ Row = Mapping[str, Any]  # one of load.json's loads
 COLORS = {  # as in peers.png
     "cascade-server": "#d55e00",
     "llama-server": "#0072b2",
-    "llama-server -b 256": "#56b4e9",
+    "llama-server -b 128": "#56b4e9",
+    "llama-server -b 256": "#56b4e9",  # before Cascade's own steps were of 128
 }
 NUMBER: dict[str, Any] = {"textcoords": "offset points", "fontsize": 9}
 DPI = 110  # with WIDTH: as wide as a page shows it, so that no letter shrinks
